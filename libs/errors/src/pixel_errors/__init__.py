@@ -1,0 +1,144 @@
+"""The one tree of expected errors.
+
+Ten kinds, each with a stable `reason` word. Services subclass a kind in their domain; libs/rpc carries an error over
+gRPC and back, and the gateway renders it as an RFC 9457 problem. Anything that is not a PixelError is internal: its
+text never leaves the process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True)
+class Violation:
+    """One field at fault: its JSON path without the leading `$.`, and what was expected."""
+
+    field: str
+    message: str
+
+
+class PixelError(Exception):
+    """An expected error: `kind` says how to react, `reason` what happened, `detail` tells a person."""
+
+    kind: ClassVar[str] = "internal"
+    reason: ClassVar[str] = "INTERNAL"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        reason: str | None = None,
+        metadata: dict[str, str] | None = None,
+        violations: tuple[Violation, ...] = (),
+        retry_after_s: float | None = None,
+    ) -> None:
+        self.detail = detail or (type(self).__doc__ or "").strip().split("\n")[0]
+        self.metadata = metadata or {}
+        self.violations = violations
+        self.retry_after_s = retry_after_s
+        self.code = reason or type(self).reason
+        super().__init__(self.detail)
+
+
+class Invalid(PixelError):
+    """The request is malformed or breaks a rule; sending it again unchanged cannot succeed."""
+
+    kind = "invalid"
+    reason = "INVALID"
+
+
+class Unauthenticated(PixelError):
+    """The caller is not known."""
+
+    kind = "unauthenticated"
+    reason = "UNAUTHENTICATED"
+
+
+class Forbidden(PixelError):
+    """The caller is known and may not do this."""
+
+    kind = "forbidden"
+    reason = "FORBIDDEN"
+
+
+class NotFound(PixelError):
+    """There is no such thing, or it is not the caller's."""
+
+    kind = "not_found"
+    reason = "NOT_FOUND"
+
+
+class Conflict(PixelError):
+    """The request collides with another one or with the present state."""
+
+    kind = "conflict"
+    reason = "CONFLICT"
+
+
+class FailedPrecondition(PixelError):
+    """The system is not in the state the request needs; it may be later."""
+
+    kind = "failed_precondition"
+    reason = "FAILED_PRECONDITION"
+
+
+class Exhausted(PixelError):
+    """A quota or bound of the caller is used up."""
+
+    kind = "exhausted"
+    reason = "EXHAUSTED"
+
+
+class Unavailable(PixelError):
+    """A part the request needs cannot be reached now; trying again later is right."""
+
+    kind = "unavailable"
+    reason = "UNAVAILABLE"
+
+
+class DeadlineExceeded(PixelError):
+    """The time for the request ran out."""
+
+    kind = "deadline"
+    reason = "DEADLINE_EXCEEDED"
+
+
+class Internal(PixelError):
+    """Something unexpected happened; the trace id names it in the logs."""
+
+    kind = "internal"
+    reason = "INTERNAL"
+
+
+KINDS: dict[str, type[PixelError]] = {
+    kind.kind: kind
+    for kind in (
+        Invalid,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        Conflict,
+        FailedPrecondition,
+        Exhausted,
+        Unavailable,
+        DeadlineExceeded,
+        Internal,
+    )
+}
+"""Every kind by its word."""
+
+
+def restore(
+    kind: str,
+    reason: str,
+    detail: str,
+    *,
+    metadata: dict[str, str] | None = None,
+    violations: tuple[Violation, ...] = (),
+    retry_after_s: float | None = None,
+) -> PixelError:
+    """Build the error that was written with these facts; an unknown kind becomes Internal."""
+    error_type = KINDS.get(kind, Internal)
+    return error_type(detail, reason=reason, metadata=metadata, violations=violations, retry_after_s=retry_after_s)
