@@ -1,0 +1,122 @@
+"""The shape of the tree: rooms, names, sizes, and what may not be written anywhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVICES = ("gateway", "generation", "media", "social")
+LIBS = ("errors", "protos", "runtime", "telemetry", "rpc", "postgres", "events", "blobs", "cache", "embedded")
+HARD_LINES = 400
+FUNCTION_LINES = 70
+FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "shared", "misc", "base"}
+REGISTRY_HOSTS = re.compile(
+    r"pypi\.org|pythonhosted|registry\.npmjs|proxy\.golang|repo1?\.maven|crates\.io|deb\.debian", re.IGNORECASE
+)
+
+
+def tracked(*patterns: str) -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def own_python() -> list[Path]:
+    return [path for path in tracked("*.py") if "libs/protos/src" not in path.as_posix()]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_keeps_the_same_rooms(service: str) -> None:
+    package = ROOT / "services" / service / "src" / f"pixel_{service}"
+    for room in ("domain", "application", "adapters/inbound", "adapters/outbound", "sql", "migrations"):
+        assert (package / room).is_dir(), f"{service} has no {room}"
+    for module in ("__main__.py", "main.py", "settings.py"):
+        assert (package / module).is_file(), f"{service} has no {module}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_a_readme_of_one_page(service: str) -> None:
+    readme = ROOT / "services" / service / "README.md"
+    assert len(readme.read_text().splitlines()) <= 80
+
+
+def test_every_lib_is_a_package_of_its_own() -> None:
+    assert {path.name for path in (ROOT / "libs").iterdir() if path.is_dir()} == set(LIBS)
+
+
+def test_no_room_is_called_by_a_name_that_says_nothing() -> None:
+    named = [path for path in own_python() if FORBIDDEN_NAMES & {path.stem, *path.relative_to(ROOT).parts}]
+    assert named == []
+
+
+def test_files_stay_below_the_hard_limit() -> None:
+    long = {
+        path.relative_to(ROOT).as_posix(): lines
+        for path in own_python()
+        if (lines := len(path.read_text().splitlines())) > HARD_LINES
+    }
+    assert long == {}
+
+
+def test_functions_stay_readable() -> None:
+    long = {}
+    for path in own_python():
+        if "tests" in path.relative_to(ROOT).parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or 0) - node.lineno + 1
+                if length > FUNCTION_LINES:
+                    long[f"{path.relative_to(ROOT)}:{node.name}"] = length
+    assert long == {}
+
+
+def test_no_statement_is_written_in_python() -> None:
+    statement = re.compile(r"""["'](?:\s|\\n)*(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM)\s""")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in own_python()
+        if path.relative_to(ROOT).parts[0] == "services"
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if statement.search(line)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_migration_has_its_revision(service: str) -> None:
+    folder = ROOT / "services" / service / "src" / f"pixel_{service}" / "migrations"
+    scripts = {path.stem for path in folder.glob("*.sql")}
+    assert scripts
+    assert {path.stem for path in (folder / "versions").glob("[0-9]*.py")} == scripts
+
+
+def test_nothing_names_a_package_registry_or_a_path_of_one_machine() -> None:
+    texts = [path for path in tracked() if path.suffix not in {".lock", ".binpb", ".png", ".jpg"}]
+    found = []
+    for path in texts:
+        if path == Path(__file__).resolve():
+            continue
+        text = path.read_text(errors="ignore")
+        if REGISTRY_HOSTS.search(text) or "/work/" + "main" in text:
+            found.append(path.relative_to(ROOT).as_posix())
+    assert found == []
+
+
+def test_dangerous_calls_are_nowhere() -> None:
+    dangerous = re.compile(r"\b(pickle\.loads?|yaml\.load|eval|exec|os\.system)\(|shell=True")
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in own_python()
+        if path != Path(__file__).resolve()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if dangerous.search(line)
+    ]
+    assert found == []
