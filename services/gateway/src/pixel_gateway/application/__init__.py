@@ -1,0 +1,70 @@
+"""What the gateway can do, bound to its collaborators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pixel_gateway.application.accounts import ensure_account, give_owed_credits
+from pixel_gateway.application.api_keys import Authenticator, create_api_key, revoke_api_key
+from pixel_gateway.application.completion import Completion
+from pixel_gateway.application.live import Hub
+from pixel_gateway.application.make_images import make_images
+from pixel_gateway.application.view_generations import list_events, list_generations, view_generation, view_progress
+
+if TYPE_CHECKING:
+    from pixel_gateway.application.ports import (
+        Accounts,
+        ApiKeys,
+        Billing,
+        Clock,
+        Generations,
+        Ids,
+        LastStatus,
+        Media,
+        Sets,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """The world, as the adapters give it."""
+
+    accounts: Accounts
+    keys: ApiKeys
+    generations: Generations
+    billing: Billing
+    sets: Sets
+    media: Media
+    last_status: LastStatus
+    ids: Ids
+    clock: Clock
+
+
+class Application:
+    """The use cases, and the ports for reads that need no rule."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self.completion = Completion(sets=ports.sets)
+        self.hub = Hub(generations=ports.generations, completion=self.completion)
+        self.authenticator = Authenticator(keys=ports.keys, clock=ports.clock)
+        self.ensure_account = partial(
+            ensure_account, accounts=ports.accounts, billing=ports.billing, ids=ports.ids, clock=ports.clock
+        )
+        self.give_owed_credits = partial(give_owed_credits, accounts=ports.accounts, billing=ports.billing)
+        self.create_api_key = partial(create_api_key, keys=ports.keys, ids=ports.ids, clock=ports.clock)
+        self.revoke_api_key = partial(
+            revoke_api_key, keys=ports.keys, authenticator=self.authenticator, clock=ports.clock
+        )
+        self.view_generation = partial(view_generation, generations=ports.generations, completion=self.completion)
+        self.list_generations = partial(list_generations, generations=ports.generations, completion=self.completion)
+        self.list_events = partial(list_events, generations=ports.generations, completion=self.completion)
+        self.view_progress = partial(
+            view_progress,
+            generations=ports.generations,
+            completion=self.completion,
+            last_status=ports.last_status,
+        )
+        self.make_images = partial(make_images, generations=ports.generations, hub=self.hub, media=ports.media)

@@ -67,7 +67,7 @@ class ProviderError(PixelError):
         retry_after_s: float | None = None,
         provider_request_id: str = "",
     ) -> None:
-        """`code` becomes `failure.code`: provider_unavailable, provider_rate_limited, provider_rejected, blocked, no_output …"""
+        """Take `code` for `failure.code`: provider_unavailable, provider_rate_limited, provider_rejected, blocked …"""
         super().__init__(detail, reason=code.upper(), retry_after_s=retry_after_s)
         self.failure_code = code
         self.outcome = outcome

@@ -1,0 +1,23 @@
+"""The use cases, bound to their ports in main.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pixel_social.application.discover import Discover, Discovered
+    from pixel_social.application.get_set import GetSet
+    from pixel_social.application.record_set import RecordSet
+    from pixel_social.domain.image import ImageSet
+
+
+@dataclass(frozen=True)
+class Application:
+    """Everything this service can do."""
+
+    record_set: Callable[[RecordSet], Awaitable[bool]]
+    get_set: Callable[[GetSet], Awaitable[ImageSet]]
+    discover: Callable[[Discover], Awaitable[Discovered]]

@@ -1,0 +1,213 @@
+"""Every role of every service as a process of its own on real parts, as in production.
+
+Tests kill and restart processes by name; `python -m pixel_<service> <role>` is what a deployment runs too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import socket
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode, urlsplit
+
+from pixel_embedded.child import Child
+from pixel_embedded.data_dir import free_port
+from pixel_postgres import provision
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+    from pathlib import Path
+
+READY_WITHIN_S = 60.0
+SERVICES = ("media", "social", "generation", "gateway")
+"""In start order: who is called comes before who calls."""
+
+ROLES = {
+    "media": ("serve", "relay"),
+    "social": ("serve", "work", "relay"),
+    "generation": ("serve", "work", "relay"),
+    "gateway": ("serve", "relay"),
+}
+
+
+@dataclass(frozen=True)
+class RealParts:
+    """The servers the services run on."""
+
+    admin_url: str
+    """Superuser's address of an empty database."""
+    kafka_brokers: str
+    redis_url: str
+    s3_endpoint_url: str
+    s3_access_key: str = field(repr=False)
+    s3_secret_key: str = field(repr=False)
+    s3_bucket: str = "pixel"
+    s3_region: str = "us-east-1"
+
+
+@dataclass
+class Process:
+    """One role of one service."""
+
+    child: Child
+    ready: Callable[[], bool]
+
+    async def start(self) -> None:
+        await self.child.start()
+        await self.child.wait_ready(self.ready, within_s=READY_WITHIN_S)
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would."""
+        os.kill(self.child.pid, signal.SIGKILL)
+        await self.child.stop()
+
+    async def restart(self) -> None:
+        """Start it again, also when it was killed, and wait until it is ready."""
+        await self.child.stop()
+        await self.start()
+
+
+@dataclass(frozen=True)
+class Services:
+    """The running processes, by names such as `generation-work`."""
+
+    address: str
+    """Public HTTP address."""
+    grpc_address: str
+    """The gateway's gRPC address."""
+    processes: Mapping[str, Process]
+
+
+@asynccontextmanager
+async def run_services(
+    parts: RealParts, scratch: Path, *, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Services]:
+    """Run every role until the block ends; logs go to `scratch`, `environment` is added to each process's own.
+
+    Raises StartFailedError, which quotes the log, when a process does not become ready.
+    """
+    passwords = {schema: secrets.token_urlsafe(12) for schema in SERVICES}
+    await provision(parts.admin_url, schemas=passwords)
+    await _prepare_parts(parts)
+    addresses = {service: f"127.0.0.1:{free_port()}" for service in SERVICES}
+    http_address = f"127.0.0.1:{free_port()}"
+    shared = _shared_environment(parts, addresses, http_address) | dict(environment or {})
+    async with AsyncExitStack() as stack:
+        processes: dict[str, Process] = {}
+        for service in SERVICES:
+            url = _url_of(parts.admin_url, service, passwords[service])
+            own = shared | {"PIXEL_DATABASE_URL": url, "PIXEL_GRPC_ADDRESS": addresses[service]}
+            await _migrate(service, own | {"PIXEL_MIGRATE_URL": parts.admin_url}, scratch)
+            for role in ROLES[service]:
+                process = _process(service, role, own, scratch)
+                stack.push_async_callback(process.child.stop)
+                processes[f"{service}-{role}"] = process
+        # All at once: a service that is called before it is there answers "unavailable", and the caller tries again.
+        await asyncio.gather(*(process.start() for process in processes.values()))
+        yield Services(f"http://{http_address}", addresses["gateway"], processes)
+
+
+async def _prepare_parts(parts: RealParts) -> None:
+    """Make what a deployment makes once: topics and the bucket."""
+    from pixel_blobs import S3Blobs
+    from pixel_events import KafkaBus
+
+    bus = KafkaBus(parts.kafka_brokers)
+    try:
+        await bus.ensure_topics()
+    finally:
+        await bus.close()
+    blobs = S3Blobs(parts.s3_bucket, parts.s3_endpoint_url, parts.s3_access_key, parts.s3_secret_key, parts.s3_region)
+    await blobs.ensure_bucket()
+
+
+def _shared_environment(parts: RealParts, addresses: Mapping[str, str], http_address: str) -> dict[str, str]:
+    blobs = {"endpoint": parts.s3_endpoint_url, "region": parts.s3_region}
+    return {
+        **os.environ,
+        **{f"PIXEL_{service.upper()}_ADDRESS": address for service, address in addresses.items()},
+        "PIXEL_HTTP_ADDRESS": http_address,
+        "KAFKA_BROKERS": parts.kafka_brokers,
+        "REDIS_URL": parts.redis_url,
+        "PIXEL_BLOBS_URL": f"s3://{parts.s3_bucket}?{urlencode(blobs)}",
+        "AWS_ACCESS_KEY_ID": parts.s3_access_key,
+        "AWS_SECRET_ACCESS_KEY": parts.s3_secret_key,
+    }
+
+
+async def _migrate(service: str, environment: Mapping[str, str], scratch: Path) -> None:
+    from pixel_studio.errors import StudioError
+
+    log = scratch / f"{service}-migrate.log"
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *_command(service, "migrate"), env=environment, stdout=output, stderr=asyncio.subprocess.STDOUT
+        )
+        code = await process.wait()
+    if code != 0:
+        raise StudioError(f"{service} migrate ended with code {code}; its log is {log}")
+
+
+def _process(service: str, role: str, own: Mapping[str, str], scratch: Path) -> Process:
+    metrics_address = f"127.0.0.1:{free_port()}"
+    # Several roles of a service run side by side: only the one that serves takes the addresses.
+    environment = {**own, "PIXEL_METRICS_ADDRESS": metrics_address}
+    child = Child(
+        name=f"{service} {role}",
+        command=_command(service, role),
+        log=scratch / f"{service}-{role}.log",
+        cwd=scratch,
+        env=environment,
+        grace_s=25.0,
+    )
+    if role != "serve":
+        return Process(child, lambda: _listens(metrics_address))
+    if service == "gateway":
+        return Process(child, lambda: _is_http_ready(own["PIXEL_HTTP_ADDRESS"]))
+    return Process(child, lambda: _is_grpc_ready(own["PIXEL_GRPC_ADDRESS"]))
+
+
+def _command(service: str, role: str) -> list[str]:
+    return [sys.executable, "-m", f"pixel_{service}", role]
+
+
+def _url_of(admin_url: str, user: str, password: str) -> str:
+    parts = urlsplit(admin_url)
+    place = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{quote(user, safe='')}:{quote(password, safe='')}@{place}").geturl()
+
+
+def _listens(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=1.0):
+            return True
+    except OSError:
+        return False
+
+
+def _is_http_ready(address: str) -> bool:
+    import httpx2
+
+    try:
+        return httpx2.get(f"http://{address}/readyz", timeout=2.0, trust_env=False).is_success
+    except httpx2.TransportError:
+        return False
+
+
+def _is_grpc_ready(address: str) -> bool:
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2.0)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

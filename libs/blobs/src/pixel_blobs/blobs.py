@@ -1,0 +1,106 @@
+"""What every object store does, and the errors it raises."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_errors import Conflict, Invalid, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+CHUNK_BYTES = 262_144
+"""Size of a streamed piece."""
+
+MAX_PRESIGN_S = 604_800
+"""Longest life of a signed address: seven days, the bound of SigV4."""
+
+_MAX_KEY = 512
+_KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*")
+
+
+class BlobConflict(Conflict):
+    """The key holds other bytes; objects are written once."""
+
+    reason = "BLOB_CONFLICT"
+
+
+class BlobNotFound(NotFound):
+    """There is no object under this key."""
+
+    reason = "BLOB_NOT_FOUND"
+
+
+class BlobCorrupt(Invalid):
+    """The bytes do not have the stated SHA-256."""
+
+    reason = "BLOB_CORRUPT"
+
+
+@dataclass(frozen=True)
+class BlobStat:
+    """Facts about an object. A listing leaves `sha256` and `content_type` empty: stores do not list them."""
+
+    key: str
+    size_bytes: int
+    sha256: str
+    content_type: str
+    modified_at: datetime
+
+
+class Blobs(Protocol):
+    """Objects under keys, written once. A store that cannot be reached raises Unavailable."""
+
+    async def put(self, key: str, data: bytes, *, content_type: str, sha256: str) -> None:
+        """Store bytes with this lower-case hex SHA-256 (else BlobCorrupt).
+
+        The same bytes again are fine; other bytes under a used key raise BlobConflict and change nothing.
+        """
+
+    async def get(self, key: str) -> bytes:
+        """Return the whole object; raise BlobNotFound."""
+
+    def stream(self, key: str, chunk_bytes: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
+        """Yield the object in pieces; raise BlobNotFound before the first."""
+
+    async def stat(self, key: str) -> BlobStat:
+        """Return the facts; raise BlobNotFound."""
+
+    async def delete(self, key: str) -> None:
+        """Remove the object; a missing one is fine."""
+
+    def list(self, prefix: str) -> AsyncIterator[BlobStat]:
+        """Yield the objects whose key starts with the prefix, in the order of keys."""
+
+    def presign_get(self, key: str, *, expires_s: int, content_type: str, signed_at: datetime | None = None) -> str:
+        """Return an address that anyone may read until `expires_s` seconds after `signed_at` (now when absent).
+
+        The same arguments give the same address, so a fixed `signed_at` lets clients cache.
+        """
+
+    async def check(self) -> None:
+        """Raise Unavailable when the store cannot be used."""
+
+
+def require_key(key: str) -> str:
+    """Return the key, or raise Invalid: lower-case words, digits, `.`, `_`, `-` and inner slashes, at most 512."""
+    if len(key) > _MAX_KEY or not _KEY.fullmatch(key):
+        raise Invalid("The object key is malformed.", reason="BLOB_KEY_INVALID")
+    return key
+
+
+def require_prefix(prefix: str) -> str:
+    """Return the beginning of keys to list, or raise Invalid; it may be empty or end in a slash."""
+    if prefix:
+        require_key(prefix.removesuffix("/"))
+    return prefix
+
+
+def require_expiry(expires_s: int) -> int:
+    """Return the life of a signed address in seconds, or raise ValueError."""
+    if not 1 <= expires_s <= MAX_PRESIGN_S:
+        raise ValueError(f"expires_s must be within 1..{MAX_PRESIGN_S}, not {expires_s}")
+    return expires_s

@@ -1,0 +1,82 @@
+"""A cache on Redis or Valkey, for several processes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pixel_errors import Unavailable
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from pixel_cache.cache import require_ttl
+from pixel_cache.metrics import Lookups
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LOOKUPS = Lookups.of("redis")
+MAX_CONNECTIONS = 32
+
+
+class RedisCache:
+    """Every call ends within `timeout_s` seconds, waiting for a connection included.
+
+    A call that is cancelled or times out closes its connection: an answer that comes late must never be read as the
+    answer to the next question.
+    """
+
+    def __init__(self, url: str, timeout_s: float = 0.5) -> None:
+        self._timeout_s = timeout_s
+        # One retry: a server that was restarted leaves dead connections in the pool.
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=timeout_s,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            retry=Retry(NoBackoff(), 1),
+            decode_responses=False,
+        )
+        self._redis = Redis.from_pool(pool)
+
+    async def get(self, key: str) -> bytes | None:
+        with _kinds():
+            async with asyncio.timeout(self._timeout_s):
+                value: bytes | None = await self._redis.get(key)  # type: ignore[assignment]  # decode_responses is off
+        (LOOKUPS.misses if value is None else LOOKUPS.hits).inc()
+        return value
+
+    async def set(self, key: str, value: bytes, *, ttl_s: float) -> None:
+        require_ttl(ttl_s)
+        with _kinds():
+            async with asyncio.timeout(self._timeout_s):
+                await self._redis.set(key, value, px=max(1, round(ttl_s * 1000)))
+
+    async def delete(self, *keys: str) -> None:
+        if not keys:
+            return
+        with _kinds():
+            async with asyncio.timeout(self._timeout_s):
+                await self._redis.delete(*keys)
+
+    async def check(self) -> None:
+        with _kinds():
+            async with asyncio.timeout(self._timeout_s):
+                await self._redis.ping()
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+@contextmanager
+def _kinds() -> Iterator[None]:
+    """Turn Redis trouble into Unavailable; callers go on without the cache."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        LOOKUPS.errors.inc()
+        raise Unavailable("The cache does not answer.", reason="CACHE_UNAVAILABLE") from error

@@ -1,0 +1,54 @@
+"""The account a server runs under: PostgreSQL refuses root."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_embedded.child import StartFailedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Account:
+    """Who runs the server: the options by which setpriv becomes them, and their ids (None: ourselves)."""
+
+    setpriv_options: tuple[str, ...] = ()
+    uid: int | None = None
+    gid: int | None = None
+
+    def give(self, path: Path) -> None:
+        """Make the account the owner of the path."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+
+def account_for(data_dir: Path, binaries: Path) -> Account:
+    """Return ourselves, or when we are root the owner of the data (nobody for new data).
+
+    Under root a checkout often sits in a folder closed to others (/root, mktemp -d). The server then keeps the one
+    capability that lets it pass those folders, and no other.
+    """
+    if os.geteuid() != 0:
+        return Account()
+    if shutil.which("setpriv") is None:
+        raise StartFailedError("PostgreSQL does not run as root: install setpriv (util-linux) or use a plain user")
+    uid = gid = _NOBODY
+    if data_dir.exists() and data_dir.stat().st_uid != 0:
+        uid, gid = data_dir.stat().st_uid, data_dir.stat().st_gid
+    options = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
+    if not (_open_to_others(data_dir.parent) and _open_to_others(binaries)):
+        options += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    return Account(tuple(options), uid, gid)
+
+
+def _open_to_others(folder: Path) -> bool:
+    resolved = folder.resolve()
+    return all(path.stat().st_mode & stat.S_IXOTH for path in (resolved, *resolved.parents))

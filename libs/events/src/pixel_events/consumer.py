@@ -1,0 +1,259 @@
+"""The consumer part: receive, handle with retries, dead-letter what never works, commit.
+
+Each partition is a lane: its events are handled one after the other, lanes side by side up to a bound. A handler
+that fails while the system is unavailable holds its lane only; anything else is tried three times and then goes to
+the dead-letter topic with its origin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING
+
+from pixel_errors import DeadlineExceeded, Invalid, PixelError, Unavailable
+from pixel_runtime.service import Loop
+from pixel_telemetry import bind, extracted, get_logger, span
+
+from pixel_events.dead_letters import dead_letter
+from pixel_events.metrics import DEAD_LETTERED, HANDLED, RETRIED
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from pixel_events.bus import Bus, BusConsumer
+    from pixel_events.event import Event
+
+MAX_IN_FLIGHT = 256
+LANES_AT_ONCE = 16
+ATTEMPTS = 3
+FIRST_PAUSE_S = 0.1
+LAST_PAUSE_S = 2.0
+DEAD_LETTERS_IN_A_ROW = 100
+"""When this many handlings in a row failed for good, the fault is ours: lanes wait instead of emptying the topic."""
+
+RECEIVE_S = 1.0
+
+log = get_logger(__name__)
+
+Place = tuple[str, int]
+
+
+class Consumer:
+    """A part that feeds the events of some topics to a handler, at least once."""
+
+    def __init__(
+        self,
+        name: str,
+        bus: Bus,
+        *,
+        group: str,
+        topics: Sequence[str],
+        handler: Callable[[Event], Awaitable[None]],
+        max_in_flight: int = MAX_IN_FLIGHT,
+        lanes_at_once: int = LANES_AT_ONCE,
+        dead_letters_in_a_row: int = DEAD_LETTERS_IN_A_ROW,
+    ) -> None:
+        self.name = name
+        self._bus = bus
+        self._group = group
+        self._topics = tuple(topics)
+        self._handler = handler
+        self._max_in_flight = max_in_flight
+        self._lanes_at_once = lanes_at_once
+        self._dead_letters_in_a_row = dead_letters_in_a_row
+        self._failed_in_a_row = 0
+        self._reading = False
+        self._handled = {topic: HANDLED.labels(name, topic) for topic in topics}
+        self._retried = {topic: RETRIED.labels(name, topic) for topic in topics}
+        self._dead_lettered = {topic: DEAD_LETTERED.labels(name, topic) for topic in topics}
+        self._loop = Loop(name, self._run)
+
+    async def start(self) -> None:
+        """Begin to read as soon as the bus answers; `check` tells when."""
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        """Finish the events at hand and commit them."""
+        await self._loop.stop()
+
+    async def check(self) -> None:
+        """Raise Unavailable while the consumer has no place on the bus."""
+        if not self._reading:
+            raise Unavailable(f"{self.name} does not read yet", reason="CONSUMER_NOT_READY")
+
+    async def _run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            reader = self._bus.consumer(self._group, self._topics)
+            try:
+                await reader.start()
+                self._reading = True
+                await self._read(reader, stop)
+            except (Unavailable, DeadlineExceeded) as error:
+                log.warning("consumer_interrupted", consumer=self.name, reason=error.code)
+                await pause(stop, LAST_PAUSE_S * random.random())  # noqa: S311 - jitter, no secret
+            finally:
+                self._reading = False
+                await reader.close()
+
+    async def _read(self, reader: BusConsumer, stop: asyncio.Event) -> None:
+        lanes = _Lanes(self._handle, reader, stop, self._max_in_flight, self._lanes_at_once)
+        try:
+            while not stop.is_set():
+                room = await lanes.room()
+                for event in await reader.receive(room, RECEIVE_S):
+                    lanes.put(event)
+        finally:
+            await lanes.finish()
+
+    async def _handle(self, event: Event, stop: asyncio.Event) -> bool:
+        """Handle one event until it is done or dead; False when we were told to stop before."""
+        with (
+            extracted(event.headers),
+            span(f"{event.topic} process", "consumer", **{"messaging.destination.name": event.topic}),
+            bind(event_id=event.id, consumer=self.name),
+        ):
+            attempt = 0
+            while True:
+                attempt += 1
+                try:
+                    event.message()
+                    await self._handler(event)
+                except Exception as error:  # noqa: BLE001 - whatever a handler raises, the lane must go on
+                    verdict = await self._failed(event, error, attempt, stop)
+                    if verdict is not None:
+                        return verdict
+                else:
+                    self._failed_in_a_row = 0
+                    self._handled[event.topic].inc()
+                    return True
+
+    async def _failed(self, event: Event, error: Exception, attempt: int, stop: asyncio.Event) -> bool | None:
+        """Decide after a failed attempt: None tries again, True is done with the event, False leaves it."""
+        if self._is_final(error, attempt):
+            return await self._bury(event, error, attempt, stop)
+        self._retried[event.topic].inc()
+        if attempt == 1 or attempt % 10 == 0:
+            if isinstance(error, PixelError):
+                log.warning("event_failed", topic=event.topic, attempt=attempt, reason=error.code)
+            else:
+                log.error("event_failed", topic=event.topic, attempt=attempt, exc_info=error)
+        ceiling_s = min(LAST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
+        await pause(stop, random.uniform(0, ceiling_s))  # noqa: S311 - full jitter, no secret
+        return False if stop.is_set() else None
+
+    def _is_final(self, error: Exception, attempt: int) -> bool:
+        if isinstance(error, Invalid):
+            return True
+        if isinstance(error, Unavailable) or attempt < ATTEMPTS:
+            return False
+        return self._failed_in_a_row < self._dead_letters_in_a_row
+
+    async def _bury(self, event: Event, error: Exception, attempts: int, stop: asyncio.Event) -> bool:
+        letter = dead_letter(event, error, attempts=attempts, consumer=self.name)
+        while True:
+            try:
+                await self._bus.publish([letter])
+            except (Unavailable, DeadlineExceeded) as away:
+                log.warning("dead_letter_waits", topic=event.topic, reason=away.code)
+                await pause(stop, random.uniform(FIRST_PAUSE_S, LAST_PAUSE_S))  # noqa: S311 - jitter, no secret
+                if stop.is_set():
+                    return False
+            else:
+                break
+        if not isinstance(error, Invalid):
+            self._failed_in_a_row += 1
+        self._dead_lettered[event.topic].inc()
+        log.error("event_dead_lettered", topic=event.topic, partition=event.partition, offset=event.offset)
+        return True
+
+
+class _Lanes:
+    """The partitions at work: a queue each, a bound over all, and one committer."""
+
+    def __init__(
+        self,
+        handle: Callable[[Event, asyncio.Event], Awaitable[bool]],
+        reader: BusConsumer,
+        stop: asyncio.Event,
+        max_in_flight: int,
+        lanes_at_once: int,
+    ) -> None:
+        self._handle = handle
+        self._reader = reader
+        self._stop = stop
+        self._room = max_in_flight
+        self._freed = asyncio.Event()
+        self._at_once = asyncio.Semaphore(lanes_at_once)
+        self._waiting: dict[Place, deque[Event]] = defaultdict(deque)
+        self._running: dict[Place, asyncio.Task[None]] = {}
+        self._done: dict[Place, Event] = {}
+        self._committing: asyncio.Task[None] | None = None
+
+    async def room(self) -> int:
+        """Wait until another event may be taken in; return how many."""
+        while self._room <= 0:
+            self._freed.clear()
+            await self._freed.wait()
+        self._raise_failures()
+        return self._room
+
+    def put(self, event: Event) -> None:
+        """Queue an event on its partition's lane."""
+        place = (event.topic, event.partition)
+        self._room -= 1
+        self._waiting[place].append(event)
+        if place not in self._running:
+            self._running[place] = asyncio.create_task(self._work(place))
+
+    async def finish(self) -> None:
+        """Let the events at hand end, commit what was done; what still waits is read again by whoever comes next."""
+        self._stop_lanes = True
+        if self._running:
+            await asyncio.wait(set(self._running.values()))
+        if self._committing is not None:
+            await asyncio.wait({self._committing})
+        with contextlib.suppress(Unavailable, DeadlineExceeded):  # it is delivered again: the inbox knows it
+            await self._commit()
+
+    _stop_lanes = False
+
+    def _raise_failures(self) -> None:
+        if self._committing is not None and self._committing.done():
+            committing, self._committing = self._committing, None
+            committing.result()
+
+    async def _work(self, place: Place) -> None:
+        waiting = self._waiting[place]
+        try:
+            while waiting and not self._stop.is_set() and not self._stop_lanes:
+                async with self._at_once:
+                    event = waiting.popleft()
+                    is_done = await self._handle(event, self._stop)
+                self._room += 1
+                self._freed.set()
+                if not is_done:
+                    return
+                self._done[place] = event
+                if self._committing is None:
+                    self._committing = asyncio.create_task(self._commit_all())
+        finally:
+            del self._running[place]
+
+    async def _commit_all(self) -> None:
+        while self._done:
+            await self._commit()
+        self._committing = None
+
+    async def _commit(self) -> None:
+        done, self._done = self._done, {}
+        if done:
+            await self._reader.commit(list(done.values()))
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, but no longer than until we are told to stop."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

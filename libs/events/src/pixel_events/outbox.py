@@ -1,0 +1,62 @@
+"""The outbox: events written in the transaction of the change they tell of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pixel_postgres import execute, load_queries
+from pixel_runtime.ids import new_id
+from pixel_telemetry import inject
+from psycopg.types.json import Jsonb
+
+from pixel_events.event import require_fit, topic_named
+from pixel_events.topics import CATALOGUE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from google.protobuf.message import Message
+    from psycopg import AsyncConnection
+
+OUTBOX = load_queries("pixel_events.sql", "outbox.sql")
+
+
+@dataclass(frozen=True)
+class OutboxEvent:
+    """An event to announce: its topic, its key (the user's id) and its message; the id is made when not given."""
+
+    topic: str
+    key: str
+    message: Message
+    id: UUID | None = None
+
+
+async def append_outbox(conn: AsyncConnection[Any], events: Sequence[OutboxEvent]) -> None:
+    """Write events inside the caller's transaction, in order; the relay wakes when it commits.
+
+    Raises Invalid for an event that its topic can never carry, so that it cannot block the relay."""
+    if events:
+        await execute(conn, OUTBOX["insert_outbox"], outbox_parameters(events))
+
+
+def outbox_parameters(events: Sequence[OutboxEvent]) -> dict[str, list[Any]]:
+    """The columns of events as lists, for a statement that inserts outbox rows together with other rows."""
+    headers = inject()
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("event_ids", "topics", "keys", "types", "values", "headers")
+    }
+    for event in events:
+        topic = topic_named(event.topic, CATALOGUE)
+        if not isinstance(event.message, topic.message):
+            raise TypeError(f"{topic.name} carries {topic.message.DESCRIPTOR.full_name}, not {type(event.message)}")
+        value = event.message.SerializeToString()
+        require_fit(topic, key=event.key, value=value, headers=headers)
+        columns["event_ids"].append(event.id or new_id())
+        columns["topics"].append(event.topic)
+        columns["keys"].append(event.key)
+        columns["types"].append(topic.message.DESCRIPTOR.full_name)
+        columns["values"].append(value)
+        columns["headers"].append(Jsonb(headers))
+    return columns

@@ -1,0 +1,238 @@
+"""What the readers of one bus share: the session that holds their locks, and the news of what was published.
+
+A member of a group holds a numbered seat as an advisory lock. The seats that are held say how many members live and
+which partitions each should have; a partition is read only by the member that holds its own lock. A member that dies
+loses its session and with it seat and partitions, at once and without a timeout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from pixel_errors import PixelError, Unavailable
+from pixel_postgres import execute, fetch_all, fetch_one, load_queries
+from pixel_telemetry import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pixel_postgres import Pool
+    from psycopg import AsyncConnection
+
+GROUPS = load_queries("pixel_events.postgres.sql", "groups.sql")
+LOG = load_queries("pixel_events.postgres.sql", "log.sql")
+CHANNEL = "bus_records"
+POLL_S = 1.0
+SEATS = 64
+"""Members a group can have; more than partitions would idle."""
+
+log = get_logger(__name__)
+
+Place = tuple[str, int]
+"""A topic and the number of one of its partitions."""
+
+
+@dataclass(eq=False)
+class Reader:
+    """Who reads: a follower (no group) or a member. `positions` are the next offsets of the partitions it may read."""
+
+    topics: tuple[str, ...]
+    group: str = ""
+    seat: int | None = None
+    positions: dict[Place, int] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def seat_class(self) -> int:
+        """The lock class of this group's seats; members that read other topics share nothing with it."""
+        return _lock_class("seat", self.group, *sorted(self.topics))
+
+    def partition_class(self, topic: str) -> int:
+        """The lock class of a topic's partitions within this group."""
+        return _lock_class("partition", self.group, topic)
+
+
+class Coordinator:
+    """Wakes readers and shares partitions among members, over one session and one LISTEN connection."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.heads: dict[Place, int] = {}
+        self._pool = pool
+        self._readers: list[Reader] = []
+        self._turn = asyncio.Lock()
+        self._session: contextlib.AsyncExitStack | None = None
+        self._conn: AsyncConnection[Any] | None = None
+        self._stop = asyncio.Event()
+        self._listening: asyncio.Task[None] | None = None
+        self._shared_at = 0.0
+
+    async def add(self, reader: Reader) -> None:
+        """Admit a reader: a follower stands at the end, a member has the partitions that are free for it."""
+        if self._listening is None:
+            self._listening = asyncio.create_task(self._listen(), name="bus-coordinator")
+        async with self._turn:
+            conn = await self._connected()
+            rows = await self._read_heads(conn, reader.topics)
+            missing = set(reader.topics) - {topic for topic, _ in rows}
+            if missing:
+                raise Unavailable(f"not created yet: {', '.join(sorted(missing))}", reason="TOPIC_MISSING")
+            self.heads.update(rows)
+            self._readers.append(reader)
+            if reader.group:
+                await self._share(conn)
+            else:
+                reader.positions = rows
+
+    async def remove(self, reader: Reader) -> None:
+        """Let a reader go; its partitions are free for others at once."""
+        async with self._turn:
+            if reader not in self._readers:
+                return
+            self._readers.remove(reader)
+            if reader.seat is not None and self._conn is not None:
+                locks = [(reader.partition_class(topic), number) for topic, number in reader.positions]
+                with contextlib.suppress(PixelError):  # a broken session has given everything back by itself
+                    await self._give(self._conn, [*locks, (reader.seat_class, reader.seat)])
+            reader.positions = {}
+            reader.seat = None
+
+    async def close(self) -> None:
+        """Stop listening and give all locks back; idempotent."""
+        self._stop.set()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.wait({self._listening})
+        async with self._turn:
+            await self._disconnect()
+
+    async def _listen(self) -> None:
+        async for _ in self._pool.listen(CHANNEL, self._stop, POLL_S):
+            try:
+                await self._take_turn()
+            except PixelError as error:
+                log.warning("bus_turn_failed", reason=error.code)
+
+    async def _take_turn(self) -> None:
+        async with self._turn:
+            if not self._readers:
+                return
+            try:
+                conn = await self._connected()
+                self.heads.update(await self._read_heads(conn, {name for reader in self._readers for name in reader.topics}))
+                self._wake()
+                if asyncio.get_running_loop().time() - self._shared_at >= POLL_S:
+                    await self._share(conn)
+            except PixelError:
+                await self._disconnect()
+                raise
+
+    def _wake(self) -> None:
+        for reader in self._readers:
+            if any(self.heads.get(place, 0) > position for place, position in reader.positions.items()):
+                reader.news.set()
+
+    @staticmethod
+    async def _read_heads(conn: AsyncConnection[Any], topics: Iterable[str]) -> dict[Place, int]:
+        rows = await fetch_all(conn, LOG["read_heads"], {"topics": list(topics)})
+        return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+    async def _share(self, conn: AsyncConnection[Any]) -> None:
+        """Bring every member to its fair part: give what is another's first, then take what is free."""
+        self._shared_at = asyncio.get_running_loop().time()
+        members = [reader for reader in self._readers if reader.group]
+        if not members:
+            return
+        for member in members:
+            await self._seat(conn, member)
+        classes = list({member.seat_class for member in members})
+        seats: dict[int, list[int]] = defaultdict(list)
+        for row in await fetch_all(conn, GROUPS["read_seats"], {"seat_classes": classes}):
+            seats[row["seat_class"]].append(row["seat"])
+        wanted = {member: self._part_of(member, seats[member.seat_class]) for member in members}
+        surplus = [(m, place) for m in members for place in m.positions if place not in wanted[m]]
+        for member, place in surplus:
+            del member.positions[place]
+        await self._give(conn, [(member.partition_class(place[0]), place[1]) for member, place in surplus])
+        for member in members:
+            await self._take(conn, member, wanted[member])
+        self._wake()
+
+    async def _seat(self, conn: AsyncConnection[Any], member: Reader) -> None:
+        if member.seat is not None:
+            return
+        # Locks are re-entrant within a session, so seats taken by our own members are left out by number.
+        taken = [other.seat for other in self._readers if other.seat_class == member.seat_class and other.seat is not None]
+        row = await fetch_one(
+            conn, GROUPS["take_seat"], {"seats": SEATS, "taken": taken, "seat_class": member.seat_class}
+        )
+        if row is None:
+            raise Unavailable(f"group {member.group} has {SEATS} members", reason="GROUP_FULL")
+        member.seat = row["seat"]
+
+    def _part_of(self, member: Reader, seats: Sequence[int]) -> set[Place]:
+        places = sorted(place for place in self.heads if place[0] in member.topics)
+        if member.seat not in seats:
+            return set()
+        rank = seats.index(member.seat)
+        return {place for index, place in enumerate(places) if index % len(seats) == rank}
+
+    async def _take(self, conn: AsyncConnection[Any], member: Reader, wanted: set[Place]) -> None:
+        ours = {place for other in self._readers if other.group == member.group for place in other.positions}
+        places = sorted(wanted - ours)
+        if not places:
+            return
+        by_lock = {(member.partition_class(topic), number): (topic, number) for topic, number in places}
+        locks = {"lock_classes": [lock[0] for lock in by_lock], "partitions": [lock[1] for lock in by_lock]}
+        taken = [
+            by_lock[row["lock_class"], row["partition"]] for row in await fetch_all(conn, GROUPS["take_partitions"], locks)
+        ]
+        rows = await fetch_all(
+            conn,
+            GROUPS["read_offsets"],
+            {
+                "group_name": member.group,
+                "topics": [topic for topic, _ in taken],
+                "partitions": [number for _, number in taken],
+            },
+        )
+        member.positions |= {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+    @staticmethod
+    async def _give(conn: AsyncConnection[Any], locks: Sequence[tuple[int, int]]) -> None:
+        if locks:
+            parameters: Mapping[str, Any] = {
+                "lock_classes": [lock[0] for lock in locks],
+                "numbers": [lock[1] for lock in locks],
+            }
+            await execute(conn, GROUPS["give_locks"], parameters)
+
+    async def _connected(self) -> AsyncConnection[Any]:
+        if self._conn is None:
+            session = contextlib.AsyncExitStack()
+            self._conn = await session.enter_async_context(self._pool.autocommit())
+            self._session = session
+        return self._conn
+
+    async def _disconnect(self) -> None:
+        """Leave the session; what our members held is free, so they read nothing until they hold it again."""
+        session, conn = self._session, self._conn
+        self._session = self._conn = None
+        for reader in self._readers:
+            if reader.group:
+                reader.positions, reader.seat = {}, None
+        if session is None or conn is None:
+            return
+        with contextlib.suppress(PixelError):
+            await execute(conn, GROUPS["give_all_locks"])
+        with contextlib.suppress(PixelError):
+            await session.aclose()
+
+
+def _lock_class(*words: str) -> int:
+    """A stable number for an advisory lock, within a positive int4."""
+    return crc32("\0".join(words).encode()) >> 1

@@ -1,0 +1,31 @@
+"""Retention of the Postgres bus."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from pixel_runtime.service import Loop
+from pixel_telemetry import get_logger
+
+if TYPE_CHECKING:
+    from pixel_events.postgres.bus import PostgresBus
+
+SWEEP_EVERY_S = 600.0
+
+log = get_logger(__name__)
+
+
+def retention_sweep(bus: PostgresBus, *, every_s: float = SWEEP_EVERY_S) -> Loop:
+    """Make the part that deletes records older than the catalogue keeps them; several at once do no harm."""
+
+    async def sweep(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            deleted = await bus.sweep()
+            if deleted:
+                log.info("bus_records_expired", records=deleted)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every_s)
+
+    return Loop("bus-retention", sweep)

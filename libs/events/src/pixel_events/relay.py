@@ -1,0 +1,176 @@
+"""The outbox relay: moves committed events to the bus, in order, at least once.
+
+It reads only below the snapshot horizon: once every transaction with a smaller id has ended, no earlier event can
+still appear. One relay of a schema is the leader. The session that holds its lock is also the one that reads and
+deletes, so a leader that lost the lock cannot go on. No transaction is open while it publishes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pixel_errors import Invalid, PixelError
+from pixel_postgres import execute, fetch_all, fetch_one
+from pixel_runtime.service import Loop
+from pixel_telemetry import get_logger
+
+from pixel_events.event import Event
+from pixel_events.inbox import forget_old_events
+from pixel_events.metrics import LAG_SECONDS, REFUSED, RELAYED
+from pixel_events.outbox import OUTBOX
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from pixel_postgres import Pool
+    from psycopg import AsyncConnection
+
+    from pixel_events.bus import Bus
+
+BATCH = 500
+POLL_S = 1.0
+FIRST_LOOK_S = 0.002
+LAST_LOOK_S = 0.25
+"""Rows behind an open transaction are looked for again after 2 ms, then twice as long each time up to this."""
+
+FORGET_EVERY_S = 3600.0
+
+log = get_logger(__name__)
+
+Rows = list[dict[str, Any]]
+
+
+class OutboxRelay:
+    """A part that relays the outbox of the pool's schema; any number may run, one leads."""
+
+    def __init__(self, pool: Pool, bus: Bus, *, source: str) -> None:
+        self.name = f"outbox-relay {source}"
+        self._pool = pool
+        self._bus = bus
+        self._source = source
+        self._schema = pool.schema
+        self._relayed = RELAYED.labels(pool.schema)
+        self._refused = REFUSED.labels(pool.schema)
+        self._lag = LAG_SECONDS.labels(pool.schema)
+        self._skipped: list[int] = []
+        self._forgot_at = float("-inf")
+        self._loop = Loop(self.name, self._run)
+
+    async def start(self) -> None:
+        """Begin to relay, or to wait for leadership."""
+        await self._loop.start()
+
+    async def stop(self) -> None:
+        """Finish the batch at hand and give leadership back."""
+        await self._loop.stop()
+
+    async def _run(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                async with self._pool.autocommit() as conn, self._leadership(conn) as leads:
+                    if leads:
+                        await self._lead(conn, stop)
+            except PixelError as error:
+                log.warning("relay_interrupted", schema=self._schema, reason=error.code)
+            await _pause(stop, POLL_S)
+
+    @contextlib.asynccontextmanager
+    async def _leadership(self, conn: AsyncConnection[Any]) -> AsyncIterator[bool]:
+        row = await fetch_one(conn, OUTBOX["take_leadership"])
+        leads = row is not None and row["taken"]
+        try:
+            yield leads
+        finally:
+            if leads:
+                with contextlib.suppress(PixelError):  # a lost session has no lock to give
+                    await execute(conn, OUTBOX["give_leadership"])
+
+    async def _lead(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> None:
+        log.info("relay_leads", schema=self._schema)
+        self._skipped = []
+        async for _ in self._pool.listen(f"{self._schema}_outbox", stop, POLL_S):
+            look_again_s = FIRST_LOOK_S
+            while not stop.is_set():
+                if await self._drain(conn, stop):
+                    look_again_s = FIRST_LOOK_S
+                if not await self._has_rows(conn):
+                    break
+                await _pause(stop, look_again_s)
+                look_again_s = min(look_again_s * 2, LAST_LOOK_S)
+            await self._forget_old_events(conn)
+
+    async def _drain(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> int:
+        """Relay batch after batch until one is short; return how many events were relayed."""
+        total = 0
+        rows = await self._read(conn, [])
+        while rows:
+            ids = [row["id"] for row in rows]
+            # A full batch has more behind it: read that while this one is on its way.
+            reading = asyncio.create_task(self._read(conn, ids)) if len(rows) == BATCH and not stop.is_set() else None
+            try:
+                refused = await self._publish(rows)
+            finally:
+                following = await reading if reading is not None else []
+            self._skipped.extend(refused)
+            await execute(conn, OUTBOX["delete_outbox"], {"ids": [row for row in ids if row not in refused]})
+            total += len(rows) - len(refused)
+            self._relayed.inc(len(rows) - len(refused))
+            self._lag.set((datetime.now(UTC) - rows[0]["created_at"]).total_seconds())
+            rows = following
+        return total
+
+    async def _publish(self, rows: Rows) -> set[int]:
+        """Publish a batch; return the ids of rows that the bus can never take."""
+        events = [self._event(row) for row in rows]
+        try:
+            await self._bus.publish(events)
+        except Invalid:
+            return await self._publish_one_by_one(rows, events)
+        return set()
+
+    async def _publish_one_by_one(self, rows: Rows, events: Sequence[Event]) -> set[int]:
+        refused = set()
+        for row, event in zip(rows, events, strict=True):
+            try:
+                await self._bus.publish([event])
+            except Invalid as error:
+                log.error(  # noqa: TRY400 - the kind says it all, and the text of a trace could hold the event
+                    "outbox_event_refused", schema=self._schema, outbox_id=row["id"], topic=event.topic, reason=error.code
+                )
+                self._refused.inc()
+                refused.add(row["id"])
+        return refused
+
+    def _event(self, row: dict[str, Any]) -> Event:
+        return Event(
+            topic=row["topic"],
+            key=row["key"],
+            type=row["type"],
+            value=row["value"],
+            id=str(row["event_id"]),
+            source=self._source,
+            time=row["created_at"],
+            headers=row["headers"],
+        )
+
+    async def _read(self, conn: AsyncConnection[Any], under_way: Sequence[int]) -> Rows:
+        skipped = [*self._skipped, *under_way]
+        return await fetch_all(conn, OUTBOX["read_outbox"], {"skipped": skipped, "limit": BATCH})
+
+    async def _has_rows(self, conn: AsyncConnection[Any]) -> bool:
+        row = await fetch_one(conn, OUTBOX["outbox_has_rows"], {"skipped": self._skipped})
+        return row is not None and row["waiting"]
+
+    async def _forget_old_events(self, conn: AsyncConnection[Any]) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._forgot_at >= FORGET_EVERY_S:
+            self._forgot_at = now
+            await forget_old_events(conn)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

@@ -1,0 +1,41 @@
+-- name: insert_outbox
+-- Writes events in their order and wakes the relay when the transaction commits.
+WITH inserted AS (
+    INSERT INTO outbox (event_id, topic, key, type, value, headers)
+    SELECT e.event_id, e.topic, e.key, e.type, e.value, e.headers
+    FROM unnest(
+        %(event_ids)s::uuid[], %(topics)s::text[], %(keys)s::text[], %(types)s::text[],
+        %(values)s::bytea[], %(headers)s::jsonb[]
+    ) WITH ORDINALITY AS e (event_id, topic, key, type, value, headers, place)
+    ORDER BY e.place
+)
+SELECT pg_notify(current_schema() || '_outbox', '')::text AS notified;
+
+-- name: take_leadership
+-- One relay of a schema holds this lock for as long as its session lives.
+SELECT pg_try_advisory_lock(hashtext('pixel_events.relay'), hashtext(current_schema())) AS taken;
+
+-- name: give_leadership
+-- Lets another relay of the schema take over at once.
+SELECT pg_advisory_unlock(hashtext('pixel_events.relay'), hashtext(current_schema())) AS given;
+
+-- name: current_schema
+-- The schema whose outbox is relayed; it names the NOTIFY channel.
+SELECT current_schema()::text AS schema;
+
+-- name: read_outbox
+-- Rows of transactions that all ended: no row with a smaller xid can still appear, so causes go before effects.
+SELECT o.id, o.event_id, o.topic, o.key, o.type, o.value, o.headers, o.created_at
+FROM outbox AS o
+WHERE o.xid < pg_snapshot_xmin(pg_current_snapshot())
+    AND o.id <> ALL (%(skipped)s::bigint[])
+ORDER BY o.id
+LIMIT %(limit)s::integer;
+
+-- name: delete_outbox
+-- Forgets rows that the bus holds durably.
+DELETE FROM outbox AS o WHERE o.id = ANY (%(ids)s::bigint[]);
+
+-- name: outbox_has_rows
+-- Tells whether something waits, for example behind a transaction that is still open.
+SELECT EXISTS (SELECT 1 FROM outbox AS o WHERE o.id <> ALL (%(skipped)s::bigint[])) AS waiting;

@@ -1,0 +1,75 @@
+"""The one catalogue of topics: what rides the bus, how long it is kept and how large a record may be.
+
+Every topic has a dead-letter twin `<topic>.dlq` with one partition. Records are keyed by user id (notifications by the
+recipient), so what one user does is read in order. Picture bytes never ride the bus: records carry ids.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from pixel.generation.v1 import events_pb2 as generation
+from pixel.social.v1 import events_pb2 as social
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from google.protobuf.message import Message
+
+DAY_MS = 86_400_000
+DEAD_LETTER_SUFFIX = ".dlq"
+DEAD_LETTER_ROOM_BYTES = 16_384
+"""What the headers of a dead letter may add to its record."""
+
+DEAD_LETTER_RETENTION_MS = 14 * DAY_MS
+MODEL_LANES = ("gemini", "dall-e", "stable-diffusion")
+"""Models whose lane has its own workers and therefore its own request topic."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A stream of records of one message type."""
+
+    name: str
+    partitions: int
+    retention_ms: int
+    message: type[Message]
+    max_message_bytes: int = 1_048_576
+
+    @property
+    def dead_letters(self) -> Topic:
+        """Where records of this topic go that no consumer can handle."""
+        return Topic(
+            name=self.name + DEAD_LETTER_SUFFIX,
+            partitions=1,
+            retention_ms=DEAD_LETTER_RETENTION_MS,
+            message=self.message,
+            max_message_bytes=self.max_message_bytes + DEAD_LETTER_ROOM_BYTES,
+        )
+
+
+def _topics() -> Iterator[Topic]:
+    yield Topic("image.generation.requests", 6, 7 * DAY_MS, generation.ImageGenerationRequested)
+    yield Topic("image.generation.status", 3, DAY_MS, generation.GenerationStatusChanged)
+    yield Topic("image.generation.complete", 3, 7 * DAY_MS, generation.ImageGenerationCompleted)
+    yield Topic("image.generation.failed", 3, 7 * DAY_MS, generation.ImageGenerationFailed)
+    yield Topic("video.generation.requests", 6, 7 * DAY_MS, generation.VideoGenerationRequested, 10_485_760)
+    yield Topic("video.processing.status", 3, DAY_MS, generation.VideoProcessingStatusChanged)
+    yield Topic("video.processing.complete", 3, 7 * DAY_MS, generation.VideoProcessingCompleted)
+    yield Topic("video.processing.failed", 3, 7 * DAY_MS, generation.VideoProcessingFailed)
+    yield Topic("user.activities", 12, DAY_MS, social.UserActivity)
+    yield Topic("user.notifications", 12, DAY_MS, social.UserNotification)
+    yield Topic("social.interactions", 12, DAY_MS, social.SocialInteraction)
+    for model in MODEL_LANES:
+        yield Topic(f"ai.{model}.requests", 6, 7 * DAY_MS, generation.AiGenerationRequested)
+
+
+def with_dead_letters(topics: Iterator[Topic]) -> Mapping[str, Topic]:
+    """Index topics by name, each beside its dead-letter twin."""
+    return MappingProxyType({named.name: named for topic in topics for named in (topic, topic.dead_letters)})
+
+
+CATALOGUE: Mapping[str, Topic] = with_dead_letters(_topics())
+"""Every topic by its name."""

@@ -1,0 +1,170 @@
+"""One pool per service and schema."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from pixel_errors import Unavailable
+from psycopg import AsyncConnection, Error
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from pixel_postgres.errors import translate
+from pixel_postgres.listen import notifications
+from pixel_postgres.metrics import POOL_IN_USE, POOL_REFUSED
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_WAIT_FOR_CONNECTION_S = 3.0
+_MAX_WAITING = 1000
+_CHECK_WITHIN_S = 2.0
+_GIVE_UP_CONNECTING_AFTER_S = 5.0
+"""Bounds the pool's own growing pauses; the next request after it starts a new attempt at once."""
+
+_SESSION = {
+    "statement_timeout": "30s",
+    "lock_timeout": "5s",
+    "idle_in_transaction_session_timeout": "15s",
+    "TimeZone": "UTC",
+}
+_DETECT_DEAD_PEER = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+}
+
+
+class Pool:
+    """Connections of one schema, in autocommit until a transaction is opened."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]], *, conninfo: str, schema: str) -> None:
+        self._pool = pool
+        self._conninfo = conninfo
+        self._schema = schema
+        self._in_use = POOL_IN_USE.labels(schema)
+        self._refused = POOL_REFUSED.labels(schema)
+
+    @property
+    def schema(self) -> str:
+        return self._schema
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Commit at the end of the block, roll back when it raises.
+
+        Raises the kinds of `translate`; Unavailable with reason COMMIT_UNKNOWN when the change may stand or not.
+        """
+        committing = False
+        try:
+            async with self._connection() as conn, conn.transaction():
+                yield conn
+                committing = True
+        except Error as error:
+            expected = translate(error, committing=committing)
+            if expected is None:
+                raise
+            raise expected from error
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Give a connection for single statements, each its own transaction."""
+        try:
+            async with self._connection() as conn:
+                yield conn
+        except Error as error:
+            expected = translate(error)
+            if expected is None:
+                raise
+            raise expected from error
+
+    def listen(self, channel: str, stop: asyncio.Event, poll_s: float = 1.0) -> AsyncIterator[None]:
+        """Yield at once, on each NOTIFY and at least every `poll_s` seconds, until `stop` is set.
+
+        A notification is a hint: look for work on every turn. Uses a connection of its own and connects again when
+        it is lost; meanwhile the turns go on by time alone.
+        """
+        return notifications(self._conninfo, channel, stop, poll_s)
+
+    async def check(self) -> None:
+        """Raise Unavailable when the database does not answer."""
+        try:
+            async with asyncio.timeout(_CHECK_WITHIN_S), self._connection() as conn:
+                await conn.execute("SELECT 1")
+        except TimeoutError as error:
+            raise _no_answer() from error
+        except Error as error:
+            raise (translate(error) or _no_answer()) from error
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        try:
+            conn = await self._pool.getconn()
+        except Error:
+            self._refused.inc()
+            raise
+        self._in_use.inc()
+        try:
+            yield conn
+        finally:
+            self._in_use.dec()
+            await self._pool.putconn(conn)
+
+
+@asynccontextmanager
+async def open_pool(
+    url: str, *, schema: str, application: str, min_size: int = 1, max_size: int = 10
+) -> AsyncIterator[Pool]:
+    """Open a pool whose connections see the one schema, in UTC, with time limits on statements, locks and idleness.
+
+    Returns before the database answers: a service may start first and report itself not ready.
+    """
+    conninfo = session_conninfo(url, schema=schema, application=application)
+    pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+        conninfo,
+        kwargs={"autocommit": True, "row_factory": dict_row},
+        min_size=min_size,
+        max_size=max_size,
+        open=False,
+        name=application,
+        check=_check_when_spoken_to,
+        timeout=_WAIT_FOR_CONNECTION_S,
+        max_waiting=_MAX_WAITING,
+        reconnect_timeout=_GIVE_UP_CONNECTING_AFTER_S,
+    )
+    await pool.open(wait=False)
+    try:
+        yield Pool(pool, conninfo=conninfo, schema=schema)
+    finally:
+        await pool.close()
+
+
+def session_conninfo(url: str, *, schema: str, application: str) -> str:
+    """Return the connection string with our session settings; what the url itself says about `options` comes last."""
+    given = conninfo_to_dict(url)
+    settings: dict[str, str] = {"search_path": schema, **_SESSION}
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    wanted: dict[str, Any] = {**_DETECT_DEAD_PEER, "application_name": application, **given}
+    wanted["options"] = f"{options} {given.get('options') or ''}".strip()
+    return make_conninfo("", **wanted)
+
+
+async def _check_when_spoken_to(conn: AsyncConnection[DictRow]) -> None:
+    """Ask the server only when an idle connection has something to read: as a rule, that it was closed.
+
+    Costs one system call instead of a round trip, and after a restart of the server spares each caller an error.
+    """
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(conn)
+
+
+def _no_answer() -> Unavailable:
+    return Unavailable("the database does not answer", reason="DATABASE_UNREACHABLE")

@@ -1,0 +1,69 @@
+"""Roles and schemas, one pair each per service: what the administrator does once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+from psycopg import AsyncConnection, errors, sql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ATTEMPTS = 10
+_RACES = (errors.UniqueViolation, errors.DuplicateObject, errors.DuplicateSchema, errors.InternalError_)
+"""Roles belong to the whole server: another database's provisioning may change the same row at the same time."""
+
+
+def owner_of(schema: str) -> str:
+    """Return the role that owns a schema and its tables; migrations run as it."""
+    return f"{schema}_owner"
+
+
+async def provision(admin_url: str, *, schemas: Mapping[str, str]) -> None:
+    """Make, for each schema (with its password), the owner role, the service role and the schema.
+
+    The service role has the schema's name; it reads and writes the tables there and sees no other schema. What exists
+    is brought to this state, so it may run again, and beside others.
+    """
+    async with await AsyncConnection.connect(admin_url, autocommit=True) as conn:
+        for schema, password in schemas.items():
+            await _with_retry(conn, schema, password)
+
+
+async def _with_retry(conn: AsyncConnection, schema: str, password: str) -> None:
+    for attempt in range(_ATTEMPTS):
+        try:
+            async with conn.transaction():
+                await _provision_one(conn, schema, password)
+        except _RACES:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 # spreads the racers, guards nothing
+        else:
+            return
+
+
+async def _provision_one(conn: AsyncConnection, schema: str, password: str) -> None:
+    await conn.execute("SELECT pg_advisory_xact_lock(hashtext('pixel_postgres.provision'))")
+    service, owner = sql.Identifier(schema), sql.Identifier(owner_of(schema))
+    # Hashed here, so that the password stands in no server log.
+    verifier = conn.pgconn.encrypt_password(password.encode(), schema.encode(), b"scram-sha-256").decode()
+    if not await _role_exists(conn, owner_of(schema)):
+        await conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(owner))
+    if not await _role_exists(conn, schema):
+        await conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(service))
+    await conn.execute(sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(service, sql.Literal(verifier)))
+    await conn.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(owner))
+    await conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(service, owner))
+    await conn.execute(sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(service, owner))
+    await conn.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(service, service))
+    defaults = sql.SQL("ALTER DEFAULT PRIVILEGES FOR ROLE {} IN SCHEMA {} GRANT {} TO {}")
+    for privileges in ("SELECT, INSERT, UPDATE, DELETE ON TABLES", "USAGE, SELECT ON SEQUENCES"):
+        await conn.execute(defaults.format(owner, service, sql.SQL(privileges), service))
+
+
+async def _role_exists(conn: AsyncConnection, role: str) -> bool:
+    cursor = await conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
+    return await cursor.fetchone() is not None

@@ -1,0 +1,140 @@
+"""Named queries in .sql files, and the four ways to run one."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+from time import perf_counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, cast
+
+from opentelemetry import trace
+from pixel_telemetry import get_logger, span
+from psycopg import Error
+
+from pixel_postgres.errors import translate
+from pixel_postgres.metrics import SLOW_QUERIES, query_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+    from psycopg import AsyncConnection, AsyncCursor
+    from psycopg.rows import DictRow
+
+    Params: TypeAlias = Mapping[str, Any] | Sequence[Any] | None
+
+T = TypeVar("T")
+
+SLOW_QUERY_MS = 1000.0
+
+_log = get_logger(__name__)
+_NAME = re.compile(r"^--\s*name:\s*(?P<name>[a-z][a-z0-9_]*)\s*$", re.MULTILINE)
+
+
+class Query(str):
+    """The text of one query; `name` stands in logs, metrics and traces."""
+
+    __slots__ = ("name",)
+    name: str
+
+    def __new__(cls, text: str, name: str) -> Self:
+        query = super().__new__(cls, text)
+        query.name = name
+        return query
+
+
+@cache
+def load_queries(package: str, filename: str) -> Mapping[str, Query]:
+    """Read the queries of a file in a package by name: each a `-- name: verb_noun` line and the text below it.
+
+    Raises ValueError when a name is there twice, a query is empty, or SQL stands before the first name.
+    """
+    source = f"{package}/{filename}"
+    text = files(package).joinpath(filename).read_text(encoding="utf-8")
+    head, *parts = _NAME.split(text)
+    if _without_leading_comments(head):
+        raise ValueError(f"{source}: there is SQL before the first '-- name:' line")
+    queries: dict[str, Query] = {}
+    for name, body in zip(parts[::2], parts[1::2], strict=True):
+        statement = _without_leading_comments(body)
+        if name in queries:
+            raise ValueError(f"{source}: query {name} is there twice")
+        if not statement:
+            raise ValueError(f"{source}: query {name} is empty")
+        queries[name] = Query(statement, name)
+    return MappingProxyType(queries)
+
+
+def _without_leading_comments(body: str) -> str:
+    """Drop the comment lines above the statement: the driver would read their percent signs as parameters."""
+    lines = body.strip().splitlines()
+    while lines and (not lines[0].strip() or lines[0].lstrip().startswith("--")):
+        lines.pop(0)
+    return "\n".join(lines).strip()
+
+
+async def fetch_one(conn: AsyncConnection[DictRow], query: str, params: Params = None) -> dict[str, Any] | None:
+    """Return the first row, or None. Raises the kinds of `translate`."""
+    return await _observed(query, lambda: _first(conn, query, params))
+
+
+async def fetch_all(conn: AsyncConnection[DictRow], query: str, params: Params = None) -> list[dict[str, Any]]:
+    """Return every row. Raises the kinds of `translate`."""
+    return await _observed(query, lambda: _every(conn, query, params))
+
+
+async def execute(conn: AsyncConnection[DictRow], query: str, params: Params = None) -> int:
+    """Run a statement; return how many rows it touched. Raises the kinds of `translate`."""
+    return await _observed(query, lambda: _touched(conn, query, params))
+
+
+async def execute_many(conn: AsyncConnection[DictRow], query: str, rows: Iterable[Params]) -> int:
+    """Run a statement once per parameter row, in one round trip; return how many rows it touched in all."""
+    return await _observed(query, lambda: _touched_by_many(conn, query, rows))
+
+
+async def _first(conn: AsyncConnection[DictRow], query: str, params: Params) -> dict[str, Any] | None:
+    cursor = await _run(conn, query, params)
+    return await cursor.fetchone()
+
+
+async def _every(conn: AsyncConnection[DictRow], query: str, params: Params) -> list[dict[str, Any]]:
+    cursor = await _run(conn, query, params)
+    return await cursor.fetchall()
+
+
+async def _touched(conn: AsyncConnection[DictRow], query: str, params: Params) -> int:
+    return (await _run(conn, query, params)).rowcount
+
+
+async def _touched_by_many(conn: AsyncConnection[DictRow], query: str, rows: Iterable[Params]) -> int:
+    async with conn.cursor() as cursor:
+        await cursor.executemany(query, cast("Iterable[Any]", rows))
+        return cursor.rowcount
+
+
+async def _run(conn: AsyncConnection[DictRow], query: str, params: Params) -> AsyncCursor[DictRow]:
+    return await conn.execute(query, params)
+
+
+async def _observed(query: str, run: Callable[[], Awaitable[T]]) -> T:
+    """Time the query, put a span around it when a trace records, warn when it was slow, raise our kinds."""
+    name = query.name if isinstance(query, Query) else "unnamed"
+    started = perf_counter()
+    try:
+        if trace.get_current_span().is_recording():
+            with span(f"postgres {name}", "client", **{"db.system.name": "postgresql", "db.query.summary": name}):
+                return await run()
+        return await run()
+    except Error as error:
+        expected = translate(error)
+        if expected is None:
+            raise
+        raise expected from error
+    finally:
+        seconds = perf_counter() - started
+        query_seconds(name).observe(seconds)
+        if seconds * 1000 > SLOW_QUERY_MS:
+            SLOW_QUERIES.labels(name).inc()
+            _log.warning("slow_query", query=name, ms=round(seconds * 1000))

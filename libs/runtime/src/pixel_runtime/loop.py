@@ -1,0 +1,72 @@
+"""A background loop with a life: started, restarted when it fails, stopped gracefully."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import TYPE_CHECKING
+
+from pixel_runtime.metrics import LOOP_FAILURES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_logger = logging.getLogger(__name__)
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 30.0
+_HEALTHY_AFTER_S = 60.0  # a body that ran this long starts again from the first pause
+
+
+class Loop:
+    """Run `body` as a task until it returns or the loop is stopped; when it raises, log, pause and run it again."""
+
+    def __init__(self, name: str, body: Callable[[asyncio.Event], Awaitable[None]], *, grace_s: float = 20.0) -> None:
+        self.name = name
+        self._body = body
+        self._grace_s = grace_s
+        self._stop = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._failures = LOOP_FAILURES.labels(name)
+
+    async def start(self) -> None:
+        """Start the task and return; a started loop is left as it is."""
+        if self._task is None or self._task.done():
+            self._stop.clear()
+            self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def stop(self) -> None:
+        """Ask the body to end, wait `grace_s`, then cancel it."""
+        self._stop.set()
+        task, self._task = self._task, None
+        if task is None:
+            return
+        try:
+            await asyncio.wait({task}, timeout=self._grace_s)
+        finally:
+            if not task.done():
+                _logger.warning("loop_cancelled", extra={"loop": self.name})
+                task.cancel()
+        await asyncio.wait({task})
+
+    async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        pause_s = _FIRST_PAUSE_S
+        while not self._stop.is_set():
+            began = clock()
+            try:
+                await self._body(self._stop)
+            except Exception:
+                if clock() - began >= _HEALTHY_AFTER_S:
+                    pause_s = _FIRST_PAUSE_S
+                self._failures.inc()
+                _logger.exception("loop_failed", extra={"loop": self.name})
+                await self._pause(random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter, not a secret
+                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+            else:
+                return
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)

@@ -1,0 +1,154 @@
+"""A service: its parts started in order and stopped in reverse, its readiness, its signals."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_errors import PixelError
+
+from pixel_runtime.loop import Loop
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+__all__ = ["Loop", "Part", "Service", "run"]
+
+_logger = logging.getLogger(__name__)
+STOP_WITHIN_S = 25.0
+CHECK_WITHIN_S = 2.0
+_RESERVE_S = 0.5  # kept for each part that waits behind a slow one
+
+
+class Part(Protocol):
+    """Something with a life."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def start(self) -> None:
+        """Return when ready."""
+        ...
+
+    async def stop(self) -> None:
+        """End gracefully and soon; stopping twice is fine."""
+        ...
+
+
+@dataclass
+class Service:
+    """Parts in start order, and readiness checks that raise while not ready."""
+
+    name: str
+    parts: Sequence[Part]
+    checks: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
+    _started: list[Part] = field(default_factory=list, init=False, repr=False)
+
+    async def start(self) -> None:
+        """Start the parts in order; when one fails, stop those already started and raise its error."""
+        for part in self.parts:
+            try:
+                await part.start()
+            except BaseException:
+                _logger.warning("part_not_started", extra={"service_name": self.name, "part": part.name})
+                for error in await self._stop_started(STOP_WITHIN_S):
+                    _logger.warning("part_not_stopped", extra={"service_name": self.name}, exc_info=error)
+                raise
+            self._started.append(part)
+
+    async def stop(self, *, within_s: float = STOP_WITHIN_S) -> None:
+        """Stop every started part in reverse order; raise one ExceptionGroup of what went wrong at the end."""
+        errors = await self._stop_started(within_s)
+        if errors:
+            raise ExceptionGroup(f"{self.name} did not stop cleanly", errors)
+
+    async def ready(self) -> dict[str, str]:
+        """Run all checks at once; each is "ok" or the reason in words."""
+        reasons = await asyncio.gather(*(self._reason(name, check) for name, check in self.checks.items()))
+        return dict(zip(self.checks, reasons, strict=True))
+
+    async def _stop_started(self, within_s: float) -> list[Exception]:
+        clock = asyncio.get_running_loop().time
+        end = clock() + within_s
+        errors: list[Exception] = []
+        while self._started:
+            part = self._started.pop()
+            budget_s = max(end - clock() - _RESERVE_S * len(self._started), _RESERVE_S)
+            try:
+                await asyncio.wait_for(part.stop(), budget_s)
+            except Exception as error:  # noqa: BLE001 - the other parts are stopped too, then it is raised
+                error.add_note(f"while stopping the part {part.name}")
+                errors.append(error)
+        return errors
+
+    async def _reason(self, name: str, check: Callable[[], Awaitable[None]]) -> str:
+        try:
+            async with asyncio.timeout(CHECK_WITHIN_S):
+                await check()
+        except PixelError as error:
+            return error.detail
+        except TimeoutError:
+            return f"no answer within {CHECK_WITHIN_S:g} s"
+        except Exception as error:
+            # The text may name hosts or users; it stays in the log.
+            _logger.warning("check_failed", extra={"check": name}, exc_info=error)
+            return type(error).__name__
+        return "ok"
+
+
+async def run(service: Service, *, stop: asyncio.Event | None = None) -> None:
+    """Start the service, wait for SIGTERM, SIGINT or `stop`, stop within 25 s; a second signal cancels at once."""
+    stopping = stop or asyncio.Event()
+    with _signals(stopping):
+        if not await _start_unless(stopping, service):
+            return
+        _logger.info("service_started", extra={"service_name": service.name})
+        try:
+            await stopping.wait()
+        finally:
+            await service.stop()
+        _logger.info("service_stopped", extra={"service_name": service.name})
+
+
+async def _start_unless(stopping: asyncio.Event, service: Service) -> bool:
+    """Start the service, or give up when asked to stop first."""
+    starting = asyncio.create_task(service.start())
+    asked = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+    if starting.cancelled():
+        return False
+    starting.result()
+    return True
+
+
+@contextmanager
+def _signals(stopping: asyncio.Event) -> Iterator[None]:
+    """Turn the first SIGTERM or SIGINT into `stopping`, the second into a cancellation of the running task."""
+    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
+        yield
+        return
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def received() -> None:
+        if stopping.is_set() and task is not None:
+            task.cancel()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

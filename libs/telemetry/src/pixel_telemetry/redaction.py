@@ -1,0 +1,50 @@
+"""What must not reach a log line or a trace: secrets by the name of their key, passwords inside addresses, tokens."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+HIDDEN = "***"
+
+_SECRET_KEY = re.compile(
+    r"(?:^|[_\-.])(?:password|passwd|passphrase|secret|token|authorization|cookie|credentials?|api_?key|access_?key"
+    r"|private_?key|signing_?key)(?:$|[_\-.])",
+    re.IGNORECASE,
+)
+_SECRET_TEXT = re.compile(
+    r"(?P<url>://[^/\s:@]*:)[^/\s@]+(?=@)"
+    r"|(?P<bearer>\b[Bb]earer\s+)[\w\-.~+/=]+"
+    r"|(?P<dsn>\bpassword\s*=\s*)(?:'[^']*'|\S+)"
+)
+_secret_keys: dict[str, bool] = {}
+
+
+def is_secret_key(key: str) -> bool:
+    """Tell whether a value under this key is hidden."""
+    known = _secret_keys.get(key)
+    if known is None:
+        known = _secret_keys[key] = _SECRET_KEY.search(key) is not None
+    return known
+
+
+def redact_text(text: str) -> str:
+    """Hide passwords in addresses and connection strings, and bearer tokens."""
+    if "://" in text or "earer" in text or "password" in text:
+        return _SECRET_TEXT.sub(lambda found: next(filter(None, found.groups()), "") + HIDDEN, text)
+    return text
+
+
+def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hide what is secret in one log event (a structlog processor)."""
+    for key, value in event.items():
+        if is_secret_key(key):
+            event[key] = HIDDEN if value else value
+        elif type(value) is str:
+            event[key] = redact_text(value)
+        elif type(value) is dict:
+            event[key] = redact_event(None, "", dict(value))
+    return event

@@ -1,0 +1,84 @@
+"""The HTTP application: doors on Litestar's routes, problems for every error, metrics and identity around them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar import Litestar, Request, Response
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+from pixel_rpc import Caller, calling_as
+
+from pixel_gateway.adapters.inbound.http import accounts, docs, generations, health, images, media, openai, streams
+from pixel_gateway.adapters.inbound.http.authentication import require_user, secret_in
+from pixel_gateway.adapters.inbound.http.doors import Access, Call, header_map
+from pixel_gateway.adapters.inbound.http.edge import Edge, error_reply, request_id_of
+from pixel_gateway.adapters.inbound.http.socket import progress_socket
+
+if TYPE_CHECKING:
+    from pixel_gateway.adapters.inbound.http.doors import Door
+    from pixel_gateway.adapters.inbound.http.health import Health
+    from pixel_gateway.application import Application
+
+
+def create_app(
+    application: Application, checks: Health, *, public_url: str = "", image_wait_s: float = 120.0
+) -> ASGIApp:
+    """Return the application with every door."""
+    doors = [
+        *generations.doors(application),
+        *streams.doors(application),
+        *images.doors(application),
+        *accounts.doors(application),
+        *openai.doors(application, wait_s=image_wait_s),
+        *media.doors(application),
+        *health.doors(checks),
+    ]
+    doors += docs.doors(doors)
+    inside = Litestar(
+        route_handlers=[*(_route(door, application, public_url) for door in doors), progress_socket(application)],
+        exception_handlers={Exception: _on_error},
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+        debug=False,
+    )
+    return Edge(inside)
+
+
+def _route(door: Door, application: Application, public_url: str) -> HTTPRouteHandler:
+    async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
+        headers = header_map(request.scope["headers"])
+        secret = secret_in(headers) if door.access is not Access.PUBLIC else None
+        user_id = ""
+        if door.access is Access.REQUIRED or secret:
+            user_id = await require_user(secret, application.authenticator)
+        request_id = request_id_of(request.scope)
+        call = Call(
+            request.scope,
+            request.receive,
+            headers=headers,
+            user_id=user_id,
+            request_id=request_id,
+            public_url=public_url,
+        )
+        with calling_as(Caller(user_id=user_id, request_id=request_id)):
+            return await door.handle(call)
+
+    handler = HTTPRouteHandler(door.path, http_method=[door.method], status_code=200, name=f"{door.method} {door.path}")
+    return handler(answer)
+
+
+class _ErrorResponse(Response[bytes]):
+    """Carries an error's answer through Litestar, which wants a Response."""
+
+    def __init__(self, reply: ASGIApp) -> None:
+        super().__init__(b"")
+        self._reply = reply
+
+    def to_asgi_response(self, *_args: Any, **_kwargs: Any) -> Any:
+        return self._reply
+
+
+def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    return _ErrorResponse(error_reply(error, request.scope))

@@ -1,0 +1,152 @@
+"""A door is one method on one path: who may use it, what it does, and what its documentation says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+
+from pixel_errors import NotFound, Violation
+from pixel_runtime.ids import parse_id
+
+from pixel_gateway.adapters.inbound.http import json_body
+from pixel_gateway.adapters.inbound.http.errors import InvalidRequest, MalformedRequest
+from pixel_gateway.adapters.inbound.http.query import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from litestar.types import ASGIApp, HTTPScope, Receive
+
+JSON_LIMIT_BYTES = 1_048_576
+_MAX_KEY_CHARS = 255
+
+T = TypeVar("T")
+
+
+class Access(StrEnum):
+    """Who may use a door. A door that does not say is for known callers only."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    PUBLIC = "public"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A documented query or header parameter."""
+
+    name: str
+    description: str
+    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+    place: str = "query"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A documented answer."""
+
+    description: str
+    body: Any = None
+    content_type: str = "application/json"
+    example: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Door:
+    """One method on one path."""
+
+    method: str
+    path: str
+    handle: Callable[[Call], Awaitable[ASGIApp]]
+    summary: str
+    answers: dict[int, Answer]
+    access: Access = Access.REQUIRED
+    description: str = ""
+    tag: str = "generations"
+    body: type[Any] | None = None
+    body_example: Any = None
+    parameters: tuple[Parameter, ...] = ()
+    is_documented: bool = True
+
+
+class Call:
+    """One request at a door."""
+
+    __slots__ = ("_public_url", "headers", "receive", "request_id", "scope", "user_id")
+
+    def __init__(
+        self, scope: HTTPScope, receive: Receive, *, headers: dict[str, str], user_id: str, request_id: str, public_url: str
+    ) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.headers = headers
+        self.user_id = user_id
+        self.request_id = request_id
+        self._public_url = public_url
+
+    @property
+    def base_url(self) -> str:
+        """Address under which the caller reaches us, without a slash at the end."""
+        return base_url(self._public_url, self.scope["scheme"], self.headers)
+
+    def absolute(self, address: str) -> str:
+        """Return an address that begins with `/` under the public base address; others as they are."""
+        return self.base_url + address if address.startswith("/") else address
+
+    def id_in_path(self, prefix: str) -> str:
+        """Return the id in the path; raise NotFound for anything that cannot be one."""
+        return require_id(prefix, str(self.scope["path_params"]["id"]))
+
+    def query(self, *accepted: str) -> Query:
+        """Return the query, whose names have to be among the accepted."""
+        return Query(self.scope["query_string"], accepted)
+
+    async def json(self, target: type[T], *, forbid_unknown: bool = True) -> T:
+        """Return the body as the target struct."""
+        json_body.require_json(self.headers)
+        body = await json_body.read_body(self.receive, self.headers, max_bytes=JSON_LIMIT_BYTES)
+        return json_body.decode(body, target, forbid_unknown=forbid_unknown)
+
+    def idempotency_key(self) -> str:
+        """Return the Idempotency-Key, or the empty text."""
+        key = self.headers.get("idempotency-key")
+        if key is None:
+            return ""
+        if not 1 <= len(key) <= _MAX_KEY_CHARS or not all("!" <= char <= "~" for char in key):
+            message = f"has to be 1 to {_MAX_KEY_CHARS} visible ASCII characters"
+            raise InvalidRequest(f"Idempotency-Key {message}.", violations=(Violation("Idempotency-Key", message),))
+        return key
+
+
+def require_id(prefix: str, text: str) -> str:
+    """Return the id; raise NotFound for anything that cannot be one, before any other service is asked."""
+    try:
+        parse_id(prefix, text)
+    except ValueError:
+        raise NotFound("There is no such thing, or it is not yours.") from None
+    return text
+
+
+def header_map(raw: Any) -> dict[str, str]:
+    """Return the header fields by lower-case name; raise MalformedRequest when one that must be single is not."""
+    headers: dict[str, str] = {}
+    for name, value in raw:
+        key = name.decode("latin-1").lower()
+        if key in headers and key in _SINGLE:
+            raise MalformedRequest(f"The header field {key} stands twice.")
+        headers[key] = value.decode("latin-1")
+    return headers
+
+
+_SINGLE = frozenset({"authorization", "content-length", "content-type", "host", "idempotency-key", "x-api-key"})
+
+
+def base_url(public_url: str, scheme: str, headers: dict[str, str]) -> str:
+    """Return the configured public address, or the one the caller used."""
+    if public_url:
+        return public_url.rstrip("/")
+    http_scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
+    return f"{http_scheme}://{quote(headers.get('host', ''), safe='.:[]-_')}"

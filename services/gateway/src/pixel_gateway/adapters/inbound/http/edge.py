@@ -1,0 +1,148 @@
+"""The outermost layer: bounds of the head, request id, trace, metrics and header fields every answer has."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
+
+import pixel_telemetry
+
+from pixel_gateway.adapters.inbound.http.errors import HeadersTooLarge, MalformedRequest, problem
+from pixel_gateway.adapters.inbound.http.openai_errors import openai_error
+from pixel_gateway.adapters.metrics import REQUEST_SECONDS, REQUESTS
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+    from pixel_gateway.adapters.inbound.http.reply import Reply
+
+log = pixel_telemetry.get_logger(__name__)
+
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32_768
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+_EVERYWHERE = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+class Edge:
+    """Wraps the application; knows nothing of any door."""
+
+    def __init__(self, inside: ASGIApp) -> None:
+        self._inside = inside
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            scope["state"]["request_id"] = _request_id(scope)
+            with pixel_telemetry.bind(request_id=scope["state"]["request_id"]):
+                await self._inside(scope, receive, send)
+        else:
+            await self._inside(scope, receive, send)
+
+    async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
+        answer = _Answer(send, request_id)
+        carrier = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _TRACE_FIELDS}
+        with (
+            pixel_telemetry.bind(request_id=request_id),
+            pixel_telemetry.extracted(carrier),
+            pixel_telemetry.span(f"HTTP {scope['method']}", "server") as span,
+        ):
+            answer.trace = pixel_telemetry.inject().get("traceparent", "")
+            try:
+                _check_head(scope)
+                await self._inside(scope, receive, answer)
+            except Exception as error:  # noqa: BLE001  the last place that can answer
+                await self._fail(error, scope, receive, answer)
+            route = scope.get("path_template") or "unmatched"
+            span.update_name(f"{scope['method']} {route}")
+            span.set_attribute("http.route", route)
+            span.set_attribute("http.response.status_code", answer.status)
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        REQUESTS.labels(route, method, str(answer.status)).inc()
+        if not answer.is_stream:
+            REQUEST_SECONDS.labels(route, method).observe(time.perf_counter() - started)
+
+    async def _fail(self, error: Exception, scope: Any, receive: Receive, answer: _Answer) -> None:
+        if answer.status:
+            log.error("answer_broken_off", exc_info=error)
+            raise error
+        await error_reply(error, scope)(scope, receive, answer)
+
+
+class _Answer:
+    """Adds the fields every answer has, and remembers what was answered."""
+
+    __slots__ = ("_request_id", "_send", "is_stream", "status", "trace")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id.encode()
+        self.status = 0
+        self.is_stream = False
+        self.trace = ""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = [*message["headers"], (b"x-request-id", self._request_id), *_EVERYWHERE]
+            if self.trace:
+                headers.append((b"traceparent", self.trace.encode()))
+            self.is_stream = (b"content-type", b"text/event-stream") in headers
+            message["headers"] = headers
+        await self._send(message)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_TRACE_FIELDS = frozenset({b"traceparent", b"tracestate"})
+
+
+def request_id_of(scope: Any) -> str:
+    """Return the id this request has in logs and answers."""
+    request_id: str = scope["state"]["request_id"]
+    return request_id
+
+
+def error_reply(error: Exception, scope: Any) -> Reply:
+    """Render an error in the form of the door it happened at."""
+    request_id = request_id_of(scope)
+    if scope["path"].startswith("/v1/"):
+        return openai_error(error, request_id)
+    return problem(error, request_id)
+
+
+def _request_id(scope: Any) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            text: str = value.decode("latin-1")
+            if _SAFE_ID.fullmatch(text):
+                return text
+    return f"req_{secrets.token_hex(16)}"
+
+
+def _check_head(scope: Any) -> None:
+    headers = scope["headers"]
+    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        raise HeadersTooLarge(f"At most {MAX_HEADERS} header fields of {MAX_HEADER_BYTES} bytes together.")
+    hosts = [value for name, value in headers if name == b"host"]
+    if len(hosts) > 1 or (hosts and not _HOST.fullmatch(hosts[0])):
+        raise MalformedRequest("The Host field is malformed.")
+    raw_path: bytes = scope.get("raw_path") or b""
+    if b"%" in raw_path:
+        try:
+            path = unquote_to_bytes(raw_path).decode("utf-8")
+        except UnicodeDecodeError:
+            raise MalformedRequest("The path is not UTF-8 in percent encoding.") from None
+        if "\x00" in path:
+            raise MalformedRequest("The path holds NUL.")

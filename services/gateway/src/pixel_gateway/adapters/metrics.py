@@ -1,0 +1,21 @@
+"""Every metric of the gateway."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("http_requests_total", "Answered HTTP requests.", ["route", "method", "status"])
+REQUEST_SECONDS = Histogram(
+    "http_request_duration_seconds",
+    "Seconds from the request's head to the end of its answer; streams are not counted.",
+    ["route", "method"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
+)
+OPEN_STREAMS = Gauge("pixel_gateway_open_streams", "Open progress streams.", ["transport"])
+FOLLOWED_EVENTS = Counter("pixel_gateway_followed_events_total", "Status events read from the bus.")
+FOLLOW_DELAY_SECONDS = Histogram(
+    "pixel_gateway_follow_delay_seconds", "Seconds from a status event to its arrival here."
+)
+LAST_STATUS_SKIPPED = Counter(
+    "pixel_gateway_last_status_skipped_total", "Last statuses not cached or read because the cache was in trouble."
+)

@@ -1,0 +1,68 @@
+"""The newest status of each generation, under `processing:{id}` for an hour."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+from pixel_errors import PixelError
+
+from pixel_gateway.adapters.metrics import LAST_STATUS_SKIPPED
+from pixel_gateway.domain.generation import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pixel_cache import Cache
+
+TTL_S = 3600.0
+_REST_S = 5.0
+_CONCURRENT_WRITES = 16
+
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Progress)
+
+
+class CachedLastStatus:
+    """Last statuses in a cache. While the cache is in trouble it is left alone, so that live progress never waits."""
+
+    def __init__(self, cache: Cache, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._cache = cache
+        self._monotonic = monotonic
+        self._rests_until = 0.0
+
+    async def put(self, events: Sequence[Progress]) -> None:
+        """Remember the newest status of each generation; trouble is counted, not raised."""
+        newest: dict[str, Progress] = {}
+        for event in events:
+            known = newest.get(event.generation_id)
+            if known is None or known.sequence < event.sequence:
+                newest[event.generation_id] = event
+        gate = asyncio.Semaphore(_CONCURRENT_WRITES)
+        await asyncio.gather(*(self._put(gate, event) for event in newest.values()))
+
+    async def get(self, generation_id: str) -> Progress | None:
+        """Return the newest status known, or None; also None while the cache is in trouble."""
+        try:
+            data = await self._cache.get(_key(generation_id))
+        except PixelError:
+            LAST_STATUS_SKIPPED.inc()
+            return None
+        return None if data is None else _decoder.decode(data)
+
+    async def _put(self, gate: asyncio.Semaphore, event: Progress) -> None:
+        async with gate:
+            if self._monotonic() < self._rests_until:
+                LAST_STATUS_SKIPPED.inc()
+                return
+            try:
+                await self._cache.set(_key(event.generation_id), _encoder.encode(event), ttl_s=TTL_S)
+            except PixelError:
+                LAST_STATUS_SKIPPED.inc()
+                self._rests_until = self._monotonic() + _REST_S
+
+
+def _key(generation_id: str) -> str:
+    return f"processing:{generation_id}"

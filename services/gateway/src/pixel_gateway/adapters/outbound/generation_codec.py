@@ -1,0 +1,156 @@
+"""Messages of pixel.generation.v1 as the gateway's own facts, and back."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from google.protobuf.json_format import MessageToDict
+from pixel.generation.v1 import generation_pb2 as pb
+from pixel.generation.v1 import generations_service_pb2 as service_pb
+from pixel_errors import PixelError, Violation, restore
+
+from pixel_gateway.domain.generation import Failure, Generation, Model, Picture, Progress, Spec, Stage, Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    from pixel_gateway.application.ports import Submission
+
+STATUS_OF = {getattr(pb, f"GENERATION_STATUS_{status.name}"): status for status in Status}
+STATUS_TO = {status: number for number, status in STATUS_OF.items()}
+STAGE_OF = {getattr(pb, f"GENERATION_STAGE_{stage.name}"): stage for stage in Stage}
+
+
+def time_of(timestamp: Timestamp) -> datetime:
+    """Return an aware UTC datetime."""
+    return timestamp.ToDatetime(tzinfo=UTC)
+
+
+def submission_message(submission: Submission) -> service_pb.Submission:
+    """Write one submission."""
+    asked = submission.spec
+    spec = pb.GenerationSpec(
+        prompt=asked.prompt,
+        model=asked.model,
+        number_of_images=asked.number_of_images,
+        style=asked.style,
+        quality=asked.quality,
+        aspect_ratio=asked.aspect_ratio,
+        size=asked.size,
+        custom_prompt=asked.custom_prompt,
+        seed=asked.seed,
+        private=asked.private,
+    )
+    if asked.parameters:
+        spec.parameters.update(asked.parameters)
+    return service_pb.Submission(
+        user_id=submission.user_id,
+        spec=spec,
+        idempotency_key=submission.idempotency_key,
+        route=submission.route,
+    )
+
+
+def refusal(error: service_pb.SubmissionError) -> PixelError:
+    """Restore why a submission was refused."""
+    return restore(
+        error.kind,
+        error.reason,
+        error.detail,
+        metadata=dict(error.metadata),
+        violations=(Violation(error.field, error.detail),) if error.field else (),
+        retry_after_s=error.retry_after_seconds or None,
+    )
+
+
+def generation_of(message: pb.Generation) -> Generation:
+    """Read a generation."""
+    return Generation(
+        id=message.id,
+        user_id=message.user_id,
+        spec=_spec_of(message.spec),
+        set_id=message.set_id,
+        status=STATUS_OF.get(message.status, Status.PROCESSING),
+        stage=STAGE_OF.get(message.stage, Stage.WAITING),
+        percent=message.progress,
+        message=message.message,
+        sequence=message.sequence,
+        cost_credits=message.cost_credits,
+        create_time=time_of(message.create_time),
+        attempt=message.attempt,
+        pictures=tuple(_picture_of(image) for image in message.images),
+        failure=_failure_of(message.failure) if message.HasField("failure") else None,
+        captured_credits=message.captured_credits if message.HasField("captured_credits") else None,
+        queue_position=message.queue_position,
+        eta_s=(message.eta.min_seconds, message.eta.max_seconds) if message.HasField("eta") else None,
+        remaining_s=message.estimated_seconds_remaining if message.HasField("estimated_seconds_remaining") else None,
+        start_time=time_of(message.start_time) if message.HasField("start_time") else None,
+        end_time=time_of(message.end_time) if message.HasField("end_time") else None,
+    )
+
+
+def progress_of(message: pb.GenerationEvent) -> Progress:
+    """Read a stored event."""
+    return Progress(
+        generation_id=message.generation_id,
+        user_id=message.user_id,
+        sequence=message.sequence,
+        status=STATUS_OF.get(message.status, Status.PROCESSING),
+        stage=STAGE_OF.get(message.stage, Stage.WAITING),
+        percent=message.progress,
+        message=message.message,
+        set_id=message.set_id,
+        time=time_of(message.event_time),
+        failure=_failure_of(message.failure) if message.HasField("failure") else None,
+    )
+
+
+def model_of(message: pb.Model) -> Model:
+    """Read a model of the catalogue."""
+    return Model(
+        id=message.id,
+        provider=message.provider,
+        aliases=tuple(message.aliases),
+        display_name=message.display_name,
+        credits_per_image=message.credits_per_image,
+        aspect_ratios=tuple((each.ratio, each.width, each.height) for each in message.aspect_ratios),
+        styles=tuple(message.styles),
+        qualities=tuple(message.qualities),
+        max_images=message.max_images,
+        available=message.available,
+    )
+
+
+def _spec_of(message: pb.GenerationSpec) -> Spec:
+    return Spec(
+        prompt=message.prompt,
+        model=message.model,
+        number_of_images=message.number_of_images,
+        style=message.style,
+        quality=message.quality,
+        aspect_ratio=message.aspect_ratio,
+        size=message.size,
+        custom_prompt=message.custom_prompt,
+        seed=message.seed if message.HasField("seed") else None,
+        private=message.private,
+        parameters=MessageToDict(message.parameters) if message.HasField("parameters") else {},
+    )
+
+
+def _picture_of(message: pb.GeneratedImage) -> Picture:
+    return Picture(
+        asset_id=message.asset_id,
+        index=message.index,
+        width=message.width,
+        height=message.height,
+        content_type=message.content_type,
+        size_bytes=message.size_bytes,
+        seed=message.seed if message.HasField("seed") else None,
+    )
+
+
+def _failure_of(message: pb.GenerationFailure) -> Failure:
+    return Failure(code=message.code, message=message.message, retryable=message.retryable)

@@ -1,0 +1,55 @@
+"""Accounts and their first credits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_errors import DeadlineExceeded, Unavailable
+
+from pixel_gateway.domain.account import Account, check_first_credits, check_username
+
+if TYPE_CHECKING:
+    from pixel_gateway.application.ports import Accounts, Billing, Clock, Ids
+
+SIGNUP_GRANT = "signup"
+_OWED_BATCH = 100
+
+
+@dataclass(frozen=True)
+class EnsureAccount:
+    """Ask for the account of a username."""
+
+    username: str
+    first_credits: int = 0
+
+
+async def ensure_account(
+    command: EnsureAccount, *, accounts: Accounts, billing: Billing, ids: Ids, clock: Clock
+) -> Account:
+    """Return the account, made when it is new; its first credits are given once, however often this is called."""
+    check_username(command.username)
+    check_first_credits(command.first_credits)
+    new = Account(id=ids.new("usr"), username=command.username, create_time=clock.now())
+    account = await accounts.ensure(new, command.first_credits)
+    if command.first_credits:
+        await _give(account.id, command.first_credits, accounts=accounts, billing=billing)
+    return account
+
+
+async def give_owed_credits(*, accounts: Accounts, billing: Billing) -> int:
+    """Give first credits that could not be given when the account was made; return how many accounts got theirs."""
+    given = 0
+    for user_id, credit_count in await accounts.owed_credits(_OWED_BATCH):
+        try:
+            await _give(user_id, credit_count, accounts=accounts, billing=billing)
+        except (Unavailable, DeadlineExceeded):
+            # The ledger is away: the rest stays owed and the next round tries again.
+            return given
+        given += 1
+    return given
+
+
+async def _give(user_id: str, credit_count: int, *, accounts: Accounts, billing: Billing) -> None:
+    await billing.grant(user_id, credit_count, grant_id=SIGNUP_GRANT, reason="First credits")
+    await accounts.first_credits_given(user_id)

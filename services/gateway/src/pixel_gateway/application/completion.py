@@ -1,0 +1,100 @@
+"""A generation is shown as completed only once its set can be read, because the client goes straight there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_errors import DeadlineExceeded, NotFound, Unavailable
+
+from pixel_gateway.domain.generation import Generation, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pixel_gateway.application.ports import Sets
+
+_FIRST_WAIT_S = 0.02
+_LONGEST_WAIT_S = 0.5
+_CONCURRENT_LOOKUPS = 16
+
+
+@dataclass
+class _Wait:
+    """The lookups for one set and how many callers wait for them."""
+
+    task: asyncio.Task[None]
+    waiters: int = 0
+
+
+class Completion:
+    """Knows which sets can be read. A set that once could stays so: sets are never unmade by this path."""
+
+    def __init__(self, *, sets: Sets, remembered: int = 50_000) -> None:
+        self._sets = sets
+        self._remembered = remembered
+        self._readable: OrderedDict[str, None] = OrderedDict()
+        self._waits: dict[str, _Wait] = {}
+        self._lookups = asyncio.Semaphore(_CONCURRENT_LOOKUPS)
+
+    async def is_readable(self, set_id: str, user_id: str) -> bool:
+        """Tell whether the owner can read the set now; False also while nobody can tell."""
+        if set_id in self._readable:
+            self._readable.move_to_end(set_id)
+            return True
+        try:
+            async with self._lookups:
+                await self._sets.get(set_id, user_id)
+        except (NotFound, Unavailable, DeadlineExceeded):
+            # All three mean that a client sent to the set now would not see it.
+            return False
+        self._remember(set_id)
+        return True
+
+    async def wait_readable(self, set_id: str, user_id: str) -> None:
+        """Return once the set can be read; callers waiting for one set share the lookups."""
+        if set_id in self._readable:
+            return
+        wait = self._waits.get(set_id)
+        if wait is None:
+            wait = self._waits[set_id] = _Wait(asyncio.create_task(self._poll(set_id, user_id), name=f"set {set_id}"))
+        wait.waiters += 1
+        try:
+            await asyncio.shield(wait.task)
+        finally:
+            wait.waiters -= 1
+            if not wait.waiters:
+                wait.task.cancel()
+                self._waits.pop(set_id, None)
+
+    async def shown(self, generation: Generation) -> Generation:
+        """Return the generation as it may be shown."""
+        if generation.status is not Status.COMPLETED:
+            return generation
+        if await self.is_readable(generation.set_id, generation.user_id):
+            return generation
+        return generation.held_back()
+
+    async def all_shown(self, generations: Sequence[Generation]) -> list[Generation]:
+        """Return the generations as they may be shown, in order."""
+        return list(await asyncio.gather(*(self.shown(generation) for generation in generations)))
+
+    async def close(self) -> None:
+        """Stop waiting for sets."""
+        tasks = [wait.task for wait in self._waits.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _poll(self, set_id: str, user_id: str) -> None:
+        wait_s = _FIRST_WAIT_S
+        while not await self.is_readable(set_id, user_id):
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def _remember(self, set_id: str) -> None:
+        self._readable[set_id] = None
+        while len(self._readable) > self._remembered:
+            self._readable.popitem(last=False)

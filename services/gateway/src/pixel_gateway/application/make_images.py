@@ -1,0 +1,58 @@
+"""Submitting a generation and waiting for its pictures, for clients that expect one answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_errors import DeadlineExceeded
+
+from pixel_gateway.domain.generation import Generation, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pixel_gateway.application.live import Hub
+    from pixel_gateway.application.ports import Generations, Media, Submission
+    from pixel_gateway.domain.image import Addresses
+
+
+class GenerationPending(DeadlineExceeded):
+    """The pictures are not ready yet; the generation goes on and can be followed by its id."""
+
+    reason = "GENERATION_PENDING"
+
+
+@dataclass(frozen=True)
+class MadeImages:
+    """A generation that ended, and where its pictures are."""
+
+    generation: Generation
+    addresses: Mapping[str, Addresses]
+
+
+async def make_images(
+    submission: Submission, *, wait_s: float, generations: Generations, hub: Hub, media: Media
+) -> MadeImages:
+    """Return the ended generation; raise GenerationPending after wait_s. The job is durable either way."""
+    accepted = await generations.submit(submission)
+    generation = accepted.generation
+    try:
+        async with asyncio.timeout(wait_s):
+            await _ended(generation, hub)
+            generation = await generations.get(submission.user_id, generation.id)
+            asset_ids = [picture.asset_id for picture in generation.pictures]
+            addresses = await media.addresses(asset_ids) if generation.status is Status.COMPLETED else {}
+    except TimeoutError:
+        raise GenerationPending(metadata={"generation_id": generation.id}) from None
+    return MadeImages(generation, addresses)
+
+
+async def _ended(generation: Generation, hub: Hub) -> None:
+    async with aclosing(hub.watch(generation.user_id, generation.id)) as updates:
+        async for update in updates:
+            if update.progress.status.is_final:
+                return
+    raise GenerationPending(metadata={"generation_id": generation.id})

@@ -1,0 +1,17 @@
+"""Accounts, API keys, outbox and inbox."""
+
+from __future__ import annotations
+
+from pixel_postgres.migrations import run_sql
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    run_sql(__file__)
+
+
+def downgrade() -> None:
+    message = "Migrations only go forward."
+    raise NotImplementedError(message)

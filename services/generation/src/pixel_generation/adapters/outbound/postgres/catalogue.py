@@ -1,0 +1,45 @@
+"""The catalogue in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pixel_postgres import Pool, fetch_all, load_queries
+
+from pixel_generation.domain.catalogue import Catalogue, Model, Size
+
+CATALOGUE = load_queries("pixel_generation.sql", "catalogue.sql")
+
+
+class PostgresCatalogue:
+    """Reads the enabled models; `providers` are those configured in this process."""
+
+    def __init__(self, pool: Pool, *, default: str, providers: frozenset[str]) -> None:
+        self._pool = pool
+        self._default = default
+        self._providers = providers
+
+    async def load(self) -> Catalogue:
+        async with self._pool.autocommit() as conn:
+            rows = await fetch_all(conn, CATALOGUE["list_models"])
+        return Catalogue([_model(row) for row in rows], default=self._default, providers=self._providers)
+
+
+def _model(row: Mapping[str, Any]) -> Model:
+    return Model(
+        id=row["id"],
+        provider=row["provider"],
+        provider_model=row["provider_model"],
+        display_name=row["display_name"],
+        lane=row["lane"],
+        credits_per_image=row["credits_per_image"],
+        ratios={ratio: Size.parse(size) for ratio, size in row["ratios"].items()},
+        extra_sizes=tuple(map(Size.parse, row["extra_sizes"])),
+        styles=tuple(row["styles"]),
+        qualities=tuple(row["qualities"]),
+        parameters={name: tuple(words) for name, words in row["parameters"].items()},
+        aliases=tuple(row["aliases"]),
+        max_images=row["max_images"],
+        typical_seconds=row["typical_seconds"],
+    )

@@ -1,0 +1,48 @@
+"""Chores of the relay role in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+from pixel_events import append_outbox
+from pixel_events.inbox import forget_old_events
+from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
+from pixel_runtime.clock import Clock
+
+from pixel_generation.adapters.outbound.announcements import wake_up
+from pixel_generation.adapters.outbound.postgres.rows import job_of
+
+JOBS = load_queries("pixel_generation.sql", "jobs.sql")
+SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
+
+
+class PostgresHousekeeping:
+    """Leads by an advisory lock. Every write of a sweep is fenced, so the lock saves work and guards nothing."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    @asynccontextmanager
+    async def lead(self) -> AsyncIterator[bool]:
+        async with self._pool.transaction() as conn:
+            row = await fetch_one(conn, JOBS["lead_sweep"])
+            yield row is not None and row["leading"]
+
+    async def wake_lanes(self) -> int:
+        now = self._clock.now()
+        async with self._pool.transaction() as conn:
+            jobs = [job_of(row) for row in await fetch_all(conn, JOBS["list_overlooked_jobs"])]
+            await append_outbox(conn, [wake_up(job, now) for job in jobs])
+        return len(jobs)
+
+    async def purge(self, *, before: datetime, limit: int) -> int:
+        async with self._pool.autocommit() as conn:
+            keys = await execute(conn, SUBMISSIONS["purge_submissions"], {"before": before, "limit": limit})
+            return keys + await forget_old_events(conn)
+
+    async def queue_depths(self) -> dict[str, int]:
+        async with self._pool.autocommit() as conn:
+            return {row["lane"]: row["waiting"] for row in await fetch_all(conn, JOBS["count_queued_jobs"])}

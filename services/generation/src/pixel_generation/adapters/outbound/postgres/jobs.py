@@ -1,0 +1,99 @@
+"""The job table in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pixel_events.outbox import outbox_parameters
+from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
+from pixel_runtime.clock import Clock
+from pixel_runtime.ids import new_id
+
+from pixel_generation.adapters.outbound.announcements import announcements, status_changed
+from pixel_generation.adapters.outbound.postgres.rows import change_parameters, failure_value, job_of
+from pixel_generation.application.ports import Holder
+from pixel_generation.domain.attempt import CallRecord, attempt_outcome, attempt_state
+from pixel_generation.domain.job import Job
+
+JOBS = load_queries("pixel_generation.sql", "jobs.sql")
+EVENTS = load_queries("pixel_generation.sql", "events.sql")
+
+
+class PostgresJobs:
+    """Claims, fenced changes, leases."""
+
+    def __init__(self, pool: Pool, clock: Clock) -> None:
+        self._pool = pool
+        self._clock = clock
+
+    async def claim(self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
+        parameters = {"lane": lane, "limit": limit, "worker": worker, "lease_s": lease_s, "deadline_at": deadline_at}
+        async with self._pool.transaction() as conn:
+            jobs = [job_of(row) for row in await fetch_all(conn, JOBS["claim_jobs"], parameters)]
+            if jobs:
+                await execute(conn, EVENTS["record_events"], self._events_of(jobs))
+        return jobs
+
+    async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+        record = call or CallRecord()
+        state = attempt_state(before, after, record)
+        parameters = change_parameters(after, announcements(after, self._clock.now())) | {
+            "from_status": before.status.value,
+            "holder": holder.value,
+            "attempt_state": state.value,
+            "outcome": attempt_outcome(state, record),
+            "provider_request_id": record.provider_request_id,
+            "cost_usd_micros": record.cost_usd_micros,
+            "failure_code": after.failure.code if after.failure else record.failure_code,
+        }
+        if after.status.is_final:
+            parameters |= {
+                "failure": failure_value(after.failure),
+                "captured": after.captured_credits,
+                "ended_at": after.ended_at,
+                "capture_id": new_id(),
+                "release_id": new_id(),
+            }
+        else:
+            parameters |= {"retry_count": after.retry_count, "scheduled_at": after.scheduled_at}
+        query = JOBS["end_job" if after.status.is_final else "advance_job"]
+        async with self._pool.autocommit() as conn:
+            return await fetch_one(conn, query, parameters) is not None
+
+    async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> set[UUID]:
+        parameters = {
+            "ids": [job_id for job_id, _ in runs],
+            "attempts": [attempt for _, attempt in runs],
+            "lease_s": lease_s,
+        }
+        async with self._pool.autocommit() as conn:
+            return {row["id"] for row in await fetch_all(conn, JOBS["renew_leases"], parameters)}
+
+    async def find(self, job_id: UUID) -> Job | None:
+        async with self._pool.autocommit() as conn:
+            row = await fetch_one(conn, JOBS["find_job"], {"id": job_id})
+        return None if row is None else job_of(row)
+
+    async def overdue(self, limit: int) -> list[Job]:
+        return await self._list("list_overdue_jobs", limit)
+
+    async def abandoned(self, limit: int) -> list[Job]:
+        return await self._list("list_abandoned_jobs", limit)
+
+    async def _list(self, query: str, limit: int) -> list[Job]:
+        async with self._pool.autocommit() as conn:
+            return [job_of(row) for row in await fetch_all(conn, JOBS[query], {"limit": limit})]
+
+    def _events_of(self, jobs: Sequence[Job]) -> dict[str, list[Any]]:
+        now = self._clock.now()
+        return outbox_parameters([status_changed(job, now) for job in jobs]) | {
+            "job_ids": [job.id for job in jobs],
+            "sequences": [job.sequence for job in jobs],
+            "statuses": [job.status.value for job in jobs],
+            "stages": [job.stage.value for job in jobs],
+            "progresses": [job.progress for job in jobs],
+            "messages": [job.message for job in jobs],
+        }

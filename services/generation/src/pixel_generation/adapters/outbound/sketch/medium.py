@@ -1,0 +1,114 @@
+"""What styles share: edges of shapes, brush displacement, paper, saturation, light that spills over."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pixel_generation.adapters.outbound.sketch.canvas import ACCENT, Canvas
+from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, grain, resize, softened
+from pixel_generation.adapters.outbound.sketch.palette import Colour
+
+Planes: TypeAlias = npt.NDArray[np.float32]
+"""Red, green and blue planes, shape (3, height, width)."""
+
+
+def edges(canvas: Canvas, thickness: int = 1) -> Field:
+    """1 on the borders between shapes, else 0; `thickness` in pixels each side."""
+    shapes = canvas.shapes
+    border = np.zeros(shapes.shape, np.bool_)
+    for step in range(1, thickness + 1):
+        across = shapes[:, step:] != shapes[:, :-step]
+        down = shapes[step:] != shapes[:-step]
+        border[:, : -step] |= across
+        border[:-step] |= down
+    return border.astype(np.float32)
+
+
+def accents(canvas: Canvas) -> npt.NDArray[np.bool_]:
+    """Where the picture keeps its colour in a monochrome style."""
+    return canvas.shapes >= ACCENT
+
+
+def displaced(planes: Planes, down: Field, across: Field) -> Planes:
+    """Take every pixel from where the two fields point, in pixels away."""
+    height, width = planes.shape[-2:]
+    rows = np.arange(height, dtype=np.float32)[:, None] + down
+    columns = np.arange(width, dtype=np.float32)[None, :] + across
+    np.clip(rows, 0, height - 1, out=rows)
+    np.clip(columns, 0, width - 1, out=columns)
+    index = rows.astype(np.int32)
+    index *= width
+    index += columns.astype(np.int32)
+    return np.stack([plane.ravel().take(index) for plane in planes.reshape(-1, height, width)]).reshape(planes.shape)
+
+
+def saturated(planes: Planes, amount: float) -> Planes:
+    """Move colours away from (above 1) or toward (below 1) their grey, in place."""
+    grey = planes[0] * np.float32(0.299)
+    grey += planes[1] * np.float32(0.587)
+    grey += planes[2] * np.float32(0.114)
+    grey *= np.float32(1.0 - amount)
+    planes *= np.float32(amount)
+    planes += grey
+    return planes
+
+
+def contrasted(planes: Planes, amount: float) -> Planes:
+    """Blend with an S-curve, in place; values are cut to 0..1."""
+    np.clip(planes, 0.0, 1.0, out=planes)
+    curve = planes * planes
+    curve *= np.float32(3.0) - np.float32(2.0) * planes
+    curve -= planes
+    curve *= np.float32(amount)
+    planes += curve
+    return planes
+
+
+def vignette(height: int, width: int, strength: float) -> Field:
+    """A factor that darkens the corners."""
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] ** 2
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :] ** 2
+    return np.float32(1.0) - (y * np.float32(0.5) + x * np.float32(0.5)) ** 2 * np.float32(strength)
+
+
+def spilled(plane: Field, factor: int) -> Field:
+    """Light that spreads `factor` times a pixel and beyond."""
+    return softened(plane, factor)
+
+
+def relief(height_map: Field, strength: float) -> Field:
+    """Light from the upper left over a surface, about 0."""
+    out = np.zeros_like(height_map)
+    out[1:, 1:] = height_map[1:, 1:] - height_map[:-1, :-1]
+    out *= np.float32(strength)
+    return np.clip(out, -0.25, 0.25, out=out)
+
+
+def paper(rng: Random, height: int, width: int) -> Field:
+    """The tooth of paper, about 0, from -0.5 to 0.5."""
+    tooth = grain(rng, height, width)
+    tooth *= np.float32(0.45)
+    tooth += resize(grain(rng, max(2, height // 3), max(2, width // 3)), height, width)
+    return np.clip(tooth, -0.5, 0.5, out=tooth)
+
+
+def painted_area(rng: Random, height: int, width: int, margin: float) -> Field:
+    """1 inside, 0 on the bare border of the sheet, with a ragged edge; `margin` is a share of the shorter side."""
+    short = min(height, width)
+    y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None, :]
+    inside = np.minimum(np.minimum(y, height - 1 - y), np.minimum(x, width - 1 - x))
+    ragged = fbm(rng, max(8, height // 4), max(8, width // 4), cells=9, octaves=4, gain=0.6)
+    inside -= (resize(ragged, height, width) - np.float32(0.1)) * np.float32(short * margin * 1.6)
+    return np.clip(inside / np.float32(short * 0.012), 0.0, 1.0)
+
+
+def over(ground: Colour, planes: Planes, alpha: Field) -> Planes:
+    """Planes over an even colour, as opaque as alpha says, in place."""
+    for plane, base in zip(planes, ground, strict=True):
+        plane -= base
+        plane *= alpha
+        plane += base
+    return planes

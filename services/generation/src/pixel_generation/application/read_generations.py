@@ -1,0 +1,145 @@
+"""What a user may know about generations, with honest estimates of waiting and running time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.ports import Clock
+from pixel_generation.domain.errors import GenerationNotFound
+from pixel_generation.domain.estimate import LaneSnapshot, remaining_s, start_interval_s
+from pixel_generation.domain.job import Failure, Job, Stage, Status
+
+SNAPSHOT_AGE_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationView:
+    """A job and where it stands."""
+
+    job: Job
+    queue_position: int
+    """1 for the next one to start, 0 unless it waits; exact up to 1,000."""
+    start_interval_s: tuple[float, float] | None
+    remaining_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One entry of a job's event sequence."""
+
+    sequence: int
+    status: Status
+    stage: Stage
+    progress: int
+    message: str
+    failure: Failure | None
+    set_id: UUID
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Credits of a user."""
+
+    available: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMeasure:
+    """Raw figures of a lane."""
+
+    queued: int
+    running: int
+    durations_s: tuple[float, ...]
+
+
+class Queries(Protocol):
+    """Reads; a user sees only what is theirs."""
+
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
+        """Return those that exist, each with the number of jobs ahead of it (up to 1,000)."""
+
+    async def page(
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+    ) -> list[tuple[Job, int]]:
+        """Return generations newest first, below the id `before`."""
+
+    async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
+        """Return stored events oldest first, those with a greater sequence than `after`."""
+
+    async def balance(self, user_id: UUID) -> Balance:
+        """Return the user's credits; zeros for an unknown user."""
+
+    async def measure(self, lane: str) -> LaneMeasure:
+        """Count what waits and runs, and how long the latest jobs took."""
+
+
+class GenerationReader:
+    """Answers questions about generations; measures each lane at most once a second."""
+
+    def __init__(self, queries: Queries, catalogue: LiveCatalogue, clock: Clock, *, slots: int) -> None:
+        self._queries = queries
+        self._catalogue = catalogue
+        self._clock = clock
+        self._slots = slots
+        self._lanes: dict[str, tuple[float, LaneSnapshot]] = {}
+
+    async def get(self, ids: list[UUID], user_id: UUID) -> dict[UUID, GenerationView]:
+        """Return those generations of the user that exist."""
+        found = await self._queries.find(ids, user_id)
+        return {job_id: await self._view(job, ahead) for job_id, (job, ahead) in found.items()}
+
+    async def get_one(self, job_id: UUID, user_id: UUID) -> GenerationView:
+        """Return one generation; raise GenerationNotFound."""
+        view = (await self.get([job_id], user_id)).get(job_id)
+        if view is None:
+            raise GenerationNotFound
+        return view
+
+    async def page(
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+    ) -> list[GenerationView]:
+        """Return up to `limit` generations newest first."""
+        rows = await self._queries.page(user_id, before=before, status=status, limit=limit)
+        return [await self._view(job, ahead) for job, ahead in rows]
+
+    async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
+        """Return stored events; raise GenerationNotFound when the generation is not the user's."""
+        events = await self._queries.events(job_id, user_id, after=after, limit=limit)
+        if not events and job_id not in await self._queries.find([job_id], user_id):
+            raise GenerationNotFound
+        return events
+
+    async def accepted(self, job: Job) -> GenerationView:
+        """Describe a job that was just accepted, without asking the store: it stands behind all that waits."""
+        return await self._view(job, (await self._lane(job)).queued)
+
+    async def _view(self, job: Job, ahead: int) -> GenerationView:
+        if job.status.is_final:
+            return GenerationView(job, 0, None, None)
+        lane = await self._lane(job)
+        position = ahead + 1 if job.status is Status.QUEUED else 0
+        interval = start_interval_s(position, lane) if position else None
+        return GenerationView(job, position, interval, remaining_s(job, position, lane, self._clock.now()))
+
+    async def _lane(self, job: Job) -> LaneSnapshot:
+        measured_at, snapshot = self._lanes.get(job.lane, (0.0, None))
+        if snapshot is not None and time.monotonic() - measured_at < SNAPSHOT_AGE_S:
+            return snapshot
+        measure = await self._queries.measure(job.lane)
+        model = next((m for m in (await self._catalogue.current()).models if m.id == job.spec.model), None)
+        snapshot = LaneSnapshot.measured(
+            queued=measure.queued,
+            running=measure.running,
+            slots=self._slots,
+            durations_s=list(measure.durations_s),
+            typical_s=model.typical_seconds if model else 10.0,
+        )
+        self._lanes[job.lane] = (time.monotonic(), snapshot)
+        return snapshot

@@ -1,0 +1,218 @@
+"""One run of one job: call the provider, store the pictures, settle."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from pixel_errors import Conflict, Invalid, PixelError, Unavailable
+
+from pixel_generation.application.ports import (
+    Assets,
+    Clock,
+    Holder,
+    ImageModel,
+    Jobs,
+    JobObserver,
+    Randomness,
+    Tracing,
+)
+from pixel_generation.domain.attempt import CallRecord
+from pixel_generation.domain.catalogue import Model, Size
+from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.job import DeliveredImage, Failure, Job
+from pixel_generation.domain.recovery import (
+    INTERNAL,
+    NO_OUTPUT,
+    RetryPolicy,
+    after_deadline,
+    after_lost_run,
+    after_provider_error,
+    after_storage_trouble,
+)
+
+log = logging.getLogger(__name__)
+
+STORE_TRIES = 3
+STORE_DELAY_S = 0.2
+
+
+@dataclass(frozen=True)
+class RunTools:
+    """Collaborators of every run."""
+
+    jobs: Jobs
+    assets: Assets
+    clock: Clock
+    randomness: Randomness
+    observer: JobObserver
+    tracing: Tracing
+    policy: RetryPolicy
+
+
+class Fenced(Exception):  # noqa: N818 - not an error: somebody else holds the job
+    """The job has moved on without this run."""
+
+
+class StorageTrouble(Exception):  # noqa: N818 - told apart from the provider's trouble
+    """Media did not take a picture after several tries."""
+
+
+class Run:
+    """Carries one claimed job to its end; `job` is always its latest written state."""
+
+    def __init__(self, job: Job, model: Model, provider: ImageModel, tools: RunTools) -> None:
+        self.job = job
+        self._model = model
+        self._provider = provider
+        self._tools = tools
+        self._record = CallRecord()
+
+    async def execute(self) -> None:
+        """Run to an end state or back to the queue; leaves quietly when the job is no longer this run's."""
+        with self._tools.tracing.running(self.job):
+            await self._execute()
+
+    async def _execute(self) -> None:
+        try:
+            async with asyncio.timeout((self.job.deadline_at - self._tools.clock.now()).total_seconds()):
+                await self._make()
+        except Fenced:
+            self._tools.observer.fenced()
+            log.warning("run_fenced", extra={"attempt": self.job.attempt})
+        except TimeoutError:
+            await self._finish(after_deadline(self.job, now=self._tools.clock.now()), "timeout")
+
+    async def interrupt(self) -> None:
+        """Give the job back at once instead of letting its lease run out; for a run that was cancelled."""
+        current = await self._tools.jobs.find(self.job.id)
+        if current is None or current.attempt != self.job.attempt or current.status is not self.job.status:
+            return
+        self.job = current
+        now = self._tools.clock.now()
+        changes = after_lost_run(current, repeatable=self._provider.repeatable, policy=self._tools.policy, now=now)
+        await self._finish(changes, "stopped")
+
+    async def _make(self) -> None:
+        await self._write(self.job.calling())
+        started = time.monotonic()
+        outcome = "sent"
+        try:
+            await self._receive()
+        except ProviderError as error:
+            outcome = error.outcome.value
+            await self._after_provider_error(error)
+        except StorageTrouble:
+            now, draw = self._tools.clock.now(), self._tools.randomness.fraction()
+            changes = after_storage_trouble(
+                self.job, repeatable=self._provider.repeatable, policy=self._tools.policy, now=now, draw=draw
+            )
+            await self._finish(changes, "storage")
+        except (Fenced, TimeoutError):
+            raise
+        except Exception:
+            # A bug in an adapter must not leave the job to its deadline; the money goes back.
+            outcome = "error"
+            log.exception("run_failed")
+            await self._finish((self.job.failed(INTERNAL, at=self._tools.clock.now()),), "internal")
+        else:
+            await self._finish((self._ended(NO_OUTPUT),), "done")
+        finally:
+            self._tools.observer.called(self._model.provider, outcome, time.monotonic() - started)
+
+    async def _receive(self) -> None:
+        async with aclosing(self._provider.generate(self._request())) as pictures:  # type: ignore[type-var]
+            async for picture in pictures:
+                self._note(picture)
+                if picture.index >= self.job.spec.number_of_images:
+                    log.warning("surplus_picture", extra={"index": picture.index})
+                    continue
+                stored = await self._store(picture)
+                if stored is not None:
+                    await self._write(self.job.delivered(stored))
+
+    async def _store(self, picture: ProducedImage) -> DeliveredImage | None:
+        """Store with a few tries under one asset id; None when the bytes are no picture."""
+        asset_id = self._tools.randomness.new_id()
+        for tried in range(1, STORE_TRIES + 1):
+            try:
+                return await self._tools.assets.store(picture, asset_id=asset_id, job=self.job)
+            except (Invalid, Conflict) as refusal:
+                log.warning("picture_refused", extra={"reason": refusal.code})
+                return None
+            except PixelError as error:
+                if tried == STORE_TRIES or not isinstance(error, Unavailable):
+                    raise StorageTrouble from error
+                await asyncio.sleep(self._tools.randomness.fraction() * STORE_DELAY_S * 2**tried)
+        raise StorageTrouble
+
+    async def _after_provider_error(self, error: ProviderError) -> None:
+        self._record = CallRecord(
+            outcome=error.outcome,
+            provider_request_id=error.provider_request_id or self._record.provider_request_id,
+            cost_usd_micros=self._record.cost_usd_micros,
+            failure_code=error.failure_code,
+        )
+        if self.job.images and not self._provider.repeatable:
+            await self._finish((self._ended(NO_OUTPUT),), "partial")
+            return
+        changes = after_provider_error(
+            self.job,
+            error,
+            repeatable=self._provider.repeatable,
+            policy=self._tools.policy,
+            now=self._tools.clock.now(),
+            draw=self._tools.randomness.fraction(),
+        )
+        await self._finish(changes, error.failure_code)
+
+    def _ended(self, when_empty: Failure) -> Job:
+        now = self._tools.clock.now()
+        return self.job.completed(at=now) if self.job.images else self.job.failed(when_empty, at=now)
+
+    async def _finish(self, changes: tuple[Job, ...], reason: str) -> None:
+        for change in changes:
+            await self._write(change)
+        if self.job.status.is_final:
+            self._tools.observer.ended(self.job)
+        else:
+            self._tools.observer.requeued(reason)
+
+    async def _write(self, after: Job) -> None:
+        written = await self._tools.jobs.write(self.job, after, holder=Holder.WORKER, call=self._record)
+        if not written:
+            raise Fenced
+        self.job = after
+
+    def _note(self, picture: ProducedImage) -> None:
+        """Keep the provider's request id and price; a price is unknown as soon as one picture's is."""
+        known = self._record
+        cost = picture.cost_usd_micros
+        if known.outcome is not None:
+            total = known.cost_usd_micros
+            cost = None if cost is None or total is None else cost + total
+        self._record = CallRecord(Outcome.SENT, picture.provider_request_id or known.provider_request_id, cost)
+
+    def _request(self) -> ImageRequest:
+        job, spec = self.job, self.job.spec
+        size = Size.parse(spec.size)
+        prompt = f"{spec.prompt}\n{spec.custom_prompt}" if spec.custom_prompt else spec.prompt
+        return ImageRequest(
+            generation_id=f"gen_{job.id.hex}",
+            attempt=job.attempt,
+            provider_model=self._model.provider_model,
+            prompt=prompt,
+            count=spec.number_of_images,
+            width=size.width,
+            height=size.height,
+            style=spec.style,
+            quality=spec.quality,
+            seed=spec.seed or 0,
+            end_user=hashlib.sha256(job.user_id.bytes).hexdigest()[:32],
+            timeout_s=max(1.0, (job.deadline_at - self._tools.clock.now()).total_seconds()),
+            parameters=dict(spec.parameters),
+        )

@@ -1,0 +1,87 @@
+"""The leader's slow round: dead leases, deadlines, lost wake-ups, old keys."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.ports import Clock, Holder, Housekeeping, ImageModel, Jobs, JobObserver
+from pixel_generation.domain.errors import ModelNotFound
+from pixel_generation.domain.job import Job, Status
+from pixel_generation.domain.recovery import RetryPolicy, after_deadline, after_lost_run
+
+log = logging.getLogger(__name__)
+
+BATCH = 100
+DEADLINE_GRACE = timedelta(seconds=10)
+KEYS_KEPT = timedelta(hours=72)
+
+
+@dataclass(frozen=True)
+class SweepTools:
+    """Collaborators of the sweep."""
+
+    jobs: Jobs
+    housekeeping: Housekeeping
+    catalogue: LiveCatalogue
+    providers: Mapping[str, ImageModel]
+    clock: Clock
+    observer: JobObserver
+    policy: RetryPolicy
+
+
+async def sweep_jobs(*, tools: SweepTools) -> int:
+    """Do one round if this process leads; return how many jobs were changed."""
+    async with tools.housekeeping.lead() as leading:
+        if not leading:
+            return 0
+        changed = 0
+        for job in await tools.jobs.abandoned(BATCH):
+            changed += await _take_over(job, tools)
+        for job in await tools.jobs.overdue(BATCH):
+            changed += await _end_overdue(job, tools)
+        await tools.housekeeping.wake_lanes()
+        await tools.housekeeping.purge(before=tools.clock.now() - KEYS_KEPT, limit=1_000)
+        for lane, waiting in (await tools.housekeeping.queue_depths()).items():
+            tools.observer.queue_depth(lane, waiting)
+        return changed
+
+
+async def _take_over(job: Job, tools: SweepTools) -> bool:
+    repeatable = await _is_repeatable(job, tools)
+    changes = after_lost_run(job, repeatable=repeatable, policy=tools.policy, now=tools.clock.now())
+    return await _write(job, changes, Holder.HEIR, "lease_over", tools)
+
+
+async def _end_overdue(job: Job, tools: SweepTools) -> bool:
+    now = tools.clock.now()
+    if job.status is Status.PROCESSING and now < job.deadline_at + DEADLINE_GRACE:
+        return False  # its worker ends it, and knows more
+    return await _write(job, after_deadline(job, now=now), Holder.CLOCK, "deadline", tools)
+
+
+async def _is_repeatable(job: Job, tools: SweepTools) -> bool:
+    """Whether the model may be called again; a model that is gone or not configured here may not."""
+    try:
+        model = (await tools.catalogue.current()).find(job.spec.model)
+    except ModelNotFound:
+        return False
+    provider = tools.providers.get(model.provider)
+    return provider is not None and provider.repeatable
+
+
+async def _write(job: Job, changes: tuple[Job, ...], holder: Holder, reason: str, tools: SweepTools) -> bool:
+    for change in changes:
+        if not await tools.jobs.write(job, change, holder=holder):
+            tools.observer.fenced()
+            return False
+        job = change
+    log.info("job_swept", extra={"job_id": job.id.hex, "status": job.status.value, "reason": reason})
+    if job.status.is_final:
+        tools.observer.ended(job)
+    else:
+        tools.observer.requeued(reason)
+    return True

@@ -1,0 +1,191 @@
+"""The worker: claims jobs into free slots, keeps their leases, and lets go of them when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from pixel_errors import PixelError
+
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.ports import ImageModel
+from pixel_generation.application.run_job import Run, RunTools
+from pixel_generation.domain.job import Job
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkLimits:
+    """How much a worker takes on, and its clocks in seconds."""
+
+    slots: int = 10
+    lane_slots: Mapping[str, int] | None = None
+    """Lower bounds of single lanes."""
+    claim_loops: int = 1
+    lease_s: float = 15.0
+    heartbeat_s: float = 5.0
+    poll_s: float = 2.0
+    run_timeout_s: float = 300.0
+    grace_s: float = 20.0
+
+
+@dataclass(eq=False)
+class _Running:
+    run: Run
+    task: asyncio.Task[None]
+    renewed_at: float
+
+
+class Worker:
+    """Runs jobs until stopped. `wake()` makes it look for jobs at once; it looks every `poll_s` anyway."""
+
+    name = "worker"
+
+    def __init__(
+        self,
+        worker_id: str,
+        *,
+        catalogue: LiveCatalogue,
+        providers: Mapping[str, ImageModel],
+        tools: RunTools,
+        limits: WorkLimits,
+    ) -> None:
+        self._id = worker_id
+        self._catalogue = catalogue
+        self._providers = providers
+        self._tools = tools
+        self._limits = limits
+        self._runs: dict[UUID, _Running] = {}
+        self._reserved: Counter[str] = Counter()
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._loops: list[asyncio.Task[None]] = []
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def start(self) -> None:
+        self._stopping.clear()
+        claimers = [self._claim_forever() for _ in range(self._limits.claim_loops)]
+        self._loops = [asyncio.create_task(loop) for loop in (*claimers, self._renew_forever())]
+
+    async def stop(self) -> None:
+        """Claim nothing more, let runs end within the grace time, give the others back."""
+        if not self._loops:
+            return
+        self._stopping.set()
+        self._wake.set()
+        *claimers, heartbeat = self._loops
+        self._loops = []
+        await asyncio.gather(*claimers)
+        if self._runs:
+            await asyncio.wait([held.task for held in self._runs.values()], timeout=self._limits.grace_s)
+        await asyncio.gather(*(self._give_back(held) for held in list(self._runs.values())))
+        heartbeat.cancel()
+        await asyncio.gather(heartbeat, return_exceptions=True)
+
+    async def _give_back(self, held: _Running) -> None:
+        held.task.cancel()
+        await asyncio.wait([held.task])
+        try:
+            await held.run.interrupt()
+        except Exception:
+            # The lease ends by itself and the sweep takes over.
+            log.exception("give_back_failed", extra={"job_id": held.run.job.id.hex})
+
+    async def _claim_forever(self) -> None:
+        while not self._stopping.is_set():
+            # Cleared before looking: a wake-up that comes while claiming makes it look again.
+            self._wake.clear()
+            try:
+                claimed = await self.claim_once()
+            except PixelError as error:
+                log.warning("claim_failed", extra={"reason": error.code, "detail": error.detail})
+                claimed = 0
+            if claimed == 0 and not self._stopping.is_set():
+                await self._rest()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.poll_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def claim_once(self) -> int:
+        """Fill the free slots of each lane; return the number of runs started."""
+        catalogue = await self._catalogue.current()
+        started = 0
+        for lane in sorted(catalogue.lanes()):
+            free = self._free(lane)
+            if free <= 0:
+                continue
+            self._reserved[lane] += free
+            try:
+                deadline = self._tools.clock.now() + timedelta(seconds=self._limits.run_timeout_s)
+                jobs = await self._tools.jobs.claim(
+                    lane, free, worker=self._id, lease_s=self._limits.lease_s, deadline_at=deadline
+                )
+                for job in jobs:
+                    self._begin(job, await self._run_of(job))
+            finally:
+                self._reserved[lane] -= free
+            started += len(jobs)
+        return started
+
+    def _free(self, lane: str) -> int:
+        lanes = Counter(held.run.job.lane for held in self._runs.values()) + self._reserved
+        most = (self._limits.lane_slots or {}).get(lane, self._limits.slots)
+        return min(self._limits.slots - lanes.total(), most - lanes[lane])
+
+    async def _run_of(self, job: Job) -> Run:
+        model = (await self._catalogue.current()).find(job.spec.model)
+        return Run(job, model, self._providers[model.provider], self._tools)
+
+    def _begin(self, job: Job, run: Run) -> None:
+        self._tools.observer.picked_up((self._tools.clock.now() - job.scheduled_at).total_seconds())
+        task = asyncio.create_task(run.execute(), name=f"run-{job.id.hex}")
+        self._runs[job.id] = _Running(run, task, time.monotonic())
+        task.add_done_callback(lambda done: self._ended(job.id, done))
+
+    def _ended(self, job_id: UUID, task: asyncio.Task[None]) -> None:
+        self._runs.pop(job_id, None)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # What the run could not write, the sweep settles when the lease is over.
+            log.error("run_lost", exc_info=error, extra={"job_id": job_id.hex})
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.heartbeat_s)
+            await self.renew_once()
+
+    async def renew_once(self) -> None:
+        """Prolong the leases of all runs; cancel those that are lost or that cannot be proven to be held."""
+        runs = dict(self._runs)
+        if not runs:
+            return
+        asked_at = time.monotonic()
+        try:
+            still_held = await self._tools.jobs.renew(
+                [(job_id, held.run.job.attempt) for job_id, held in runs.items()], lease_s=self._limits.lease_s
+            )
+        except PixelError as error:
+            log.warning("renew_failed", extra={"reason": error.code})
+            lost = [held for held in runs.values() if asked_at - held.renewed_at > self._limits.lease_s]
+        else:
+            lost = [held for job_id, held in runs.items() if job_id not in still_held]
+            for job_id in still_held:
+                runs[job_id].renewed_at = asked_at
+        for held in lost:
+            if not held.task.done():
+                self._tools.observer.fenced()
+                log.warning("lease_lost", extra={"job_id": held.run.job.id.hex})
+                held.task.cancel()

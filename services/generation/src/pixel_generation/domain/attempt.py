@@ -1,0 +1,50 @@
+"""The record of one run's call to the provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pixel_generation.domain.images import Outcome
+from pixel_generation.domain.job import Job, Stage, Status
+
+
+class AttemptState(StrEnum):
+    """How far a run came."""
+
+    CLAIMED = "claimed"
+    SUBMITTING = "submitting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What is known about the call; None and empty mean unknown."""
+
+    outcome: Outcome | None = None
+    provider_request_id: str = ""
+    cost_usd_micros: int | None = None
+    failure_code: str = ""
+
+
+def attempt_state(before: Job, after: Job, call: CallRecord) -> AttemptState:
+    """Return the state of the run after a change of its job."""
+    if Stage.RECONCILING in {before.stage, after.stage}:
+        return AttemptState.SUCCEEDED if after.status is Status.COMPLETED else AttemptState.UNKNOWN
+    match after.status:
+        case Status.COMPLETED:
+            return AttemptState.SUCCEEDED
+        case Status.QUEUED:
+            return AttemptState.FAILED if call.failure_code else AttemptState.ABANDONED
+        case Status.FAILED | Status.CANCELLED:
+            return AttemptState.FAILED
+        case Status.PROCESSING:
+            return AttemptState.SUBMITTING
+
+
+def attempt_outcome(state: AttemptState, call: CallRecord) -> Outcome | None:
+    """Return what is known of the provider's side after a change."""
+    return Outcome.UNKNOWN if state is AttemptState.UNKNOWN else call.outcome

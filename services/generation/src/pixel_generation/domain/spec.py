@@ -1,0 +1,35 @@
+"""What a user asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+MAX_PROMPT_CHARS = 4_000
+MAX_PROMPT_BYTES = 16_384
+MAX_IMAGES = 10
+MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSpec:
+    """A request for pictures; empty words mean the default of the model."""
+
+    prompt: str
+    model: str = ""
+    number_of_images: int = 1
+    style: str = ""
+    quality: str = ""
+    aspect_ratio: str = ""
+    size: str = ""
+    custom_prompt: str = ""
+    seed: int | None = None
+    private: bool = False
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def fingerprint(self) -> bytes:
+        """Digest of the request as it was sent; equal requests under one idempotency key have equal digests."""
+        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,186 @@
+"""Assets over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from pixel.media.v1 import assets_service_pb2 as pb
+from pixel.media.v1 import assets_service_pb2_grpc as pb_grpc
+from pixel_errors import DeadlineExceeded, FailedPrecondition, PixelError, Violation
+from pixel_runtime.ids import format_id, parse_id
+
+from pixel_media.adapters.metrics import REFUSED_IMAGES, STORED_BYTES, STORED_IMAGES
+from pixel_media.application.get_assets import MAX_IDS
+from pixel_media.application.store_asset import StoreAsset
+from pixel_media.domain.asset import AssetFacts, RenditionKind
+from pixel_media.domain.content import Content
+from pixel_media.domain.errors import AssetInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
+    from uuid import UUID
+
+    import grpc
+    from pixel_blobs import BlobStat
+
+    from pixel_media.application import Application
+    from pixel_media.application.get_assets import AddressedAsset
+    from pixel_media.domain.asset import Rendition
+
+SERVICES = ("pixel.media.v1.AssetsService",)
+MAX_CHUNK_BYTES = 262_144
+
+KINDS = {
+    RenditionKind.ORIGINAL: pb.RENDITION_KIND_ORIGINAL,
+    RenditionKind.THUMBNAIL: pb.RENDITION_KIND_THUMBNAIL,
+    RenditionKind.PREVIEW: pb.RENDITION_KIND_PREVIEW,
+}
+
+
+class SignedObjects(Protocol):
+    """Objects behind addresses we signed and must serve ourselves."""
+
+    def verify(self, key: str, expires: int, signature: str) -> None:
+        """Raise Forbidden for an address that was altered or has ended."""
+
+    async def stat(self, key: str) -> BlobStat:
+        """Return the facts; raise NotFound."""
+
+    def stream(self, key: str, chunk_bytes: int = MAX_CHUNK_BYTES) -> AsyncIterator[bytes]:
+        """Yield the bytes in pieces."""
+
+
+class AssetsServicer(pb_grpc.AssetsServiceServicer):
+    """`signed` is None for a store that clients read from directly."""
+
+    def __init__(
+        self, app: Application, *, signed: SignedObjects | None, max_uploads: int, upload_timeout_s: float
+    ) -> None:
+        self._app = app
+        self._signed = signed
+        self._uploads = asyncio.Semaphore(max_uploads)
+        self._upload_timeout_s = upload_timeout_s
+
+    async def StoreAsset(  # noqa: N802 - named by the proto
+        self, request_iterator: AsyncIterator[pb.StoreAssetRequest], context: object
+    ) -> pb.StoreAssetResponse:
+        del context
+        try:
+            # An attempt ends before the sweep may take it for abandoned; each holds a whole image in memory.
+            async with asyncio.timeout(self._upload_timeout_s), self._uploads:
+                command = await _receive(request_iterator)
+                asset = await self._app.store_asset(command)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"The upload took longer than {self._upload_timeout_s:g} s.") from error
+        except PixelError as error:
+            REFUSED_IMAGES.labels(error.code).inc()
+            raise
+        STORED_IMAGES.inc()
+        STORED_BYTES.inc(asset.facts.size_bytes)
+        return pb.StoreAssetResponse(asset=_write_asset(self._app.address(asset)))
+
+    async def BatchGetAssets(  # noqa: N802 - named by the proto
+        self, request: pb.BatchGetAssetsRequest, context: object
+    ) -> pb.BatchGetAssetsResponse:
+        del context
+        if len(request.asset_ids) > MAX_IDS:
+            raise AssetInvalid(violations=(Violation("asset_ids", f"at most {MAX_IDS}"),))
+        asset_ids = [_read_id("asset_ids", "ast", text) for text in request.asset_ids]
+        found = await self._app.get_assets(asset_ids)
+        return pb.BatchGetAssetsResponse(assets=[_write_asset(addressed) for addressed in found])
+
+    async def ReadObject(  # noqa: N802 - named by the proto
+        self, request: pb.ReadObjectRequest, context: object
+    ) -> AsyncIterator[pb.ReadObjectResponse]:
+        del context
+        if self._signed is None:
+            raise FailedPrecondition("Clients read from the object store itself.", reason="STORE_SERVES_CLIENTS")
+        self._signed.verify(request.key, request.expires, request.signature)
+        stat = await self._signed.stat(request.key)
+        yield pb.ReadObjectResponse(content_type=stat.content_type, size_bytes=stat.size_bytes)
+        async for chunk in self._signed.stream(request.key, MAX_CHUNK_BYTES):
+            yield pb.ReadObjectResponse(chunk=chunk)
+
+
+def register(servicer: AssetsServicer) -> Callable[[grpc.aio.Server], None]:
+    """Return the function that adds the service to a server."""
+
+    def add(server: grpc.aio.Server) -> None:
+        pb_grpc.add_AssetsServiceServicer_to_server(servicer, server)
+
+    return add
+
+
+async def _receive(requests: AsyncIterator[pb.StoreAssetRequest]) -> StoreAsset:
+    """Read the header, then the chunks; raise when they are out of order or not what was announced."""
+    content: Content | None = None
+    async for request in requests:
+        part = request.WhichOneof("part")
+        if content is None:
+            if part != "header":
+                raise _invalid("header", "must come first")
+            facts = _read_header(request.header)
+            content = Content(facts)
+        elif part != "chunk":
+            raise _invalid("chunk", "must follow the header")
+        elif len(request.chunk) > MAX_CHUNK_BYTES:
+            raise _invalid("chunk", f"at most {MAX_CHUNK_BYTES} bytes")
+        else:
+            content.add(request.chunk)
+    if content is None:
+        raise _invalid("header", "must come first")
+    return StoreAsset(facts, content.complete())
+
+
+def _read_header(header: pb.StoreAssetHeader) -> AssetFacts:
+    return AssetFacts(
+        id=_read_id("asset_id", "ast", header.asset_id),
+        user_id=_read_id("user_id", "usr", header.user_id),
+        sha256=header.sha256,
+        size_bytes=header.size_bytes,
+        generation_id=_read_id("generation_id", "gen", header.generation_id) if header.generation_id else None,
+        tags=tuple(header.tags),
+    )
+
+
+def _read_id(field: str, prefix: str, text: str) -> UUID:
+    try:
+        return parse_id(prefix, text)
+    except ValueError as error:
+        raise _invalid(field, f"must be {prefix}_ and 32 hex digits") from error
+
+
+def _invalid(field: str, message: str) -> AssetInvalid:
+    return AssetInvalid(f"{field} {message}.", violations=(Violation(field, message),))
+
+
+def _write_asset(addressed: AddressedAsset) -> pb.Asset:
+    asset = addressed.asset
+    return pb.Asset(
+        id=format_id("ast", asset.facts.id),
+        user_id=format_id("usr", asset.facts.user_id),
+        sha256=asset.facts.sha256,
+        renditions=[_write_rendition(rendition, addressed.addresses[rendition.kind]) for rendition in asset.renditions],
+        url_expire_time=_write_time(addressed.expires_at),
+        create_time=_write_time(asset.stored_at),
+    )
+
+
+def _write_time(moment: datetime) -> Timestamp:
+    written = Timestamp()
+    written.FromDatetime(moment)
+    return written
+
+
+def _write_rendition(rendition: Rendition, url: str) -> pb.Rendition:
+    return pb.Rendition(
+        kind=KINDS[rendition.kind],
+        content_type=rendition.content_type,
+        width=rendition.width,
+        height=rendition.height,
+        size_bytes=rendition.size_bytes,
+        url=url,
+    )

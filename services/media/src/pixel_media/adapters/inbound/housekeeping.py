@@ -1,0 +1,53 @@
+"""What this service does on its own, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pixel_telemetry import get_logger
+
+from pixel_media.adapters.metrics import FOREIGN_OBJECTS, STORAGE_USAGE, SWEPT_ASSETS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pixel_media.application import Application
+
+log = get_logger(__name__)
+
+
+def sweeping(app: Application, *, every_s: float) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return a loop body that removes leftovers of uploads."""
+
+    async def turn() -> None:
+        swept = await app.sweep_leftovers()
+        if swept is None:
+            return
+        SWEPT_ASSETS.inc(swept.removed)
+        FOREIGN_OBJECTS.set(swept.foreign)
+        if swept.removed or swept.foreign:
+            log.info("leftovers_swept", removed=swept.removed, foreign=swept.foreign)
+
+    return _repeated(turn, every_s)
+
+
+def measuring(app: Application, *, every_s: float) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return a loop body that keeps the gauge of stored bytes true."""
+
+    async def turn() -> None:
+        for kind, size_bytes in (await app.usage()).items():
+            STORAGE_USAGE[kind].set(size_bytes)
+
+    return _repeated(turn, every_s)
+
+
+def _repeated(turn: Callable[[], Awaitable[None]], every_s: float) -> Callable[[asyncio.Event], Awaitable[None]]:
+    async def body(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await turn()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), every_s)
+
+    return body

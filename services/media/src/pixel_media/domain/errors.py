@@ -1,0 +1,59 @@
+"""What can go wrong with an asset, by the reason callers see."""
+
+from __future__ import annotations
+
+from pixel_errors import Conflict, Exhausted, Invalid, Unavailable
+
+
+class AssetInvalid(Invalid):
+    """The facts about the asset are malformed."""
+
+    reason = "ASSET_INVALID"
+
+
+class AssetConflict(Conflict):
+    """The id belongs to other bytes or another owner."""
+
+    reason = "ASSET_CONFLICT"
+
+
+class ContentMismatch(Invalid):
+    """The bytes do not have the stated size or SHA-256."""
+
+    reason = "CONTENT_MISMATCH"
+
+
+class ImageTooLarge(Invalid):
+    """The image has more bytes or pixels than are taken."""
+
+    reason = "IMAGE_TOO_LARGE"
+
+
+class UnsupportedImage(Invalid):
+    """The content is not a PNG, JPEG or WebP image."""
+
+    reason = "UNSUPPORTED_IMAGE"
+
+
+class BrokenImage(Invalid):
+    """The image is damaged or incomplete."""
+
+    reason = "BROKEN_IMAGE"
+
+
+class ImageTooCostly(Invalid):
+    """Decoding the image takes more memory or time than is given."""
+
+    reason = "IMAGE_TOO_COSTLY"
+
+
+class AssetBeingRemoved(Unavailable):
+    """What an earlier attempt left is being removed; the same request works a little later."""
+
+    reason = "ASSET_BEING_REMOVED"
+
+
+class TooManyUploads(Exhausted):
+    """Too many uploads at once."""
+
+    reason = "TOO_MANY_UPLOADS"

@@ -1,0 +1,32 @@
+-- name: try_lock_sweep
+-- Take the right to sweep for this session.
+SELECT pg_try_advisory_lock(hashtextextended('pixel_media.sweep', 0)) AS is_ours;
+
+-- name: unlock_sweep
+-- Give the right to sweep back.
+SELECT pg_advisory_unlock(hashtextextended('pixel_media.sweep', 0));
+
+-- name: give_up_stale
+-- Give up attempts that are too old, together with those an earlier sweep did not get to the end of.
+UPDATE assets SET state = 'given_up'
+WHERE id IN (
+    SELECT id FROM assets
+    WHERE state <> 'stored' AND (state = 'given_up' OR begun_at < %(begun_before)s::timestamptz)
+    ORDER BY begun_at
+    LIMIT %(limit)s::integer
+    FOR UPDATE SKIP LOCKED
+)
+RETURNING id;
+
+-- name: give_up_unknown
+-- Claim those ids that no row exists for, so that no attempt can begin while their objects are deleted.
+INSERT INTO assets (id, state, begun_at)
+SELECT u.id, 'given_up', %(at)s::timestamptz
+FROM unnest(%(ids)s::uuid[]) AS u (id)
+WHERE NOT EXISTS (SELECT 1 FROM assets AS a WHERE a.id = u.id)
+ON CONFLICT (id) DO NOTHING
+RETURNING id;
+
+-- name: forget_given_up
+-- Drop the rows of given up attempts.
+DELETE FROM assets WHERE id = ANY(%(ids)s::uuid[]) AND state = 'given_up';

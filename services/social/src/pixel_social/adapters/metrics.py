@@ -1,0 +1,10 @@
+"""Every number this service counts itself."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter
+
+_RECORDED = Counter("pixel_social_images_recorded", "Pictures that became part of a set.", ["visibility"])
+
+RECORDED_IMAGES = {False: _RECORDED.labels("public"), True: _RECORDED.labels("private")}
+"""By whether the picture is private."""

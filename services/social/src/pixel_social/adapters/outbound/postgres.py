@@ -1,0 +1,111 @@
+"""Sets and images in Postgres."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pixel_events import append_outbox, first_time
+from pixel_postgres import execute, execute_many, fetch_all, fetch_one, load_queries
+
+from pixel_social.adapters.outbound.activity_events import image_generated
+from pixel_social.domain.feed import Sort
+from pixel_social.domain.image import Image, ImageSet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_postgres import Pool
+    from psycopg import AsyncConnection
+    from psycopg.rows import DictRow
+
+    from pixel_social.domain.feed import FeedPage
+
+CONSUMER = "social-sets"
+IMAGES = load_queries("pixel_social.sql", "images.sql")
+FEEDS = {
+    Sort.RECENT: IMAGES["list_recent"],
+    Sort.POPULAR: IMAGES["list_popular"],
+    Sort.TRENDING: IMAGES["list_trending"],
+}
+
+
+class PostgresTransaction:
+    """One open transaction."""
+
+    def __init__(self, connection: AsyncConnection[DictRow]) -> None:
+        self._connection = connection
+
+    async def first_time(self, event_id: str) -> bool:
+        return await first_time(self._connection, CONSUMER, event_id)
+
+    async def add_set(self, image_set: ImageSet) -> bool:
+        facts = {
+            "id": image_set.id,
+            "user_id": image_set.user_id,
+            "generation_id": image_set.generation_id,
+            "created_at": image_set.created_at,
+        }
+        if not await execute(self._connection, IMAGES["insert_set"], facts):
+            return False
+        await execute_many(self._connection, IMAGES["insert_image"], [asdict(image) for image in image_set.images])
+        return True
+
+    async def announce(self, image_set: ImageSet) -> None:
+        await append_outbox(self._connection, [image_generated(image) for image in image_set.images])
+
+
+class PostgresStore:
+    """Opens transactions."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[PostgresTransaction]:
+        async with self._pool.transaction() as connection:
+            yield PostgresTransaction(connection)
+
+
+class PostgresImages:
+    """Reads sets and feeds."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def find_set(self, set_id: UUID) -> ImageSet | None:
+        async with self._pool.autocommit() as connection:
+            found = await fetch_one(connection, IMAGES["find_set"], {"id": set_id})
+            if found is None:
+                return None
+            rows = await fetch_all(connection, IMAGES["list_set_images"], {"set_id": set_id})
+        return ImageSet(**found, images=tuple(Image(**row) for row in rows))
+
+    async def list_public(self, page: FeedPage) -> Sequence[Image]:
+        async with self._pool.autocommit() as connection:
+            rows = await fetch_all(connection, FEEDS[page.sort], _feed_parameters(page))
+        return [Image(**row) for row in rows]
+
+
+class PostgresInbox:
+    """The record of handled events, kept small."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def forget_before(self, moment: datetime) -> int:
+        """Delete records older than `moment`; return how many."""
+        async with self._pool.autocommit() as connection:
+            return await execute(connection, IMAGES["delete_old_inbox"], {"before": moment})
+
+
+def _feed_parameters(page: FeedPage) -> dict[str, Any]:
+    return vars(page.filter) | {
+        "after_rank": page.after.rank if page.after else None,
+        "after_id": page.after.id if page.after else None,
+        "limit": page.limit,
+        "offset": page.offset,
+    }

@@ -1,0 +1,29 @@
+"""What can be set from outside; every field has a value that works on one machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the social service."""
+
+    database_url: str = field(
+        default="postgresql://social@127.0.0.1:5432/pixel", metadata={"env": ("PIXEL_SOCIAL_DATABASE_URL",)}
+    )
+    migrate_url: str = field(default="", metadata={"env": ("PIXEL_SOCIAL_MIGRATE_URL",)})
+    """Database address of the owner for migrations; empty means `database_url`."""
+    grpc_address: str = field(default="127.0.0.1:50053", metadata={"env": ("PIXEL_SOCIAL_GRPC_ADDRESS",)})
+    metrics_address: str = field(default="", metadata={"env": ("PIXEL_SOCIAL_METRICS_ADDRESS",)})
+    """Address of /metrics; empty means off."""
+    bus_url: str = "postgresql://bus@127.0.0.1:5432/pixel"
+    """`postgresql://…` is the bus in Postgres, `kafka://host:port,host:port` is Kafka."""
+    kafka_brokers: str = field(default="", metadata={"env": ("KAFKA_BROKERS",)})
+    """`host:port,host:port`; wins over `bus_url`."""
+    pool_max_size: int = field(default=10, metadata={"env": ("PIXEL_SOCIAL_POOL_MAX_SIZE",)})
+    """Most connections to the database."""
+    inbox_days: float = field(default=14.0, metadata={"env": ("PIXEL_SOCIAL_INBOX_DAYS",)})
+    """Days for which a handled event is remembered; longer than the topics keep it."""
+    log_level: str = "INFO"
+    otlp_endpoint: str = ""

@@ -1,0 +1,40 @@
+"""Fixtures every room of the tests may use."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import pytest
+from pixel_embedded.data_dir import free_port as pick_free_port
+
+pytest_plugins = ["tests.parts"]
+
+WaitUntil = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of loopback that nothing listens on."""
+    return pick_free_port()
+
+
+async def _wait_until(condition: Callable[[], object | Awaitable[object]], timeout_s: float = 10.0) -> None:
+    """Return once the condition (plain or async) holds; fail the test when the time is over."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        held = condition()
+        if asyncio.iscoroutine(held):
+            held = await held
+        if held:
+            return
+        if time.monotonic() > deadline:
+            pytest.fail(f"not so within {timeout_s:g} s: {getattr(condition, '__qualname__', condition)}")
+        await asyncio.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> WaitUntil:
+    """Give `await wait_until(condition, timeout_s=10)`."""
+    return _wait_until

@@ -1,0 +1,119 @@
+"""The store in memory and the store in Postgres keep the same promises."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID, uuid4
+
+import pytest
+from pixel_postgres import Pool, fetch_all, open_pool
+from pixel_social.adapters.outbound.postgres import PostgresImages, PostgresStore
+from pixel_social.application.discover import Discover, discover
+from pixel_social.application.record_set import RecordSet, record_set
+from pixel_social.domain.feed import FeedFilter, Sort
+
+from tests.fakes.social import FakeImages, FakeStore, make_image_set
+
+if TYPE_CHECKING:
+    from pixel_social.application.ports import Images, Store
+
+
+@dataclass
+class Backend:
+    store: Store
+    images: Images
+    pool: Pool | None = None
+
+    async def announced(self) -> int:
+        """Count the activities queued."""
+        if self.pool is None:
+            return len(self.store.tables.announced)
+        async with self.pool.autocommit() as connection:
+            return len(await fetch_all(connection, "SELECT id FROM outbox WHERE topic = 'user.activities'"))
+
+
+@pytest.fixture(params=["fake", "real"])
+async def backend(request):
+    if request.param == "fake":
+        store = FakeStore()
+        yield Backend(store, FakeImages(store))
+        return
+    make_database = request.getfixturevalue("make_database")
+    database = await make_database("social")
+    async with open_pool(database.url, schema="social", application="test") as pool:
+        yield Backend(PostgresStore(pool), PostgresImages(pool), pool)
+
+
+async def test_a_set_reads_back_as_it_was_written(backend):
+    image_set = make_image_set(1, images=3, style="ink", private=True)
+    await record_set(RecordSet(str(uuid4()), image_set), store=backend.store)
+    assert await backend.images.find_set(image_set.id) == image_set
+    assert await backend.images.find_set(UUID(int=7)) is None
+
+
+async def test_an_event_delivered_many_times_at_once_makes_one_set(backend):
+    command = RecordSet(str(uuid4()), make_image_set(1, images=2))
+    results = await asyncio.gather(*(record_set(command, store=backend.store) for _ in range(8)))
+    assert sorted(results) == [False] * 7 + [True]
+    assert await backend.announced() == 2
+
+
+async def test_different_events_about_one_set_make_it_once(backend):
+    commands = [RecordSet(str(uuid4()), make_image_set(1, images=2)) for _ in range(8)]
+    results = await asyncio.gather(*(record_set(command, store=backend.store) for command in commands))
+    assert sorted(results) == [False] * 7 + [True]
+    assert await backend.announced() == 2
+
+
+async def test_a_transaction_that_raises_leaves_no_trace(backend):
+    image_set = make_image_set(1)
+    event_id = str(uuid4())
+
+    async def interrupted() -> None:
+        async with backend.store.transaction() as tx:
+            await tx.first_time(event_id)
+            await tx.add_set(image_set)
+            await tx.announce(image_set)
+            raise RuntimeError("interrupted")
+
+    with pytest.raises(RuntimeError, match="interrupted"):
+        await interrupted()
+    assert await backend.images.find_set(image_set.id) is None
+    assert await record_set(RecordSet(event_id, image_set), store=backend.store)
+    assert await backend.announced() == 1
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+@pytest.mark.parametrize(
+    "wanted", [FeedFilter(), FeedFilter(model="a"), FeedFilter(style="ink"), FeedFilter(user_id=UUID(int=2))]
+)
+async def test_both_stores_page_through_the_feed_alike(backend, sort, wanted):
+    reference = FakeStore()
+    for number in range(1, 30):
+        image_set = make_image_set(
+            number,
+            images=2,
+            user=1 + number % 3,
+            private=number % 7 == 0,
+            model="ab"[number % 2],
+            style="" if number % 3 else "ink",
+            likes=0,
+        )
+        for store in (reference, backend.store):
+            await record_set(RecordSet(str(uuid4()), image_set), store=store)
+
+    async def walk(images: Images) -> list[UUID]:
+        seen, token = [], ""
+        while True:
+            page = Discover(sort=sort, filter=wanted, page_size=5, page_token=token)
+            found = await discover(page, images=images)
+            seen += [image.id for image in found.images]
+            token = found.next_page_token
+            if not token:
+                return seen
+
+    visited = await walk(backend.images)
+    assert visited == await walk(FakeImages(reference))
+    assert visited

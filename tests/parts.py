@@ -1,0 +1,97 @@
+"""The servers tests run on: started when first asked for, once per run, on free ports of loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import pytest
+from pixel_embedded import PostgresServer, run_postgres
+from pixel_postgres import migrate, provision
+from psycopg import sql
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TOOLS = REPOSITORY / ".tools"
+
+FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+"""Test data need not outlive the machine; tests of durability run a server of their own."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A fresh database; `url` is the service role's (the superuser's where there is no schema)."""
+
+    name: str
+    schema: str
+    url: str
+    admin_url: str
+
+
+MakeDatabase = Callable[..., Awaitable[Database]]
+
+
+@dataclass
+class _Databases:
+    """Makes databases by copying, for each service, a template that was migrated once."""
+
+    server: PostgresServer
+    password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    _templates: dict[str, asyncio.Task[str]] = field(default_factory=dict)
+
+    async def make(self, service: str = "") -> Database:
+        name = f"{service or 'empty'}_{secrets.token_hex(6)}"
+        template = await self._template(service) if service else "template1"
+        await self._create(name, template)
+        admin_url = self.server.url(name, "postgres", self.server.admin_password)
+        url = self.server.url(name, service, self.password) if service else admin_url
+        return Database(name=name, schema=service, url=url, admin_url=admin_url)
+
+    async def _template(self, service: str) -> str:
+        if service not in self._templates:
+            self._templates[service] = asyncio.create_task(self._make_template(service))
+        return await self._templates[service]
+
+    async def _make_template(self, service: str) -> str:
+        name = f"template_{service}"
+        await self._create(name, "template1")
+        url = self.server.url(name, "postgres", self.server.admin_password)
+        await provision(url, schemas={service: self.password})
+        await asyncio.to_thread(migrate, url, package=package_of(service), schema=service)
+        return name
+
+    async def _create(self, name: str, template: str) -> None:
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
+        async with await psycopg.AsyncConnection.connect(self.server.admin_url, autocommit=True) as conn:
+            # Copies of one template exclude each other: the server refuses a template that is in use.
+            await conn.execute("SELECT pg_advisory_lock(hashtext('tests.parts.template'))")
+            await conn.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def package_of(schema: str) -> str:
+    """Return the package whose migrations make the schema."""
+    return "pixel_events.postgres" if schema == "bus" else f"pixel_{schema}"
+
+
+@pytest.fixture(scope="session")
+def parts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run's servers keep their data and logs."""
+    return tmp_path_factory.mktemp("parts")
+
+
+@pytest.fixture(scope="session")
+async def postgres_server(parts_dir: Path) -> AsyncIterator[PostgresServer]:
+    async with run_postgres(parts_dir / "postgres", settings=FAST_AND_FORGETFUL) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def make_database(postgres_server: PostgresServer) -> MakeDatabase:
+    """Give `await make_database("generation")`: a fresh database with that service's migrated schema.
+
+    Without a name the database is empty and `url` is the superuser's.
+    """
+    return _Databases(postgres_server).make
