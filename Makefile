@@ -59,7 +59,7 @@ test-e2e: .venv/.dev parts ## Run the public-API tests in both modes and compare
 	@$(BIN)/python -m tests.run e2e
 
 faults: .venv/.dev parts ## Kill processes and stop servers under load, then check the invariants
-	@$(BIN)/pytest -q tests/faults --profile=full
+	@PROFILE=full $(BIN)/pytest -q tests/faults
 
 check: .venv/.dev lint types imports ## All static checks: format, lint, types, imports, protos, drift, shape of the tree
 	@$(BIN)/buf lint protos

@@ -64,7 +64,7 @@ def main() -> None:
             pytest(*(f"tests/{name}" for name in fast), report=reports / "fast.xml")
         end_to_end(reports)
         if suite == "all":
-            pytest("tests/faults", "--profile=short", report=reports / "faults.xml")
+            pytest("tests/faults", report=reports / "faults.xml")
             coverage("combine", "--quiet")
             sys.exit(coverage("report", "--skip-covered", "--skip-empty", f"--fail-under={COVERAGE_GATE}"))
 

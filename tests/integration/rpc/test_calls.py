@@ -194,13 +194,13 @@ async def test_a_cancelled_caller_cancels_the_work():
         await asyncio.wait_for(ended.wait(), 5)
 
 
-async def test_a_reader_that_stops_early_ends_the_stream_at_the_server():
-    answered = []
-    ended = asyncio.Event()
+@pytest.mark.parametrize("how", ["closed", "cancelled"])
+async def test_a_reader_that_stops_early_ends_the_stream_at_the_server(how):
+    waiting, ended = asyncio.Event(), asyncio.Event()
 
     async def answer(text: str) -> str:
-        answered.append(text)
-        if len(answered) > 1:
+        if text == "second":
+            waiting.set()
             try:
                 await asyncio.Event().wait()
             finally:
@@ -208,13 +208,15 @@ async def test_a_reader_that_stops_early_ends_the_stream_at_the_server():
         return text
 
     async with echoing(answer) as echo:
-        stream = echo.many("a b c")
-        assert await anext(stream) == "a"
-        await stream.aclose()
-        call = echo.many_call("x y z")
-        call.cancel()
+        rpc = echo.many_call("first second")
+        responses = aiter(rpc)
+        assert (await anext(responses)).value == "first"
+        await asyncio.wait_for(waiting.wait(), 5)
+        if how == "closed":
+            await responses.aclose()
+        else:
+            rpc.cancel()
         await asyncio.wait_for(ended.wait(), 5)
-    assert "c" not in answered
 
 
 async def test_calls_are_counted_on_both_sides():

@@ -58,7 +58,8 @@ class ApiClient:
     async def generation(self, generation_id: str) -> dict[str, Any]:
         """Return a generation with its pictures."""
         response = await _retried(lambda: self._http.get(f"/api/generations/{generation_id}", headers=self._headers))
-        return _data(response)
+        found: dict[str, Any] = response.json()
+        return found
 
     async def follow(self, generation_id: str) -> AsyncIterator[Update]:
         """Yield what happens until the generation has ended: live, or by polling where live connections break."""
@@ -147,16 +148,10 @@ def _problem(response: httpx2.Response) -> StudioError:
     return StudioError("; ".join([f"{text} ({problem.get('code', response.status_code)})", *details]))
 
 
-def _data(response: httpx2.Response) -> dict[str, Any]:
-    body: dict[str, Any] = response.json()
-    inner: dict[str, Any] = body.get("data", body)
-    return inner
-
-
 def _update(body: Mapping[str, Any]) -> Update:
     return Update(
         status=body["status"],
-        percent=int(body.get("progress", 0)),
-        message=body.get("message") or body.get("currentStep") or "",
-        sequence=int(body.get("sequence", 0)),
+        percent=body["progress"],
+        message=body["currentStep"],
+        sequence=body["sequence"],
     )

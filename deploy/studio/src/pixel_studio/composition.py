@@ -14,7 +14,7 @@ import pixel_media.settings
 import pixel_social.main
 import pixel_social.settings
 from pixel_embedded.data_dir import recall_port, recall_secret
-from pixel_events import PostgresBus
+from pixel_events import open_bus
 from pixel_runtime.settings import Secret, load_settings
 
 if TYPE_CHECKING:
@@ -47,9 +47,68 @@ class Addresses:
         return cls(http, *(f"127.0.0.1:{recall_port(data_dir, f'{name}.port')}" for name in names))
 
 
+async def build_services(
+    stack: AsyncExitStack, environ: Mapping[str, str], addresses: Addresses, databases: Databases, data_dir: Path
+) -> list[Service]:
+    """Open the services, in the order in which they start: who is called comes before who calls.
+
+    Every setting can be given by its variable; only what makes one studio of them is decided here.
+    Raises SettingsError.
+    """
+    bus_url = databases["bus"]
+    media = replace(
+        load_settings(pixel_media.settings.Settings, environ=environ),
+        database_url=databases["media"],
+        grpc_address=addresses.media,
+        # All services share this process's metrics; the gateway serves them.
+        metrics_address="",
+        blobs_url=(data_dir / "objects").as_uri(),
+        signing_key=Secret(recall_secret(data_dir / "secrets" / "signing-key")),
+        pool_max_size=POOL_MAX_SIZE,
+    )
+    social = replace(
+        load_settings(pixel_social.settings.Settings, environ=environ),
+        database_url=databases["social"],
+        grpc_address=addresses.social,
+        metrics_address="",
+        bus_url=bus_url,
+        kafka_brokers="",
+        pool_max_size=POOL_MAX_SIZE,
+    )
+    generation = replace(
+        load_settings(pixel_generation.settings.Settings, environ=environ),
+        database_url=databases["generation"],
+        grpc_address=addresses.generation,
+        metrics_address="",
+        bus_url=bus_url,
+        kafka_brokers="",
+        media_address=addresses.media,
+        pool_max_size=POOL_MAX_SIZE,
+    )
+    gateway = replace(
+        load_settings(pixel_gateway.settings.Settings, environ=environ),
+        database_url=databases["gateway"],
+        http_address=addresses.http,
+        grpc_address=addresses.gateway,
+        bus_url=bus_url,
+        kafka_brokers="",
+        redis_url="",
+        generation_address=addresses.generation,
+        media_address=addresses.media,
+        social_address=addresses.social,
+        pool_max_size=POOL_MAX_SIZE,
+    )
+    return [
+        await stack.enter_async_context(pixel_media.main.build(media)),
+        await stack.enter_async_context(pixel_social.main.build(social)),
+        await stack.enter_async_context(pixel_generation.main.build(generation)),
+        await stack.enter_async_context(pixel_gateway.main.build(gateway)),
+    ]
+
+
 async def ensure_topics(bus_url: str) -> None:
     """Make the topics of the catalogue that are missing."""
-    bus = PostgresBus(bus_url)
+    bus = open_bus(bus_url)
     try:
         await bus.ensure_topics()
     finally:

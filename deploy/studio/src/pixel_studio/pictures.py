@@ -71,10 +71,11 @@ async def make_pictures(client: ApiClient, wanted: Wanted, out: Path, report: Ca
         report(update)
     generation = await client.generation(accepted["id"])
     if generation["status"] != "completed":
-        failure = generation.get("failure") or {}
-        reason = failure.get("message") or generation["status"]
-        raise StudioError(f"the generation ended without a picture: {reason} ({failure.get('code', 'cancelled')})")
-    images = sorted(generation["images"], key=lambda image: image["index"])
+        failure = generation["error"] or {"code": generation["status"], "message": generation["currentStep"]}
+        raise StudioError(f"the generation ended without a picture: {failure['message']} ({failure['code']})")
+    images = sorted(generation["resultImages"], key=lambda image: image["index"])
+    if any(image["url"] is None for image in images):
+        raise StudioError(f"the pictures are kept, but cannot be read now: see {generation['links']['set']} later")
     files = []
     for image in images:
         data = await client.download(image["url"])

@@ -7,6 +7,7 @@ import os
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pixel_studio.errors import StudioError
@@ -105,7 +106,7 @@ def _shown_host(host: str) -> str:
 
 
 def _import_services() -> None:
-    import pixel_studio.composition
+    import_module("pixel_studio.composition")
 
 
 async def _start_services(

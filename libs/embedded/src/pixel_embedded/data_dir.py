@@ -19,8 +19,12 @@ class InUseError(RuntimeError):
 
 
 @contextmanager
-def claim(data_dir: Path) -> Iterator[None]:
-    """Create the directory and hold it for this process; the kernel lets go when the process dies."""
+def claim(data_dir: Path) -> Iterator[Path]:
+    """Create the directory and hold it for this process; give its absolute path.
+
+    The kernel lets go when the process dies. Raises InUseError.
+    """
+    data_dir = data_dir.absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "lock").open("a+") as lock:
         try:
@@ -31,7 +35,7 @@ def claim(data_dir: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield
+        yield data_dir
 
 
 def free_port() -> int:

@@ -69,8 +69,7 @@ async def run_kafka(data_dir: Path, jars: Path) -> AsyncIterator[KafkaServer]:
 
     `jars` is the folder `make parts` filled. Raises InUseError or StartFailedError.
     """
-    data_dir = data_dir.absolute()
-    with claim(data_dir):
+    with claim(data_dir) as data_dir:
         java = _java(jars)
         port, controller_port = recall_port(data_dir), recall_port(data_dir, "controller-port")
         properties = data_dir / "server.properties"
@@ -122,5 +121,5 @@ def _cluster_id() -> str:
 
 
 def _is_ready(child: Child, port: int) -> bool:
-    """The port accepts before requests are served: wait for the broker's own word too."""
+    """Ask for the broker's own word too: its port accepts connections before requests are served."""
     return "Kafka Server started" in child.said() and is_listening(port)

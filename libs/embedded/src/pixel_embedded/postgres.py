@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import time
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,9 +68,7 @@ async def run_postgres(
     `settings` are server parameters above the defaults. The superuser's password is kept in `secrets` beside the data
     directory. Raises InUseError when another process runs it, StartFailedError when it does not come up.
     """
-    data_dir = Path(os.path.abspath(data_dir))  # noqa: PTH100, ASYNC240 # touches no disk
-    with ExitStack() as stack:
-        await asyncio.to_thread(stack.enter_context, claim(data_dir))
+    with claim(data_dir) as data_dir:
         cluster, binaries = data_dir / "cluster", _binaries()
         account = account_for(cluster, binaries)
         password = await _prepare(cluster, binaries, account)
@@ -93,19 +91,27 @@ def _binaries() -> Path:
 async def _prepare(cluster: Path, binaries: Path, account: Account) -> str:
     """Make the cluster when it is new, end a server left over from a killed run; return the superuser's password."""
     password_file = cluster.parent.parent / "secrets" / f"{cluster.parent.name}-password"
-    if cluster.exists():
-        if not password_file.exists():
-            raise StartFailedError(f"{cluster} exists, but the file with its password is gone: {password_file}")
-        version = (cluster / "PG_VERSION").read_text().strip()
-        if version != _MAJOR:
-            raise StartFailedError(
-                f"{cluster} was made by PostgreSQL {version}; this is {_MAJOR}: move it away or migrate it"
-            )
-        await asyncio.to_thread(_end_orphan, cluster)
-        return recall_secret(password_file)
+    is_new = await asyncio.to_thread(_check, cluster, password_file)
     password = recall_secret(password_file)
-    await _initdb(cluster, binaries, account, password)
+    if is_new:
+        await _initdb(cluster, binaries, account, password)
+    else:
+        await asyncio.to_thread(_end_orphan, cluster)
     return password
+
+
+def _check(cluster: Path, password_file: Path) -> bool:
+    """Tell whether the cluster is to be made; raise StartFailedError when what is there cannot be run."""
+    if not cluster.exists():
+        return True
+    if not password_file.exists():
+        raise StartFailedError(f"{cluster} exists, but the file with its password is gone: {password_file}")
+    version = (cluster / "PG_VERSION").read_text().strip()
+    if version != _MAJOR:
+        raise StartFailedError(
+            f"{cluster} was made by PostgreSQL {version} and this is {_MAJOR}: migrate it or move it away"
+        )
+    return False
 
 
 async def _initdb(cluster: Path, binaries: Path, account: Account, password: str) -> None:

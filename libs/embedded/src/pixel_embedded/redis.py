@@ -33,8 +33,7 @@ class RedisServer:
 @asynccontextmanager
 async def run_redis(data_dir: Path) -> AsyncIterator[RedisServer]:
     """Run Valkey until the block ends. Raises InUseError or StartFailedError."""
-    data_dir = data_dir.absolute()
-    with claim(data_dir):
+    with claim(data_dir) as data_dir:
         port = recall_port(data_dir)
         child = Child(
             name="Valkey",

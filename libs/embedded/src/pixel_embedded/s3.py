@@ -36,16 +36,14 @@ async def run_s3(data_dir: Path, binary: Path) -> AsyncIterator[S3Server]:
     The file system must keep extended attributes: they hold types and checksums. Raises InUseError or
     StartFailedError.
     """
-    data_dir = data_dir.absolute()
-    with claim(data_dir):
+    with claim(data_dir) as data_dir:
         objects = data_dir / "objects"
-        objects.mkdir(exist_ok=True)
-        _require(binary, objects)
+        await asyncio.to_thread(_prepare, binary, objects)
         secret_key = recall_secret(data_dir.parent / "secrets" / f"{data_dir.name}-secret-key")
         port = recall_port(data_dir)
         child = Child(
             name="S3 server",
-            command=[str(binary.absolute()), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(objects)],
+            command=[str(binary), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(objects)],
             log=data_dir / "versitygw.log",
             cwd=data_dir,
             env={**os.environ, "ROOT_ACCESS_KEY": _ACCESS_KEY, "ROOT_SECRET_KEY": secret_key},
@@ -58,7 +56,8 @@ async def run_s3(data_dir: Path, binary: Path) -> AsyncIterator[S3Server]:
             await asyncio.shield(child.stop())
 
 
-def _require(binary: Path, objects: Path) -> None:
+def _prepare(binary: Path, objects: Path) -> None:
+    objects.mkdir(exist_ok=True)
     if not binary.exists():
         raise StartFailedError(f"{binary} is missing: fetch it with `make parts`")
     try:

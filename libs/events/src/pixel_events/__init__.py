@@ -1,0 +1,52 @@
+"""Events: the topic catalogue, the bus and its ports, the outbox and its relay, consumers and their inbox.
+
+The adapters are `pixel_events.kafka.KafkaBus` and `pixel_events.postgres.PostgresBus`; `open_bus` picks by address.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pixel_events.bus import Bus, BusConsumer, BusHealth
+from pixel_events.connect import open_bus
+from pixel_events.consumer import Consumer
+from pixel_events.event import Event, EventTooLarge, MalformedEvent, UnknownTopic
+from pixel_events.inbox import first_time
+from pixel_events.outbox import OutboxEvent, append_outbox, outbox_parameters
+from pixel_events.postgres import PostgresBus, retention_sweep
+from pixel_events.relay import OutboxRelay
+from pixel_events.topics import CATALOGUE, Topic
+
+if TYPE_CHECKING:
+    from pixel_events.kafka import KafkaBus
+
+__all__ = [
+    "CATALOGUE",
+    "Bus",
+    "BusConsumer",
+    "BusHealth",
+    "Consumer",
+    "Event",
+    "EventTooLarge",
+    "KafkaBus",
+    "MalformedEvent",
+    "OutboxEvent",
+    "OutboxRelay",
+    "PostgresBus",
+    "Topic",
+    "UnknownTopic",
+    "append_outbox",
+    "first_time",
+    "open_bus",
+    "outbox_parameters",
+    "retention_sweep",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load librdkafka, a tenth of a second, only where Kafka is spoken."""
+    if name == "KafkaBus":
+        from pixel_events.kafka import KafkaBus
+
+        return KafkaBus
+    raise AttributeError(name)

@@ -36,12 +36,14 @@ class BusConsumer(Protocol):
     async def receive(self, max_events: int, timeout_s: float) -> list[Event]:
         """Return what is there, waiting up to `timeout_s` for the first event; raise Unavailable.
 
-        A cancelled call loses nothing: the events are returned by the next one."""
+        A cancelled call loses nothing: the events are returned by the next one.
+        """
 
     async def commit(self, events: Sequence[Event]) -> None:
         """Record that these and all earlier events of their partitions are done.
 
-        Partitions that moved to another member are left alone. A follower has nothing to record."""
+        Partitions that moved to another member are left alone. A follower has nothing to record.
+        """
 
     async def close(self) -> None:
         """Give the partitions back; idempotent."""
@@ -53,7 +55,8 @@ class Bus(Protocol):
     async def publish(self, events: Sequence[Event]) -> None:
         """Return when all are durable; raise Unavailable, or Invalid when the bus can never take one of them.
 
-        After an error some of them may have been published."""
+        After an error some of them may have been published.
+        """
 
     def consumer(self, group: str, topics: Sequence[str]) -> BusConsumer:
         """Make one member of a group; the members share the partitions, a new group starts at the oldest record."""

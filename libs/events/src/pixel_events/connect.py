@@ -22,7 +22,8 @@ def open_bus(
 ) -> Bus:
     """Make the bus at `postgres://…` or `kafka://host:port,host:port`; it connects when first used.
 
-    Raises ValueError for any other address. The keywords are for Kafka."""
+    Raises ValueError for any other address. The keywords are for Kafka.
+    """
     scheme, _, rest = url.partition("://")
     if scheme in POSTGRES_SCHEMES:
         from pixel_events.postgres import PostgresBus
@@ -30,7 +31,9 @@ def open_bus(
         return PostgresBus(url)
     brokers = rest.rstrip("/")
     if scheme != "kafka" or not brokers:
-        raise ValueError(f"a bus address starts with postgres:// or kafka://, not {urlsplit(url).scheme or 'nothing'}://")
+        raise ValueError(
+            f"a bus address starts with postgres:// or kafka://, not {urlsplit(url).scheme or 'nothing'}://"
+        )
     # Loading librdkafka takes a tenth of a second: only processes that speak Kafka pay for it.
     from pixel_events.kafka import KafkaBus
 

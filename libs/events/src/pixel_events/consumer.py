@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Invalid, PixelError, Unavailable
@@ -18,6 +17,7 @@ from pixel_runtime.service import Loop
 from pixel_telemetry import bind, extracted, get_logger, span
 
 from pixel_events.dead_letters import dead_letter
+from pixel_events.lanes import Lanes
 from pixel_events.metrics import DEAD_LETTERED, HANDLED, RETRIED
 
 if TYPE_CHECKING:
@@ -34,11 +34,7 @@ LAST_PAUSE_S = 2.0
 DEAD_LETTERS_IN_A_ROW = 100
 """When this many handlings in a row failed for good, the fault is ours: lanes wait instead of emptying the topic."""
 
-RECEIVE_S = 1.0
-
 log = get_logger(__name__)
-
-Place = tuple[str, int]
 
 
 class Consumer:
@@ -99,17 +95,24 @@ class Consumer:
                 await reader.close()
 
     async def _read(self, reader: BusConsumer, stop: asyncio.Event) -> None:
-        lanes = _Lanes(self._handle, reader, stop, self._max_in_flight, self._lanes_at_once)
+        lanes = Lanes(reader, self._handle, max_in_flight=self._max_in_flight, lanes_at_once=self._lanes_at_once)
+        stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                room = await lanes.room()
-                for event in await reader.receive(room, RECEIVE_S):
-                    lanes.put(event)
+                filling = asyncio.create_task(lanes.fill())
+                try:
+                    await asyncio.wait({filling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    filling.cancel()  # a receive that is cancelled loses nothing
+                    await asyncio.wait({filling})
+                if not filling.cancelled():
+                    filling.result()
         finally:
+            stopping.cancel()
             await lanes.finish()
 
-    async def _handle(self, event: Event, stop: asyncio.Event) -> bool:
-        """Handle one event until it is done or dead; False when we were told to stop before."""
+    async def _handle(self, event: Event, ending: asyncio.Event) -> bool:
+        """Handle one event until it is done or dead; False when we were told to end before."""
         with (
             extracted(event.headers),
             span(f"{event.topic} process", "consumer", **{"messaging.destination.name": event.topic}),
@@ -122,7 +125,7 @@ class Consumer:
                     event.message()
                     await self._handler(event)
                 except Exception as error:  # noqa: BLE001 - whatever a handler raises, the lane must go on
-                    verdict = await self._failed(event, error, attempt, stop)
+                    verdict = await self._failed(event, error, attempt, ending)
                     if verdict is not None:
                         return verdict
                 else:
@@ -130,10 +133,10 @@ class Consumer:
                     self._handled[event.topic].inc()
                     return True
 
-    async def _failed(self, event: Event, error: Exception, attempt: int, stop: asyncio.Event) -> bool | None:
+    async def _failed(self, event: Event, error: Exception, attempt: int, ending: asyncio.Event) -> bool | None:
         """Decide after a failed attempt: None tries again, True is done with the event, False leaves it."""
         if self._is_final(error, attempt):
-            return await self._bury(event, error, attempt, stop)
+            return await self._bury(event, error, attempt, ending)
         self._retried[event.topic].inc()
         if attempt == 1 or attempt % 10 == 0:
             if isinstance(error, PixelError):
@@ -141,8 +144,8 @@ class Consumer:
             else:
                 log.error("event_failed", topic=event.topic, attempt=attempt, exc_info=error)
         ceiling_s = min(LAST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
-        await pause(stop, random.uniform(0, ceiling_s))  # noqa: S311 - full jitter, no secret
-        return False if stop.is_set() else None
+        await pause(ending, random.uniform(0, ceiling_s))  # noqa: S311 - full jitter, no secret
+        return False if ending.is_set() else None
 
     def _is_final(self, error: Exception, attempt: int) -> bool:
         if isinstance(error, Invalid):
@@ -151,15 +154,15 @@ class Consumer:
             return False
         return self._failed_in_a_row < self._dead_letters_in_a_row
 
-    async def _bury(self, event: Event, error: Exception, attempts: int, stop: asyncio.Event) -> bool:
+    async def _bury(self, event: Event, error: Exception, attempts: int, ending: asyncio.Event) -> bool:
         letter = dead_letter(event, error, attempts=attempts, consumer=self.name)
         while True:
             try:
                 await self._bus.publish([letter])
             except (Unavailable, DeadlineExceeded) as away:
                 log.warning("dead_letter_waits", topic=event.topic, reason=away.code)
-                await pause(stop, random.uniform(FIRST_PAUSE_S, LAST_PAUSE_S))  # noqa: S311 - jitter, no secret
-                if stop.is_set():
+                await pause(ending, random.uniform(FIRST_PAUSE_S, LAST_PAUSE_S))  # noqa: S311 - jitter, no secret
+                if ending.is_set():
                     return False
             else:
                 break
@@ -170,90 +173,7 @@ class Consumer:
         return True
 
 
-class _Lanes:
-    """The partitions at work: a queue each, a bound over all, and one committer."""
-
-    def __init__(
-        self,
-        handle: Callable[[Event, asyncio.Event], Awaitable[bool]],
-        reader: BusConsumer,
-        stop: asyncio.Event,
-        max_in_flight: int,
-        lanes_at_once: int,
-    ) -> None:
-        self._handle = handle
-        self._reader = reader
-        self._stop = stop
-        self._room = max_in_flight
-        self._freed = asyncio.Event()
-        self._at_once = asyncio.Semaphore(lanes_at_once)
-        self._waiting: dict[Place, deque[Event]] = defaultdict(deque)
-        self._running: dict[Place, asyncio.Task[None]] = {}
-        self._done: dict[Place, Event] = {}
-        self._committing: asyncio.Task[None] | None = None
-
-    async def room(self) -> int:
-        """Wait until another event may be taken in; return how many."""
-        while self._room <= 0:
-            self._freed.clear()
-            await self._freed.wait()
-        self._raise_failures()
-        return self._room
-
-    def put(self, event: Event) -> None:
-        """Queue an event on its partition's lane."""
-        place = (event.topic, event.partition)
-        self._room -= 1
-        self._waiting[place].append(event)
-        if place not in self._running:
-            self._running[place] = asyncio.create_task(self._work(place))
-
-    async def finish(self) -> None:
-        """Let the events at hand end, commit what was done; what still waits is read again by whoever comes next."""
-        self._stop_lanes = True
-        if self._running:
-            await asyncio.wait(set(self._running.values()))
-        if self._committing is not None:
-            await asyncio.wait({self._committing})
-        with contextlib.suppress(Unavailable, DeadlineExceeded):  # it is delivered again: the inbox knows it
-            await self._commit()
-
-    _stop_lanes = False
-
-    def _raise_failures(self) -> None:
-        if self._committing is not None and self._committing.done():
-            committing, self._committing = self._committing, None
-            committing.result()
-
-    async def _work(self, place: Place) -> None:
-        waiting = self._waiting[place]
-        try:
-            while waiting and not self._stop.is_set() and not self._stop_lanes:
-                async with self._at_once:
-                    event = waiting.popleft()
-                    is_done = await self._handle(event, self._stop)
-                self._room += 1
-                self._freed.set()
-                if not is_done:
-                    return
-                self._done[place] = event
-                if self._committing is None:
-                    self._committing = asyncio.create_task(self._commit_all())
-        finally:
-            del self._running[place]
-
-    async def _commit_all(self) -> None:
-        while self._done:
-            await self._commit()
-        self._committing = None
-
-    async def _commit(self) -> None:
-        done, self._done = self._done, {}
-        if done:
-            await self._reader.commit(list(done.values()))
-
-
 async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, but no longer than until we are told to stop."""
+    """Wait, but no longer than until `stop` is set."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)

@@ -17,7 +17,8 @@ INBOX_DAYS = 30
 async def first_time(conn: AsyncConnection[Any], consumer: str, event_id: str) -> bool:
     """Record an event in the transaction of its effect; False when this consumer has seen it before.
 
-    A concurrent delivery of the same event waits for the first one's transaction to end."""
+    A concurrent delivery of the same event waits for the first one's transaction to end.
+    """
     return await execute(conn, INBOX["insert_inbox"], {"consumer": consumer, "event_id": event_id}) == 1
 
 

@@ -6,9 +6,9 @@ from prometheus_client import Counter, Gauge
 
 HANDLED = Counter("pixel_events_handled", "Events a consumer has handled.", ["consumer", "topic"])
 RETRIED = Counter("pixel_events_retried", "Attempts at an event that failed and are repeated.", ["consumer", "topic"])
-DEAD_LETTERED = Counter(
-    "pixel_events_dead_lettered", "Events that went to a dead-letter topic.", ["consumer", "topic"]
-)
+DEAD_LETTERED = Counter("pixel_events_dead_lettered", "Events that went to a dead-letter topic.", ["consumer", "topic"])
 RELAYED = Counter("pixel_outbox_relayed", "Outbox events that the bus holds durably.", ["schema"])
-REFUSED = Counter("pixel_outbox_refused", "Outbox events that the bus will never take; they stay in the table.", ["schema"])
+REFUSED = Counter(
+    "pixel_outbox_refused", "Outbox events that the bus will never take; they stay in the table.", ["schema"]
+)
 LAG_SECONDS = Gauge("pixel_outbox_lag_seconds", "Age of the oldest event of the last relayed batch.", ["schema"])

@@ -36,7 +36,8 @@ class OutboxEvent:
 async def append_outbox(conn: AsyncConnection[Any], events: Sequence[OutboxEvent]) -> None:
     """Write events inside the caller's transaction, in order; the relay wakes when it commits.
 
-    Raises Invalid for an event that its topic can never carry, so that it cannot block the relay."""
+    Raises Invalid for an event that its topic can never carry, so that it cannot block the relay.
+    """
     if events:
         await execute(conn, OUTBOX["insert_outbox"], outbox_parameters(events))
 
@@ -44,9 +45,7 @@ async def append_outbox(conn: AsyncConnection[Any], events: Sequence[OutboxEvent
 def outbox_parameters(events: Sequence[OutboxEvent]) -> dict[str, list[Any]]:
     """The columns of events as lists, for a statement that inserts outbox rows together with other rows."""
     headers = inject()
-    columns: dict[str, list[Any]] = {
-        name: [] for name in ("event_ids", "topics", "keys", "types", "values", "headers")
-    }
+    columns: dict[str, list[Any]] = {name: [] for name in ("event_ids", "topics", "keys", "types", "values", "headers")}
     for event in events:
         topic = topic_named(event.topic, CATALOGUE)
         if not isinstance(event.message, topic.message):

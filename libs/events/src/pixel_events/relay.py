@@ -138,7 +138,11 @@ class OutboxRelay:
                 await self._bus.publish([event])
             except Invalid as error:
                 log.error(  # noqa: TRY400 - the kind says it all, and the text of a trace could hold the event
-                    "outbox_event_refused", schema=self._schema, outbox_id=row["id"], topic=event.topic, reason=error.code
+                    "outbox_event_refused",
+                    schema=self._schema,
+                    outbox_id=row["id"],
+                    topic=event.topic,
+                    reason=error.code,
                 )
                 self._refused.inc()
                 refused.add(row["id"])

@@ -14,7 +14,7 @@ from pixel.generation.v1 import events_pb2 as generation
 from pixel.social.v1 import events_pb2 as social
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from google.protobuf.message import Message
 
@@ -66,7 +66,7 @@ def _topics() -> Iterator[Topic]:
         yield Topic(f"ai.{model}.requests", 6, 7 * DAY_MS, generation.AiGenerationRequested)
 
 
-def with_dead_letters(topics: Iterator[Topic]) -> Mapping[str, Topic]:
+def with_dead_letters(topics: Iterable[Topic]) -> Mapping[str, Topic]:
     """Index topics by name, each beside its dead-letter twin."""
     return MappingProxyType({named.name: named for topic in topics for named in (topic, topic.dead_letters)})
 

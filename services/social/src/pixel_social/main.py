@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pixel_events import Bus, Consumer, KafkaBus, OutboxRelay, PostgresBus
+from pixel_events import Bus, Consumer, OutboxRelay, open_bus
 from pixel_postgres import open_pool
 from pixel_rpc import RpcServer
 from pixel_runtime.clock import SystemClock
@@ -54,7 +54,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         if settings.metrics_address:
             parts.append(MetricsServer(settings.metrics_address))
         if roles & {"work", "relay"}:
-            bus = open_bus(settings)
+            bus = bus_of(settings)
             stack.push_async_callback(bus.close)
             if "relay" in roles:
                 parts.append(OutboxRelay(pool, bus, source="/social"))
@@ -67,10 +67,15 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         yield Service("social", parts=parts, checks=checks)
 
 
-def open_bus(settings: Settings) -> Bus:
+def bus_of(settings: Settings) -> Bus:
     """Return the bus the settings name; it connects when it is used."""
-    brokers = settings.kafka_brokers or settings.bus_url.partition("kafka://")[2]
-    return KafkaBus(brokers) if brokers else PostgresBus(settings.bus_url)
+    return open_bus(
+        f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
+        client_id=settings.kafka_client_id,
+        ssl=settings.kafka_ssl,
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password=settings.kafka_sasl_password.reveal(),
+    )
 
 
 def inbox_sweep(inbox: PostgresInbox, clock: Clock, settings: Settings) -> Callable[[asyncio.Event], Awaitable[None]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pixel_runtime.settings import Secret
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,6 +23,10 @@ class Settings:
     """`postgresql://…` is the bus in Postgres, `kafka://host:port,host:port` is Kafka."""
     kafka_brokers: str = field(default="", metadata={"env": ("KAFKA_BROKERS",)})
     """`host:port,host:port`; wins over `bus_url`."""
+    kafka_client_id: str = field(default="pixel-studio", metadata={"env": ("KAFKA_CLIENT_ID",)})
+    kafka_ssl: bool = field(default=False, metadata={"env": ("KAFKA_SSL",)})
+    kafka_sasl_username: str = field(default="", metadata={"env": ("KAFKA_SASL_USERNAME",)})
+    kafka_sasl_password: Secret = field(default=Secret(""), metadata={"env": ("KAFKA_SASL_PASSWORD",)})
     pool_max_size: int = field(default=10, metadata={"env": ("PIXEL_SOCIAL_POOL_MAX_SIZE",)})
     """Most connections to the database."""
     inbox_days: float = field(default=14.0, metadata={"env": ("PIXEL_SOCIAL_INBOX_DAYS",)})

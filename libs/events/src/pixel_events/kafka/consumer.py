@@ -212,7 +212,9 @@ class KafkaConsumer:
 
     def _event(self, message: Message) -> Event:
         kind, stored_ms = message.timestamp()
-        stored_at = datetime.now(UTC) if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(stored_ms / 1000, UTC)
+        stored_at = (
+            datetime.now(UTC) if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(stored_ms / 1000, UTC)
+        )
         return read_event(
             self._topics[message.topic()],
             key=message.key(),

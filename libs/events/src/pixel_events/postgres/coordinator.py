@@ -123,7 +123,9 @@ class Coordinator:
                 return
             try:
                 conn = await self._connected()
-                self.heads.update(await self._read_heads(conn, {name for reader in self._readers for name in reader.topics}))
+                self.heads.update(
+                    await self._read_heads(conn, {name for reader in self._readers for name in reader.topics})
+                )
                 self._wake()
                 if asyncio.get_running_loop().time() - self._shared_at >= POLL_S:
                     await self._share(conn)
@@ -166,7 +168,9 @@ class Coordinator:
         if member.seat is not None:
             return
         # Locks are re-entrant within a session, so seats taken by our own members are left out by number.
-        taken = [other.seat for other in self._readers if other.seat_class == member.seat_class and other.seat is not None]
+        taken = [
+            other.seat for other in self._readers if other.seat_class == member.seat_class and other.seat is not None
+        ]
         row = await fetch_one(
             conn, GROUPS["take_seat"], {"seats": SEATS, "taken": taken, "seat_class": member.seat_class}
         )
@@ -189,7 +193,8 @@ class Coordinator:
         by_lock = {(member.partition_class(topic), number): (topic, number) for topic, number in places}
         locks = {"lock_classes": [lock[0] for lock in by_lock], "partitions": [lock[1] for lock in by_lock]}
         taken = [
-            by_lock[row["lock_class"], row["partition"]] for row in await fetch_all(conn, GROUPS["take_partitions"], locks)
+            by_lock[row["lock_class"], row["partition"]]
+            for row in await fetch_all(conn, GROUPS["take_partitions"], locks)
         ]
         rows = await fetch_all(
             conn,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel_runtime.ids import format_id
 
-from pixel_generation.application.read_generations import GenerationView
-from pixel_generation.domain.catalogue import Catalogue, Model
 from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
 from pixel_generation.domain.spec import GenerationSpec
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.application.read_generations import GenerationView
+    from pixel_generation.domain.catalogue import Catalogue, Model
 
 STATUSES = {status: pb.GenerationStatus.Value(f"GENERATION_STATUS_{status.name}") for status in Status}
 STAGES = {stage: pb.GenerationStage.Value(f"GENERATION_STAGE_{stage.name}") for stage in Stage}

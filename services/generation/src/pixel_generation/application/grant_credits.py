@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
 
-from pixel_generation.application.ports import Ledger
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pixel_generation.application.ports import Ledger
 
 MAX_GRANT = 1_000_000_000
 MAX_WORD_CHARS = 200
@@ -34,6 +37,4 @@ async def grant_credits(command: GrantCredits, *, ledger: Ledger) -> tuple[bool,
         violations.append(Violation("reason", f"A reason has at most {MAX_WORD_CHARS} characters."))
     if violations:
         raise Invalid(violations[0].message, violations=tuple(violations))
-    return await ledger.grant(
-        command.user_id, command.credits_given, grant_id=command.grant_id, reason=command.reason
-    )
+    return await ledger.grant(command.user_id, command.credits_given, grant_id=command.grant_id, reason=command.reason)

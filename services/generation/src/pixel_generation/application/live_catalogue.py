@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 from pixel_errors import Unavailable
 
-from pixel_generation.application.ports import CatalogueSource
-from pixel_generation.domain.catalogue import Catalogue
+if TYPE_CHECKING:
+    from pixel_generation.application.ports import CatalogueSource
+    from pixel_generation.domain.catalogue import Catalogue
 
 
 class LiveCatalogue:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Protocol
 
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.catalogue import Catalogue
-from pixel_generation.domain.images import ImageRequest, ProducedImage
-from pixel_generation.domain.job import DeliveredImage, Job
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.domain.attempt import CallRecord
+    from pixel_generation.domain.catalogue import Catalogue
+    from pixel_generation.domain.images import ImageRequest, ProducedImage
+    from pixel_generation.domain.job import DeliveredImage, Job
 
 
 class Clock(Protocol):
@@ -113,9 +115,7 @@ class Holder(StrEnum):
 class Jobs(Protocol):
     """The job table. Every write is fenced by status, attempt and sequence."""
 
-    async def claim(
-        self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime
-    ) -> list[Job]:
+    async def claim(self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
         """Start runs of the next runnable jobs of the lane: by priority, then fair share, then age."""
 
     async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:

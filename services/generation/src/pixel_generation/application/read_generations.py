@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
-from uuid import UUID
+from typing import TYPE_CHECKING, Protocol
 
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import Clock
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.estimate import LaneSnapshot, remaining_s, start_interval_s
 from pixel_generation.domain.job import Failure, Job, Stage, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.application.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Clock
 
 SNAPSHOT_AGE_S = 1.0
 
@@ -83,11 +87,14 @@ class Queries(Protocol):
 class GenerationReader:
     """Answers questions about generations; measures each lane at most once a second."""
 
-    def __init__(self, queries: Queries, catalogue: LiveCatalogue, clock: Clock, *, slots: int) -> None:
+    def __init__(
+        self, queries: Queries, catalogue: LiveCatalogue, clock: Clock, *, slots: int, lane_slots: Mapping[str, int]
+    ) -> None:
         self._queries = queries
         self._catalogue = catalogue
         self._clock = clock
         self._slots = slots
+        self._lane_slots = lane_slots
         self._lanes: dict[str, tuple[float, LaneSnapshot]] = {}
 
     async def get(self, ids: list[UUID], user_id: UUID) -> dict[UUID, GenerationView]:
@@ -137,7 +144,7 @@ class GenerationReader:
         snapshot = LaneSnapshot.measured(
             queued=measure.queued,
             running=measure.running,
-            slots=self._slots,
+            slots=self._lane_slots.get(job.lane, self._slots),
             durations_s=list(measure.durations_s),
             typical_s=model.typical_seconds if model else 10.0,
         )

@@ -8,6 +8,7 @@ import logging
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pixel_errors import Conflict, Invalid, PixelError, Unavailable
 
@@ -16,15 +17,14 @@ from pixel_generation.application.ports import (
     Clock,
     Holder,
     ImageModel,
-    Jobs,
     JobObserver,
+    Jobs,
     Randomness,
     Tracing,
 )
 from pixel_generation.domain.attempt import CallRecord
 from pixel_generation.domain.catalogue import Model, Size
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
-from pixel_generation.domain.job import DeliveredImage, Failure, Job
 from pixel_generation.domain.recovery import (
     INTERNAL,
     NO_OUTPUT,
@@ -34,6 +34,9 @@ from pixel_generation.domain.recovery import (
     after_provider_error,
     after_storage_trouble,
 )
+
+if TYPE_CHECKING:
+    from pixel_generation.domain.job import DeliveredImage, Failure, Job
 
 log = logging.getLogger(__name__)
 

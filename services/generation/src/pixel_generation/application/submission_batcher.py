@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, PixelError, Unavailable
 
 from pixel_generation.application.ports import Decision, NewGeneration, SubmissionObserver, Submissions, Verdict
 from pixel_generation.domain.errors import SubmissionsFull
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(slots=True, eq=False)

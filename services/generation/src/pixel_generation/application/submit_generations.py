@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, PixelError
 
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import Clock, Decision, NewGeneration, SubmissionObserver, Randomness, Verdict
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.domain.catalogue import Catalogue
+from pixel_generation.application.ports import Clock, Decision, NewGeneration, Randomness, SubmissionObserver, Verdict
 from pixel_generation.domain.errors import IdempotencyKeyReused, InsufficientCredits
 from pixel_generation.domain.job import Job
-from pixel_generation.domain.spec import GenerationSpec
 from pixel_generation.domain.validation import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import timedelta
+    from uuid import UUID
+
+    from pixel_generation.application.live_catalogue import LiveCatalogue
+    from pixel_generation.application.submission_batcher import SubmissionBatcher
+    from pixel_generation.domain.catalogue import Catalogue
+    from pixel_generation.domain.spec import GenerationSpec
 
 NORMAL_PRIORITY = 1
 MAX_KEY_CHARS = 255

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import Clock, Holder, Housekeeping, ImageModel, Jobs, JobObserver
+from pixel_generation.application.ports import Clock, Holder, Housekeeping, ImageModel, JobObserver, Jobs
 from pixel_generation.domain.errors import ModelNotFound
 from pixel_generation.domain.job import Job, Status
 from pixel_generation.domain.recovery import RetryPolicy, after_deadline, after_lost_run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pixel_generation.application.live_catalogue import LiveCatalogue
 
 log = logging.getLogger(__name__)
 

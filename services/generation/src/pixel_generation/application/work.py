@@ -6,17 +6,21 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import ImageModel
 from pixel_generation.application.run_job import Run, RunTools
-from pixel_generation.domain.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from pixel_generation.application.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import ImageModel
+    from pixel_generation.domain.job import Job
 
 log = logging.getLogger(__name__)
 

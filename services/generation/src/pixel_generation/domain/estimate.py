@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pixel_generation.domain.job import Job, Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 MIN_SAMPLES = 5
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
-from typing import Self
-from uuid import UUID
+from typing import TYPE_CHECKING, Self
 
 from pixel_generation.domain.errors import IllegalTransition
-from pixel_generation.domain.spec import GenerationSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.domain.spec import GenerationSpec
 
 
 class Status(StrEnum):

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pixel_errors import Violation
-from pixel_generation.domain.catalogue import Catalogue, Model, Size
+
 from pixel_generation.domain.errors import ModelUnavailable, SpecInvalid
 from pixel_generation.domain.spec import MAX_IMAGES, MAX_PROMPT_BYTES, MAX_PROMPT_CHARS, MAX_SEED, GenerationSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pixel_generation.domain.catalogue import Catalogue, Model, Size
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 RATIO_TOLERANCE = 0.02

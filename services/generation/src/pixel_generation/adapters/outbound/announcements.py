@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pixel.generation.v1 import events_pb2 as pb
 from pixel_events import OutboxEvent
@@ -16,6 +16,9 @@ from pixel_generation.adapters.protos import (
     timestamp,
 )
 from pixel_generation.domain.job import Job, Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 REQUESTS = "image.generation.requests"
 STATUS = "image.generation.status"

@@ -147,9 +147,7 @@ def decode(content_type: str, data: bytes) -> tuple[Answer, bytes]:
 
 
 def _render(content_type: str, data: bytes) -> tuple[Answer, bytes]:
-    import pyvips
-
-    header = getattr(pyvips.Image, LOADERS[content_type])(data)
+    header = _load(content_type, data)
     width, height = header.width, header.height
     if width * height > MAX_PIXELS:
         return {"outcome": "too_large"}, b""
@@ -157,37 +155,41 @@ def _render(content_type: str, data: bytes) -> tuple[Answer, bytes]:
         return {"outcome": "broken"}, b""
     if header.get_typeof("orientation") and header.get("orientation") >= 5:  # noqa: PLR2004 - EXIF: turned sideways
         width, height = height, width
-    described, images = _make_smaller_forms(data)
+    options = {"shrink": _jpeg_shrink(max(width, height))} if content_type == "image/jpeg" else {}
+    described, images = _make_smaller_forms(_load(content_type, data, **options))
     return {"outcome": "ok", "width": width, "height": height, "derived": described}, b"".join(images)
 
 
-def _make_smaller_forms(data: bytes) -> tuple[list[Answer], list[bytes]]:
+def _load(content_type: str, data: bytes, **options: Any) -> Any:
+    """Return the picture, not yet decoded; whatever is wrong with it becomes an error when it is."""
+    import pyvips
+
+    # thumbnail_buffer would shrink while it loads, but takes a JPEG that breaks off for a whole one.
+    return getattr(pyvips.Image, LOADERS[content_type])(data, access="sequential", fail_on="warning", **options)
+
+
+def _jpeg_shrink(longest: int) -> int:
+    """Return how much the JPEG decoder may shrink: so that at least twice the pixels of the largest form remain."""
+    return next(factor for factor in (8, 4, 2, 1) if factor == 1 or longest // factor >= 2 * max(SIZES.values()))
+
+
+def _make_smaller_forms(picture: Any) -> tuple[list[Answer], list[bytes]]:
     """Return what the forms are and their bytes, smallest first; a form that is not smaller has the same bytes."""
     described: list[Answer] = []
     images: list[bytes] = []
-    picture, encoded = None, b""
+    encoded = b""
     for kind, longest in SIZES.items():
-        shrunk = _shrink(data, picture, longest)
-        if picture is None or (shrunk.width, shrunk.height) != (picture.width, picture.height):
-            encoded = shrunk.webpsave_buffer(Q=80, effort=0, keep="none")
-        picture = shrunk
-        described.insert(
-            0, {"kind": kind, "width": picture.width, "height": picture.height, "size": len(encoded)}
-        )
-        images.insert(0, encoded)
-    return described, images
+        larger, picture = picture, _shrink(picture, longest)
+        if not encoded or (picture.width, picture.height) != (larger.width, larger.height):
+            encoded = picture.webpsave_buffer(Q=80, effort=0, keep="none")
+        described.append({"kind": kind, "width": picture.width, "height": picture.height, "size": len(encoded)})
+        images.append(encoded)
+    return described[::-1], images[::-1]
 
 
-def _shrink(data: bytes, larger: Any, longest: int) -> Any:
-    """Return the picture upright, in sRGB, no side above `longest` pixels; from a larger one where there is one."""
-    import pyvips
-
-    bounds = {"height": longest, "size": "down"}
-    if larger is not None:
-        return larger.thumbnail_image(longest, **bounds)
-    return pyvips.Image.thumbnail_buffer(
-        data, longest, **bounds, fail_on="warning", export_profile="srgb", intent="perceptual"
-    ).copy_memory()
+def _shrink(picture: Any, longest: int) -> Any:
+    """Return the picture decoded, upright, in sRGB, with no side above `longest` pixels."""
+    return picture.thumbnail_image(longest, height=longest, size="down", export_profile="srgb").copy_memory()
 
 
 def _png_is_whole(data: bytes) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, load_queries
 
 from pixel_generation.domain.catalogue import Catalogue, Model, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CATALOGUE = load_queries("pixel_generation.sql", "catalogue.sql")
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pixel_events import append_outbox
 from pixel_events.inbox import forget_old_events
 from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
-from pixel_runtime.clock import Clock
 
 from pixel_generation.adapters.outbound.announcements import wake_up
 from pixel_generation.adapters.outbound.postgres.rows import job_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from pixel_runtime.clock import Clock
 
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 from pixel_events.outbox import outbox_parameters
 from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
-from pixel_runtime.clock import Clock
 from pixel_runtime.ids import new_id
 
 from pixel_generation.adapters.outbound.announcements import announcements, status_changed
 from pixel_generation.adapters.outbound.postgres.rows import change_parameters, failure_value, job_of
-from pixel_generation.application.ports import Holder
 from pixel_generation.domain.attempt import CallRecord, attempt_outcome, attempt_state
-from pixel_generation.domain.job import Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_runtime.clock import Clock
+
+    from pixel_generation.application.ports import Holder
+    from pixel_generation.domain.job import Job
 
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 EVENTS = load_queries("pixel_generation.sql", "events.sql")

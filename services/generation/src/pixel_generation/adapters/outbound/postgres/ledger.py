@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from pixel_postgres import Pool, fetch_one, load_queries
 from pixel_runtime.ids import new_id
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 LEDGER = load_queries("pixel_generation.sql", "ledger.sql")
 

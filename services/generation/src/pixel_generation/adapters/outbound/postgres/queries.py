@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from typing import TYPE_CHECKING
 
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
 from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
 from pixel_generation.application.read_generations import Balance, LaneMeasure, StoredEvent
 from pixel_generation.domain.job import Job, Stage, Status
+
+if TYPE_CHECKING:
+    from uuid import UUID
 
 GENERATIONS = load_queries("pixel_generation.sql", "generations.sql")
 EVENTS = load_queries("pixel_generation.sql", "events.sql")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pixel_events.outbox import OutboxEvent, outbox_parameters
@@ -13,6 +11,9 @@ from psycopg.types.json import Jsonb
 
 from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
 from pixel_generation.domain.spec import GenerationSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def job_of(row: Mapping[str, Any]) -> Job:
@@ -70,5 +71,3 @@ def change_parameters(job: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]
         "images": images_value(job.images),
         "message": job.message,
     }
-
-

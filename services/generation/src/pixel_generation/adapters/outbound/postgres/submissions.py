@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-from uuid import UUID
+from typing import TYPE_CHECKING, Any
 
 from pixel_events.outbox import OutboxEvent, outbox_parameters
 from pixel_postgres import Pool, fetch_all, load_queries
@@ -14,6 +12,10 @@ from psycopg.types.json import Jsonb
 from pixel_generation.adapters.outbound.announcements import status_changed, wake_up
 from pixel_generation.adapters.outbound.postgres.rows import spec_value
 from pixel_generation.application.ports import Decision, NewGeneration, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
 
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
 
@@ -26,7 +28,9 @@ class PostgresSubmissions:
 
     async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         async with self._pool.autocommit() as conn:
-            rows = await fetch_all(conn, SUBMISSIONS["submit_generations"], _item_columns(batch) | _event_columns(batch))
+            rows = await fetch_all(
+                conn, SUBMISSIONS["submit_generations"], _item_columns(batch) | _event_columns(batch)
+            )
         return [Decision(Verdict(row["verdict"]), row["job_id"], row["available"]) for row in rows]
 
 

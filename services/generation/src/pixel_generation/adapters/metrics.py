@@ -1,0 +1,70 @@
+"""Every number this service counts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+
+if TYPE_CHECKING:
+    from pixel_generation.domain.job import Job
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+SUBMISSIONS = Counter("pixel_submissions", "Submissions decided.", ["outcome"])
+BATCH_SIZE = Histogram(
+    "pixel_submit_batch_size", "Submissions in one statement.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+PICKUP = Histogram("pixel_job_pickup_seconds", "From runnable to the run's start.", buckets=SECONDS)
+ENDED = Counter("pixel_jobs_ended", "Jobs ended, by public status and failure code.", ["status", "code"])
+DURATION = Histogram("pixel_job_seconds", "From acceptance to the end.", ["status"], buckets=SECONDS)
+REQUEUED = Counter("pixel_jobs_requeued", "Runs given back to the queue.", ["reason"])
+FENCED = Counter("pixel_jobs_fenced", "Runs and changes refused because the job had moved on.")
+PROVIDER = Histogram(
+    "pixel_provider_seconds",
+    "Provider calls until the last picture was stored.",
+    ["provider", "outcome"],
+    buckets=SECONDS,
+)
+QUEUE_DEPTH = Gauge("pixel_queue_depth", "Jobs that wait, by lane.", ["lane"])
+CAPTURED = Counter("pixel_credits_captured", "Credits captured for pictures that were delivered.")
+RELEASED = Counter("pixel_credits_released", "Credits released for pictures that were not delivered.")
+IMAGES = Counter("pixel_images_delivered", "Pictures delivered.", ["model"])
+
+
+class SubmissionMetrics:
+    """Counts submissions."""
+
+    def submitted(self, verdict: str) -> None:
+        SUBMISSIONS.labels(verdict).inc()
+
+    def batch_flushed(self, size: int) -> None:
+        BATCH_SIZE.observe(size)
+
+
+class JobMetrics:
+    """Counts what happens to jobs."""
+
+    def picked_up(self, seconds: float) -> None:
+        PICKUP.observe(max(0.0, seconds))
+
+    def ended(self, job: Job) -> None:
+        captured = job.captured_credits or 0
+        ENDED.labels(job.status.value, job.failure.code if job.failure else "").inc()
+        CAPTURED.inc(captured)
+        RELEASED.inc(job.cost_credits - captured)
+        IMAGES.labels(job.spec.model).inc(len(job.images))
+        if job.ended_at is not None:
+            DURATION.labels(job.status.value).observe(max(0.0, (job.ended_at - job.created_at).total_seconds()))
+
+    def requeued(self, reason: str) -> None:
+        REQUEUED.labels(reason).inc()
+
+    def fenced(self) -> None:
+        FENCED.inc()
+
+    def called(self, provider: str, outcome: str, seconds: float) -> None:
+        PROVIDER.labels(provider, outcome).observe(seconds)
+
+    def queue_depth(self, lane: str, jobs: int) -> None:
+        QUEUE_DEPTH.labels(lane).set(jobs)

@@ -1,0 +1,65 @@
+"""What can be set from outside; every field has a value that works on one machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pixel_runtime.secret import Secret
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the generation service."""
+
+    database_url: str = field(
+        default="postgresql://generation@127.0.0.1:5432/pixel", metadata={"env": ("PIXEL_GENERATION_DATABASE_URL",)}
+    )
+    migrate_url: str = field(default="", metadata={"env": ("PIXEL_GENERATION_MIGRATE_URL",)})
+    """Database address of the owner for migrations; empty means `database_url`."""
+    grpc_address: str = field(default="127.0.0.1:50051", metadata={"env": ("PIXEL_GENERATION_GRPC_ADDRESS",)})
+    metrics_address: str = field(default="", metadata={"env": ("PIXEL_GENERATION_METRICS_ADDRESS",)})
+    """Address of /metrics; empty means off."""
+    media_address: str = "127.0.0.1:50052"
+    bus_url: str = "postgresql://bus@127.0.0.1:5432/pixel"
+    """`postgresql://…` is the bus in Postgres, `kafka://host:port,host:port` is Kafka."""
+    kafka_brokers: str = field(default="", metadata={"env": ("KAFKA_BROKERS",)})
+    """`host:port,host:port`; wins over `bus_url`."""
+    kafka_client_id: str = field(default="pixel-studio", metadata={"env": ("KAFKA_CLIENT_ID",)})
+    kafka_ssl: bool = field(default=False, metadata={"env": ("KAFKA_SSL",)})
+    kafka_sasl_username: str = field(default="", metadata={"env": ("KAFKA_SASL_USERNAME",)})
+    kafka_sasl_password: Secret = field(default=Secret(""), metadata={"env": ("KAFKA_SASL_PASSWORD",)})
+    pool_max_size: int = field(default=10, metadata={"env": ("PIXEL_GENERATION_POOL_MAX_SIZE",)})
+    """Most connections to the database."""
+
+    default_model: str = "studio-sketch"
+    openai_api_key: Secret = field(default=Secret(""), metadata={"env": ("OPENAI_API_KEY",)})
+    """Without it the OpenAI models are listed and not available."""
+    openai_base_url: str = field(default="", metadata={"env": ("OPENAI_BASE_URL",)})
+
+    processing_worker_instances: int = field(default=3, metadata={"env": ("PROCESSING_WORKER_INSTANCES",)})
+    """Loops that claim jobs in one worker process; they share its slots."""
+    max_concurrent_generations: int = field(default=10, metadata={"env": ("MAX_CONCURRENT_GENERATIONS",)})
+    """Jobs that one worker process runs side by side."""
+    generation_timeout_ms: int = field(default=300_000, metadata={"env": ("GENERATION_TIMEOUT_MS",)})
+    """Time for a job from its first start to its end, retries included."""
+    queue_timeout_s: int = 86_400
+    """Time a job may wait for its first start."""
+    generation_max_retries: int = 2
+    """Repetitions after a provider's failure: three tries in all."""
+    submit_max_waiting: int = 8_192
+    """Submissions that may wait for the database; more are refused."""
+    sweep_interval_s: float = 2.0
+    log_level: str = "INFO"
+    otlp_endpoint: str = ""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "processing_worker_instances",
+            "max_concurrent_generations",
+            "generation_timeout_ms",
+            "queue_timeout_s",
+            "submit_max_waiting",
+            "sweep_interval_s",
+        ):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be greater than 0")
