@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from pixel_embedded import PostgresServer, run_postgres
+from pixel_embedded import PostgresServer, S3Server, run_kafka, run_postgres, run_redis, run_s3
 from pixel_postgres import migrate, provision
 from psycopg import sql
 
@@ -95,3 +95,47 @@ def make_database(postgres_server: PostgresServer) -> MakeDatabase:
     Without a name the database is empty and `url` is the superuser's.
     """
     return _Databases(postgres_server).make
+
+
+@pytest.fixture(scope="session")
+async def kafka_brokers(parts_dir: Path) -> AsyncIterator[str]:
+    """Bootstrap address of a broker without topics."""
+    async with run_kafka(parts_dir / "kafka", TOOLS / "kafka") as server:
+        yield server.brokers
+
+
+@pytest.fixture(scope="session")
+async def redis_url(parts_dir: Path) -> AsyncIterator[str]:
+    async with run_redis(parts_dir / "redis") as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+async def s3_server(parts_dir: Path) -> AsyncIterator[S3Server]:
+    async with run_s3(parts_dir / "s3", TOOLS / "versitygw") as server:
+        yield server
+
+
+@dataclass(frozen=True)
+class S3:
+    """How to reach the S3 server, and the name of a bucket nobody has made yet."""
+
+    endpoint_url: str
+    access_key: str
+    secret_key: str
+    bucket: str
+    region: str = "us-east-1"
+
+    def fresh_bucket(self) -> str:
+        """Return the name of one more bucket."""
+        return f"test-{secrets.token_hex(8)}"
+
+
+@pytest.fixture(scope="session")
+def s3(s3_server: S3Server) -> S3:
+    return S3(
+        endpoint_url=s3_server.endpoint_url,
+        access_key=s3_server.access_key,
+        secret_key=s3_server.secret_key,
+        bucket=f"test-{secrets.token_hex(8)}",
+    )

@@ -50,7 +50,7 @@ class FakeBus:
         self.wake()
 
     def consumer(self, group: str, topics: Sequence[str]) -> FakeConsumer:
-        return FakeConsumer(self, group, topics)
+        return FakeConsumer(self, group, [topic_named(name, self.catalogue).name for name in topics])
 
     def follower(self, topics: Sequence[str]) -> FakeConsumer:
         return FakeConsumer(self, "", topics)

@@ -64,7 +64,9 @@ class FakeBlobs:
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str, signed_at: datetime | None = None) -> str:
         since = signed_at or self._now()
-        return f"/fake/{require_key(key)}?type={content_type}&since={since.isoformat()}&life={require_expiry(expires_s)}"
+        return (
+            f"/fake/{require_key(key)}?type={content_type}&since={since.isoformat()}&life={require_expiry(expires_s)}"
+        )
 
     async def check(self) -> None:
         """Memory is always there."""

@@ -117,5 +117,5 @@ def _json(status: int, body: dict[str, Any]) -> bytes:
 
 
 def _response(status: int, body: bytes, content_type: str) -> bytes:
-    head = f"HTTP/1.1 {status} OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return head.encode() + body
+    head = f"HTTP/1.1 {status} OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}Connection: close\r\n\r\n".encode() + body

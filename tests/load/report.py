@@ -106,7 +106,9 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def line(product: str, value: float, limit: str, against: float, *, ratio: float, target: str, unit: str = "/s") -> None:
+def line(
+    product: str, value: float, limit: str, against: float, *, ratio: float, target: str, unit: str = "/s"
+) -> None:
     """Print one comparison: product, limit, ratio, target."""
     print(
         f"{product}: {value:,.2f}{unit} | {limit}: {against:,.2f}{unit} | ratio {ratio:.2f} (target {target})",

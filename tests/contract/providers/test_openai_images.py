@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 import openai
 import pytest
 from PIL import Image
-
 from pixel_generation.adapters.outbound.openai_images import OpenAIImages, TokenPrice
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
+
 from tests.fakes.openai_server import Fault, OpenAIServer, run_openai_server
 
 
@@ -117,7 +117,9 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "code", "outcome", "retryable", "wait_s"), FAILURES, ids=[row[0] for row in FAILURES])
+@pytest.mark.parametrize(
+    ("fault", "code", "outcome", "retryable", "wait_s"), FAILURES, ids=[row[0] for row in FAILURES]
+)
 async def test_a_failed_call_says_what_happened_and_was_made_once(fault, code, outcome, retryable, wait_s):
     async with provider(fault) as (images, server):
         timeout_s = 0.4 if fault in {Fault.HANG, Fault.DRIP} else 5.0

@@ -34,16 +34,22 @@ class Backend:
             return len(await fetch_all(connection, "SELECT id FROM outbox WHERE topic = 'user.activities'"))
 
 
-@pytest.fixture(params=["fake", "real"])
-async def backend(request):
-    if request.param == "fake":
-        store = FakeStore()
-        yield Backend(store, FakeImages(store))
-        return
-    make_database = request.getfixturevalue("make_database")
+@pytest.fixture
+def fake_backend():
+    store = FakeStore()
+    return Backend(store, FakeImages(store))
+
+
+@pytest.fixture
+async def real_backend(make_database):
     database = await make_database("social")
     async with open_pool(database.url, schema="social", application="test") as pool:
         yield Backend(PostgresStore(pool), PostgresImages(pool), pool)
+
+
+@pytest.fixture(params=["fake", "real"])
+def backend(request):
+    return request.getfixturevalue(f"{request.param}_backend")
 
 
 async def test_a_set_reads_back_as_it_was_written(backend):

@@ -176,7 +176,7 @@ async def test_cmyk_and_16_bit_pictures_become_srgb(renderer):
         assert (shown - picture).abs().avg() < 12
 
 
-async def test_a_decoder_that_is_killed_costs_only_its_own_image(renderer, monkeypatch, tmp_path):
+async def test_a_decoder_that_is_killed_costs_only_its_own_image(tmp_path):
     greedy = tmp_path / "greedy.py"
     greedy.write_text(GREEDY)
     for how in (b"memory", b"cpu"):
@@ -190,7 +190,7 @@ async def test_a_decoder_that_is_killed_costs_only_its_own_image(renderer, monke
         await caged.stop()
 
 
-async def test_a_cage_that_died_is_replaced(renderer):
+async def test_a_cage_that_died_is_replaced():
     caged = CagedRenderer(1)
     data = media_images.photograph("text.png")
     first = await render(caged, data)
@@ -208,12 +208,12 @@ async def test_a_cage_that_never_starts_makes_the_service_unavailable():
     assert CAGE_RESTARTS._value.get() == lost + 2
 
 
-async def test_a_cancelled_call_does_not_leave_its_answer_to_the_next():
+async def test_a_cancelled_call_does_not_leave_its_answer_to_the_next(wait_until):
     caged = CagedRenderer(1)
     small = await render(caged, media_images.photograph("text.png"))
     async with asyncio.TaskGroup() as tasks:
         large = tasks.create_task(render(caged, media_images.photograph("retina.jpg")))
-        await asyncio.sleep(0.03)
+        await wait_until(lambda: not caged._idle)
         large.cancel()
     assert await render(caged, media_images.photograph("text.png")) == small
     await caged.stop()

@@ -145,9 +145,12 @@ def doctor(
 
 def main() -> None:
     """Run the command; an expected error is one line on stderr and exit code 1."""
+    from pixel_embedded import InUseError, StartFailedError
+    from pixel_errors import PixelError
+
     try:
-        app()
-    except StudioError as error:
+        app(prog_name="studio")
+    except (StudioError, StartFailedError, InUseError, PixelError) as error:
         say(f"studio: {error}")
         sys.exit(1)
     except KeyboardInterrupt:

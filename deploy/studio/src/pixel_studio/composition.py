@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,14 @@ import pixel_media.settings
 import pixel_social.main
 import pixel_social.settings
 from pixel_embedded.data_dir import recall_port, recall_secret
-from pixel_events import open_bus
+from pixel_events import PostgresBus, retention_sweep
+from pixel_runtime.service import Service
 from pixel_runtime.settings import Secret, load_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
     from contextlib import AsyncExitStack
     from pathlib import Path
-
-    from pixel_runtime.service import Service
 
     from pixel_studio.databases import Databases
 
@@ -50,7 +50,7 @@ class Addresses:
 async def build_services(
     stack: AsyncExitStack, environ: Mapping[str, str], addresses: Addresses, databases: Databases, data_dir: Path
 ) -> list[Service]:
-    """Open the services, in the order in which they start: who is called comes before who calls.
+    """Open the bus and the services, in the order in which they start: who is called comes before who calls.
 
     Every setting can be given by its variable; only what makes one studio of them is decided here.
     Raises SettingsError.
@@ -99,6 +99,7 @@ async def build_services(
         pool_max_size=POOL_MAX_SIZE,
     )
     return [
+        await stack.enter_async_context(build_bus(bus_url)),
         await stack.enter_async_context(pixel_media.main.build(media)),
         await stack.enter_async_context(pixel_social.main.build(social)),
         await stack.enter_async_context(pixel_generation.main.build(generation)),
@@ -106,10 +107,12 @@ async def build_services(
     ]
 
 
-async def ensure_topics(bus_url: str) -> None:
-    """Make the topics of the catalogue that are missing."""
-    bus = open_bus(bus_url)
+@asynccontextmanager
+async def build_bus(url: str) -> AsyncIterator[Service]:
+    """Make the topics that are missing, and give what keeps the bus small."""
+    bus = PostgresBus(url)
     try:
         await bus.ensure_topics()
+        yield Service("bus", parts=[retention_sweep(bus)])
     finally:
         await bus.close()

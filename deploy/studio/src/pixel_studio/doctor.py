@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pixel_studio.running import PROBE_S, find_running
 
@@ -61,7 +61,7 @@ async def examine(data_dir: Path, environ: Mapping[str, str]) -> list[Finding]:
         lambda: _providers(environ),
         lambda: [_part("bus", "in Postgres", "KAFKA_BROKERS", environ)],
         lambda: [_part("cache", "in process", "REDIS_URL", environ)],
-        lambda: [_part("blobs", f"directory {data_dir / 'objects'}", "S3_ENDPOINT_URL", environ)],
+        lambda: [_part("blobs", f"directory {data_dir / 'objects'}", "PIXEL_BLOBS_URL", environ)],
         lambda: [_running(data_dir)],
         _tools,
     ]
@@ -114,6 +114,8 @@ def _part(name: str, embedded: str, variable: str, environ: Mapping[str, str]) -
     configured = environ.get(variable, "")
     if not configured:
         return Finding(name, State.OK, f"{embedded}; {variable} is not set", required=False)
+    if configured.startswith("file:"):
+        return Finding(name, State.OK, f"{embedded}; {variable} names a directory", required=False)
     addresses = [_host_and_port(part) for part in configured.split(",") if part.strip()]
     silent = [f"{host}:{port}" for host, port in addresses if not _listens(host, port)]
     if silent:
@@ -127,6 +129,8 @@ def _part(name: str, embedded: str, variable: str, environ: Mapping[str, str]) -
 
 def _host_and_port(text: str) -> tuple[str, int]:
     parts = urlsplit(text.strip() if "://" in text else f"//{text.strip()}")
+    if parts.scheme == "s3":
+        return _host_and_port(parse_qs(parts.query).get("endpoint", ["https://s3.amazonaws.com"])[0])
     defaults = {"redis": 6379, "rediss": 6379, "http": 80, "https": 443, "": 9092}
     return parts.hostname or "127.0.0.1", parts.port or defaults.get(parts.scheme, 80)
 

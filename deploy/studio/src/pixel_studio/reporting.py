@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 def say(text: str) -> None:
     """Print one line of progress."""
     print(text, file=sys.stderr, flush=True)
+
+
+def set_up_logs() -> None:
+    """Log what goes wrong to stderr, and more where PIXEL_LOG_LEVEL says so."""
+    import pixel_telemetry
+
+    pixel_telemetry.setup(
+        "studio",
+        log_level=os.environ.get("PIXEL_LOG_LEVEL", "WARNING"),
+        json_logs=not sys.stderr.isatty(),
+        otlp_endpoint=os.environ.get("PIXEL_OTLP_ENDPOINT", ""),
+    )
 
 
 @contextmanager

@@ -81,6 +81,8 @@ class Services:
     """Public HTTP address."""
     grpc_address: str
     """The gateway's gRPC address."""
+    addresses: Mapping[str, str]
+    """The gRPC address of each service."""
     processes: Mapping[str, Process]
 
 
@@ -110,7 +112,7 @@ async def run_services(
                 processes[f"{service}-{role}"] = process
         # All at once: a service that is called before it is there answers "unavailable", and the caller tries again.
         await asyncio.gather(*(process.start() for process in processes.values()))
-        yield Services(f"http://{http_address}", addresses["gateway"], processes)
+        yield Services(f"http://{http_address}", addresses["gateway"], addresses, processes)
 
 
 async def _prepare_parts(parts: RealParts) -> None:
@@ -123,8 +125,17 @@ async def _prepare_parts(parts: RealParts) -> None:
         await bus.ensure_topics()
     finally:
         await bus.close()
-    blobs = S3Blobs(parts.s3_bucket, parts.s3_endpoint_url, parts.s3_access_key, parts.s3_secret_key, parts.s3_region)
-    await blobs.ensure_bucket()
+    blobs = S3Blobs(
+        parts.s3_bucket,
+        parts.s3_endpoint_url,
+        access_key=parts.s3_access_key,
+        secret_key=parts.s3_secret_key,
+        region=parts.s3_region,
+    )
+    try:
+        await blobs.ensure_bucket()
+    finally:
+        await blobs.close()
 
 
 def _shared_environment(parts: RealParts, addresses: Mapping[str, str], http_address: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from pixel_studio.errors import StudioError
+from pixel_studio.reporting import set_up_logs
 from pixel_studio.running import Running, recorded
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from pixel_studio.settings import StudioSettings
 
 WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognized, not bound
-STOP_WITHIN_S = (3.0, 3.0, 1.0, 1.0)
-"""Seconds each service may take to stop: gateway, generation, social, media; the rest of ten is Postgres's."""
+STOP_WITHIN_S = {"gateway": 2.5, "generation": 3.0, "social": 0.8, "media": 0.8, "bus": 0.4}
+"""Seconds each may take to stop; the rest of ten is Postgres's."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ async def run_studio(settings: StudioSettings, *, progress: Callable[[str], None
     """
     from pixel_embedded import run_postgres
 
+    set_up_logs()
     data_dir = settings.data_dir.absolute()
     async with AsyncExitStack() as stack:
         _hold(stack, data_dir)
@@ -114,14 +116,13 @@ async def _start_services(
 ) -> Addresses:
     from pixel_runtime.settings import SettingsError
 
-    from pixel_studio.composition import Addresses, build_services, ensure_topics
+    from pixel_studio.composition import Addresses, build_services
 
     try:
         addresses = Addresses.choose(data_dir, http=f"{host}:{port}")
         services = await build_services(stack, os.environ, addresses, databases, data_dir)
     except SettingsError as error:
         raise StudioError(str(error)) from error
-    await ensure_topics(databases["bus"])
     started: list[Service] = []
     stack.push_async_callback(_stop, started)
     for service in services:
@@ -133,8 +134,8 @@ async def _start_services(
 async def _stop(started: Sequence[Service]) -> None:
     """Stop in reverse order, each within its share of the time, also when one before it failed."""
     async with AsyncExitStack() as stopping:
-        for service, within_s in zip(started, reversed(STOP_WITHIN_S), strict=False):
-            stopping.push_async_callback(service.stop, within_s=within_s)
+        for service in started:
+            stopping.push_async_callback(service.stop, within_s=STOP_WITHIN_S[service.name])
 
 
 async def _ensure_key(data_dir: Path, gateway: str) -> str:

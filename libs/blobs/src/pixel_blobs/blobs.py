@@ -19,6 +19,7 @@ MAX_PRESIGN_S = 604_800
 """Longest life of a signed address: seven days, the bound of SigV4."""
 
 _MAX_KEY = 512
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*")
 
 
@@ -97,6 +98,13 @@ def require_prefix(prefix: str) -> str:
     if prefix:
         require_key(prefix.removesuffix("/"))
     return prefix
+
+
+def require_sha256(sha256: str) -> bytes:
+    """Return the digest that the 64 lower-case hex digits write, or raise BlobCorrupt."""
+    if not _SHA256.fullmatch(sha256):
+        raise BlobCorrupt
+    return bytes.fromhex(sha256)
 
 
 def require_expiry(expires_s: int) -> int:

@@ -34,6 +34,7 @@ from pixel_blobs.blobs import (
     require_expiry,
     require_key,
     require_prefix,
+    require_sha256,
 )
 from pixel_blobs.metrics import timed
 
@@ -114,7 +115,7 @@ class DirectoryBlobs:
         return base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
 
     def _put(self, key: str, data: bytes, content_type: str, sha256: str) -> None:
-        if hashlib.sha256(data).hexdigest() != sha256:
+        if hashlib.sha256(data).digest() != require_sha256(sha256):
             raise BlobCorrupt
         target = self._objects / key
         try:

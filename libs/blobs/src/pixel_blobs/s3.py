@@ -23,6 +23,7 @@ from pixel_blobs.blobs import (
     require_expiry,
     require_key,
     require_prefix,
+    require_sha256,
 )
 from pixel_blobs.metrics import timed
 from pixel_blobs.sigv4 import Signer
@@ -84,10 +85,7 @@ class S3Blobs:
 
     async def put(self, key: str, data: bytes, *, content_type: str, sha256: str) -> None:
         require_key(key)
-        try:
-            checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-        except ValueError as error:
-            raise BlobCorrupt from error
+        checksum = base64.b64encode(require_sha256(sha256)).decode()
         put = partial(
             self._client.put_object,
             Bucket=self._bucket,

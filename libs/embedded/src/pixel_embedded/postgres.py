@@ -68,8 +68,8 @@ async def run_postgres(
     `settings` are server parameters above the defaults. The superuser's password is kept in `secrets` beside the data
     directory. Raises InUseError when another process runs it, StartFailedError when it does not come up.
     """
-    with claim(data_dir) as data_dir:
-        cluster, binaries = data_dir / "cluster", _binaries()
+    with claim(data_dir) as home:
+        cluster, binaries = home / "cluster", _binaries()
         account = account_for(cluster, binaries)
         password = await _prepare(cluster, binaries, account)
         child, port = await _start(cluster, binaries, account, port, settings or {})

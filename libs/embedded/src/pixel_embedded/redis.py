@@ -33,16 +33,16 @@ class RedisServer:
 @asynccontextmanager
 async def run_redis(data_dir: Path) -> AsyncIterator[RedisServer]:
     """Run Valkey until the block ends. Raises InUseError or StartFailedError."""
-    with claim(data_dir) as data_dir:
-        port = recall_port(data_dir)
+    with claim(data_dir) as home:
+        port = recall_port(home)
         child = Child(
             name="Valkey",
             command=[
                 str(_binary()), "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no",
                 "--maxmemory", "128mb", "--maxmemory-policy", "allkeys-lru",
             ],
-            log=data_dir / "valkey.log",
-            cwd=data_dir,
+            log=home / "valkey.log",
+            cwd=home,
         )  # fmt: skip
         try:
             await child.start()

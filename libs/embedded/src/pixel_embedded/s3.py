@@ -36,16 +36,16 @@ async def run_s3(data_dir: Path, binary: Path) -> AsyncIterator[S3Server]:
     The file system must keep extended attributes: they hold types and checksums. Raises InUseError or
     StartFailedError.
     """
-    with claim(data_dir) as data_dir:
-        objects = data_dir / "objects"
-        await asyncio.to_thread(_prepare, binary, objects)
-        secret_key = recall_secret(data_dir.parent / "secrets" / f"{data_dir.name}-secret-key")
-        port = recall_port(data_dir)
+    with claim(data_dir) as home:
+        objects = home / "objects"
+        program = await asyncio.to_thread(_prepare, binary, objects)
+        secret_key = recall_secret(home.parent / "secrets" / f"{home.name}-secret-key")
+        port = recall_port(home)
         child = Child(
             name="S3 server",
-            command=[str(binary), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(objects)],
-            log=data_dir / "versitygw.log",
-            cwd=data_dir,
+            command=[str(program), "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(objects)],
+            log=home / "versitygw.log",
+            cwd=home,
             env={**os.environ, "ROOT_ACCESS_KEY": _ACCESS_KEY, "ROOT_SECRET_KEY": secret_key},
         )
         try:
@@ -56,7 +56,7 @@ async def run_s3(data_dir: Path, binary: Path) -> AsyncIterator[S3Server]:
             await asyncio.shield(child.stop())
 
 
-def _prepare(binary: Path, objects: Path) -> None:
+def _prepare(binary: Path, objects: Path) -> Path:
     objects.mkdir(exist_ok=True)
     if not binary.exists():
         raise StartFailedError(f"{binary} is missing: fetch it with `make parts`")
@@ -65,3 +65,4 @@ def _prepare(binary: Path, objects: Path) -> None:
         os.removexattr(objects, "user.pixel.probe")
     except (AttributeError, OSError) as error:
         raise StartFailedError(f"the file system under {objects} keeps no extended attributes ({error})") from error
+    return binary.absolute()

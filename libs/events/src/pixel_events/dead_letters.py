@@ -87,8 +87,8 @@ async def redrive(
 ) -> list[Event]:
     """Publish dead letters to their topic again, in order and no faster than the rate; return those events.
 
-    Each keeps its id and key, so consumers that did handle it know it. A letter is taken from the dead-letter topic only
-    after it was published. A dry run publishes and takes nothing.
+    Each keeps its id and key, so consumers that did handle it know it. A letter is taken from the dead-letter topic
+    only after it was published. A dry run publishes and takes nothing.
     """
     reader = bus.consumer(REDRIVE_GROUP, [_letters_of(topic)])
     await reader.start()

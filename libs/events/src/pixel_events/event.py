@@ -92,15 +92,15 @@ def require_fit(topic: Topic, *, key: str, value: bytes, headers: Mapping[str, s
         )
 
 
-def wire_headers(event: Event) -> list[tuple[str, bytes]]:
+def wire_headers(event: Event) -> list[tuple[str, str | bytes | None]]:
     """Write an event's facts as CloudEvents headers, its own headers last."""
-    written = [
-        ("ce_specversion", b"1.0"),
+    written: list[tuple[str, str | bytes | None]] = [
+        ("ce_specversion", SPEC_VERSION),
         ("ce_id", _encoded(event.id)),
         ("ce_type", _encoded(event.type)),
         ("ce_source", _encoded(event.source)),
         ("ce_time", event.time.isoformat().encode()),
-        ("content-type", b"application/protobuf"),
+        ("content-type", CONTENT_TYPE),
     ]
     written.extend((name, _encoded(text)) for name, text in event.headers.items())
     return written
@@ -111,12 +111,12 @@ def read_event(
     *,
     key: bytes | None,
     value: bytes,
-    headers: Iterable[tuple[str, bytes | None]],
+    headers: Iterable[tuple[str, str | bytes | None]],
     stored_at: datetime,
     partition: int,
     offset: int,
 ) -> Event:
-    """Read a record back. Never raises: what is missing stays empty, and `message()` refuses it with its origin known."""
+    """Read a record back; what is missing stays empty, so that `message()` refuses it with its origin known."""
     facts = {name: _decoded(text) for name, text in headers}
     for constant in ("ce_specversion", "content-type"):
         facts.pop(constant, None)
@@ -146,6 +146,8 @@ def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _decoded(data: bytes | None) -> str:
+def _decoded(data: str | bytes | None) -> str:
+    if isinstance(data, str):
+        return data
     # Foreign bytes survive the round trip to the dead-letter topic unchanged.
     return (data or b"").decode("utf-8", "surrogateescape")

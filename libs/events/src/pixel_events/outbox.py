@@ -43,7 +43,7 @@ async def append_outbox(conn: AsyncConnection[Any], events: Sequence[OutboxEvent
 
 
 def outbox_parameters(events: Sequence[OutboxEvent]) -> dict[str, list[Any]]:
-    """The columns of events as lists, for a statement that inserts outbox rows together with other rows."""
+    """Return the columns of events as lists, for a statement that inserts outbox rows together with other rows."""
     headers = inject()
     columns: dict[str, list[Any]] = {name: [] for name in ("event_ids", "topics", "keys", "types", "values", "headers")}
     for event in events:

@@ -6,6 +6,7 @@ revision and calls `run_sql(__file__)`.
 
 from __future__ import annotations
 
+import time
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext
 
 _LOCK_WITHIN = "60s"
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 
 
 def migrate(url: str, *, package: str, schema: str) -> None:
@@ -29,7 +31,13 @@ def migrate(url: str, *, package: str, schema: str) -> None:
     with psycopg.connect(url, autocommit=True) as guard:
         guard.execute(f"SET lock_timeout = '{_LOCK_WITHIN}'")
         guard.execute("SELECT pg_advisory_lock(hashtextextended('pixel_postgres.migrate ' || %s, 0))", (schema,))
-        _upgrade(url, _folder(package), schema)
+        _upgrade_patiently(url, _folder(package), schema)
+        # Default privileges gave the service its owner's tables; this one it only reads.
+        version_table = sql.Identifier(schema, "alembic_version")
+        guard.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner_of(schema))))
+        guard.execute(
+            sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {} FROM {}").format(version_table, sql.Identifier(schema))
+        )
 
 
 async def is_current(url: str, *, package: str, schema: str) -> bool:
@@ -67,6 +75,17 @@ def run_sql(revision_file: str) -> None:
 
 def _folder(package: str) -> Path:
     return Path(str(files(package))) / "migrations"
+
+
+def _upgrade_patiently(url: str, folder: Path, schema: str) -> None:
+    """Try again when a lock was not free in time: a migration that waits long would hold up everybody behind it."""
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            return _upgrade(url, folder, schema)
+        except psycopg.errors.LockNotAvailable:
+            if pause_s is None:
+                raise
+            time.sleep(pause_s)
 
 
 def _upgrade(url: str, folder: Path, schema: str) -> None:

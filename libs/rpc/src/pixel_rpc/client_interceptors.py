@@ -44,7 +44,10 @@ class RequestStreams(grpc.aio.StreamUnaryClientInterceptor):
 
 
 class ResponseStreams(grpc.aio.UnaryStreamClientInterceptor):
-    """One request, many responses: no default deadline, as a stream lives as long as its reader wants."""
+    """One request, many responses: no default deadline, as a stream lives as long as its reader wants.
+
+    A reader that stops early calls `cancel()` on the call; otherwise the server works on until its next write fails.
+    """
 
     async def intercept_unary_stream(
         self, continuation: Callable[[Details, Any], Any], client_call_details: Details, request: Any
@@ -61,4 +64,4 @@ async def _responses(rpc: Any, frame: ExitStack) -> AsyncIterator[Any]:
             async for response in rpc:
                 yield response
         finally:
-            rpc.cancel()  # ends the server's work when the reader stops early; does nothing after the last response
+            rpc.cancel()  # ends the work of a reader cancelled in mid-stream; does nothing after the last response

@@ -104,14 +104,16 @@ class Service:
 async def run(service: Service, *, stop: asyncio.Event | None = None) -> None:
     """Start the service, wait for SIGTERM, SIGINT or `stop`, stop within 25 s; a second signal cancels at once."""
     stopping = stop or asyncio.Event()
-    with _signals(stopping):
+    interruption = _Interruption(stopping)
+    with interruption.handled():
         if not await _start_unless(stopping, service):
             return
         _logger.info("service_started", extra={"service_name": service.name})
         try:
             await stopping.wait()
         finally:
-            await service.stop()
+            if not interruption.is_urgent:
+                await service.stop()
         _logger.info("service_stopped", extra={"service_name": service.name})
 
 
@@ -132,23 +134,29 @@ async def _start_unless(stopping: asyncio.Event, service: Service) -> bool:
     return True
 
 
-@contextmanager
-def _signals(stopping: asyncio.Event) -> Iterator[None]:
-    """Turn the first SIGTERM or SIGINT into `stopping`, the second into a cancellation of the running task."""
-    if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
-        yield
-        return
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+class _Interruption:
+    """Turns the first SIGTERM or SIGINT into `stopping`, the second into a cancellation of the running task."""
 
-    def received() -> None:
-        if stopping.is_set() and task is not None:
-            task.cancel()
-        stopping.set()
+    def __init__(self, stopping: asyncio.Event) -> None:
+        self.is_urgent = False
+        self._stopping = stopping
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, received)
-    try:
-        yield
-    finally:
+    @contextmanager
+    def handled(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():  # signals reach the main thread only
+            yield
+            return
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+            loop.add_signal_handler(number, self._received, task)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _received(self, task: asyncio.Task[None] | None) -> None:
+        if self._stopping.is_set() and task is not None:
+            self.is_urgent = True
+            task.cancel()
+        self._stopping.set()

@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pixel_telemetry
+from pixel_blobs import S3Blobs
 from pixel_postgres import migrate
 from pixel_runtime.service import run
 from pixel_runtime.settings import SettingsError, load_settings
 
+from pixel_media.adapters.outbound.object_store import open_store
 from pixel_media.main import ALL_ROLES, SCHEMA, build
 from pixel_media.settings import Settings
 
@@ -34,9 +36,18 @@ def main() -> int:
     roles = frozenset(arguments.roles)
     if "migrate" in roles:
         migrate(settings.migrate_url or settings.database_url, package="pixel_media", schema=SCHEMA)
+        asyncio.run(_prepare_store(settings))
     if roles - {"migrate"}:
         asyncio.run(_serve(settings, roles - {"migrate"}))
     return 0
+
+
+async def _prepare_store(settings: Settings) -> None:
+    """Create the bucket when it is missing; a directory makes itself."""
+    async with open_store(settings) as store:
+        if isinstance(store, S3Blobs):
+            await store.ensure_bucket()
+        await store.check()
 
 
 async def _serve(settings: Settings, roles: frozenset[str]) -> None:

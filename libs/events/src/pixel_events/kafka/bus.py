@@ -9,7 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 from pixel_errors import PixelError, Unavailable
 
 from pixel_events.bus import BusHealth
@@ -90,7 +91,8 @@ class KafkaBus:
             "partition.assignment.strategy": "cooperative-sticky",
             # The partitions of a killed member are read again within ten seconds.
             "session.timeout.ms": 10_000,
-            "heartbeat.interval.ms": 3_000,
+            # Members learn of a rebalance by heartbeat.
+            "heartbeat.interval.ms": 1_000,
             "queued.min.messages": 1_000,
             "queued.max.messages.kbytes": 16_384,
         }

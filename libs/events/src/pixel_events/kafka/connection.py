@@ -44,7 +44,7 @@ class Connection:
         return f"Connection(brokers={self.brokers!r}, client_id={self.client_id!r})"
 
     def settings(self) -> dict[str, Any]:
-        """What every client of the cluster shares."""
+        """Return what every client of the cluster shares."""
         settings: dict[str, Any] = {
             "bootstrap.servers": self.brokers,
             "client.id": self.client_id,
@@ -75,7 +75,10 @@ def kind_of(error: KafkaError) -> PixelError:
 
 
 def partitions_of(client: AdminClient | Consumer | Producer, topics: Sequence[str]) -> dict[str, list[int]]:
-    """Ask the cluster for the partitions of topics; blocking. Raises KafkaException, or Unavailable for a missing topic."""
+    """Ask the cluster for the partitions of topics; blocking.
+
+    Raises KafkaException, or Unavailable for a missing topic.
+    """
     known = client.list_topics(timeout=METADATA_TIMEOUT_S).topics
     missing = [name for name in topics if name not in known]
     if missing:

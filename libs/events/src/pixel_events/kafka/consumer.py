@@ -35,6 +35,11 @@ POLL_S = 0.25
 KEEP_ALIVE_S = 1.0
 ASSIGNED_WITHIN_S = 30.0
 CLOSED_WITHIN_S = 10.0
+LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
 MOVED = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError._NO_OFFSET}  # noqa: SLF001 - as above
 
 log = get_logger(__name__)
@@ -59,10 +64,14 @@ class KafkaConsumer:
         self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
-        self._owned: frozenset[tuple[str, int]] = frozenset()
+        self._owned: dict[tuple[str, int], int] = {}
+        """Partitions we read, each with the offset committed since it became ours."""
+
         self._assigned = False
+        self._is_paused = False
         self._early: list[Message] = []
         self._undelivered: list[Event] = []
+        self._last_request: _Request | None = None
 
     async def start(self) -> None:
         if self._thread is not None:
@@ -75,7 +84,7 @@ class KafkaConsumer:
 
     async def receive(self, max_events: int, timeout_s: float) -> list[Event]:
         if not self._undelivered:
-            self._undelivered = await self._ask(lambda consumer: self._read(consumer, max_events, timeout_s))
+            self._undelivered.extend(await self._ask(lambda consumer: self._read(consumer, max_events, timeout_s)))
         events, self._undelivered = self._undelivered[:max_events], self._undelivered[max_events:]
         return events
 
@@ -101,6 +110,7 @@ class KafkaConsumer:
         if self._thread is None or self._closing.is_set() or self._ended.is_set():
             raise Unavailable("the consumer is not open", reason="BUS_UNAVAILABLE")
         request = _Request(act, self._loop.create_future())
+        self._last_request = request
         self._requests.put(request)
         try:
             return await request.answer
@@ -167,11 +177,25 @@ class KafkaConsumer:
             for partition in partitions
         ]
         for place in places:
-            _, place.offset = consumer.get_watermark_offsets(place, timeout=METADATA_TIMEOUT_S, cached=False)
+            place.offset = self._end_of(consumer, place)
         consumer.assign(places)
 
+    def _end_of(self, consumer: Consumer, place: TopicPartition) -> int:
+        """Ask for the offset that a partition gives next, over again while its leader changes."""
+        end = time.monotonic() + METADATA_TIMEOUT_S
+        while True:
+            try:
+                _, high = consumer.get_watermark_offsets(place, timeout=METADATA_TIMEOUT_S, cached=False)
+            except KafkaException as error:
+                if error.args[0].code() not in LEADERLESS or time.monotonic() > end or self._closing.wait(0.05):
+                    raise
+            else:
+                return high
+
     def _read(self, consumer: Consumer, max_events: int, timeout_s: float) -> list[Event]:
-        self._resume(consumer)
+        if self._is_paused:
+            consumer.resume(consumer.assignment())
+            self._is_paused = False
         messages, self._early = self._early, []
         end = time.monotonic() + timeout_s
         while not messages and not self._closing.is_set():
@@ -187,15 +211,9 @@ class KafkaConsumer:
         return [self._event(message) for message in messages]
 
     def _keep_alive(self, consumer: Consumer) -> None:
-        assigned = consumer.assignment()
-        if assigned:
-            consumer.pause(assigned)
+        consumer.pause(consumer.assignment())
+        self._is_paused = True
         self._keep(consumer.poll(0))
-
-    def _resume(self, consumer: Consumer) -> None:
-        assigned = consumer.assignment()
-        if assigned:
-            consumer.resume(assigned)
 
     def _keep(self, message: Message | None) -> None:
         """Hold a record until it is asked for; a tombstone carries nothing."""
@@ -211,38 +229,46 @@ class KafkaConsumer:
             log.info("kafka_consumer_event", error=error.name(), topic=message.topic())
 
     def _event(self, message: Message) -> Event:
+        topic, partition, offset = message.topic(), message.partition(), message.offset()
+        if topic is None or partition is None or offset is None:
+            raise Unavailable("a record came without its place", reason="BUS_UNAVAILABLE")
+        headers = message.headers() or []
         kind, stored_ms = message.timestamp()
         stored_at = (
             datetime.now(UTC) if kind == TIMESTAMP_NOT_AVAILABLE else datetime.fromtimestamp(stored_ms / 1000, UTC)
         )
         return read_event(
-            self._topics[message.topic()],
+            self._topics[topic],
             key=message.key(),
-            value=message.value(),
-            headers=message.headers() or (),
+            value=message.value() or b"",
+            headers=headers.items() if isinstance(headers, dict) else headers,
             stored_at=stored_at,
-            partition=message.partition(),
-            offset=message.offset(),
+            partition=partition,
+            offset=offset,
         )
 
     def _commit(self, consumer: Consumer, done: Mapping[tuple[str, int], int]) -> None:
-        offsets = [TopicPartition(*place, offset) for place, offset in done.items() if place in self._owned]
-        if not offsets:
+        # A late commit must not move the group back.
+        newer = {place: offset for place, offset in done.items() if offset > self._owned.get(place, offset)}
+        if not newer:
             return
         try:
-            consumer.commit(offsets=offsets, asynchronous=False)
+            consumer.commit(
+                offsets=[TopicPartition(*place, offset) for place, offset in newer.items()], asynchronous=False
+            )
         except KafkaException as error:
             # The partitions moved meanwhile: their new owner reads these events again.
             if error.args[0].code() not in MOVED:
                 raise
+        self._owned |= newer
 
     def _gained(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
         self._assigned = True
-        self._owned |= {(place.topic, place.partition) for place in places}
+        self._owned |= {(place.topic, place.partition): -1 for place in places}
 
     def _gave(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
         gone = {(place.topic, place.partition) for place in places}
-        self._owned -= gone
+        self._owned = {place: offset for place, offset in self._owned.items() if place not in gone}
         self._early = [kept for kept in self._early if (kept.topic(), kept.partition()) not in gone]
 
     def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
@@ -262,6 +288,8 @@ class KafkaConsumer:
         """Keep records that were on their way to a caller who was cancelled."""
         if result:
             self._undelivered.extend(result)
+            if self._last_request is not None and not self._last_request.answer.done():
+                self._last_request.answer.set_result([])
 
     @staticmethod
     def _fail(request: _Request, error: PixelError) -> None:

@@ -139,7 +139,7 @@ class PostgresBus:
 
 
 def _partition(key: str, partitions: int) -> int:
-    """The same key always lands on the same partition, in every process."""
+    """Pick a key's partition, the same in every process."""
     return crc32(key.encode("utf-8", "surrogateescape")) % partitions
 
 

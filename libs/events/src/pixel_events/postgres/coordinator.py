@@ -53,7 +53,7 @@ class Reader:
         return _lock_class("seat", self.group, *sorted(self.topics))
 
     def partition_class(self, topic: str) -> int:
-        """The lock class of a topic's partitions within this group."""
+        """Return the lock class of a topic's partitions within this group."""
         return _lock_class("partition", self.group, topic)
 
 
@@ -219,8 +219,9 @@ class Coordinator:
     async def _connected(self) -> AsyncConnection[Any]:
         if self._conn is None:
             session = contextlib.AsyncExitStack()
-            self._conn = await session.enter_async_context(self._pool.autocommit())
-            self._session = session
+            conn: AsyncConnection[Any] = await session.enter_async_context(self._pool.autocommit())
+            self._session, self._conn = session, conn
+            return conn
         return self._conn
 
     async def _disconnect(self) -> None:
@@ -239,5 +240,5 @@ class Coordinator:
 
 
 def _lock_class(*words: str) -> int:
-    """A stable number for an advisory lock, within a positive int4."""
+    """Make a stable number for an advisory lock, within a positive int4."""
     return crc32("\0".join(words).encode()) >> 1

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_errors import DeadlineExceeded, PixelError, Unavailable
+from pixel_errors import DeadlineExceeded, Internal, PixelError, Unavailable, restore
 
 from pixel_generation.application.ports import Decision, NewGeneration, SubmissionObserver, Submissions, Verdict
 from pixel_generation.domain.errors import SubmissionsFull
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, eq=False)
@@ -85,17 +88,17 @@ class SubmissionBatcher:
         """Write a batch; one that the database refuses is halved until the item at fault stands alone."""
         try:
             decisions = await self._submissions.submit([waiting.item for waiting in batch])
+            self._settle(batch, decisions)
         except (Unavailable, DeadlineExceeded) as error:
             _refuse(batch, error)
-        except Exception as error:  # noqa: BLE001 - the callers get it, the flusher goes on
+        except Exception as error:
             if len(batch) == 1:
-                _refuse(batch, error)
-            else:
-                middle = len(batch) // 2
-                await self._flush(batch[:middle])
-                await self._flush(batch[middle:])
-        else:
-            self._settle(batch, decisions)
+                log.exception("submission_refused_by_store")
+                _refuse(batch, error if isinstance(error, PixelError) else Internal())
+                return
+            middle = len(batch) // 2
+            await self._flush(batch[:middle])
+            await self._flush(batch[middle:])
 
     def _settle(self, batch: Sequence[_Waiting], decisions: Sequence[Decision]) -> None:
         again: list[_Waiting] = []
@@ -107,20 +110,11 @@ class SubmissionBatcher:
         self._waiting.extendleft(reversed(again))
 
 
-def _refuse(batch: Sequence[_Waiting], error: Exception) -> None:
+def _refuse(batch: Sequence[_Waiting], error: PixelError) -> None:
+    """Give every caller an error of its own: one object raised in many tasks would collect all their frames."""
     for waiting in batch:
         if not waiting.decided.done():
-            waiting.decided.set_exception(_copy(error))
-
-
-def _copy(error: Exception) -> Exception:
-    """Give every caller an exception of its own: one object raised in many tasks would collect all their frames."""
-    if isinstance(error, PixelError):
-        return type(error)(
-            error.detail,
-            reason=error.code,
-            metadata=error.metadata,
-            violations=error.violations,
-            retry_after_s=error.retry_after_s,
-        )
-    return error
+            copied = restore(
+                error.kind, error.code, error.detail, metadata=error.metadata, retry_after_s=error.retry_after_s
+            )
+            waiting.decided.set_exception(copied)

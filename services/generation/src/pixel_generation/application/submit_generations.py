@@ -63,7 +63,9 @@ async def submit_generations(
 
     async def one(command: SubmitGeneration) -> Accepted | PixelError:
         try:
-            item = _new_generation(command, models, clock, randomness, max_wait, max_retries)
+            item = _new_generation(
+                command, models, clock=clock, randomness=randomness, max_wait=max_wait, max_retries=max_retries
+            )
             return _outcome(item, await batcher.submit(item), observer)
         except PixelError as refusal:
             observer.submitted(refusal.code.lower())
@@ -75,13 +77,15 @@ async def submit_generations(
 def _new_generation(
     command: SubmitGeneration,
     models: Catalogue,
+    *,
     clock: Clock,
     randomness: Randomness,
     max_wait: timedelta,
     max_retries: int,
 ) -> NewGeneration:
-    if len(command.idempotency_key) > MAX_KEY_CHARS or "\0" in command.idempotency_key:
-        raise Invalid(f"An idempotency key has at most {MAX_KEY_CHARS} characters and no NUL.")
+    for text in (command.idempotency_key, command.route):
+        if len(text) > MAX_KEY_CHARS or "\0" in text:
+            raise Invalid(f"An idempotency key and its route have at most {MAX_KEY_CHARS} characters and no NUL.")
     resolved = resolve(command.spec, models, randomness.seed)
     now = clock.now()
     job = Job(

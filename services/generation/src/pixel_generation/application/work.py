@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
+from pixel_generation.application.ports import Holder
 from pixel_generation.application.run_job import Run, RunTools
+from pixel_generation.domain.errors import ModelNotFound
+from pixel_generation.domain.recovery import MODEL_GONE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.live_catalogue import LiveCatalogue
     from pixel_generation.application.ports import ImageModel
+    from pixel_generation.domain.catalogue import Catalogue
     from pixel_generation.domain.job import Job
 
 log = logging.getLogger(__name__)
@@ -113,6 +118,9 @@ class Worker:
             except PixelError as error:
                 log.warning("claim_failed", extra={"reason": error.code, "detail": error.detail})
                 claimed = 0
+            except Exception:
+                log.exception("claim_broke")
+                claimed = 0
             if claimed == 0 and not self._stopping.is_set():
                 await self._rest()
 
@@ -124,11 +132,13 @@ class Worker:
             return
 
     async def claim_once(self) -> int:
-        """Fill the free slots of each lane; return the number of runs started."""
+        """Claim into free slots, the idlest lane first and no lane more than its part; return the runs started."""
         catalogue = await self._catalogue.current()
+        busy = self._busy()
+        lanes = sorted(catalogue.lanes(), key=lambda lane: (busy[lane], lane))
         started = 0
-        for lane in sorted(catalogue.lanes()):
-            free = self._free(lane)
+        for place, lane in enumerate(lanes):
+            free = min(self._free_in(lane), math.ceil(self._free() / (len(lanes) - place)))
             if free <= 0:
                 continue
             self._reserved[lane] += free
@@ -138,23 +148,33 @@ class Worker:
                     lane, free, worker=self._id, lease_s=self._limits.lease_s, deadline_at=deadline
                 )
                 for job in jobs:
-                    self._begin(job, await self._run_of(job))
+                    await self._begin(job, catalogue)
             finally:
                 self._reserved[lane] -= free
             started += len(jobs)
         return started
 
-    def _free(self, lane: str) -> int:
-        lanes = Counter(held.run.job.lane for held in self._runs.values()) + self._reserved
+    def _busy(self) -> Counter[str]:
+        return Counter(held.run.job.lane for held in self._runs.values()) + self._reserved
+
+    def _free(self) -> int:
+        return self._limits.slots - self._busy().total()
+
+    def _free_in(self, lane: str) -> int:
         most = (self._limits.lane_slots or {}).get(lane, self._limits.slots)
-        return min(self._limits.slots - lanes.total(), most - lanes[lane])
+        return min(self._free(), most - self._busy()[lane])
 
-    async def _run_of(self, job: Job) -> Run:
-        model = (await self._catalogue.current()).find(job.spec.model)
-        return Run(job, model, self._providers[model.provider], self._tools)
-
-    def _begin(self, job: Job, run: Run) -> None:
+    async def _begin(self, job: Job, catalogue: Catalogue) -> None:
         self._tools.observer.picked_up((self._tools.clock.now() - job.scheduled_at).total_seconds())
+        try:
+            model = catalogue.find(job.spec.model)
+            provider = self._providers[model.provider]
+        except (ModelNotFound, KeyError):
+            failed = job.failed(MODEL_GONE, at=self._tools.clock.now())
+            if await self._tools.jobs.write(job, failed, holder=Holder.WORKER):
+                self._tools.observer.ended(failed)
+            return
+        run = Run(job, model, provider, self._tools)
         task = asyncio.create_task(run.execute(), name=f"run-{job.id.hex}")
         self._runs[job.id] = _Running(run, task, time.monotonic())
         task.add_done_callback(lambda done: self._ended(job.id, done))

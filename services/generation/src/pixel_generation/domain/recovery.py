@@ -22,6 +22,9 @@ NO_OUTPUT = Failure("no_output", "The provider returned no usable picture. You w
 STORAGE_UNAVAILABLE = Failure(
     "storage_unavailable", "The pictures could not be stored. You were not charged.", retryable=True
 )
+MODEL_GONE = Failure(
+    "model_unavailable", "The model was withdrawn before the job started. You were not charged.", retryable=False
+)
 INTERNAL = Failure("internal", "Something went wrong on our side. You were not charged.", retryable=True)
 
 

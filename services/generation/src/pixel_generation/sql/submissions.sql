@@ -63,13 +63,14 @@ debited AS (
 -- Start-time fair queueing: a user's next job starts where the last one ended in virtual time, or now.
 share AS (
     INSERT INTO lane_shares AS s (lane, user_id, virtual_finish)
-    SELECT l.lane, w.user_id, l.virtual_time + w.work
+    SELECT w.lane, w.user_id, coalesce(l.virtual_time, 0) + w.work
     FROM (SELECT DISTINCT a.lane, a.user_id, a.work_of_user AS work FROM accepted AS a) AS w
-    JOIN lanes AS l ON l.lane = w.lane
-    ORDER BY l.lane, w.user_id
+    LEFT JOIN lanes AS l ON l.lane = w.lane
+    ORDER BY w.lane, w.user_id
     ON CONFLICT (lane, user_id) DO UPDATE SET virtual_finish = greatest(
         excluded.virtual_finish,
-        s.virtual_finish + excluded.virtual_finish - (SELECT l.virtual_time FROM lanes AS l WHERE l.lane = excluded.lane))
+        s.virtual_finish + excluded.virtual_finish
+            - coalesce((SELECT l.virtual_time FROM lanes AS l WHERE l.lane = excluded.lane), 0))
     RETURNING s.lane, s.user_id, s.virtual_finish
 ),
 job AS (

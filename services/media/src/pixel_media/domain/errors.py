@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixel_errors import Conflict, Exhausted, Invalid, Unavailable
+from pixel_errors import Conflict, Invalid, Unavailable
 
 
 class AssetInvalid(Invalid):
@@ -51,9 +51,3 @@ class AssetBeingRemoved(Unavailable):
     """What an earlier attempt left is being removed; the same request works a little later."""
 
     reason = "ASSET_BEING_REMOVED"
-
-
-class TooManyUploads(Exhausted):
-    """Too many uploads at once."""
-
-    reason = "TOO_MANY_UPLOADS"

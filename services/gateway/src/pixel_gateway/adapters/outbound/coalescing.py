@@ -89,8 +89,6 @@ class Coalescer:
     async def _call(self, batch: list[_Waiting]) -> None:
         try:
             outcomes = await self._send_many([item.submission for item in batch])
-            if len(outcomes) != len(batch):
-                raise Unavailable("The generation service answered for another number of submissions.")
         except Exception as error:  # noqa: BLE001  every waiting caller is told, whatever it was
             outcomes = [error] * len(batch)
         for item, outcome in zip(batch, outcomes, strict=True):

@@ -12,8 +12,7 @@ from pixel.generation.v1 import generations_service_pb2_grpc as service_grpc
 from pixel_errors import Internal
 from pixel_rpc import Caller, caller, calling_as
 
-from pixel_gateway.adapters.outbound.coalescing import Coalescer
-from pixel_gateway.adapters.outbound.generation_codec import (
+from pixel_gateway.adapters.generation_codec import (
     STATUS_TO,
     generation_of,
     model_of,
@@ -21,6 +20,7 @@ from pixel_gateway.adapters.outbound.generation_codec import (
     refusal,
     submission_message,
 )
+from pixel_gateway.adapters.outbound.coalescing import Coalescer
 from pixel_gateway.application.ports import Accepted
 from pixel_gateway.domain.account import Balance
 
@@ -83,6 +83,8 @@ class GrpcGenerations:
         # A call that carries the submissions of several users has none of them as its caller.
         with calling_as(caller() if len(submissions) == 1 else Caller()):
             answer = await self._stub.SubmitMany(request)
+        if len(answer.results) != len(submissions):
+            raise Internal("The generation service answered for another number of submissions.")
         return [_outcome(result) for result in answer.results]
 
 

@@ -18,7 +18,7 @@ from pixel_gateway.application.ports import StoredObject
 from pixel_gateway.domain.image import Addresses, AssetNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     import grpc.aio
 
@@ -66,7 +66,7 @@ class GrpcMedia:
         return b"".join([chunk async for chunk in stored.chunks])
 
 
-async def _chunks(first: bytes, messages: AsyncIterator[pb.ReadObjectResponse]) -> AsyncIterator[bytes]:
+async def _chunks(first: bytes, messages: AsyncIterator[pb.ReadObjectResponse]) -> AsyncGenerator[bytes, None]:
     if first:
         yield first
     async for message in messages:

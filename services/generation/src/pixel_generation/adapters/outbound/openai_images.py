@@ -107,7 +107,7 @@ class OpenAIImages:
 
 
 def _arguments(request: ImageRequest) -> dict[str, Any]:
-    """The vendor's names for what is asked. Present models take a style only as words of the prompt."""
+    """Return the vendor's names for what is asked. Present models take a style only as words of the prompt."""
     prompt = f"{request.prompt}\n\nStyle: {request.style}" if request.style else request.prompt
     arguments: dict[str, Any] = {
         "model": request.provider_model,
@@ -132,7 +132,7 @@ async def _bounded(chunks: AsyncIterator[bytes], count: int, provider_request_id
 
 
 def _decoded(text: str | None) -> bytes:
-    """The picture's bytes; empty when the text is missing or is not base64."""
+    """Return the picture's bytes; empty when the text is missing or is not base64."""
     try:
         return base64.b64decode(text or "", validate=True)
     except binascii.Error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.social.v1 import sets_service_pb2, sets_service_pb2_grpc
 from pixel_errors import Invalid, Violation
 from pixel_runtime.ids import format_id, parse_id
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import grpc
-    from google.protobuf.timestamp_pb2 import Timestamp
 
     from pixel_social.application import Application
     from pixel_social.domain.image import Image, ImageSet
@@ -120,7 +120,7 @@ def _write_set(image_set: ImageSet) -> sets_service_pb2.ImageSet:
         user_id=format_id("usr", image_set.user_id),
         generation_id=format_id("gen", image_set.generation_id),
         images=[_write_image(image) for image in image_set.images],
-        create_time=image_set.created_at,
+        create_time=_timestamp(image_set.created_at),
     )
 
 
@@ -141,6 +141,12 @@ def _write_image(image: Image) -> sets_service_pb2.Image:
         like_count=image.like_count,
         comment_count=image.comment_count,
         view_count=image.view_count,
-        create_time=image.created_at,
+        create_time=_timestamp(image.created_at),
         seed=image.seed,
     )
+
+
+def _timestamp(moment: datetime) -> Timestamp:
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp

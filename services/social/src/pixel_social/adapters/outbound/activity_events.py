@@ -21,8 +21,8 @@ def image_generated(image: Image) -> OutboxEvent:
         user_id=user_id,
         type="image_generated",
         resource_id=format_id("img", image.id),
-        timestamp=image.created_at,
     )
+    message.timestamp.FromDatetime(image.created_at)
     message.metadata.update(
         {
             "generationId": format_id("gen", image.generation_id),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response
+from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp  # noqa: TC002  Litestar reads the annotations
 from pixel_rpc import Caller, calling_as
 
 from pixel_gateway.adapters.inbound.http import accounts, docs, generations, health, images, media, openai, streams
@@ -65,7 +66,9 @@ def _route(door: Door, application: Application, public_url: str) -> HTTPRouteHa
         with calling_as(Caller(user_id=user_id, request_id=request_id)):
             return await door.handle(call)
 
-    handler = HTTPRouteHandler(door.path, http_method=[door.method], status_code=200, name=f"{door.method} {door.path}")
+    handler = HTTPRouteHandler(
+        door.path, http_method=HttpMethod(door.method), status_code=200, name=f"{door.method} {door.path}"
+    )
     return handler(answer)
 
 

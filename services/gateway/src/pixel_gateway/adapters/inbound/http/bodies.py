@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime  # noqa: TC003  msgspec reads the annotations
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +12,9 @@ Prompt = Annotated[str, Meta(min_length=1, max_length=4000, description="Text th
 Word = Annotated[str, Meta(max_length=64)]
 Count = Annotated[int, Meta(ge=1, le=10, description="Number of pictures.")]
 Seed = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807, description="Seed of the first picture.")]
-References = Annotated[list[str], Meta(max_length=0, description="No model takes reference images yet; leave it empty.")]
+References = Annotated[
+    list[str], Meta(max_length=0, description="No model takes reference images yet; leave it empty.")
+]
 
 
 class CreateGeneration(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

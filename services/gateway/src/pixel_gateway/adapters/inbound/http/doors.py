@@ -78,7 +78,14 @@ class Call:
     __slots__ = ("_public_url", "headers", "receive", "request_id", "scope", "user_id")
 
     def __init__(
-        self, scope: HTTPScope, receive: Receive, *, headers: dict[str, str], user_id: str, request_id: str, public_url: str
+        self,
+        scope: HTTPScope,
+        receive: Receive,
+        *,
+        headers: dict[str, str],
+        user_id: str,
+        request_id: str,
+        public_url: str,
     ) -> None:
         self.scope = scope
         self.receive = receive

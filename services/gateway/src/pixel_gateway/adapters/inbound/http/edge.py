@@ -40,9 +40,10 @@ class Edge:
         self._inside = inside
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        kind = str(scope["type"])
+        if kind == "http":
             await self._http(scope, receive, send)
-        elif scope["type"] == "websocket":
+        elif kind == "websocket":
             scope["state"]["request_id"] = _request_id(scope)
             with pixel_telemetry.bind(request_id=scope["state"]["request_id"]):
                 await self._inside(scope, receive, send)
@@ -61,7 +62,7 @@ class Edge:
         ):
             answer.trace = pixel_telemetry.inject().get("traceparent", "")
             try:
-                _check_head(scope)
+                check_head(scope)
                 await self._inside(scope, receive, answer)
             except Exception as error:  # noqa: BLE001  the last place that can answer
                 await self._fail(error, scope, receive, answer)
@@ -131,7 +132,8 @@ def _request_id(scope: Any) -> str:
     return f"req_{secrets.token_hex(16)}"
 
 
-def _check_head(scope: Any) -> None:
+def check_head(scope: Any) -> None:
+    """Raise HeadersTooLarge or MalformedRequest for a head that no door should see."""
     headers = scope["headers"]
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         raise HeadersTooLarge(f"At most {MAX_HEADERS} header fields of {MAX_HEADER_BYTES} bytes together.")

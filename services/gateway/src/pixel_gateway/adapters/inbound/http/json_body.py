@@ -95,7 +95,9 @@ def parse(body: bytes) -> Any:
     if text.startswith("\ufeff") or "\x00" in text:
         raise MalformedJson("The body has to be UTF-8 without a byte order mark.")
     try:
-        content = json.loads(text, object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant)
+        content = json.loads(
+            text, object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant
+        )
     except json.JSONDecodeError as error:
         raise MalformedJson(f"The body is not JSON: {error.msg} at character {error.pos}.") from None
     if _ESCAPES_TO_CHECK.search(body):

@@ -40,9 +40,7 @@ async def addresses_of(media: Media, asset_ids: Sequence[str]) -> Mapping[str, A
         return {}
 
 
-def generation_view(
-    generation: Generation, call: Call, addresses: Mapping[str, Addresses]
-) -> bodies.GenerationView:
+def generation_view(generation: Generation, call: Call, addresses: Mapping[str, Addresses]) -> bodies.GenerationView:
     """Return the public form of a generation."""
     spec = generation.spec
     waits = generation.status is Status.QUEUED
@@ -92,9 +90,7 @@ def links(generation: Generation, call: Call) -> bodies.Links:
     )
 
 
-def result_images(
-    generation: Generation, call: Call, addresses: Mapping[str, Addresses]
-) -> list[bodies.ResultImage]:
+def result_images(generation: Generation, call: Call, addresses: Mapping[str, Addresses]) -> list[bodies.ResultImage]:
     """Return the delivered pictures in batch order."""
     return [
         bodies.ResultImage(
@@ -119,8 +115,8 @@ def progress_view(
     events: Sequence[Progress] | None,
 ) -> bodies.ProgressView:
     """Return where a generation stands."""
-    is_whole = isinstance(shown, Generation)
-    progress = shown.as_progress() if is_whole else shown
+    whole = shown if isinstance(shown, Generation) else None
+    progress = shown.as_progress() if isinstance(shown, Generation) else shown
     return bodies.ProgressView(
         generation_id=progress.generation_id,
         status=progress.status,
@@ -129,8 +125,8 @@ def progress_view(
         current_step=progress.message,
         sequence=progress.sequence,
         set_id=progress.set_id,
-        estimated_time_remaining=shown.remaining_s if is_whole else None,
-        result_images=result_images(shown, call, addresses) if is_whole else [],
+        estimated_time_remaining=whole.remaining_s if whole else None,
+        result_images=result_images(whole, call, addresses) if whole else [],
         error=error_view(progress.failure),
         events=None if events is None else [event_view(event, event_name(event)) for event in events],
     )
@@ -232,7 +228,7 @@ def model_view(model: Model) -> bodies.ModelView:
 
 def error_view(failure: Failure | None) -> bodies.GenerationError | None:
     """Return the public form of a failure."""
-    return failure and bodies.GenerationError(failure.code, failure.message, failure.retryable)
+    return None if failure is None else bodies.GenerationError(failure.code, failure.message, failure.retryable)
 
 
 def _urls(addresses: Addresses | None, call: Call) -> _Urls:

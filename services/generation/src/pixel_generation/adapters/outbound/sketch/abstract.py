@@ -19,7 +19,7 @@ def paint_abstract(canvas: Canvas, scene: Scene) -> None:
 
 
 def _wash(canvas: Canvas, scene: Scene) -> None:
-    """A soft ground of the sky's colours."""
+    """Paint a soft ground of the sky's colours."""
     field = fbm(scene.rng("wash"), max(8, canvas.height // 8), max(8, canvas.width // 8), cells=1.2, octaves=3)
     field = resize(field, canvas.height, canvas.width)
     down = np.linspace(0, 1, canvas.height, dtype=np.float32)[:, None]
@@ -90,7 +90,7 @@ def _discs(canvas: Canvas, scene: Scene) -> None:
 
 
 def annulus(x: float, y: float, radius: float) -> Polygon:
-    """A ring as one polygon: around outside, back inside."""
+    """Return a ring as one polygon: around outside, back inside."""
     outer, inner = disc(x, y, radius, corners=72), disc(x, y, radius * 0.86, corners=72)
     return np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
 
@@ -117,7 +117,7 @@ def _glass(canvas: Canvas, scene: Scene) -> None:
     for channel, plane in enumerate(canvas.rgb):
         colours = np.concatenate([[0.0], ramp[:, channel]]).astype(np.float32)
         np.multiply(colours.take(canvas.shapes), gleam, out=plane)
-        plane += (1.0 - lead) * scene.palette.near[channel]
+        np.add(plane, (1.0 - lead) * scene.palette.near[channel], out=plane)
     np.clip(canvas.rgb, 0, 1, out=canvas.rgb)
 
 

@@ -36,7 +36,7 @@ class Canvas:
         return min(self.width, self.height)
 
     def new_shape(self, *, accent: bool = False) -> int:
-        """A fresh id; when a range is used up its ids come round again."""
+        """Return a fresh id; when a range is used up its ids come round again."""
         if accent:
             self._last_accent = ACCENT + (self._last_accent - ACCENT + 1) % (256 - ACCENT)
             return self._last_accent
@@ -100,8 +100,8 @@ class Canvas:
 
 
 def disc(x: float, y: float, radius_x: float, radius_y: float | None = None, corners: int = 48) -> Polygon:
-    """A circle or ellipse as a polygon."""
+    """Return a circle or ellipse as a polygon."""
     angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    return np.stack(
+    corners_at: Polygon = np.stack(
         [x + radius_x * np.cos(angle), y + (radius_x if radius_y is None else radius_y) * np.sin(angle)], axis=1
     ).astype(np.float32)

@@ -18,7 +18,7 @@ from pixel_generation.adapters.outbound.sketch.noise import Field, profile
 from pixel_generation.adapters.outbound.sketch.palette import mix
 from pixel_generation.adapters.outbound.sketch.scene import Scene
 from pixel_generation.adapters.outbound.sketch.sky import paint_sky, paint_weather
-from pixel_generation.adapters.outbound.sketch.subjects import draw_subject
+from pixel_generation.adapters.outbound.sketch.staging import draw_subject
 
 _ALOFT = {"bird": (0.3, 0.3), "balloon": (0.34, 0.52), "rocket": (0.5, 0.72)}
 """Size and foot of what flies, as shares of the height."""
@@ -64,7 +64,9 @@ def _land(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
         paint_city(ground, foot=foot + (0.04 if scene.has_water else 0.2))
     elif scene.land == "forest":
         paint_range(ground, foot=foot - 0.05, height=0.2, layers=2, kind="hills")
-        paint_trees(ground, foot=foot + (-0.02 if scene.has_water else 0.06), layers=3 if scene.has_water else 5, tallest=0.55)
+        paint_trees(
+            ground, foot=foot + (-0.02 if scene.has_water else 0.06), layers=3 if scene.has_water else 5, tallest=0.55
+        )
     elif scene.land == "sea":
         if scene.rng("islands").random() < 0.6:  # noqa: PLR2004
             paint_range(ground, foot=foot + 0.02, height=0.1, layers=2, kind="sea")
@@ -76,16 +78,29 @@ def _land(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
     if scene.has_water:
         paint_water(canvas, scene, min(line + canvas.height // 24, canvas.height - 4))
     _foreground(canvas, scene, ground)
+    if scene.land == "forest" and scene.light in {"autumn", "spring"}:
+        _grove(canvas, scene, ground)
+
+
+def _grove(canvas: Canvas, scene: Scene, ground: Ground) -> None:
+    """Leafy trees left and right that leave the middle open."""
+    rng = scene.rng("grove")
+    for copy, share in enumerate((0.36, 0.8, 0.62, 0.2, 0.93, 0.05)):
+        x = (share + float(rng.uniform(-0.05, 0.05))) * canvas.width
+        near = 0.35 + 0.13 * copy
+        foot = float(ground.nearest[int(np.clip(x, 0, canvas.width - 1))]) + canvas.height * (0.13 * near - 0.08)
+        size = canvas.short * (0.3 + 0.45 * near) * float(rng.uniform(0.85, 1.15))
+        draw_subject(canvas, scene, "tree", x=x, foot=foot, size=size, haze=0.42 * (1.0 - near), copy=copy)
 
 
 def _foreground(canvas: Canvas, scene: Scene, ground: Ground) -> None:
-    """The bank, headland or meadow nearest to the viewer."""
+    """Paint the bank, headland or meadow nearest to the viewer."""
     x = np.linspace(0, 1, canvas.width, dtype=np.float32)
     rng = scene.rng("foreground")
     if scene.has_water:
         bump = np.exp(-(((x - scene.focus) / 0.2) ** 4)) * (0.2 if "lighthouse" in scene.subjects else 0.1)
         bump += 0.05 * profile(rng, canvas.width, cells=9, octaves=4, gain=0.55) * (0.3 + bump * 6)
-        side = 1.0 if scene.focus > 0.5 else -1.0  # noqa: PLR2004
+        side = -scene.open_side
         slope = np.clip((x - scene.focus) * side, -0.35, 0.4) * 0.22
         tops = 0.985 - bump - slope
     else:
@@ -107,13 +122,15 @@ def _meadow(canvas: Canvas, scene: Scene, tops: Field) -> None:
         down = rng.random(110) ** 0.7
         y = tops[x.astype(int)] + down * (canvas.height - tops[x.astype(int)])
         size = canvas.short * (0.0022 + 0.006 * down)
-        dots = [disc(float(a), float(b), float(c), float(c) * 0.75, corners=9) for a, b, c in zip(x, y, size, strict=True)]
+        dots = [
+            disc(float(a), float(b), float(c), float(c) * 0.75, corners=9) for a, b, c in zip(x, y, size, strict=True)
+        ]
         canvas.cover(dots, mix(tone, scene.palette.near, 0.3), canvas.new_shape(accent=True), 0.9)
 
 
 def _stand(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
     standing = [name for name in scene.subjects if name not in _ALOFT]
-    side = 1.0 if scene.focus < 0.5 else -1.0  # noqa: PLR2004
+    side = scene.open_side
     for index, name in enumerate(standing):
         share = scene.focus + side * (0.0, 0.3, 0.5, -0.16)[index]
         x = min(0.94, max(0.06, share)) * canvas.width
@@ -129,14 +146,14 @@ def _stand(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
             _beam(canvas, scene, x, foot - size * 0.82, size)
         # A breath of haze behind keeps dark figures apart from dark land.
         canvas.glow(x, foot - size * 0.55, size * 0.45, scene.palette.haze, 0.4)
-        draw_subject(canvas, scene, name, x, foot, size, 0.04)
+        draw_subject(canvas, scene, name, x=x, foot=foot, size=size, haze=0.04)
 
 
 def draw_on_water(canvas: Canvas, scene: Scene, x: float, line: int, size: float) -> None:
-    """A boat and its broken mirror image; on land it lies on the shore."""
+    """Draw a boat and its broken mirror image; on land it lies on the shore."""
     foot = line + (canvas.height - line) * 0.34 if scene.has_water else canvas.height * 0.9
     top = int(max(0, foot - size))
-    draw_subject(canvas, scene, "boat", x, foot, size, 0.08)
+    draw_subject(canvas, scene, "boat", x=x, foot=foot, size=size, haze=0.08)
     if not scene.has_water:
         return
     depth = int(min(size * 0.8, canvas.height - foot - 1, foot - top))
@@ -153,7 +170,7 @@ def draw_on_water(canvas: Canvas, scene: Scene, x: float, line: int, size: float
 
 
 def _beam(canvas: Canvas, scene: Scene, x: float, y: float, size: float) -> None:
-    """The light of a lighthouse: two fading wedges and a glow."""
+    """Shine the light of a lighthouse: two fading wedges and a glow."""
     strength = 0.62 if scene.is_dark else 0.34
     tilt = float(scene.rng("beam").uniform(-0.1, 0.1))
     reach = canvas.width * 0.75
@@ -180,7 +197,9 @@ def _planets(canvas: Canvas, scene: Scene) -> None:
         distance = np.sqrt(dx * dx + dy * dy)
         alpha = np.clip((1.0 - distance) * radius + 0.5, 0.0, 1.0)
         height = np.sqrt(np.clip(1.0 - distance * distance, 0.0, 1.0))
-        lit = np.clip(0.12 + 0.95 * (dx * (0.7 if scene.sun_x > share_x else -0.7) - dy * 0.35 + height * 0.55), 0.04, 1.2)
+        lit = np.clip(
+            0.12 + 0.95 * (dx * (0.7 if scene.sun_x > share_x else -0.7) - dy * 0.35 + height * 0.55), 0.04, 1.2
+        )
         bands = 0.5 + 0.5 * np.sin(dy * rng.uniform(9, 22) + np.sin(dx * 3 + rng.uniform(0, 6)) * 0.5)
         other = mix(tone, scene.palette.light, 0.5)
         paint = np.stack([(a + (b - a) * bands) * lit for a, b in zip(tone, other, strict=True)])
@@ -189,11 +208,17 @@ def _planets(canvas: Canvas, scene: Scene) -> None:
 
 
 def _fly(canvas: Canvas, scene: Scene) -> None:
-    side = 1.0 if scene.focus < 0.5 else -1.0  # noqa: PLR2004
+    side = scene.open_side
     flying = [name for name in scene.subjects if name in _ALOFT]
     for index, name in enumerate(flying):
         size, foot = _ALOFT[name]
         x = scene.focus + side * (0.26 if name == "bird" else 0.02 + 0.3 * index)
         draw_subject(
-            canvas, scene, name, x * canvas.width, foot * canvas.height, size * canvas.short * scene.scale, 0.12
+            canvas,
+            scene,
+            name,
+            x=x * canvas.width,
+            foot=foot * canvas.height,
+            size=size * canvas.short * scene.scale,
+            haze=0.12,
         )

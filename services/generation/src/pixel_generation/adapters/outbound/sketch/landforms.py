@@ -43,15 +43,17 @@ class Ground:
             white = np.clip((line - depth + (texture[top:] - 0.5) * line * 3.0) / (line * 0.22), 0.0, 1.0)
             white *= np.clip(0.75 + shade * 2.2, 0.3, 1.0)
         paint = np.empty((3, *depth.shape), np.float32)
-        for plane, base, foot, cap in zip(paint, colour, palette.haze, mix(palette.light, palette.haze, 0.2), strict=True):
+        for plane, base, foot, cap in zip(
+            paint, colour, palette.haze, mix(palette.light, palette.haze, 0.2), strict=True
+        ):
             np.add(base + (foot - base) * fade, shade * np.float32(0.35 + base), out=plane)
             if white is not None:
-                plane += (cap - plane) * white
+                np.add(plane, (cap - plane) * white, out=plane)
         canvas.lay(top, 0, alpha, paint, canvas.new_shape())
         self.nearest = np.minimum(np.maximum(tops, 0), canvas.height - 1).astype(np.float32)
 
     def _next_texture(self) -> Field:
-        """The shared texture, mirrored another way for each ridge."""
+        """Return the shared texture, mirrored another way for each ridge."""
         self._turn += 1
         across = self.texture[:, ::-1] if self._turn & 1 else self.texture
         return across[::-1] if self._turn & 2 else across
@@ -62,7 +64,7 @@ class Ground:
         step = max(3, width // 160)
         slope = np.zeros(width, np.float32)
         slope[step:-step] = (tops[2 * step :] - tops[: -2 * step]) / np.float32(2 * step)
-        toward = 1.0 if self.scene.sun_x < 0.5 else -1.0  # noqa: PLR2004
+        toward = 1.0 if self.scene.is_lit_from_left else -1.0
         facing = np.clip(slope * toward * 1.4, -0.8, 0.8)
         lean = (depth * np.float32(0.45 * toward)).astype(np.int32)
         column = np.clip(np.arange(width, dtype=np.int32)[None, :] + lean, 0, width - 1)
@@ -71,13 +73,13 @@ class Ground:
 
 
 def jagged(rng: Random, width: int, cells: float) -> Field:
-    """A mountain crest, about 0..1 high."""
+    """Return a mountain crest, about 0..1 high."""
     crest = 1.0 - np.abs(profile(rng, width, cells=cells, octaves=3, gain=0.45)) * 1.6
     return (crest * 0.75 + profile(rng, width, cells=cells * 5, octaves=5, gain=0.6) * 0.22).astype(np.float32)
 
 
 def rolling(rng: Random, width: int, cells: float) -> Field:
-    """A smooth hill line, about 0..1 high."""
+    """Return a smooth hill line, about 0..1 high."""
     return (0.5 + 0.6 * profile(rng, width, cells=cells, octaves=2, gain=0.3)).astype(np.float32)
 
 
@@ -171,8 +173,8 @@ def paint_trees(ground: Ground, *, foot: float, layers: int, tallest: float) -> 
         part = index / max(1, layers - 1)
         rng = scene.rng(f"trees{index}")
         trees = int((46 - 32 * part) * max(1.0, canvas.width / canvas.height))
-        tall = tallest * (0.3 + 0.7 * part)
-        share = tall * (0.17 if grow is pines else 0.24) * canvas.height / canvas.width
+        tall = tallest * (0.3 + 0.7 * part) * (1.0 if grow is pines else 0.45)
+        share = tall * (0.17 if grow is pines else 0.5) * canvas.height / canvas.width
         base = foot - 0.05 + 0.24 * part + 0.03 * rolling(rng, canvas.width, 2.0)
         # A clearing opens toward the light so that near trees frame the picture.
         x = np.linspace(0, 1, canvas.width, dtype=np.float32)
@@ -202,7 +204,10 @@ def paint_city(ground: Ground, *, foot: float) -> None:
 
 
 def _light_windows(canvas: Canvas, scene: Scene, tops: Field, part: float, rng: Random) -> None:
-    cell_x, cell_y = max(3, int(canvas.short * (0.007 + 0.005 * part))), max(4, int(canvas.short * (0.011 + 0.007 * part)))
+    cell_x, cell_y = (
+        max(3, int(canvas.short * (0.007 + 0.005 * part))),
+        max(4, int(canvas.short * (0.011 + 0.007 * part))),
+    )
     top = max(0, int(tops.min()))
     rows, columns = canvas.height - top, canvas.width
     if rows <= 0:
@@ -216,7 +221,9 @@ def _light_windows(canvas: Canvas, scene: Scene, tops: Field, part: float, rng: 
     alpha = lamps[y // cell_y][:, x // cell_x] * pane_y[:, None] * pane_x[None, :]
     alpha *= (y[:, None] + top) > (tops[None, :] + cell_y * 0.6)
     alpha *= np.float32(0.95 if scene.is_dark else 0.5)
-    canvas.lay(top, 0, alpha.astype(np.float32), mix(scene.palette.accent, scene.palette.light, 0.45)[:, None, None], None)
+    canvas.lay(
+        top, 0, alpha.astype(np.float32), mix(scene.palette.accent, scene.palette.light, 0.45)[:, None, None], None
+    )
 
 
 def paint_water(canvas: Canvas, scene: Scene, line: int) -> None:
@@ -235,7 +242,9 @@ def paint_water(canvas: Canvas, scene: Scene, line: int) -> None:
     mirror = np.clip(line - 1 - down * np.float32(0.92) - 1, 0, canvas.height - 1)[:, None]
     rough = 2.2 if scene.light == "storm" else 1.0
     source_y = np.clip(mirror + step * (near * np.float32(canvas.height * 0.14 * rough)), 0, line - 1).astype(np.int32)
-    source_x = np.arange(canvas.width, dtype=np.float32)[None, :] + step * (near + 0.06) * np.float32(canvas.width * 0.05)
+    source_x = np.arange(canvas.width, dtype=np.float32)[None, :] + step * (near + 0.06) * np.float32(
+        canvas.width * 0.05
+    )
     index = source_y * canvas.width + np.clip(source_x, 0, canvas.width - 1).astype(np.int32)
     depth = mix(palette.near, palette.zenith, 0.55)
     veil = np.clip(0.22 + 0.5 * near + step * 0.7, 0.0, 0.9)
@@ -254,4 +263,6 @@ def _glitter(canvas: Canvas, scene: Scene, line: int, ripples: Field, near: Fiel
     if scene.shows_sun or scene.shows_moon:
         path = np.exp(-(((x - scene.sun_x) / (0.03 + 0.09 * near)) ** 2)) * (1.0 - 0.45 * near)
         alpha += np.clip((ripples - 0.44) * 4.0, 0.0, 1.0) * path * np.float32(0.85)
-    canvas.lay(line, 0, np.clip(alpha, 0.0, 0.95), mix(scene.palette.light, scene.palette.horizon, 0.25)[:, None, None], None)
+    canvas.lay(
+        line, 0, np.clip(alpha, 0.0, 0.95), mix(scene.palette.light, scene.palette.horizon, 0.25)[:, None, None], None
+    )

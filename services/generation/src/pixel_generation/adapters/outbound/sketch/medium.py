@@ -22,7 +22,7 @@ def edges(canvas: Canvas, thickness: int = 1) -> Field:
     for step in range(1, thickness + 1):
         across = shapes[:, step:] != shapes[:, :-step]
         down = shapes[step:] != shapes[:-step]
-        border[:, : -step] |= across
+        border[:, :-step] |= across
         border[:-step] |= down
     return border.astype(np.float32)
 
@@ -68,7 +68,7 @@ def contrasted(planes: Planes, amount: float) -> Planes:
 
 
 def vignette(height: int, width: int, strength: float) -> Field:
-    """A factor that darkens the corners."""
+    """Return a factor that darkens the corners."""
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] ** 2
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :] ** 2
     return np.float32(1.0) - (y * np.float32(0.5) + x * np.float32(0.5)) ** 2 * np.float32(strength)
@@ -88,7 +88,7 @@ def relief(height_map: Field, strength: float) -> Field:
 
 
 def paper(rng: Random, height: int, width: int) -> Field:
-    """The tooth of paper, about 0, from -0.5 to 0.5."""
+    """Return the tooth of paper, about 0, from -0.5 to 0.5."""
     tooth = grain(rng, height, width)
     tooth *= np.float32(0.45)
     tooth += resize(grain(rng, max(2, height // 3), max(2, width // 3)), height, width)
@@ -108,7 +108,7 @@ def painted_area(rng: Random, height: int, width: int, margin: float) -> Field:
 def over(ground: Colour, planes: Planes, alpha: Field) -> Planes:
     """Planes over an even colour, as opaque as alpha says, in place."""
     for plane, base in zip(planes, ground, strict=True):
-        plane -= base
-        plane *= alpha
-        plane += base
+        np.subtract(plane, base, out=plane)
+        np.multiply(plane, alpha, out=plane)
+        np.add(plane, base, out=plane)
     return planes

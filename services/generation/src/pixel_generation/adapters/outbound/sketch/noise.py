@@ -88,7 +88,5 @@ def grain(rng: Random, height: int, width: int) -> Field:
 def softened(field: Field, factor: int) -> Field:
     """Blur by shrinking `factor` times and stretching again."""
     height, width = field.shape
-    small = Image.fromarray(field).resize(
-        (max(2, width // factor), max(2, height // factor)), Image.Resampling.BOX
-    )
+    small = Image.fromarray(field).resize((max(2, width // factor), max(2, height // factor)), Image.Resampling.BOX)
     return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))

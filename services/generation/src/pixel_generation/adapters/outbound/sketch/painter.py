@@ -96,7 +96,7 @@ def _produce(request: ImageRequest, index: int) -> ProducedImage:
 
 
 def paint(prompt: str, style: str, seed: int, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """A picture as height by width by 3 bytes; `style` is one of STYLES."""
+    """Paint a picture as height by width by 3 bytes; `style` is one of STYLES."""
     scene = read_scene(prompt, seed)
     planes = _MEDIA[style](compose(scene, width, height), scene)
     # Half a step of noise hides the steps of 8 bits in smooth skies.
@@ -107,7 +107,7 @@ def paint(prompt: str, style: str, seed: int, width: int, height: int) -> npt.ND
 
 
 def encode_png(pixels: npt.NDArray[np.uint8], facts: dict[str, str]) -> bytes:
-    """The fastest PNG that is still a fifth smaller than the bytes, with text chunks."""
+    """Encode as the fastest PNG that is still a fifth smaller than the bytes, with text chunks."""
     height, width, bands = pixels.shape
     image = pyvips.Image.new_from_memory(pixels.data, width, height, bands, "uchar").copy(interpretation="srgb")
     for index, (name, text) in enumerate(facts.items()):

@@ -44,12 +44,12 @@ class Palette:
     second: Colour
 
     def turned(self, degrees: float) -> Palette:
-        """The same palette with every hue turned by an angle."""
+        """Return the same palette with every hue turned by an angle."""
         turn = _hue_turn(degrees)
         return Palette(*(np.clip(turn @ getattr(self, part.name), 0.0, 1.0) for part in fields(self)))
 
     def tinted(self, tint: Colour, part: float) -> Palette:
-        """The same palette in tinted light; the accent becomes the tint itself."""
+        """Return the same palette in tinted light; the accent becomes the tint itself."""
 
         def toward(value: Colour, share: float) -> Colour:
             shade = tint * np.float32(0.25 + 0.9 * luminance(value))
@@ -68,7 +68,7 @@ class Palette:
         )
 
     def on_land(self, far: Colour, near: Colour, part: float) -> Palette:
-        """The palette over land of these colours, dimmed as the hour dims it."""
+        """Return the palette over land of these colours, dimmed as the hour dims it."""
         dim_far = far * np.float32(0.35 + 0.8 * luminance(self.haze))
         dim_near = near * np.float32(0.3 + 0.8 * luminance(self.haze))
         return Palette(
@@ -77,7 +77,7 @@ class Palette:
         )
 
     def ramp(self, steps: int) -> npt.NDArray[np.float32]:
-        """`steps` colours from near over accent to light, as an array of shape (steps, 3)."""
+        """Return `steps` colours from near over accent to light, as an array of shape (steps, 3)."""
         stops = np.stack([self.near, self.zenith, self.second, self.accent, self.horizon, self.light])
         place = np.linspace(0, len(stops) - 1, steps)
         return np.stack([np.interp(place, np.arange(len(stops)), stops[:, c]) for c in range(3)], axis=1).astype(
@@ -170,7 +170,7 @@ LANDS: dict[str, tuple[Colour, Colour, float]] = {
 
 
 def pick_palette(light: str, tints: tuple[str, ...], land: str, rng: Random) -> Palette:
-    """The palette for an hour, tinted by colour words, over a kind of land; the numbers vary it a little."""
+    """Return the palette for an hour, tinted by colour words, over a kind of land; the numbers vary it a little."""
     variants = LIGHTS[light]
     palette = variants[int(rng.integers(len(variants)))].turned(float(rng.uniform(-14.0, 14.0)))
     ground = LANDS.get(land)

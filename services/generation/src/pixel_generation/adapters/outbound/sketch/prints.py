@@ -38,12 +38,12 @@ def neon(canvas: Canvas, scene: Scene) -> Planes:
         # Every shape keeps one tube colour.
         tube = tubes[:, channel].take(canvas.shapes % len(tubes)) * line
         np.multiply(canvas.rgb[channel], np.float32(0.3), out=plane)
-        plane *= np.float32(0.55) + np.float32(0.75) * purple[channel]
-        plane += dusk[channel]
-        plane += spilled(tube, 6) * np.float32(0.9)
-        plane += spilled(tube, 28) * np.float32(1.6)
-        plane += tube * np.float32(0.8)
-        plane += lamps * np.float32(0.5 + 0.8 * purple[channel])
+        np.multiply(plane, np.float32(0.55) + np.float32(0.75) * purple[channel], out=plane)
+        np.add(plane, dusk[channel], out=plane)
+        np.add(plane, spilled(tube, 6) * np.float32(0.9), out=plane)
+        np.add(plane, spilled(tube, 28) * np.float32(1.6), out=plane)
+        np.add(plane, tube * np.float32(0.8), out=plane)
+        np.add(plane, lamps * np.float32(0.5 + 0.8 * purple[channel]), out=plane)
     planes += line * np.float32(0.16)
     planes *= vignette(canvas.height, canvas.width, 0.3)
     return planes
@@ -80,7 +80,7 @@ def blueprint(canvas: Canvas, scene: Scene) -> Planes:
 
 
 def woodcut(canvas: Canvas, scene: Scene) -> Planes:
-    """A block print: flat colours under a key block of carved lines."""
+    """Print from blocks: flat colours under a key block of carved lines."""
     height, width, short = canvas.height, canvas.width, canvas.short
     rng = scene.rng("woodcut")
     bend = fbm(rng, height, width, cells=4, octaves=4)
@@ -94,17 +94,22 @@ def woodcut(canvas: Canvas, scene: Scene) -> Planes:
     carved = np.sin(np.where(canvas.shapes % 2 == 0, level, steep) * pitch)
     low, high = np.quantile(tone[::8, ::8], (0.03, 0.75))
     light = (tone - np.float32(low)) / np.float32(max(0.1, high - low))
-    black = np.clip((carved * np.float32(0.85) + np.float32(0.12) - light * np.float32(1.75) + np.float32(0.5)) * 6.0, 0.0, 1.0)
+    black = np.clip(
+        (carved * np.float32(0.85) + np.float32(0.12) - light * np.float32(1.75) + np.float32(0.5)) * 6.0, 0.0, 1.0
+    )
     np.maximum(black, displaced(edges(canvas, max(1, short // 512))[None], shake, shake[::-1])[0], out=black)
-    flat = np.floor(saturated(canvas.rgb, 1.25) * np.float32(4.0) + np.float32(0.5))
-    flat *= np.float32(0.19)
+    # Few tones of each colour, printed pale so that the key block stands out.
+    step = np.floor(tone * np.float32(4.0) + np.float32(0.6)) * np.float32(0.25) - tone
+    flat = saturated(canvas.rgb, 1.35)
+    flat += step
+    flat *= np.float32(0.74)
     flat += np.float32(0.24)
     tooth = paper(rng, height, width)
     black *= np.float32(0.94) + tooth * np.float32(0.2)
     flat += tooth * np.float32(0.05)
     for plane, dye, warm in zip(flat, colour("1a1714"), (1.0, 0.965, 0.88), strict=True):
-        plane *= np.float32(warm)
-        plane += (dye - plane) * black
+        np.multiply(plane, np.float32(warm), out=plane)
+        np.add(plane, (dye - plane) * black, out=plane)
     return flat
 
 
@@ -117,7 +122,7 @@ def anime(canvas: Canvas, scene: Scene) -> Planes:
     bands -= whole
     bands = (whole + np.clip(bands * 5.0 - 2.0, 0.0, 1.0)) * np.float32(1 / 7)
     bands -= tone
-    planes += bands * np.float32(0.9)
+    planes += bands * np.float32(0.75)
     contrasted(saturated(planes, 1.42), 0.25)
     planes *= np.float32(0.93)
     planes += np.float32(0.07)
@@ -125,8 +130,8 @@ def anime(canvas: Canvas, scene: Scene) -> Planes:
     outline *= np.float32(0.55)
     dark = mix(scene.palette.near, colour("1b1430"), 0.6)
     for plane, value in zip(planes, dark, strict=True):
-        plane += (value - plane) * outline
+        np.add(plane, (value - plane) * outline, out=plane)
     bloom = spilled(np.clip(tone - np.float32(0.62), 0.0, 1.0), 24)
-    planes += bloom * np.float32(0.55)
+    planes += bloom * np.float32(0.4)
     planes += grain(scene.rng("dither"), canvas.height, canvas.width) * np.float32(0.008)
     return planes

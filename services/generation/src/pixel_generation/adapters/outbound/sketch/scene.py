@@ -43,17 +43,27 @@ class Scene:
     palette: Palette
 
     @property
+    def is_lit_from_left(self) -> bool:
+        """Whether sun or moon stands in the left half."""
+        return self.sun_x < 0.5  # noqa: PLR2004
+
+    @property
+    def open_side(self) -> float:
+        """1 when there is more room to the right of the main subject, else -1."""
+        return 1.0 if self.focus < 0.5 else -1.0  # noqa: PLR2004
+
+    @property
     def is_dark(self) -> bool:
         """Whether lamps are lit."""
         return self.light in {"night", "dusk", "storm", "aurora"}
 
     def rng(self, part: str) -> Random:
-        """The random numbers for one part of the picture, independent of the others."""
+        """Return the random numbers for one part of the picture, independent of the others."""
         return stream(self.key, part)
 
 
 def style_of(prompt: str, style: str, styles: tuple[str, ...]) -> str:
-    """The asked style when the painter has it, else one that the style or prompt names, else the first."""
+    """Return the asked style when the painter has it, else one that the style or prompt names, else the first."""
     asked = lexicon.folded(style)
     if asked in styles:
         return asked
@@ -80,11 +90,14 @@ def read_scene(prompt: str, seed: int) -> Scene:
         abstract=abstract,
         light=light,
         land=land,
-        has_water=has_water or (land == "city" and bool(rng.random() < 0.6)),
+        has_water=has_water or land == "sea" or (land == "city" and _happens(rng, 0.6)),
         subjects=tuple(name for name in named if name not in _LUMINARIES)[:_MOST_SUBJECTS],
         is_snowy="winter" in lights,
-        shows_moon="moon" in named or (light in {"night", "aurora"} and "sun" not in named and bool(rng.random() < 0.75)),
-        shows_sun="sun" in named or is_low or (light in {"day", "autumn", "spring", "winter"} and bool(rng.random() < 0.6)),
+        shows_moon="moon" in named
+        or (light in {"night", "aurora"} and "sun" not in named and _happens(rng, 0.75)),
+        shows_sun="sun" in named
+        or is_low
+        or (light in {"day", "autumn", "spring", "winter"} and _happens(rng, 0.6)),
         shows_stars="stars" in named or light in {"night", "aurora"},
         horizon=float(rng.uniform(0.54, 0.68)),
         focus=focus,
@@ -94,6 +107,10 @@ def read_scene(prompt: str, seed: int) -> Scene:
         scale=float(rng.uniform(0.85, 1.2)),
         palette=pick_palette(light, tints, "winter" if "winter" in lights else land, stream(key, "palette")),
     )
+
+
+def _happens(rng: Random, chance: float) -> bool:
+    return bool(rng.random() < chance)
 
 
 def _light(lights: tuple[str, ...], named: tuple[str, ...], lands: tuple[str, ...], rng: Random) -> str:

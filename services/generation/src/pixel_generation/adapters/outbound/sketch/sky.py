@@ -45,7 +45,7 @@ def _add_halo(sky: Field, scene: Scene, distance: Field) -> None:
     halo = np.exp(-distance * 5.0) * strength + np.exp(-distance * 1.7) * strength * 0.35
     light = scene.palette.light
     for plane, value in zip(sky, light, strict=True):
-        plane += (value - plane) * np.clip(halo, 0.0, 0.95)
+        np.add(plane, (value - plane) * np.clip(halo, 0.0, 0.95), out=plane)
 
 
 def _add_clouds(sky: Field, scene: Scene, distance: Field, y: Field) -> None:
@@ -57,7 +57,7 @@ def _add_clouds(sky: Field, scene: Scene, distance: Field, y: Field) -> None:
     density *= np.clip(1.15 - 0.6 * y, 0.0, 1.0)
     # The side toward the light is where the cloud grows thinner toward it.
     rows = np.minimum(np.arange(height) + 4, height - 1)
-    columns = np.clip(np.arange(width) + (4 if scene.sun_x > 0.5 else -4), 0, width - 1)  # noqa: PLR2004
+    columns = np.clip(np.arange(width) + (-4 if scene.is_lit_from_left else 4), 0, width - 1)
     thinner = np.clip((shape - shape[rows][:, columns]) * 5.0 + 0.45, 0.0, 1.0)
     near = np.exp(-distance * 2.2)
     lit = np.clip(thinner * (0.55 + 0.7 * near), 0.0, 1.0)
@@ -66,7 +66,7 @@ def _add_clouds(sky: Field, scene: Scene, distance: Field, y: Field) -> None:
     shade = mix(palette.zenith, palette.haze, 0.45)
     for index, plane in enumerate(sky):
         cloud = shade[index] + (bright[index] - shade[index]) * lit
-        plane += (cloud - plane) * density * np.float32(0.88)
+        np.add(plane, (cloud - plane) * density * np.float32(0.88), out=plane)
 
 
 def _add_aurora(sky: Field, scene: Scene, x: Field, y: Field) -> None:
@@ -80,7 +80,7 @@ def _add_aurora(sky: Field, scene: Scene, x: Field, y: Field) -> None:
         curtain = np.exp(-np.clip(above, 0, None) * 5.5) * np.exp(-np.clip(-above, 0, None) * 40.0)
         curtain = (curtain * (0.25 + 0.9 * veil) * (0.8 - 0.2 * index)).astype(np.float32)
         for plane, value in zip(sky, colour, strict=True):
-            plane += (1.0 - plane) * curtain * value
+            np.add(plane, (1.0 - plane) * curtain * value, out=plane)
 
 
 def _add_nebula(sky: Field, scene: Scene) -> None:
@@ -96,7 +96,7 @@ def _add_nebula(sky: Field, scene: Scene) -> None:
     ):
         part = np.clip(field - 0.38, 0, 1) * np.float32(1.5 * strength)
         for plane, value in zip(sky, colour, strict=True):
-            plane += (value - plane) * np.clip(part, 0, 0.9)
+            np.add(plane, (value - plane) * np.clip(part, 0, 0.9), out=plane)
     sky *= np.clip(1.25 - np.clip(dust - 0.5, 0, 1) * 1.8, 0.2, 1.0)
 
 
@@ -148,7 +148,9 @@ def paint_weather(canvas: Canvas, scene: Scene) -> None:
         canvas.lay(0, 0, alpha, scene.palette.light[:, None, None], None)
     if scene.light == "fog":
         bank = resize(
-            fbm(rng, canvas.height // 8, canvas.width // 8, cells=1.6, octaves=3, stretch=5), canvas.height, canvas.width
+            fbm(rng, canvas.height // 8, canvas.width // 8, cells=1.6, octaves=3, stretch=5),
+            canvas.height,
+            canvas.width,
         )
         canvas.lay(0, 0, np.clip(bank * 0.9 - 0.1, 0, 0.7), scene.palette.haze[:, None, None], None)
 

@@ -25,7 +25,7 @@ from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 
 def _strokes(canvas: Canvas, scene: Scene, *, cells: float, length: float, stretch: float) -> tuple[Planes, Field]:
-    """The picture broken into dabs of paint, and the thickness of the paint.
+    """Break the picture into dabs of paint; return it and the thickness of the paint.
 
     Displacing by noise in steps gives patches of even shift with sharp borders, which the eye reads as strokes.
     """
@@ -45,7 +45,7 @@ def _strokes(canvas: Canvas, scene: Scene, *, cells: float, length: float, stret
 def painterly(canvas: Canvas, scene: Scene) -> Planes:
     """Gouache with visible dabs: the painter's own hand."""
     planes, paint = _strokes(canvas, scene, cells=34, length=0.006, stretch=2.4)
-    light = relief(paint, 1.3)
+    light = relief(paint, 0.55)
     light += (paint - np.float32(0.5)) * np.float32(0.16)
     light += np.float32(1.0)
     light *= vignette(canvas.height, canvas.width, 0.16)
@@ -57,9 +57,9 @@ def oil(canvas: Canvas, scene: Scene) -> Planes:
     """Thick paint: long strokes with ridges that catch the light."""
     planes, paint = _strokes(canvas, scene, cells=24, length=0.013, stretch=1.6)
     bristles = fbm(scene.rng("bristles"), canvas.height, canvas.width, cells=90, octaves=2, stretch=9.0)
-    light = relief(paint, 3.4)
-    light += relief(bristles, 0.8)
-    light += (bristles - np.float32(0.5)) * np.float32(0.22)
+    light = relief(paint, 1.5)
+    light += relief(bristles, 0.55)
+    light += (bristles - np.float32(0.5)) * np.float32(0.16)
     light += np.float32(1.0)
     planes *= light
     planes += np.clip(light - np.float32(1.12), 0, 1) * np.float32(0.5)
@@ -97,17 +97,17 @@ def pastel(canvas: Canvas, scene: Scene) -> Planes:
     """Chalk on tinted, toothed paper."""
     rng = scene.rng("pastel")
     height, width = canvas.height, canvas.width
-    scatter = grain(rng, height, width) * np.float32(canvas.short * 0.011)
-    hatch = fbm(rng, height, width, cells=120, octaves=2, stretch=0.12, gain=0.7)
-    drag = (hatch - np.float32(0.5)) * np.float32(canvas.short * 0.022)
+    scatter = grain(rng, height, width) * np.float32(canvas.short * 0.006)
+    hatch = fbm(rng, height, width, cells=70, octaves=3, stretch=0.2, gain=0.7)
+    drag = (hatch - np.float32(0.5)) * np.float32(canvas.short * 0.016)
     planes = displaced(canvas.rgb, scatter + drag, scatter[::-1] * np.float32(0.6))
     saturated(planes, 1.1)
     planes *= np.float32(0.8)
     planes += np.float32(0.2)
     tooth = paper(rng, height, width)
-    cover = np.clip((hatch + tooth * np.float32(0.5)) * np.float32(3.2) - np.float32(0.55), 0.0, 1.0)
-    cover *= np.float32(0.88)
-    cover += np.float32(0.1)
+    cover = np.clip((hatch + tooth * np.float32(0.45)) * np.float32(2.6) - np.float32(0.2), 0.0, 1.0)
+    cover *= np.float32(0.55)
+    cover += np.float32(0.43)
     return over(colour("d8cbb8"), planes, cover)
 
 
@@ -142,14 +142,14 @@ def ink(canvas: Canvas, scene: Scene) -> Planes:
     for plane, base, dye, red in zip(planes, sheet, black, vermilion, strict=True):
         pigment = dye + (red - dye) * kept
         np.multiply(pigment - base, wet, out=plane)
-        plane += base
+        np.add(plane, base, out=plane)
     planes += tooth * np.float32(0.03)
     _seal(planes, canvas.short, scene)
     return planes
 
 
 def _seal(planes: Planes, short: int, scene: Scene) -> None:
-    """The painter's stamp in the corner away from the subject."""
+    """Set the painter's stamp in the corner away from the subject."""
     size = max(12, short // 20)
     rng = scene.rng("seal")
     marks = np.kron((rng.random((5, 3)) < 0.6).astype(np.float32), np.ones((size // 7, size // 6), np.float32))  # noqa: PLR2004
@@ -158,7 +158,7 @@ def _seal(planes: Planes, short: int, scene: Scene) -> None:
     stamp[top : top + marks.shape[0], left : left + marks.shape[1]] *= 1.0 - marks * 0.85
     stamp *= np.clip(1.0 + grain(rng, size, size) * 0.5, 0, 1)
     row = planes.shape[1] - int(size * 2.2)
-    column = int(size * 1.4) if scene.focus > 0.5 else planes.shape[2] - int(size * 2.4)  # noqa: PLR2004
+    column = int(size * 1.4) if scene.open_side < 0 else planes.shape[2] - int(size * 2.4)
     for plane, red in zip(planes, colour("b3261a"), strict=True):
         part = plane[row : row + size, column : column + size]
         part += (red - part) * stamp
@@ -171,8 +171,8 @@ def photo(canvas: Canvas, scene: Scene) -> Planes:
     bright = np.clip(canvas.luminance() - np.float32(0.6), 0.0, 1.0)
     glow = spilled(bright, 12) + spilled(bright, 48)
     contrasted(saturated(planes, 0.94), 0.5)
-    for plane, warmth in zip(planes, (0.62, 0.55, 0.42), strict=True):
-        plane += glow * np.float32(warmth)
+    for plane, warmth in zip(planes, (0.42, 0.37, 0.28), strict=True):
+        np.add(plane, glow * np.float32(warmth), out=plane)
     falloff = vignette(height, width, 0.34)
     falloff += grain(scene.rng("film"), height, width) * np.float32(0.11)
     planes *= falloff

@@ -11,10 +11,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from pixel_generation.adapters.outbound.sketch.canvas import Canvas, Polygon, disc
+from pixel_generation.adapters.outbound.sketch.canvas import Polygon, disc
 from pixel_generation.adapters.outbound.sketch.noise import Random
-from pixel_generation.adapters.outbound.sketch.palette import Colour, mix
-from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 Outline: TypeAlias = Polygon
 
@@ -36,7 +34,7 @@ def box(left: float, bottom: float, right: float, top: float) -> Outline:
 
 
 def mirrored(half: Outline) -> Outline:
-    """The right half of an outline, from foot to top, completed by its mirror image."""
+    """Return the right half of an outline, from foot to top, completed by its mirror image."""
     other = half[::-1] * np.array([-1, 1], np.float32)
     return np.concatenate([half, other])
 
@@ -63,7 +61,12 @@ def lighthouse(_rng: Random) -> list[Part]:
         Part(box(-0.085, 0.755, 0.085, 0.775), "dark"),
         Part(box(-0.045, 0.775, 0.045, 0.87), "lamp"),
         Part(box(-0.006, 0.775, 0.006, 0.87), "dark"),
-        Part(points(-0.06, 0.87, 0.06, 0.87, 0.035, 0.92, 0.006, 0.95, 0.006, 1.0, -0.006, 1.0, -0.006, 0.95, -0.035, 0.92), "dark"),
+        Part(
+            points(
+                -0.06, 0.87, 0.06, 0.87, 0.035, 0.92, 0.006, 0.95, 0.006, 1.0, -0.006, 1.0, -0.006, 0.95, -0.035, 0.92
+            ),
+            "dark",
+        ),
     ]
 
 
@@ -122,12 +125,22 @@ def temple(_rng: Random) -> list[Part]:
 
 def tree(rng: Random) -> list[Part]:
     parts = [Part(mirrored(points(0.07, 0.0, 0.03, 0.12, 0.028, 0.45)), "dark")]
-    for reach in (-0.2, 0.16):
-        parts.append(Part(points(-0.015, 0.3, 0.015, 0.34, reach, 0.56, reach - 0.02, 0.54), "dark"))
-    for tone, spread, lift, size in (("mid", 0.3, 0.0, 0.17), ("accent", 0.26, 0.03, 0.12), ("second", 0.2, 0.07, 0.08)):
-        for _ in range(14):
+    parts += [
+        Part(points(-0.015, 0.3, 0.015, 0.34, reach, 0.56, reach - 0.02, 0.54), "dark") for reach in (-0.2, 0.16)
+    ]
+    for tone, spread, lift, size in (
+        ("mid", 0.3, 0.0, 0.14),
+        ("accent", 0.27, 0.03, 0.085),
+        ("second", 0.22, 0.06, 0.05),
+    ):
+        for _ in range(22):
             angle, away = rng.uniform(0, 6.28), spread * np.sqrt(rng.random())
-            crown = disc(away * np.cos(angle), 0.66 + lift + away * 0.72 * np.sin(angle), size * rng.uniform(0.6, 1.0), corners=14)
+            crown = disc(
+                away * np.cos(angle),
+                0.66 + lift + away * 0.72 * np.sin(angle),
+                size * rng.uniform(0.6, 1.0),
+                corners=14,
+            )
             crown += rng.uniform(-0.012, 0.012, crown.shape).astype(np.float32)
             parts.append(Part(crown, tone))
     return parts
@@ -163,7 +176,9 @@ def flower(rng: Random) -> list[Part]:
     for index in range(7):
         x, height = -0.42 + 0.14 * index + rng.uniform(-0.04, 0.04), rng.uniform(0.45, 0.95)
         lean = rng.uniform(-0.06, 0.06)
-        parts.append(Part(points(x - 0.008, 0, x + 0.008, 0, x + lean + 0.006, height, x + lean - 0.006, height), "mid"))
+        parts.append(
+            Part(points(x - 0.008, 0, x + 0.008, 0, x + lean + 0.006, height, x + lean - 0.006, height), "mid")
+        )
         leaf = points(x, 0.12, x + 0.09, 0.3, x + 0.11, 0.36, x + 0.04, 0.28)
         parts.append(Part(leaf, "mid"))
         size, petals = rng.uniform(0.055, 0.085), int(rng.choice([5, 6, 8]))
@@ -267,31 +282,3 @@ DRAWINGS: dict[str, Callable[[Random], list[Part]]] = {
     "windmill": windmill,
     "rocket": rocket,
 }
-
-
-def draw_subject(canvas: Canvas, scene: Scene, name: str, x: float, foot: float, size: float, haze: float) -> None:
-    """Put a drawing with its foot at (x, foot), `size` pixels tall, paled by `haze`."""
-    tones = _tones(scene, haze)
-    lit_left = scene.sun_x * canvas.width < x
-    for part in DRAWINGS[name](scene.rng(f"subject {name}")):
-        outline = part.outline * np.array([size, -size], np.float32) + np.array([x, foot], np.float32)
-        tone = tones[part.tone]
-        ends = (tone * 1.12, tone * 0.72) if lit_left else (tone * 0.72, tone * 1.12)
-        is_lamp = part.tone == "lamp"
-        paint = tone if is_lamp else np.clip(np.stack(ends, axis=1), 0.0, 1.0).astype(np.float32)
-        canvas.cover([outline], paint, canvas.new_shape(accent=part.tone in {"lamp", "accent"}))
-        if is_lamp and scene.is_dark:
-            middle, reach = outline.mean(axis=0), float(np.ptp(outline[:, 1]))
-            canvas.glow(float(middle[0]), float(middle[1]), reach * 1.6, tones["lamp"], 0.45)
-
-
-def _tones(scene: Scene, haze: float) -> dict[str, Colour]:
-    palette = scene.palette
-    bright = 0.42 if scene.is_dark else 1.0
-    pale = mix(palette.near, mix(palette.light, palette.haze, 0.15), 0.42 + 0.5 * bright)
-    warm = mix(palette.near, palette.accent, 0.5 + 0.45 * bright)
-    cool = mix(palette.near, palette.second, 0.45 + 0.45 * bright)
-    lamp = mix(palette.light, palette.accent, 0.25 if scene.is_dark else 0.1)
-    tones = {"dark": mix(palette.near, palette.far, 0.04), "mid": mix(palette.near, palette.far, 0.4)}
-    tones |= {"pale": pale, "accent": warm, "second": cool}
-    return {name: mix(tone, palette.haze, haze) for name, tone in tones.items()} | {"lamp": lamp}

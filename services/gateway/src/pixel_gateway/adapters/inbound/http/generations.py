@@ -1,0 +1,195 @@
+"""Doors of generations: submit, look, list, poll; and the catalogue of models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel_errors import Violation
+
+from pixel_gateway.adapters.inbound.http import bodies
+from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter
+from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
+from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
+from pixel_gateway.adapters.inbound.http.views import addresses_of, generation_view, model_view, progress_view
+from pixel_gateway.application.ports import Submission
+from pixel_gateway.domain.generation import Generation, Spec, Status, parse_status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pixel_gateway.application import Application
+    from pixel_gateway.domain.image import Addresses
+
+SUBMIT_ROUTE = "POST /api/generations"
+MAX_SEQUENCE = 9_223_372_036_854_775_807
+_POLL_AFTER_S = b"1"
+_MAX_CURSOR_CHARS = 512
+_STATUS_WORDS = [*map(str, Status), "pending", "complete", "canceled"]
+
+EXAMPLE_REQUEST = {
+    "prompt": "a lighthouse at dawn, ink and wash",
+    "numberOfImages": 2,
+    "aspectRatio": "16:9",
+    "style": "ink",
+    "seed": 7,
+}
+
+
+def doors(app: Application) -> list[Door]:
+    """Return the doors of this group."""
+
+    async def submit(call: Call) -> Reply:
+        body = await call.json(bodies.CreateGeneration)
+        submission = Submission(
+            user_id=call.user_id,
+            spec=spec_of(body),
+            idempotency_key=call.idempotency_key(),
+            route=SUBMIT_ROUTE,
+        )
+        accepted = await app.ports.generations.submit(submission)
+        generation = await app.completion.shown(accepted.generation)
+        view = generation_view(generation, call, await _addresses(generation))
+        headers = [(b"location", view.links.self.encode()), (b"retry-after", _POLL_AFTER_S)]
+        if accepted.replayed:
+            headers.append((b"idempotent-replayed", b"true"))
+        return json_reply(bodies.Accepted(success=True, data=view), status=202, headers=headers)
+
+    async def get(call: Call) -> Reply:
+        call.query()
+        generation = await app.view_generation(call.user_id, call.id_in_path("gen"))
+        return json_reply(generation_view(generation, call, await _addresses(generation)))
+
+    async def page(call: Call) -> Reply:
+        query = call.query("limit", "cursor", "status")
+        word = query.word("status", _STATUS_WORDS, default="")
+        generations, next_cursor = await app.list_generations(
+            call.user_id,
+            limit=query.whole("limit", default=20, least=1, most=100),
+            cursor=query.text("cursor", max_length=_MAX_CURSOR_CHARS),
+            status=parse_status(word) if word else None,
+        )
+        asset_ids = [picture.asset_id for generation in generations for picture in generation.pictures]
+        addresses = await addresses_of(app.ports.media, asset_ids)
+        items = [generation_view(generation, call, addresses) for generation in generations]
+        return json_reply(bodies.GenerationPage(items=items, next_cursor=next_cursor or None))
+
+    async def status(call: Call) -> Reply:
+        query = call.query("after")
+        after = query.whole("after", default=-1, least=0, most=MAX_SEQUENCE)
+        generation_id = call.id_in_path("gen")
+        shown = await app.view_progress(call.user_id, generation_id)
+        addresses = await _addresses(shown) if isinstance(shown, Generation) else {}
+        events = await app.list_events(call.user_id, generation_id, after) if after >= 0 else None
+        is_final = shown.status.is_final
+        return json_reply(
+            progress_view(shown, call, addresses, events), headers=[] if is_final else [(b"retry-after", _POLL_AFTER_S)]
+        )
+
+    async def models(call: Call) -> Reply:
+        call.query()
+        items = [model_view(model) for model in await app.ports.generations.models()]
+        return json_reply(bodies.ModelPage(items=items, next_cursor=None))
+
+    async def _addresses(generation: Generation) -> Mapping[str, Addresses]:
+        return await addresses_of(app.ports.media, [picture.asset_id for picture in generation.pictures])
+
+    return [
+        Door(
+            "POST",
+            "/api/generations",
+            submit,
+            "Ask for pictures",
+            {
+                202: Answer(
+                    "Accepted; `data.links` says where to follow it.", bodies.Accepted, headers=_ACCEPTED_HEADERS
+                )
+            },
+            description="Holds the credits and answers at once. The same Idempotency-Key with the same body returns "
+            "the generation it made before; with another body it is refused with IDEMPOTENCY_KEY_REUSED.",
+            body=bodies.CreateGeneration,
+            body_example=EXAMPLE_REQUEST,
+            parameters=(IDEMPOTENCY_KEY,),
+        ),
+        Door(
+            "GET",
+            "/api/generations",
+            page,
+            "List your generations",
+            {200: Answer("Newest first.", bodies.GenerationPage)},
+            parameters=(
+                limit_parameter(20),
+                Parameter("cursor", "`nextCursor` of the page before."),
+                Parameter("status", "Only this status.", {"type": "string", "enum": _STATUS_WORDS}),
+            ),
+        ),
+        Door(
+            "GET",
+            "/api/generations/{id:str}",
+            get,
+            "Look at one generation",
+            {200: Answer("The generation.", bodies.GenerationView)},
+        ),
+        Door(
+            "GET",
+            "/api/generation/{id:str}/status",
+            status,
+            "Poll a generation",
+            {200: Answer("Where it stands; `events` only when `after` is given.", bodies.ProgressView)},
+            parameters=(AFTER,),
+        ),
+        Door(
+            "GET",
+            "/api/models",
+            models,
+            "List the models",
+            {200: Answer("The catalogue.", bodies.ModelPage)},
+            tag="models",
+        ),
+    ]
+
+
+IDEMPOTENCY_KEY = Parameter(
+    "Idempotency-Key",
+    "1 to 255 visible ASCII characters; makes repeating the request safe.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+    "header",
+)
+AFTER = Parameter(
+    "after",
+    "Sequence of the last event seen; the stored events after it are returned.",
+    {"type": "integer", "minimum": 0},
+)
+_ACCEPTED_HEADERS = {
+    "Location": "Address of the generation.",
+    "Retry-After": "Seconds after which polling makes sense.",
+    "Idempotent-Replayed": "`true` when the key had been used for the same request before.",
+}
+
+
+def limit_parameter(default: int) -> Parameter:
+    """Return the documented page size."""
+    schema = {"type": "integer", "minimum": 1, "maximum": 100, "default": default}
+    return Parameter("limit", "Entries on a page.", schema)
+
+
+def spec_of(body: bodies.CreateGeneration) -> Spec:
+    """Return what a body asks for; raise InvalidRequest for a prompt of spaces or two different styles."""
+    if not body.prompt.strip():
+        message = "has to say something; it holds only spaces"
+        raise InvalidRequest(f"prompt {message}.", violations=(Violation("prompt", message),))
+    if body.style and body.style_preset and body.style != body.style_preset:
+        message = "differs from style; give one of them"
+        raise InvalidRequest(f"stylePreset {message}.", violations=(Violation("stylePreset", message),))
+    return Spec(
+        prompt=body.prompt,
+        model=body.model,
+        number_of_images=body.number_of_images,
+        style=body.style or body.style_preset,
+        quality=body.quality,
+        aspect_ratio=body.aspect_ratio,
+        size=body.size,
+        custom_prompt=body.custom_prompt,
+        seed=body.seed,
+        private=body.private,
+        parameters=body.parameters,
+    )

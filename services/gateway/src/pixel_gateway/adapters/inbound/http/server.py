@@ -1,0 +1,147 @@
+"""uvicorn as a part of the service, with bounds where its own are missing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from litestar.types import ASGIApp
+
+MAX_HEAD_BYTES = 65_536
+HEAD_WITHIN_S = 15.0
+DRAIN_WITHIN_S = 15.0
+SOCKET_MESSAGE_BYTES = 65_536
+
+_HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Cuts clients whose request head is endless or never ends; the parser itself has no such bound."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_bytes = 0
+        self._is_in_head = True
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(HEAD_WITHIN_S, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._is_in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self._is_in_head = True
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self.transport.close)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._head_bytes = 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the service and says when it listens."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
+
+class HttpServer:
+    """Part that serves the application."""
+
+    name = "gateway-http"
+
+    def __init__(self, app: ASGIApp, address: str, *, on_stop: Callable[[], None]) -> None:
+        self._app = app
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        self._on_stop = on_stop
+        self._server: _Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self.address = address
+        """Where it listens; holds the real port after start."""
+
+    async def start(self) -> None:
+        """Listen; return when requests are accepted."""
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.socket(family)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((self._host.strip("[]"), self._port))
+        except OSError:
+            listener.close()
+            raise
+        self.address = f"{self._host}:{listener.getsockname()[1]}"
+        server = self._server = _Server(_config(self._app))
+        self._serving = asyncio.create_task(server.serve(sockets=[listener]), name=self.name)
+        listens = asyncio.create_task(server.listens.wait(), name="gateway-http listens")
+        await asyncio.wait({self._serving, listens}, return_when=asyncio.FIRST_COMPLETED)
+        listens.cancel()
+        if self._serving.done():
+            await self._serving
+
+    async def stop(self) -> None:
+        """End the streams, answer what is under way, close."""
+        if self._server is None or self._serving is None:
+            return
+        self._on_stop()
+        self._server.should_exit = True
+        serving, self._serving = self._serving, None
+        await serving
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=BoundedHttpProtocol,
+        ws="websockets-sansio",
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=2048,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=int(DRAIN_WITHIN_S),
+        ws_max_size=SOCKET_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+    )

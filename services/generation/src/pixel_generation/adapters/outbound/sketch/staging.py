@@ -1,0 +1,44 @@
+"""Places drawings in a scene: scaled, lit from the side of the sun, paled by distance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pixel_generation.adapters.outbound.sketch.canvas import Canvas
+from pixel_generation.adapters.outbound.sketch.palette import Colour, mix
+from pixel_generation.adapters.outbound.sketch.scene import Scene
+from pixel_generation.adapters.outbound.sketch.subjects import DRAWINGS
+
+
+def draw_subject(
+    canvas: Canvas, scene: Scene, name: str, *, x: float, foot: float, size: float, haze: float, copy: int = 0
+) -> None:
+    """Put a drawing with its foot at (x, foot), `size` pixels tall, paled by `haze`; copies differ from each other."""
+    tones = _tones(scene, haze)
+    lit_left = scene.sun_x * canvas.width < x
+    last_tone, shape = "", 0
+    for part in DRAWINGS[name](scene.rng(f"subject {name} {copy}")):
+        outline = part.outline * np.array([size, -size], np.float32) + np.array([x, foot], np.float32)
+        tone = tones[part.tone]
+        ends = (tone * 1.12, tone * 0.72) if lit_left else (tone * 0.72, tone * 1.12)
+        is_lamp = part.tone == "lamp"
+        paint = tone if is_lamp else np.clip(np.stack(ends, axis=1), 0.0, 1.0).astype(np.float32)
+        # Parts of one tone that follow each other are one shape: no line between the leaves of a crown.
+        if part.tone != last_tone:
+            last_tone, shape = part.tone, canvas.new_shape(accent=part.tone in {"lamp", "accent"})
+        canvas.cover([outline], paint, shape)
+        if is_lamp and scene.is_dark:
+            middle, reach = outline.mean(axis=0), float(np.ptp(outline[:, 1]))
+            canvas.glow(float(middle[0]), float(middle[1]), reach * 1.6, tones["lamp"], 0.45)
+
+
+def _tones(scene: Scene, haze: float) -> dict[str, Colour]:
+    palette = scene.palette
+    bright = 0.42 if scene.is_dark else 1.0
+    pale = mix(palette.near, mix(palette.light, palette.haze, 0.15), 0.42 + 0.5 * bright)
+    warm = mix(palette.near, palette.accent, 0.5 + 0.45 * bright)
+    cool = mix(palette.near, palette.second, 0.45 + 0.45 * bright)
+    lamp = mix(palette.light, palette.accent, 0.25 if scene.is_dark else 0.1)
+    tones = {"dark": mix(palette.near, palette.far, 0.04), "mid": mix(palette.near, palette.far, 0.4)}
+    tones |= {"pale": pale, "accent": warm, "second": cool}
+    return {name: mix(tone, palette.haze, haze) for name, tone in tones.items()} | {"lamp": lamp}

@@ -1,0 +1,135 @@
+"""One store, twice: in memory and in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
+from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
+from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
+from pixel_generation.application.ports import Decision, Housekeeping, Jobs, Ledger, NewGeneration, Submissions
+from pixel_generation.application.read_generations import Queries
+from pixel_generation.domain.job import Job
+from pixel_generation.domain.spec import GenerationSpec
+from pixel_postgres import open_pool
+from pixel_runtime.clock import Clock, SystemClock
+from pixel_runtime.ids import new_id
+
+from tests.fakes.generation import FakeJobs, FakeStore, a_user
+from tests.parts import MakeDatabase
+
+
+@dataclass
+class Store:
+    """The ports of one store, and what a test needs to look behind them."""
+
+    submissions: Submissions
+    jobs: Jobs
+    ledger: Ledger
+    queries: Queries
+    housekeeping: Housekeeping
+    clock: Clock
+    end_leases: Callable[[], Awaitable[None]]
+    sum_of_entries: Callable[[], Awaitable[int]]
+    attempt_of: Callable[[Job], Awaitable[tuple[str, str | None]]]
+
+    async def funded_user(self, credits_given: int = 100) -> UUID:
+        user = a_user()
+        await self.ledger.grant(user, credits_given, grant_id="signup", reason="")
+        return user
+
+    def new(self, user: UUID, *, images: int = 1, key: str = "", fingerprint: bytes = b"f") -> NewGeneration:
+        now = self.clock.now()
+        spec = GenerationSpec("a lighthouse", model="studio-sketch", number_of_images=images, size="1024x1024", seed=7)
+        job = Job(
+            id=new_id(),
+            user_id=user,
+            set_id=new_id(),
+            spec=spec,
+            lane="sketch",
+            cost_credits=images,
+            created_at=now,
+            scheduled_at=now,
+            deadline_at=now + timedelta(hours=1),
+        )
+        return NewGeneration(job, 1, key, "POST /api/generations", fingerprint)
+
+    async def submit_one(self, item: NewGeneration) -> Decision:
+        return (await self.submissions.submit([item]))[0]
+
+    async def claim(self, limit: int = 1, lease_s: float = 15.0) -> list[Job]:
+        deadline = self.clock.now() + timedelta(seconds=300)
+        return await self.jobs.claim("sketch", limit, worker="w1", lease_s=lease_s, deadline_at=deadline)
+
+    async def running(self, user: UUID, *, images: int = 1) -> Job:
+        await self.submit_one(self.new(user, images=images))
+        return (await self.claim())[0]
+
+
+def fake_store() -> Store:
+    store = FakeStore()
+
+    async def end_leases() -> None:
+        store.clock.advance(20)
+
+    async def sum_of_entries() -> int:
+        return sum(entry[3] for entry in store.entries)
+
+    async def attempt_of(job: Job) -> tuple[str, str | None]:
+        attempt = store.attempts[job.id, job.attempt]
+        return attempt.state.value, attempt.outcome and attempt.outcome.value
+
+    jobs = FakeJobs(store)
+    return Store(store, jobs, store, store, store, store.clock, end_leases, sum_of_entries, attempt_of)
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> AsyncIterator[Store]:
+    if request.param == "fake":
+        yield fake_store()
+        return
+    database = await make_database("generation")
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(open_pool(database.url, schema="generation", application="test"))
+        options = "-c search_path=generation"
+        admin = await stack.enter_async_context(
+            await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True, options=options)
+        )
+
+        async def one(query: str, *parameters: object) -> Any:
+            cursor = await admin.execute(query, parameters)  # type: ignore[arg-type]
+            return await cursor.fetchone()
+
+        async def end_leases() -> None:
+            await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE status = 'processing'")
+
+        async def sum_of_entries() -> int:
+            row = await one("SELECT coalesce(sum(credits), 0)::bigint FROM ledger_entries")
+            return int(row[0])
+
+        async def attempt_of(job: Job) -> tuple[str, str | None]:
+            return await one(  # type: ignore[no-any-return]
+                "SELECT state, outcome FROM attempts WHERE job_id = %s AND attempt = %s", job.id, job.attempt
+            )
+
+        clock = SystemClock()
+        yield Store(
+            PostgresSubmissions(pool),
+            PostgresJobs(pool, clock),
+            PostgresLedger(pool),
+            PostgresQueries(pool),
+            PostgresHousekeeping(pool, clock),
+            clock,
+            end_leases,
+            sum_of_entries,
+            attempt_of,
+        )

@@ -1,0 +1,209 @@
+"""Claims, fences, leases, settlements."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from pixel_generation.application.ports import Holder
+from pixel_generation.application.read_generations import Balance
+from pixel_generation.domain.attempt import CallRecord
+from pixel_generation.domain.images import Outcome
+from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_runtime.ids import new_id
+
+from tests.contract.generation.conftest import Store
+
+FAILURE = Failure("provider_rejected", "No.", retryable=False)
+
+
+def picture(index: int = 0) -> DeliveredImage:
+    return DeliveredImage(new_id(), index, 1024, 1024, "image/png", 1234, seed=7)
+
+
+async def write(store: Store, before: Job, after: Job, holder: Holder = Holder.WORKER) -> Job:
+    assert await store.jobs.write(before, after, holder=holder)
+    return after
+
+
+async def deliver(store: Store, job: Job, count: int) -> Job:
+    job = await write(store, job, job.calling())
+    for index in range(count):
+        job = await write(store, job, job.delivered(picture(index)))
+    return job
+
+
+async def test_a_claimed_job_is_started_once(store: Store) -> None:
+    user = await store.funded_user()
+    await store.submissions.submit([store.new(user) for _ in range(4)])
+    claims = await asyncio.gather(store.claim(3), store.claim(3), store.claim(3))
+    jobs = [job for claim in claims for job in claim]
+    assert len(jobs) == len({job.id for job in jobs}) == 4
+    assert {(job.status, job.stage, job.attempt, job.progress) for job in jobs} == {
+        (Status.PROCESSING, Stage.STARTING, 1, 10)
+    }
+
+
+async def test_a_claim_is_told_as_an_event_that_names_the_number_of_images(store: Store) -> None:
+    user = await store.funded_user()
+    job = await store.running(user, images=3)
+    events = await store.queries.events(job.id, user, after=1, limit=10)
+    assert [(event.sequence, event.progress, event.message) for event in events] == [(2, 10, "Making 3 images")]
+
+
+async def test_one_users_many_jobs_do_not_starve_another(store: Store) -> None:
+    many, few = await store.funded_user(), await store.funded_user()
+    await store.submissions.submit([store.new(many) for _ in range(20)])
+    await store.submissions.submit([store.new(few) for _ in range(2)])
+    claimed = await store.claim(4)
+    assert sorted(job.user_id for job in claimed) == sorted([many, few, many, few])
+
+
+async def test_the_queue_position_follows_the_order_of_claims(store: Store) -> None:
+    user = await store.funded_user()
+    items = [store.new(user) for _ in range(4)]
+    await store.submissions.submit(items)
+    found = await store.queries.find([item.job.id for item in items], user)
+    assert [found[item.job.id][1] for item in items] == [0, 1, 2, 3]
+    assert (await store.claim())[0].id == items[0].job.id
+
+
+async def test_a_job_is_not_claimed_before_its_time(store: Store) -> None:
+    user = await store.funded_user()
+    job = await store.running(user)
+    later = store.clock.now() + timedelta(minutes=1)
+    await write(store, job, job.requeued(scheduled_at=later, counts_as_retry=True))
+    assert await store.claim() == []
+
+
+async def test_a_completed_job_pays_for_what_was_delivered(store: Store) -> None:
+    user = await store.funded_user(10)
+    job = await deliver(store, await store.running(user, images=3), 2)
+    job = await write(store, job, job.completed(at=store.clock.now()))
+    assert await store.queries.balance(user) == Balance(8, 0)
+    stored, _ = (await store.queries.find([job.id], user))[job.id]
+    assert (stored.status, stored.captured_credits, stored.images) == (Status.COMPLETED, 2, job.images)
+    assert await store.sum_of_entries() == 0
+    assert await store.attempt_of(job) == ("succeeded", None)
+
+
+async def test_a_failed_job_costs_nothing(store: Store) -> None:
+    user = await store.funded_user(10)
+    job = await store.running(user, images=3)
+    job = await write(store, job, job.failed(FAILURE, at=store.clock.now()))
+    assert await store.queries.balance(user) == Balance(10, 0)
+    stored, _ = (await store.queries.find([job.id], user))[job.id]
+    assert (stored.status, stored.failure, stored.progress) == (Status.FAILED, FAILURE, 0)
+    assert await store.sum_of_entries() == 0
+
+
+async def test_a_job_is_settled_once_however_often_it_is_tried(store: Store) -> None:
+    user = await store.funded_user(10)
+    job = await deliver(store, await store.running(user, images=2), 2)
+    done, failed = job.completed(at=store.clock.now()), job.failed(FAILURE, at=store.clock.now())
+    results = await asyncio.gather(
+        *(store.jobs.write(job, after, holder=Holder.WORKER) for after in (done, done, failed, failed))
+    )
+    assert sorted(results) == [False, False, False, True]
+    assert (await store.queries.balance(user)).held == 0
+    assert await store.sum_of_entries() == 0
+
+
+async def test_a_worker_whose_lease_is_over_writes_nothing(store: Store) -> None:
+    user = await store.funded_user(10)
+    job = await store.running(user)
+    await store.end_leases()
+    assert not await store.jobs.write(job, job.calling(), holder=Holder.WORKER)
+    assert not await store.jobs.write(job, job.failed(FAILURE, at=store.clock.now()), holder=Holder.WORKER)
+    assert (await store.queries.balance(user)).held == 1
+
+
+async def test_an_heir_takes_over_only_when_the_lease_is_over(store: Store) -> None:
+    user = await store.funded_user(10)
+    job = await store.running(user)
+    back = job.requeued(scheduled_at=store.clock.now(), counts_as_retry=False)
+    assert not await store.jobs.write(job, back, holder=Holder.HEIR)
+    assert await store.jobs.abandoned(10) == []
+    await store.end_leases()
+    assert [found.id for found in await store.jobs.abandoned(10)] == [job.id]
+    assert await store.jobs.write(job, back, holder=Holder.HEIR)
+    assert await store.attempt_of(job) == ("abandoned", None)
+    (again,) = await store.claim()
+    assert (again.id, again.attempt, again.retry_count) == (job.id, 2, 0)
+
+
+async def test_the_first_worker_is_fenced_once_another_runs_the_job(store: Store) -> None:
+    user = await store.funded_user(10)
+    first = await store.running(user)
+    await store.end_leases()
+    back = first.requeued(scheduled_at=store.clock.now(), counts_as_retry=False)
+    await write(store, first, back, Holder.HEIR)
+    (second,) = await store.claim()
+    assert not await store.jobs.write(first, first.calling(), holder=Holder.WORKER)
+    assert await store.jobs.renew([(first.id, first.attempt)], lease_s=15) == set()
+    assert await store.jobs.renew([(second.id, second.attempt)], lease_s=15) == {second.id}
+
+
+async def test_a_lease_that_is_over_is_not_revived(store: Store) -> None:
+    job = await store.running(await store.funded_user())
+    await store.end_leases()
+    assert await store.jobs.renew([(job.id, job.attempt)], lease_s=15) == set()
+
+
+async def test_an_unknown_outcome_is_kept_with_the_attempt(store: Store) -> None:
+    user = await store.funded_user()
+    job = await store.running(user)
+    job = await write(store, job, job.calling())
+    await store.end_leases()
+    reconciling = await write(store, job, job.reconciling(), Holder.HEIR)
+    await write(store, reconciling, reconciling.failed(FAILURE, at=store.clock.now()), Holder.HEIR)
+    assert await store.attempt_of(job) == ("unknown", "unknown")
+
+
+async def test_what_the_provider_said_is_kept_with_the_attempt(store: Store) -> None:
+    job = await store.running(await store.funded_user())
+    job = await write(store, job, job.calling())
+    call = CallRecord(Outcome.SENT, "req-1", 1500, "provider_rejected")
+    assert await store.jobs.write(job, job.failed(FAILURE, at=store.clock.now()), holder=Holder.WORKER, call=call)
+    assert await store.attempt_of(job) == ("failed", "sent")
+
+
+async def test_a_job_past_its_deadline_is_found_and_ended_by_anyone(store: Store) -> None:
+    user = await store.funded_user(10)
+    item = store.new(user)
+    await store.submit_one(item)
+    assert await store.jobs.overdue(10) == []
+    (job,) = await store.jobs.claim(
+        "sketch", 1, worker="w1", lease_s=15, deadline_at=store.clock.now() - timedelta(seconds=1)
+    )
+    assert [found.id for found in await store.jobs.overdue(10)] == [job.id]
+    await write(store, job, job.failed(FAILURE, at=store.clock.now()), Holder.CLOCK)
+    assert await store.queries.balance(user) == Balance(10, 0)
+    assert await store.jobs.overdue(10) == []
+
+
+async def test_events_count_up_without_a_gap(store: Store) -> None:
+    user = await store.funded_user()
+    job = await deliver(store, await store.running(user, images=2), 2)
+    job = await write(store, job, job.completed(at=store.clock.now()))
+    events = await store.queries.events(job.id, user, after=0, limit=100)
+    assert [event.sequence for event in events] == list(range(1, 7))
+    assert [event.progress for event in events] == [0, 10, 50, 77, 95, 100]
+    assert events[-1].set_id == job.set_id
+
+
+async def test_a_lane_is_measured(store: Store) -> None:
+    user = await store.funded_user()
+    job = await deliver(store, await store.running(user), 1)
+    await write(store, job, job.completed(at=store.clock.now()))
+    await store.submissions.submit([store.new(user) for _ in range(3)])
+    await store.claim()
+    measure = await store.queries.measure("sketch")
+    assert (measure.queued, measure.running, len(measure.durations_s)) == (2, 1, 1)
+    assert (await store.housekeeping.queue_depths())["sketch"] == 2
+
+
+async def test_the_job_is_found_as_it_is(store: Store) -> None:
+    job = await store.running(await store.funded_user())
+    assert await store.jobs.find(job.id) == job
+    assert await store.jobs.find(new_id()) is None

@@ -1,0 +1,147 @@
+"""Deciding and writing batches of submissions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+from pixel_generation.application.ports import Verdict
+from pixel_generation.application.read_generations import Balance
+from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_generation.domain.job import Status
+
+from tests.contract.generation.conftest import Store
+from tests.fakes.generation import FakeObserver, a_user
+
+
+async def test_an_accepted_submission_is_queued_and_its_cost_is_held(store: Store) -> None:
+    user = await store.funded_user(10)
+    item = store.new(user, images=3)
+    assert (await store.submit_one(item)).verdict is Verdict.ACCEPTED
+    job, ahead = (await store.queries.find([item.job.id], user))[item.job.id]
+    assert (job.status, job.spec, job.set_id, ahead) == (Status.QUEUED, item.job.spec, item.job.set_id, 0)
+    assert await store.queries.balance(user) == Balance(7, 3)
+    events = await store.queries.events(job.id, user, after=0, limit=10)
+    assert [(event.sequence, event.message) for event in events] == [(1, "Waiting in queue")]
+
+
+async def test_a_user_without_credits_is_refused_without_effect(store: Store) -> None:
+    user = a_user()
+    item = store.new(user)
+    decision = await store.submit_one(item)
+    assert (decision.verdict, decision.available) == (Verdict.INSUFFICIENT, 0)
+    assert await store.queries.find([item.job.id], user) == {}
+
+
+async def test_each_submission_of_a_batch_is_decided_on_its_own(store: Store) -> None:
+    rich, poor = await store.funded_user(10), await store.funded_user(1)
+    batch = [store.new(rich, images=4), store.new(poor, images=2), store.new(rich, images=4), store.new(poor)]
+    decisions = await store.submissions.submit(batch)
+    verdicts = [decision.verdict for decision in decisions]
+    assert verdicts == [Verdict.ACCEPTED, Verdict.INSUFFICIENT, Verdict.ACCEPTED, Verdict.ACCEPTED]
+    assert await store.queries.balance(rich) == Balance(2, 8)
+    assert await store.queries.balance(poor) == Balance(0, 1)
+
+
+async def test_what_only_its_company_made_too_dear_is_decided_again(store: Store) -> None:
+    user = await store.funded_user(3)
+    batch = [store.new(user, images=2), store.new(user, images=2)]
+    first, second = await store.submissions.submit(batch)
+    assert (first.verdict, second.verdict) == (Verdict.ACCEPTED, Verdict.AGAIN)
+    assert (await store.submit_one(batch[1])).verdict is Verdict.INSUFFICIENT
+
+
+async def test_the_same_key_and_request_give_the_same_job(store: Store) -> None:
+    user = await store.funded_user()
+    first, twin = store.new(user, key="k"), store.new(user, key="k")
+    assert (await store.submit_one(first)).verdict is Verdict.ACCEPTED
+    decision = await store.submit_one(twin)
+    assert (decision.verdict, decision.job_id) == (Verdict.REPLAYED, first.job.id)
+    assert (await store.queries.balance(user)).held == 1
+
+
+async def test_a_key_is_not_reused_for_another_request(store: Store) -> None:
+    user = await store.funded_user()
+    await store.submit_one(store.new(user, key="k"))
+    decision = await store.submit_one(store.new(user, key="k", fingerprint=b"other"))
+    assert decision.verdict is Verdict.KEY_REUSED
+
+
+async def test_twins_in_one_batch_become_one_job(store: Store) -> None:
+    user = await store.funded_user()
+    twins = [store.new(user, key="k") for _ in range(3)]
+    verdicts = [decision.verdict for decision in await store.submissions.submit(twins)]
+    assert verdicts == [Verdict.ACCEPTED, Verdict.AGAIN, Verdict.AGAIN]
+    assert (await store.submit_one(twins[2])).job_id == twins[0].job.id
+
+
+async def test_a_key_belongs_to_one_user(store: Store) -> None:
+    users = [await store.funded_user(), await store.funded_user()]
+    decisions = await store.submissions.submit([store.new(user, key="k") for user in users])
+    assert [decision.verdict for decision in decisions] == [Verdict.ACCEPTED, Verdict.ACCEPTED]
+
+
+async def test_two_hundred_at_once_spend_a_balance_of_ten_exactly(store: Store) -> None:
+    user = await store.funded_user(10)
+    batchers = [SubmissionBatcher(store.submissions, FakeObserver(), max_batch=32) for _ in range(3)]
+    for batcher in batchers:
+        await batcher.start()
+    items = [store.new(user) for _ in range(200)]
+    decisions = await asyncio.gather(*(batchers[n % 3].submit(item) for n, item in enumerate(items)))
+    for batcher in batchers:
+        await batcher.stop()
+    assert Counter(decision.verdict for decision in decisions) == {Verdict.ACCEPTED: 10, Verdict.INSUFFICIENT: 190}
+    assert await store.queries.balance(user) == Balance(0, 10)
+    assert len(await store.queries.page(user, before=None, status=None, limit=200)) == 10
+    assert await store.sum_of_entries() == 0
+
+
+async def test_one_key_from_many_doors_at_once_makes_one_job(store: Store) -> None:
+    user = await store.funded_user(50)
+    batchers = [SubmissionBatcher(store.submissions, FakeObserver()) for _ in range(4)]
+    for batcher in batchers:
+        await batcher.start()
+    decisions = await asyncio.gather(*(batchers[n % 4].submit(store.new(user, key="k")) for n in range(40)))
+    for batcher in batchers:
+        await batcher.stop()
+    assert len({decision.job_id for decision in decisions}) == 1
+    assert Counter(decision.verdict for decision in decisions) == {Verdict.ACCEPTED: 1, Verdict.REPLAYED: 39}
+    assert (await store.queries.balance(user)).held == 1
+
+
+async def test_many_users_at_once_from_two_doors_all_get_through(store: Store) -> None:
+    users = [await store.funded_user(10) for _ in range(10)]
+    orders = [users, users[::-1]]
+    batches = [[store.new(user) for user in orders[n % 2]] for n in range(10)]
+    decided = await asyncio.gather(*map(store.submissions.submit, batches))
+    assert {decision.verdict for batch in decided for decision in batch} == {Verdict.ACCEPTED}
+    assert [await store.queries.balance(user) for user in users] == [Balance(0, 10)] * 10
+
+
+async def test_a_grant_is_given_once(store: Store) -> None:
+    user = a_user()
+    assert await store.ledger.grant(user, 10, grant_id="signup", reason="welcome") == (True, 10)
+    assert await store.ledger.grant(user, 10, grant_id="signup", reason="welcome") == (False, 10)
+    assert await store.ledger.grant(user, 5, grant_id="other", reason="") == (True, 15)
+    assert await store.sum_of_entries() == 0
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, None])
+async def test_generations_are_listed_newest_first_by_pages(store: Store, status: Status | None) -> None:
+    user, other = await store.funded_user(), await store.funded_user()
+    items = [store.new(user) for _ in range(5)]
+    await store.submissions.submit([*items, store.new(other)])
+    newest = [item.job.id for item in reversed(items)]
+    first = await store.queries.page(user, before=None, status=status, limit=3)
+    rest = await store.queries.page(user, before=first[-1][0].id, status=status, limit=3)
+    assert [job.id for job, _ in (*first, *rest)] == newest
+    assert await store.queries.page(user, before=None, status=Status.FAILED, limit=3) == []
+
+
+async def test_nobody_reads_what_is_anothers(store: Store) -> None:
+    owner, stranger = await store.funded_user(), a_user()
+    item = store.new(owner)
+    await store.submit_one(item)
+    assert await store.queries.find([item.job.id], stranger) == {}
+    assert await store.queries.events(item.job.id, stranger, after=0, limit=10) == []

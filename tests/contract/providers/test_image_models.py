@@ -1,0 +1,118 @@
+"""What the engine relies on, whichever provider makes the pictures."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+from pixel_generation.adapters.outbound.openai_images import OpenAIImages
+from pixel_generation.adapters.outbound.sketch import STYLES, SketchPainter
+from pixel_generation.domain.images import ImageRequest, ProviderError
+
+from tests.fakes.openai_server import Fault, run_openai_server
+
+
+@pytest.fixture(params=["sketch", "openai"])
+async def model(request):
+    async with run_openai_server() as server:
+        images = (
+            SketchPainter() if request.param == "sketch" else OpenAIImages(api_key="sk-test", base_url=server.base_url)
+        )
+        yield images
+        await images.close()
+
+
+def a_request(**facts) -> ImageRequest:
+    defaults = {
+        "generation_id": "gen_1",
+        "attempt": 1,
+        "provider_model": "m",
+        "prompt": "a lighthouse at dawn",
+        "count": 3,
+        "width": 128,
+        "height": 96,
+        "seed": 40,
+        "timeout_s": 30.0,
+    }
+    return ImageRequest(**(defaults | facts))
+
+
+async def collected(images, request):
+    return sorted([image async for image in images.generate(request)], key=lambda image: image.index)
+
+
+async def test_every_picture_comes_once_with_its_index(model):
+    assert [image.index for image in await collected(model, a_request())] == [0, 1, 2]
+
+
+async def test_the_bytes_are_a_picture_of_the_size_and_type_told(model):
+    for image in await collected(model, a_request()):
+        decoded = Image.open(io.BytesIO(image.data))
+        assert decoded.size == (128, 96)
+        assert Image.MIME[decoded.format or ""] == image.content_type
+
+
+@pytest.mark.parametrize(
+    "prompt", ["شروق الشمس فوق البحر", "夜の街、雨、ネオン", "🐱 'quotes' \"and\" \\ \u202eright-to-left", "x" * 4000]
+)
+async def test_prompts_people_write_are_taken_as_they_are(model, prompt):
+    assert len(await collected(model, a_request(prompt=prompt, count=1))) == 1
+
+
+async def test_a_reader_that_stops_early_leaves_nothing_behind(model):
+    pictures = model.generate(a_request())
+    first = await anext(pictures)
+    await pictures.aclose()
+    assert first.data
+    assert len(await collected(model, a_request(count=1))) == 1
+
+
+async def test_a_repeatable_model_gives_the_same_bytes_again(model):
+    first, second = [await collected(model, a_request()) for _ in range(2)]
+    if model.repeatable:
+        assert [image.data for image in first] == [image.data for image in second]
+        assert [image.cost_usd_micros for image in first] == [0, 0, 0]
+
+
+async def test_closing_twice_is_fine(model):
+    await model.close()
+
+
+async def test_the_painter_numbers_its_seeds_from_the_requests():
+    painter = SketchPainter()
+    pictures = await collected(painter, a_request())
+    alone = await collected(painter, a_request(seed=42, count=1))
+    await painter.close()
+    assert [image.seed for image in pictures] == [40, 41, 42]
+    assert alone[0].data == pictures[2].data
+
+
+async def test_the_painters_png_says_that_no_model_made_it():
+    painter = SketchPainter(threads=1)
+    image = (await collected(painter, a_request(style=STYLES[1], count=1)))[0]
+    await painter.close()
+    text = Image.open(io.BytesIO(image.data)).text
+    assert text == {
+        "Software": "studio-sketch (procedural, not a model)",
+        "Parameters": "style=ink seed=40 size=128x96",
+    }
+
+
+@pytest.mark.parametrize(("width", "height"), [(0, 10), (63, 500), (5000, 64)])
+async def test_the_painter_refuses_sizes_it_cannot_paint(width, height):
+    painter = SketchPainter()
+    with pytest.raises(ProviderError) as caught:
+        await collected(painter, a_request(width=width, height=height))
+    await painter.close()
+    assert (caught.value.failure_code, caught.value.retryable) == ("provider_rejected", False)
+
+
+async def test_faults_are_used_up_one_a_call():
+    async with run_openai_server([Fault.SERVER_ERROR]) as server:
+        images = OpenAIImages(api_key="sk-test", base_url=server.base_url)
+        with pytest.raises(ProviderError):
+            await collected(images, a_request())
+        assert len(await collected(images, a_request())) == 3
+        await images.close()
+    assert len(server.generations) == 2

@@ -1,0 +1,189 @@
+"""A whole studio, run in one of two ways: MODE=embedded (the default) or MODE=services on real parts.
+
+Tests see the same public API in both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import secrets
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pixel.media.v1 import assets_service_pb2, assets_service_pb2_grpc
+from pixel_rpc import open_channel
+from pixel_studio.running import find_running
+from pixel_studio.services import RealParts, run_services
+
+from tests.e2e.person import Person, Studio
+
+START_WITHIN_S = 120.0
+STOP_WITHIN_S = 10.0
+CHUNK_BYTES = 256 * 1024
+RENDITIONS = {
+    assets_service_pb2.RENDITION_KIND_ORIGINAL: "original",
+    assets_service_pb2.RENDITION_KIND_THUMBNAIL: "thumbnail",
+    assets_service_pb2.RENDITION_KIND_PREVIEW: "preview",
+}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running product, and what a test may do to it from outside."""
+
+    studio: Studio
+    media_address: str
+    """gRPC address of the media service."""
+    restart: Callable[[], Awaitable[None]]
+    """Stop every process and start it again on the same data."""
+
+
+StorePhotograph = Callable[[bytes], Awaitable[dict[str, str]]]
+
+
+@pytest.fixture(scope="session")
+def run_product(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], AbstractAsyncContextManager[Running]]:
+    """Give `async with run_product() as running`, in the way that is under test."""
+    mode = os.environ.get("MODE", "embedded")
+    if mode == "embedded":
+        return lambda: run_embedded(tmp_path_factory.mktemp("studio") / "data")
+    assert mode == "services", f"MODE is {mode}; it has to be embedded or services"
+    parts = request.getfixturevalue("real_parts")
+    return lambda: run_on_real_parts(parts, tmp_path_factory.mktemp("services"))
+
+
+@pytest.fixture(scope="session")
+async def real_parts(make_database: Any, kafka_brokers: str, redis_url: str, s3: Any) -> RealParts:
+    database = await make_database()
+    return RealParts(
+        admin_url=database.admin_url,
+        kafka_brokers=kafka_brokers,
+        redis_url=redis_url,
+        s3_endpoint_url=s3.endpoint_url,
+        s3_access_key=s3.access_key,
+        s3_secret_key=s3.secret_key,
+        s3_bucket=s3.bucket,
+    )
+
+
+@pytest.fixture(scope="session")
+async def running(run_product: Callable[[], AbstractAsyncContextManager[Running]]) -> AsyncIterator[Running]:
+    async with run_product() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def studio(running: Running) -> Studio:
+    return running.studio
+
+
+@pytest.fixture
+async def person(studio: Studio) -> AsyncIterator[Person]:
+    async with studio.person() as person:
+        yield person
+
+
+@pytest.fixture
+async def stranger(studio: Studio) -> AsyncIterator[Person]:
+    async with studio.person() as stranger:
+        yield stranger
+
+
+@pytest.fixture
+async def pauper(studio: Studio) -> AsyncIterator[Person]:
+    """Somebody without credits."""
+    async with studio.person(credits=0) as pauper:
+        yield pauper
+
+
+@pytest.fixture
+def store_photograph(running: Running, person: Person) -> StorePhotograph:
+    """Give `await store_photograph(data)`: the absolute address of each rendition, by its word."""
+
+    async def store(data: bytes) -> dict[str, str]:
+        header = assets_service_pb2.StoreAssetHeader(
+            asset_id=f"ast_{secrets.token_hex(16)}",
+            user_id=person.user_id,
+            sha256=hashlib.sha256(data).hexdigest(),
+            size_bytes=len(data),
+        )
+
+        async def parts() -> AsyncIterator[assets_service_pb2.StoreAssetRequest]:
+            yield assets_service_pb2.StoreAssetRequest(header=header)
+            for start in range(0, len(data), CHUNK_BYTES):
+                yield assets_service_pb2.StoreAssetRequest(chunk=data[start : start + CHUNK_BYTES])
+
+        async with open_channel(running.media_address, default_deadline_s=20.0) as channel:
+            stored = await assets_service_pb2_grpc.AssetsServiceStub(channel).StoreAsset(parts())
+        base = running.studio.address
+        return {
+            RENDITIONS[made.kind]: base + made.url if made.url.startswith("/") else made.url
+            for made in stored.asset.renditions
+        }
+
+    return store
+
+
+@asynccontextmanager
+async def run_embedded(data_dir: Path) -> AsyncIterator[Running]:
+    """Run `studio up` as a child process, as a person would."""
+    child = await start_studio(data_dir, port=0)
+    try:
+        record = find_running(data_dir)
+        assert record is not None
+
+        async def restart() -> None:
+            nonlocal child
+            await stop_studio(child)
+            child = await start_studio(data_dir, port=int(record.address.rpartition(":")[2]))
+
+        media_port = (data_dir / "media.port").read_text().strip()
+        yield Running(Studio(record.address, record.grpc_address), f"127.0.0.1:{media_port}", restart)
+    finally:
+        await stop_studio(child)
+
+
+async def start_studio(data_dir: Path, *, port: int) -> asyncio.subprocess.Process:
+    """Start it and return once it says where it is."""
+    log = data_dir.with_suffix(".log")
+    with log.open("ab") as errors:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pixel_studio", "up", f"--port={port}", f"--data-dir={data_dir}"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+        )
+    assert child.stdout is not None
+    async with asyncio.timeout(START_WITHIN_S):
+        while not (line := await child.stdout.readline()).startswith(b"api key: "):
+            assert line, f"the studio ended before it was ready:\n{log.read_text()[-4000:]}"
+    return child
+
+
+async def stop_studio(child: asyncio.subprocess.Process) -> None:
+    """Ask it to end, and insist that it ends clean and in time."""
+    child.send_signal(signal.SIGTERM)
+    async with asyncio.timeout(STOP_WITHIN_S):
+        assert await child.wait() == 0
+
+
+@asynccontextmanager
+async def run_on_real_parts(parts: RealParts, scratch: Path) -> AsyncIterator[Running]:
+    async with run_services(parts, scratch) as services:
+
+        async def restart() -> None:
+            processes = services.processes.values()
+            await asyncio.gather(*(process.child.stop() for process in processes))
+            await asyncio.gather(*(process.start() for process in processes))
+
+        studio = Studio(services.address, services.grpc_address)
+        yield Running(studio, services.addresses["media"], restart)

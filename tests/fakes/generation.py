@@ -1,0 +1,415 @@
+"""The generation service's store, providers and neighbours in memory."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from pixel_generation.application.ports import Decision, Holder, NewGeneration, Verdict
+from pixel_generation.application.read_generations import Balance, LaneMeasure, StoredEvent
+from pixel_generation.domain.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
+from pixel_generation.domain.catalogue import Catalogue, Model, Size
+from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage
+from pixel_generation.domain.job import DeliveredImage, Job, Status
+
+SKETCH = Model(
+    id="studio-sketch",
+    provider="sketch",
+    provider_model="studio-sketch",
+    display_name="Sketch",
+    lane="sketch",
+    credits_per_image=1,
+    ratios={"1:1": Size(1024, 1024), "16:9": Size(1344, 768), "3:2": Size(1248, 832)},
+    extra_sizes=(Size(512, 512), Size(640, 512), Size(1536, 1024), Size(1792, 1024)),
+    styles=("ink", "oil"),
+    typical_seconds=1.0,
+)
+FLARE = Model(
+    id="gpt-image-2.5-flare",
+    provider="openai",
+    provider_model="gpt-image-2.5-flare",
+    display_name="Flare",
+    lane="openai",
+    credits_per_image=4,
+    ratios={"1:1": Size(1024, 1024), "3:2": Size(1536, 1024)},
+    qualities=("low", "high"),
+    parameters={"background": ("auto", "opaque")},
+    aliases=("dall-e-3",),
+    max_images=4,
+    typical_seconds=20.0,
+)
+
+
+class FakeClock:
+    """Stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+class FakeRandomness:
+    """Seeded chance; ids grow."""
+
+    def __init__(self) -> None:
+        self._random = random.Random(7)
+        self._count = 0
+
+    def new_id(self) -> UUID:
+        self._count += 1
+        return UUID(int=(7 << 76) | (2 << 62) | self._count)
+
+    def seed(self) -> int:
+        return self._random.randrange(2**31)
+
+    def fraction(self) -> float:
+        return self._random.random()
+
+
+class FakeCatalogue:
+    def __init__(self, *models: Model, providers: frozenset[str] = frozenset({"sketch"})) -> None:
+        self.catalogue = Catalogue(models or (SKETCH, FLARE), default="studio-sketch", providers=providers)
+
+    async def load(self) -> Catalogue:
+        return self.catalogue
+
+
+@dataclass
+class FakeAttempt:
+    worker: str
+    state: AttemptState = AttemptState.CLAIMED
+    outcome: Outcome | None = None
+
+
+@dataclass
+class Row:
+    """A job with what only the store knows of it."""
+
+    job: Job
+    priority: int
+    virtual_start: float
+    lease_until: datetime | None = None
+    events: list[StoredEvent] = field(default_factory=list)
+
+
+class FakeStore:
+    """Submissions, jobs, ledger, queries and housekeeping over dictionaries, with the rules of the real store."""
+
+    def __init__(self, clock: FakeClock | None = None) -> None:
+        self.clock = clock or FakeClock()
+        self.rows: dict[UUID, Row] = {}
+        self.balances: dict[UUID, Balance] = {}
+        self.entries: list[tuple[str, UUID, str, int]] = []
+        self.keys: dict[tuple[UUID, str, str], tuple[bytes, UUID]] = {}
+        self.grants: set[tuple[UUID, str]] = set()
+        self.shares: dict[tuple[str, UUID], float] = {}
+        self.virtual_time: dict[str, float] = {}
+        self.attempts: dict[tuple[UUID, int], FakeAttempt] = {}
+        self.woken: list[str] = []
+        self.leads = True
+
+    async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
+        before = {user: balance.available for user, balance in self.balances.items()}
+        spent: dict[UUID, int] = {}
+        seen: set[tuple[UUID, str, str]] = set()
+        return [self._decide(item, before, spent, seen) for item in batch]
+
+    def _decide(
+        self,
+        item: NewGeneration,
+        before: dict[UUID, int],
+        spent: dict[UUID, int],
+        seen: set[tuple[UUID, str, str]],
+    ) -> Decision:
+        job, key = item.job, (item.job.user_id, item.route, item.idempotency_key)
+        available = before.get(job.user_id, 0)
+        if item.idempotency_key:
+            if key in seen:
+                return Decision(Verdict.AGAIN, job.id, available)
+            seen.add(key)
+            if key in self.keys:
+                fingerprint, known = self.keys[key]
+                same = fingerprint == item.fingerprint
+                return Decision(Verdict.REPLAYED if same else Verdict.KEY_REUSED, known, available)
+        if job.cost_credits > available:
+            return Decision(Verdict.INSUFFICIENT, job.id, available)
+        spent[job.user_id] = spent.get(job.user_id, 0) + job.cost_credits
+        if spent[job.user_id] > available:
+            return Decision(Verdict.AGAIN, job.id, available)
+        self._accept(item)
+        return Decision(Verdict.ACCEPTED, job.id, available)
+
+    def _accept(self, item: NewGeneration) -> None:
+        job = item.job
+        if item.idempotency_key:
+            self.keys[job.user_id, item.route, item.idempotency_key] = (item.fingerprint, job.id)
+        share = (job.lane, job.user_id)
+        start = max(self.virtual_time.get(job.lane, 0.0), self.shares.get(share, 0.0))
+        self.shares[share] = start + job.spec.number_of_images
+        self.rows[job.id] = Row(job, item.priority, start)
+        self._transfer("hold", job.user_id, "user_available", "user_held", job.cost_credits)
+        self._store_event(job)
+
+    async def claim(self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
+        now = self.clock.now()
+        runnable = [
+            row
+            for row in self.rows.values()
+            if row.job.lane == lane and row.job.status is Status.QUEUED and row.job.scheduled_at <= now
+        ]
+        runnable.sort(key=lambda row: (row.priority, row.virtual_start, row.job.id))
+        for row in runnable[:limit]:
+            row.job = row.job.claimed(at=now, deadline_at=deadline_at)
+            row.lease_until = now + timedelta(seconds=lease_s)
+            self.attempts[row.job.id, row.job.attempt] = FakeAttempt(worker)
+            self.virtual_time[lane] = max(self.virtual_time.get(lane, 0.0), row.virtual_start)
+            self._store_event(row.job)
+        return [row.job for row in runnable[:limit]]
+
+    async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+        row = self.rows[before.id]
+        same = (row.job.status, row.job.attempt, row.job.sequence) == (before.status, before.attempt, before.sequence)
+        live = row.lease_until is not None and row.lease_until > self.clock.now()
+        allowed = holder is Holder.CLOCK or (row.lease_until is not None and live is (holder is Holder.WORKER))
+        if not (same and allowed):
+            return False
+        record = call or CallRecord()
+        if attempt := self.attempts.get((before.id, before.attempt)):
+            attempt.state = attempt_state(before, after, record)
+            attempt.outcome = attempt_outcome(attempt.state, record) or attempt.outcome
+        row.job = after
+        if after.status is not Status.PROCESSING:
+            row.lease_until = None
+        if after.status.is_final:
+            captured = after.captured_credits or 0
+            self._transfer("capture", after.user_id, "user_held", "platform_revenue", captured)
+            self._transfer("release", after.user_id, "user_held", "user_available", after.cost_credits - captured)
+        self._store_event(after)
+        return True
+
+    async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> set[UUID]:
+        now = self.clock.now()
+        held = set()
+        for job_id, attempt in runs:
+            row = self.rows[job_id]
+            if row.job.attempt == attempt and row.lease_until is not None and row.lease_until > now:
+                row.lease_until = now + timedelta(seconds=lease_s)
+                held.add(job_id)
+        return held
+
+    async def find_job(self, job_id: UUID) -> Job | None:
+        return self.rows[job_id].job if job_id in self.rows else None
+
+    async def overdue(self, limit: int) -> list[Job]:
+        now = self.clock.now()
+        jobs = [row.job for row in self.rows.values() if not row.job.status.is_final and row.job.deadline_at <= now]
+        return jobs[:limit]
+
+    async def abandoned(self, limit: int) -> list[Job]:
+        now = self.clock.now()
+        return [row.job for row in self.rows.values() if row.lease_until is not None and row.lease_until <= now][:limit]
+
+    async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+        granted = (user_id, grant_id) not in self.grants
+        if granted:
+            self.grants.add((user_id, grant_id))
+            self._transfer("grant", user_id, "promotions", "user_available", credits_given)
+        return granted, (await self.balance(user_id)).available
+
+    async def balance(self, user_id: UUID) -> Balance:
+        return self.balances.get(user_id, Balance(0, 0))
+
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
+        rows = [self.rows[job_id] for job_id in ids if job_id in self.rows]
+        return {row.job.id: (row.job, self._ahead(row)) for row in rows if row.job.user_id == user_id}
+
+    async def page(
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+    ) -> list[tuple[Job, int]]:
+        rows = sorted(self.rows.values(), key=lambda row: row.job.id, reverse=True)
+        return [
+            (row.job, self._ahead(row))
+            for row in rows
+            if row.job.user_id == user_id
+            and (before is None or row.job.id < before)
+            and (status is None or row.job.status is status)
+        ][:limit]
+
+    async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
+        row = self.rows.get(job_id)
+        if row is None or row.job.user_id != user_id:
+            return []
+        return [event for event in row.events if event.sequence > after][:limit]
+
+    async def measure(self, lane: str) -> LaneMeasure:
+        jobs = [row.job for row in self.rows.values() if row.job.lane == lane]
+        return LaneMeasure(
+            queued=sum(job.status is Status.QUEUED for job in jobs),
+            running=sum(job.status is Status.PROCESSING for job in jobs),
+            durations_s=tuple(
+                (job.ended_at - job.started_at).total_seconds()
+                for job in jobs
+                if job.status is Status.COMPLETED and job.ended_at and job.started_at
+            ),
+        )
+
+    @asynccontextmanager
+    async def lead(self) -> AsyncIterator[bool]:
+        yield self.leads
+
+    async def wake_lanes(self) -> int:
+        late = self.clock.now() - timedelta(seconds=2)
+        lanes = {
+            row.job.lane
+            for row in self.rows.values()
+            if row.job.status is Status.QUEUED and row.job.scheduled_at <= late
+        }
+        self.woken += sorted(lanes)
+        return len(lanes)
+
+    async def purge(self, *, before: datetime, limit: int) -> int:
+        return 0
+
+    async def queue_depths(self) -> dict[str, int]:
+        return {lane: (await self.measure(lane)).queued for lane in ("sketch", "openai")}
+
+    def _ahead(self, row: Row) -> int:
+        if row.job.status is not Status.QUEUED:
+            return 0
+        place = (row.priority, row.virtual_start, row.job.id)
+        return sum(
+            (other.priority, other.virtual_start, other.job.id) < place
+            for other in self.rows.values()
+            if other.job.status is Status.QUEUED and other.job.lane == row.job.lane
+        )
+
+    def _transfer(self, kind: str, user_id: UUID, source: str, target: str, credits_moved: int) -> None:
+        if credits_moved == 0:
+            return
+        self.entries += [(kind, user_id, source, -credits_moved), (kind, user_id, target, credits_moved)]
+        balance = self.balances.get(user_id, Balance(0, 0))
+        for account, change in ((source, -credits_moved), (target, credits_moved)):
+            if account == "user_available":
+                balance = replace(balance, available=balance.available + change)
+            elif account == "user_held":
+                balance = replace(balance, held=balance.held + change)
+        assert balance.available >= 0
+        assert balance.held >= 0
+        self.balances[user_id] = balance
+
+    def _store_event(self, job: Job) -> None:
+        event = StoredEvent(
+            job.sequence, job.status, job.stage, job.progress, job.message, job.failure, job.set_id, self.clock.now()
+        )
+        self.rows[job.id].events.append(event)
+
+
+class FakeJobs:
+    """The store's job side: `find` there takes one id."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self.claim = store.claim
+        self.write = store.write
+        self.renew = store.renew
+        self.find = store.find_job
+        self.overdue = store.overdue
+        self.abandoned = store.abandoned
+
+
+class FakeImageModel:
+    """Gives `pictures` for each request; `before` runs first and may raise or wait; `then` is raised at the end."""
+
+    def __init__(self, *, repeatable: bool = True) -> None:
+        self.repeatable = repeatable
+        self.requests: list[ImageRequest] = []
+        self.pictures: int | None = None
+        self.before: Callable[[ImageRequest], object] | None = None
+        self.then: Exception | None = None
+        self.closed = False
+
+    async def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
+        self.requests.append(request)
+        if self.before is not None:
+            waiting = self.before(request)
+            if hasattr(waiting, "__await__"):
+                await waiting
+        for index in range(request.count if self.pictures is None else self.pictures):
+            data = f"{request.prompt} {request.seed + index}".encode()
+            yield ProducedImage(index, data, "image/png", request.seed + index, f"req-{len(self.requests)}", 10)
+        if self.then is not None:
+            raise self.then
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakeAssets:
+    """Keeps pictures; `trouble` is raised, one a call, until it is empty."""
+
+    def __init__(self) -> None:
+        self.stored: dict[UUID, bytes] = {}
+        self.trouble: list[Exception] = []
+
+    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.stored[asset_id] = image.data
+        return DeliveredImage(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
+
+
+class FakeTracing:
+    @contextmanager
+    def running(self, job: Job) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class FakeObserver:
+    """Remembers what was counted."""
+
+    verdicts: list[str] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    requeues: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    depths: dict[str, int] = field(default_factory=dict)
+    fences: int = 0
+    pickups: int = 0
+
+    def submitted(self, verdict: str) -> None:
+        self.verdicts.append(str(verdict))
+
+    def batch_flushed(self, size: int) -> None:
+        self.batches.append(size)
+
+    def picked_up(self, seconds: float) -> None:
+        self.pickups += 1
+
+    def ended(self, job: Job) -> None:
+        self.ends.append((job.status.value, job.failure.code if job.failure else ""))
+
+    def requeued(self, reason: str) -> None:
+        self.requeues.append(reason)
+
+    def fenced(self) -> None:
+        self.fences += 1
+
+    def called(self, provider: str, outcome: str, seconds: float) -> None:
+        self.calls.append((provider, outcome))
+
+    def queue_depth(self, lane: str, jobs: int) -> None:
+        self.depths[lane] = jobs
+
+
+def a_user() -> UUID:
+    return uuid.uuid4()

@@ -1,0 +1,51 @@
+"""Trouble with Redis is Unavailable, soon, and never somebody else's answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+import pytest
+from pixel_cache import RedisCache
+from pixel_errors import Unavailable
+
+
+async def test_a_server_that_is_away_is_unavailable(free_port):
+    cache = RedisCache(f"redis://127.0.0.1:{free_port}")
+    for call in (cache.get("a"), cache.set("a", b"1", ttl_s=1), cache.delete("a"), cache.check()):
+        with pytest.raises(Unavailable):
+            await call
+    await cache.close()
+
+
+async def test_a_server_that_never_answers_costs_no_more_than_the_timeout():
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        cache = RedisCache(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_s=0.2)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            await cache.get("a")
+        assert time.monotonic() - began < 1.0
+        await cache.close()
+
+
+@pytest.mark.real
+async def test_a_cancelled_call_never_leaves_its_answer_to_another(redis_url):
+    cache = RedisCache(redis_url, timeout_s=2)
+    for number in range(20):
+        await cache.set(f"cancel:{number}", str(number).encode(), ttl_s=60)
+    for turn in range(100):
+        calls = [asyncio.create_task(cache.get(f"cancel:{number}")) for number in range(20)]
+        for _ in range(turn % 7):
+            await asyncio.sleep(0)
+        for call in calls[::2]:
+            call.cancel()
+        for number, call in enumerate(calls):
+            with contextlib.suppress(asyncio.CancelledError):
+                assert await call == str(number).encode()
+    await cache.close()

@@ -1,0 +1,179 @@
+"""The whole service on Postgres: an event comes in, a set can be read over gRPC, an activity goes out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+from pixel.generation.v1 import events_pb2, generation_pb2
+from pixel.social.v1 import sets_service_pb2, sets_service_pb2_grpc
+from pixel_errors import Invalid, NotFound
+from pixel_events import Event, PostgresBus
+from pixel_rpc import open_channel
+from pixel_social.main import build
+from pixel_social.settings import Settings
+
+OWNER, STRANGER = "usr_" + "1" * 32, "usr_" + "2" * 32
+
+
+def completed(number: int, *, private: bool = False, images: int = 2) -> events_pb2.ImageGenerationCompleted:
+    message = events_pb2.ImageGenerationCompleted(
+        request_id=f"gen_{number:032x}",
+        user_id=OWNER,
+        set_id=f"set_{number:032x}",
+        images=[
+            generation_pb2.GeneratedImage(
+                asset_id=f"ast_{number:030x}{index:02x}", index=index, width=64, height=48, seed=index
+            )
+            for index in range(images)
+        ],
+        spec=generation_pb2.GenerationSpec(prompt=f"picture {number}", model="studio-sketch", private=private),
+    )
+    message.completed_at.FromDatetime(datetime(2026, 1, 1, 0, number % 60, tzinfo=UTC))
+    return message
+
+
+def event(message: events_pb2.ImageGenerationCompleted) -> Event:
+    return Event(
+        topic="image.generation.complete",
+        key=message.user_id,
+        type="pixel.generation.v1.ImageGenerationCompleted",
+        value=message.SerializeToString(),
+        id=str(uuid4()),
+        source="/generation",
+        time=datetime.now(UTC),
+    )
+
+
+@pytest.fixture(scope="module")
+async def bus(make_database):
+    database = await make_database("bus")
+    bus = PostgresBus(database.url)
+    await bus.ensure_topics()
+    bus.url = database.url
+    yield bus
+    await bus.close()
+
+
+@pytest.fixture(scope="module")
+async def channel(make_database, bus):
+    database = await make_database("social")
+    settings = Settings(database_url=database.url, grpc_address="127.0.0.1:0", bus_url=bus.url)
+    async with build(settings) as service:
+        await service.start()
+        try:
+            address = next(part.address for part in service.parts if part.name == "social-grpc")
+            async with open_channel(address) as channel:
+                yield channel
+        finally:
+            await service.stop()
+
+
+@pytest.fixture
+def sets(channel):
+    return sets_service_pb2_grpc.SetsServiceStub(channel)
+
+
+@pytest.fixture
+def feed(channel):
+    return sets_service_pb2_grpc.FeedServiceStub(channel)
+
+
+async def read_set(sets, set_id: str, viewer_id: str):
+    try:
+        return (await sets.GetSet(sets_service_pb2.GetSetRequest(id=set_id, viewer_id=viewer_id))).set
+    except NotFound:
+        return None
+
+
+async def test_a_completed_generation_becomes_a_set_and_its_activities_go_out(bus, sets, wait_until):
+    activities = bus.consumer("test", ["user.activities"])
+    await activities.start()
+    message = completed(1)
+    first = event(message)
+    await bus.publish([first, first, event(message)])
+    await wait_until(lambda: read_set(sets, message.set_id, OWNER))
+    found = await read_set(sets, message.set_id, OWNER)
+    assert [image.id for image in found.images] == ["img_" + asset.asset_id[4:] for asset in message.images]
+    assert [image.seed for image in found.images] == [0, 1]
+    assert found.images[0].create_time.ToDatetime(tzinfo=UTC) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
+
+    told: list[str] = []
+
+    async def heard_of_another() -> bool:
+        events = await activities.receive(10, 0.1)
+        told.extend(told_of.message().resource_id for told_of in events)
+        return f"img_{2:030x}00" in told
+
+    await bus.publish([event(completed(2, images=1))])
+    await wait_until(heard_of_another)
+    await activities.close()
+    assert sorted(told) == sorted([*(image.id for image in found.images), f"img_{2:030x}00"])
+
+
+async def test_a_private_set_is_hidden_from_others_and_from_the_feed(bus, sets, feed, wait_until):
+    message = completed(3, private=True)
+    await bus.publish([event(message)])
+    await wait_until(lambda: read_set(sets, message.set_id, OWNER))
+    assert await read_set(sets, message.set_id, STRANGER) is None
+    assert await read_set(sets, message.set_id, "") is None
+    found = await feed.Discover(sets_service_pb2.DiscoverRequest(page_size=100))
+    assert message.set_id not in {image.set_id for image in found.images}
+
+
+async def test_a_malformed_event_does_not_stop_those_behind_it(bus, sets, wait_until):
+    broken = completed(4)
+    broken.set_id = "nonsense"
+    good = completed(5)
+    await bus.publish([event(broken), event(good)])
+    await wait_until(lambda: read_set(sets, good.set_id, OWNER))
+
+
+async def test_discover_pages_through_the_public_pictures(bus, sets, feed, wait_until):
+    for number in range(10, 15):
+        await bus.publish([event(completed(number, images=1))])
+    await wait_until(lambda: read_set(sets, completed(14).set_id, ""))
+    seen, token = [], ""
+    while True:
+        page = await feed.Discover(sets_service_pb2.DiscoverRequest(page_size=2, page_token=token))
+        seen += [image.prompt for image in page.images]
+        token = page.next_page_token
+        if not token:
+            break
+    assert seen[:5] == [f"picture {number}" for number in range(14, 9, -1)]
+    assert len(seen) == len(await all_ids(feed))
+
+
+async def all_ids(feed) -> set[str]:
+    found = await feed.Discover(sets_service_pb2.DiscoverRequest(page_size=100))
+    return {image.id for image in found.images}
+
+
+@pytest.mark.parametrize("set_id", ["", "nonsense", "gen_" + "1" * 32, "set_" + "f" * 32])
+async def test_a_malformed_or_unknown_set_is_not_found(sets, set_id):
+    with pytest.raises(NotFound) as refusal:
+        await sets.GetSet(sets_service_pb2.GetSetRequest(id=set_id))
+    assert refusal.value.code == "SET_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("facts", "field"),
+    [
+        ({"sort": 99}, "sortBy"),
+        ({"user_id": "me"}, "userId"),
+        ({"page_size": 1000}, "limit"),
+        ({"page": 501}, "page"),
+    ],
+)
+async def test_a_bad_question_to_the_feed_names_the_field(feed, facts, field):
+    with pytest.raises(Invalid) as refusal:
+        await feed.Discover(sets_service_pb2.DiscoverRequest(**facts))
+    assert [violation.field for violation in refusal.value.violations] == [field]
+
+
+async def test_a_time_outside_the_calendar_is_refused(feed):
+    request = sets_service_pb2.DiscoverRequest()
+    request.from_time.seconds = 10**15
+    with pytest.raises(Invalid):
+        await feed.Discover(request)

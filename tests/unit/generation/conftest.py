@@ -1,0 +1,119 @@
+"""A whole engine on fakes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from pixel_errors import PixelError
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.read_generations import GenerationReader
+from pixel_generation.application.run_job import RunTools
+from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
+from pixel_generation.application.sweep_jobs import SweepTools, sweep_jobs
+from pixel_generation.application.work import Worker, WorkLimits
+from pixel_generation.domain.job import Job
+from pixel_generation.domain.recovery import RetryPolicy
+from pixel_generation.domain.spec import GenerationSpec
+
+from tests.fakes.generation import (
+    FakeAssets,
+    FakeCatalogue,
+    FakeClock,
+    FakeImageModel,
+    FakeJobs,
+    FakeObserver,
+    FakeRandomness,
+    FakeStore,
+    FakeTracing,
+    a_user,
+)
+
+
+@dataclass
+class Engine:
+    """Everything wired on fakes."""
+
+    store: FakeStore
+    clock: FakeClock
+    painter: FakeImageModel
+    vendor: FakeImageModel
+    assets: FakeAssets
+    observer: FakeObserver
+    catalogue: LiveCatalogue
+    batcher: SubmissionBatcher
+    reader: GenerationReader
+    randomness: FakeRandomness
+
+    async def user(self, credits_given: int = 100) -> UUID:
+        user = a_user()
+        await self.store.grant(user, credits_given, grant_id="signup", reason="")
+        return user
+
+    async def submit(self, *commands: SubmitGeneration) -> list[Accepted | PixelError]:
+        return await submit_generations(
+            commands,
+            catalogue=self.catalogue,
+            batcher=self.batcher,
+            clock=self.clock,
+            randomness=self.randomness,
+            observer=self.observer,
+            max_wait=timedelta(hours=1),
+            max_retries=2,
+        )
+
+    async def accepted(self, user: UUID, *, images: int = 2, model: str = "") -> UUID:
+        spec = GenerationSpec("a fox", model=model, number_of_images=images)
+        (outcome,) = await self.submit(SubmitGeneration(user, spec))
+        assert isinstance(outcome, Accepted)
+        return outcome.job_id
+
+    def worker(self, limits: WorkLimits | None = None) -> Worker:
+        providers = {"sketch": self.painter, "openai": self.vendor}
+        tools = RunTools(
+            FakeJobs(self.store),
+            self.assets,
+            self.clock,
+            self.randomness,
+            self.observer,
+            FakeTracing(),
+            RetryPolicy(first_delay_s=0),
+        )
+        return Worker("w1", catalogue=self.catalogue, providers=providers, tools=tools, limits=limits or WorkLimits())
+
+    async def sweep(self) -> int:
+        providers = {"sketch": self.painter, "openai": self.vendor}
+        tools = SweepTools(
+            FakeJobs(self.store), self.store, self.catalogue, providers, self.clock, self.observer, RetryPolicy()
+        )
+        return await sweep_jobs(tools=tools)
+
+    def job(self, job_id: UUID) -> Job:
+        return self.store.rows[job_id].job
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[Engine]:
+    clock = FakeClock()
+    store = FakeStore(clock)
+    observer = FakeObserver()
+    catalogue = LiveCatalogue(FakeCatalogue(providers=frozenset({"sketch", "openai"})))
+    batcher = SubmissionBatcher(store, observer)
+    await batcher.start()
+    yield Engine(
+        store,
+        clock,
+        FakeImageModel(),
+        FakeImageModel(repeatable=False),
+        FakeAssets(),
+        observer,
+        catalogue,
+        batcher,
+        GenerationReader(store, catalogue, clock, slots=2, lane_slots={}),
+        FakeRandomness(),
+    )
+    await batcher.stop()

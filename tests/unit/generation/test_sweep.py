@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pixel_generation.application.read_generations import Balance
+from pixel_generation.domain.job import Job, Status
+
+from tests.fakes.generation import FakeJobs
+from tests.unit.generation.conftest import Engine
+
+FLARE = "gpt-image-2.5-flare"
+
+
+async def running(engine: Engine, lane: str = "sketch") -> Job:
+    deadline = engine.clock.now() + timedelta(seconds=300)
+    (job,) = await engine.store.claim(lane, 1, worker="dead", lease_s=15, deadline_at=deadline)
+    return job
+
+
+async def call(engine: Engine, job: Job) -> Job:
+    after = job.calling()
+    jobs = FakeJobs(engine.store)
+    from pixel_generation.application.ports import Holder
+
+    assert await jobs.write(job, after, holder=Holder.WORKER)
+    return after
+
+
+async def test_a_job_of_a_dead_worker_is_queued_again(engine: Engine) -> None:
+    job_id = await engine.accepted(await engine.user())
+    await running(engine)
+    assert await engine.sweep() == 0
+    engine.clock.advance(16)
+    assert await engine.sweep() == 1
+    assert (engine.job(job_id).status, engine.observer.requeues) == (Status.QUEUED, ["lease_over"])
+
+
+async def test_a_paid_call_of_a_dead_worker_ends_unknown_and_costs_the_user_nothing(engine: Engine) -> None:
+    user = await engine.user(10)
+    await engine.accepted(user, images=2, model=FLARE)
+    await call(engine, await running(engine, "openai"))
+    engine.clock.advance(16)
+    await engine.sweep()
+    assert engine.observer.ends == [("failed", "provider_outcome_unknown")]
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_a_job_that_waited_too_long_expires(engine: Engine) -> None:
+    user = await engine.user(10)
+    await engine.accepted(user)
+    engine.clock.advance(3601)
+    await engine.sweep()
+    assert engine.observer.ends == [("failed", "expired")]
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_a_hung_run_with_a_live_lease_is_ended_by_the_clock(engine: Engine) -> None:
+    await engine.accepted(await engine.user())
+    job = await running(engine)
+    engine.clock.advance(5)
+    engine.store.rows[job.id].lease_until = engine.clock.now() + timedelta(hours=1)
+    engine.clock.advance(296)
+    assert await engine.sweep() == 0
+    engine.clock.advance(10)
+    assert await engine.sweep() == 1
+    assert engine.observer.ends == [("failed", "timeout")]
+
+
+async def test_a_lost_wake_up_is_sent_again(engine: Engine) -> None:
+    await engine.accepted(await engine.user())
+    await engine.sweep()
+    assert engine.store.woken == []
+    engine.clock.advance(3)
+    await engine.sweep()
+    assert engine.store.woken == ["sketch"]
+    assert engine.observer.depths == {"sketch": 1, "openai": 0}
+
+
+async def test_who_does_not_lead_does_nothing(engine: Engine) -> None:
+    await engine.accepted(await engine.user())
+    await running(engine)
+    engine.clock.advance(16)
+    engine.store.leads = False
+    assert await engine.sweep() == 0

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pixel_errors import PixelError
+from pixel_generation.domain.catalogue import Catalogue
+from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, SpecInvalid
+from pixel_generation.domain.spec import MAX_SEED, GenerationSpec
+from pixel_generation.domain.validation import ResolvedSpec, resolve
+
+from tests.fakes.generation import FLARE, SKETCH
+
+EVERY = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch", "openai"}))
+KEYLESS = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch"}))
+FOX = GenerationSpec("a fox")
+
+
+def check(catalogue: Catalogue = EVERY, **changes: Any) -> ResolvedSpec:
+    return resolve(replace(FOX, **changes), catalogue, lambda: 42)
+
+
+def fields_at_fault(**changes: Any) -> set[str]:
+    with pytest.raises(SpecInvalid) as refused:
+        check(**changes)
+    assert all(violation.message for violation in refused.value.violations)
+    return {violation.field for violation in refused.value.violations}
+
+
+def test_what_is_left_open_is_filled_in() -> None:
+    resolved = check(prompt="  a fox \n", number_of_images=3)
+    assert resolved.spec == replace(
+        FOX, number_of_images=3, model="studio-sketch", aspect_ratio="1:1", size="1024x1024", seed=42
+    )
+    assert resolved.cost_credits == 3
+
+
+def test_an_alias_is_resolved_to_the_model_it_stands_for() -> None:
+    resolved = check(model="dall-e-3", number_of_images=2)
+    assert (resolved.spec.model, resolved.cost_credits) == ("gpt-image-2.5-flare", 8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": " \n\t "}, "prompt"),
+        ({"prompt": "x" * 4001}, "prompt"),
+        ({"prompt": "👩‍👩‍👧‍👦" * 700}, "prompt"),
+        ({"prompt": "a\0b"}, "prompt"),
+        ({"prompt": "a\ud800b"}, "prompt"),
+        ({"custom_prompt": "x" * 4001}, "customPrompt"),
+        ({"number_of_images": 0}, "numberOfImages"),
+        ({"number_of_images": -1}, "numberOfImages"),
+        ({"number_of_images": 10_000}, "numberOfImages"),
+        ({"model": "dall-e-3", "number_of_images": 5}, "numberOfImages"),
+        ({"aspect_ratio": "7:0"}, "aspectRatio"),
+        ({"aspect_ratio": "21:9"}, "aspectRatio"),
+        ({"size": "1x1"}, "size"),
+        ({"size": "banana"}, "size"),
+        ({"size": "1024x1024", "aspect_ratio": "16:9"}, "size"),
+        ({"style": "cubism"}, "style"),
+        ({"style": "x" * 101, "model": "dall-e-3"}, "style"),
+        ({"quality": "high"}, "quality"),
+        ({"seed": -1}, "seed"),
+        ({"seed": MAX_SEED + 1}, "seed"),
+        ({"parameters": {"steps": 5}}, "parameters"),
+        ({"model": "dall-e-3", "parameters": {"background": ["auto"]}}, "parameters"),
+    ],
+)
+def test_a_field_at_fault_is_named(changes: dict[str, Any], field: str) -> None:
+    assert fields_at_fault(**changes) == {field}
+
+
+def test_every_fault_is_told_at_once() -> None:
+    assert fields_at_fault(prompt="", number_of_images=0, size="x") == {"prompt", "numberOfImages", "size"}
+
+
+def test_a_prompt_of_four_thousand_characters_is_taken() -> None:
+    assert len(check(prompt="é" * 4000).spec.prompt) == 4000
+
+
+@pytest.mark.parametrize(
+    ("size", "ratio"),
+    [("1344x768", "16:9"), ("1536x1024", "3:2"), ("1792x1024", "16:9"), ("640x512", "5:4"), ("512x512", "1:1")],
+)
+def test_a_size_tells_its_ratio(size: str, ratio: str) -> None:
+    assert check(size=size).spec.aspect_ratio == ratio
+
+
+def test_a_size_and_a_ratio_may_agree() -> None:
+    assert check(size="512x512", aspect_ratio="1:1").spec.size == "512x512"
+
+
+def test_accepted_options_are_kept() -> None:
+    spec = check(model="dall-e-3", quality="high", parameters={"background": "opaque"}).spec
+    assert (spec.quality, spec.parameters) == ("high", {"background": "opaque"})
+
+
+def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(ModelNotFound) as refused:
+        check(model="midjourney")
+    assert refused.value.metadata["accepted"] == "studio-sketch, gpt-image-2.5-flare"
+
+
+def test_a_model_without_its_provider_is_unavailable_and_not_unknown() -> None:
+    with pytest.raises(ModelUnavailable):
+        check(KEYLESS, model="gpt-image-2.5-flare")
+
+
+@given(
+    prompt=st.text(max_size=300),
+    number=st.integers(-5, 20),
+    ratio=st.sampled_from(["", "1:1", "16:9", "0:0", ":", "a:b"]) | st.text(max_size=8),
+    size=st.sampled_from(["", "512x512", "x", "9x", "１x１"]) | st.text(max_size=12),
+    seed=st.none() | st.integers(),
+)
+def test_anything_is_either_resolved_or_refused(
+    prompt: str, number: int, ratio: str, size: str, seed: int | None
+) -> None:
+    try:
+        resolved = check(prompt=prompt, number_of_images=number, aspect_ratio=ratio, size=size, seed=seed)
+    except PixelError:
+        return
+    assert resolved.spec.prompt
+    assert resolve(resolved.spec, EVERY, lambda: 1).spec == resolved.spec
+
+
+def test_equal_requests_have_equal_fingerprints_and_others_do_not() -> None:
+    assert FOX.fingerprint() == GenerationSpec("a fox").fingerprint()
+    assert FOX.fingerprint() != replace(FOX, seed=1).fingerprint()
+    assert FOX.fingerprint() != replace(FOX, parameters={"a": 1}).fingerprint()

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from pixel_errors import Invalid, Unavailable
+from pixel_generation.application.read_generations import Balance
+from pixel_generation.application.work import Worker, WorkLimits
+from pixel_generation.domain.attempt import AttemptState
+from pixel_generation.domain.images import ImageRequest, Outcome, ProviderError
+from pixel_generation.domain.job import Stage, Status
+
+from tests.conftest import WaitUntil
+from tests.unit.generation.conftest import Engine
+
+FLARE = "gpt-image-2.5-flare"
+FAST = WorkLimits(poll_s=0.01, heartbeat_s=0.01, grace_s=0.05)
+
+
+@asynccontextmanager
+async def working(engine: Engine, limits: WorkLimits = FAST) -> AsyncIterator[Worker]:
+    worker = engine.worker(limits)
+    await worker.start()
+    try:
+        yield worker
+    finally:
+        await worker.stop()
+
+
+def trouble(outcome: Outcome, *, code: str = "provider_unavailable", retryable: bool = True) -> ProviderError:
+    return ProviderError("Trouble.", code=code, outcome=outcome, retryable=retryable)
+
+
+def hold() -> tuple[asyncio.Event, Callable[[ImageRequest], Awaitable[object]]]:
+    gate = asyncio.Event()
+    return gate, lambda _request: gate.wait()
+
+
+def ended(engine: Engine, job_id: object) -> Callable[[], bool]:
+    return lambda: engine.job(job_id).status.is_final  # type: ignore[arg-type]
+
+
+async def test_a_job_is_made_stored_and_paid(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=3)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    job = engine.job(job_id)
+    assert (job.status, len(job.images), job.captured_credits) == (Status.COMPLETED, 3, 3)
+    assert [engine.assets.stored[image.asset_id].decode().split()[-1] for image in job.images] == [
+        str(image.seed) for image in job.images
+    ]
+    assert engine.store.balances[user] == Balance(7, 0)
+    assert engine.observer.ends == [("completed", "")]
+
+
+async def test_the_provider_is_asked_for_what_was_resolved(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user()
+    job_id = await engine.accepted(user, model="dall-e-3")
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    (request,) = engine.vendor.requests
+    assert (request.provider_model, request.count, request.width, request.attempt) == (FLARE, 2, 1024, 1)
+    assert request.generation_id == f"gen_{job_id.hex}"
+    assert user.hex not in request.end_user
+
+
+async def test_pictures_that_did_not_come_are_not_paid(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(10)
+    engine.painter.pictures = 1
+    job_id = await engine.accepted(user, images=4)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert (engine.job(job_id).status, engine.job(job_id).captured_credits) == (Status.COMPLETED, 1)
+    assert engine.store.balances[user] == Balance(9, 0)
+
+
+async def test_a_surplus_picture_is_left_out(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.painter.pictures = 5
+    job_id = await engine.accepted(await engine.user(), images=2)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert [image.index for image in engine.job(job_id).images] == [0, 1]
+
+
+async def test_no_picture_at_all_is_a_failure_without_cost(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(10)
+    engine.painter.pictures = 0
+    job_id = await engine.accepted(user)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert engine.observer.ends == [("failed", "no_output")]
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_bytes_that_are_no_picture_are_not_delivered(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.assets.trouble = [Invalid("not an image")]
+    job_id = await engine.accepted(await engine.user(), images=2)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert [image.index for image in engine.job(job_id).images] == [1]
+
+
+async def test_a_store_that_is_away_for_a_moment_is_asked_again(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.assets.trouble = [Unavailable(), Unavailable()]
+    job_id = await engine.accepted(await engine.user(), images=1)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert engine.job(job_id).status is Status.COMPLETED
+    assert len(engine.painter.requests) == 1
+
+
+async def test_a_request_that_was_not_sent_is_tried_three_times(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.vendor.pictures = 0
+    engine.vendor.then = trouble(Outcome.NOT_SENT)
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1, model=FLARE)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert len(engine.vendor.requests) == 3
+    assert engine.observer.ends == [("failed", "provider_unavailable")]
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_a_call_with_unknown_outcome_is_never_made_twice(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.vendor.pictures = 0
+    engine.vendor.then = trouble(Outcome.UNKNOWN)
+    job_id = await engine.accepted(await engine.user(), images=1, model=FLARE)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert len(engine.vendor.requests) == 1
+    assert engine.observer.ends == [("failed", "provider_outcome_unknown")]
+    assert engine.store.attempts[job_id, 1].state is AttemptState.UNKNOWN
+    stages = [event.stage for event in engine.store.rows[job_id].events]
+    assert stages[-2:] == [Stage.RECONCILING, Stage.DONE]
+
+
+async def test_trouble_after_the_first_picture_keeps_what_was_paid_for(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.vendor.pictures = 1
+    engine.vendor.then = trouble(Outcome.SENT)
+    job_id = await engine.accepted(await engine.user(), images=2, model=FLARE)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert (engine.job(job_id).status, engine.job(job_id).captured_credits) == (Status.COMPLETED, 4)
+
+
+async def test_a_bug_in_a_provider_fails_the_job_and_frees_the_money(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(10)
+    engine.painter.then = RuntimeError("a bug")
+    job_id = await engine.accepted(user)
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert engine.observer.ends == [("failed", "internal")]
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_a_run_past_its_deadline_times_out(engine: Engine, wait_until: WaitUntil) -> None:
+    _, engine.painter.before = hold()
+    job_id = await engine.accepted(await engine.user())
+    async with working(engine, WorkLimits(poll_s=0.01, run_timeout_s=0.02)):
+        await wait_until(ended(engine, job_id))
+    assert engine.observer.ends == [("failed", "timeout")]
+
+
+async def test_a_worker_takes_no_more_than_its_slots(engine: Engine, wait_until: WaitUntil) -> None:
+    gate, engine.painter.before = hold()
+    _, engine.vendor.before = hold()
+    user = await engine.user()
+    ids = [await engine.accepted(user, images=1) for _ in range(5)]
+    vendor_ids = [await engine.accepted(user, images=1, model=FLARE) for _ in range(5)]
+    limits = WorkLimits(slots=3, lane_slots={"sketch": 2}, claim_loops=3, poll_s=0.01, grace_s=0.05)
+    async with working(engine, limits):
+        await wait_until(lambda: len(engine.painter.requests) + len(engine.vendor.requests) == 3)
+        running = [engine.job(job_id).status is Status.PROCESSING for job_id in (*ids, *vendor_ids)]
+        assert sum(running) == 3
+        assert sum(running[:5]) <= 2
+        gate.set()
+        await wait_until(lambda: all(engine.job(job_id).status.is_final for job_id in ids))
+
+
+async def test_a_wake_up_starts_a_job_before_the_next_look(engine: Engine, wait_until: WaitUntil) -> None:
+    async with working(engine, WorkLimits(poll_s=60)) as worker:
+        await asyncio.sleep(0)
+        job_id = await engine.accepted(await engine.user())
+        worker.wake()
+        await wait_until(ended(engine, job_id), timeout_s=5)
+
+
+async def test_a_run_that_lost_its_lease_stops_and_writes_nothing(engine: Engine, wait_until: WaitUntil) -> None:
+    _, engine.painter.before = hold()
+    job_id = await engine.accepted(await engine.user())
+    async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60)) as worker:
+        await wait_until(lambda: engine.painter.requests)
+        engine.clock.advance(20)
+        await worker.renew_once()
+        await wait_until(lambda: engine.observer.fences == 1)
+    assert engine.job(job_id).status is Status.PROCESSING
+    engine.painter.before = None
+    assert await engine.sweep() == 1
+    assert (engine.job(job_id).status, engine.job(job_id).retry_count) == (Status.QUEUED, 0)
+
+
+async def test_heartbeats_keep_a_long_run_alive(engine: Engine, wait_until: WaitUntil) -> None:
+    gate, engine.painter.before = hold()
+    job_id = await engine.accepted(await engine.user())
+    async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60)) as worker:
+        await wait_until(lambda: engine.painter.requests)
+        for _ in range(5):
+            engine.clock.advance(10)
+            await worker.renew_once()
+        assert await engine.sweep() == 0
+        gate.set()
+        await wait_until(ended(engine, job_id))
+    assert engine.job(job_id).status is Status.COMPLETED
+
+
+async def test_a_stopped_worker_gives_its_jobs_back_at_once(engine: Engine, wait_until: WaitUntil) -> None:
+    _, engine.painter.before = hold()
+    job_id = await engine.accepted(await engine.user())
+    async with working(engine):
+        await wait_until(lambda: engine.painter.requests)
+    job = engine.job(job_id)
+    assert (job.status, job.attempt, job.retry_count) == (Status.QUEUED, 1, 0)
+
+
+async def test_a_stopped_worker_does_not_repeat_a_call_that_costs(engine: Engine, wait_until: WaitUntil) -> None:
+    _, engine.vendor.before = hold()
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1, model=FLARE)
+    async with working(engine):
+        await wait_until(lambda: engine.vendor.requests)
+    assert engine.job(job_id).failure is not None
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_a_stopping_worker_lets_runs_end(engine: Engine, wait_until: WaitUntil) -> None:
+    gate, engine.painter.before = hold()
+    job_id = await engine.accepted(await engine.user())
+    worker = engine.worker(WorkLimits(poll_s=60, grace_s=10))
+    await worker.start()
+    await wait_until(lambda: engine.painter.requests)
+    stopping = asyncio.create_task(worker.stop())
+    gate.set()
+    await stopping
+    assert engine.job(job_id).status is Status.COMPLETED
+
+
+async def test_a_job_of_a_model_that_was_withdrawn_ends_without_cost(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1)
+    row = engine.store.rows[job_id]
+    row.job = replace(row.job, spec=replace(row.job.spec, model="withdrawn"))
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert engine.observer.ends == [("failed", "model_unavailable")]
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_a_busy_lane_leaves_room_for_another(engine: Engine, wait_until: WaitUntil) -> None:
+    gate, engine.vendor.before = hold()
+    user = await engine.user()
+    for _ in range(6):
+        await engine.accepted(user, images=1, model=FLARE)
+    sketch_id = await engine.accepted(user, images=1)
+    async with working(engine, WorkLimits(slots=4, poll_s=0.01, grace_s=10)):
+        await wait_until(ended(engine, sketch_id))
+        gate.set()

@@ -1,0 +1,119 @@
+"""A sweep removes what uploads left behind, and only that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from pixel_errors import Unavailable
+from pixel_media.application.store_asset import StoreAsset, store_asset
+from pixel_media.application.sweep_leftovers import Swept, sweep_leftovers
+from pixel_media.domain.asset import ImageFormat, RenditionKind, key_of
+from pixel_media.domain.errors import AssetBeingRemoved
+from pixel_runtime.ids import new_id
+
+from tests.fakes.media import PNG, FakeAssets, FakeClock, FakeRenderer, facts_of
+from tests.fakes.media_blobs import FakeBlobs, FakeObject
+
+TIMEOUT = timedelta(seconds=60)
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.assets = FakeAssets()
+        self.blobs = FakeBlobs(self.clock.now)
+        self.store = partial(
+            store_asset, assets=self.assets, objects=self.blobs, renderer=FakeRenderer(), clock=self.clock
+        )
+        self.sweep = partial(
+            sweep_leftovers, leftovers=self.assets, objects=self.blobs, clock=self.clock, upload_timeout=TIMEOUT
+        )
+
+    async def abandon(self, facts):
+        """Begin to store, and fail at the last object."""
+        self.blobs.failures[key_of(facts.id, RenditionKind.PREVIEW, ImageFormat.PNG)] = Unavailable("away")
+        with pytest.raises(Unavailable):
+            await self.store(StoreAsset(facts, PNG))
+
+    def orphan(self, asset_id):
+        key = key_of(asset_id, RenditionKind.THUMBNAIL, ImageFormat.WEBP)
+        self.blobs.objects[key] = FakeObject(b"late", "image/webp", self.clock.now())
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+async def test_an_abandoned_upload_is_removed_after_twice_the_timeout(world):
+    facts = facts_of(PNG)
+    await world.abandon(facts)
+    world.clock.advance(2 * TIMEOUT)
+    assert await world.sweep() == Swept()
+    assert len(world.blobs.objects) == 2
+    world.clock.advance(timedelta(seconds=1))
+    assert await world.sweep() == Swept(removed=1)
+    assert (world.assets.rows, world.blobs.objects) == ({}, {})
+    await world.store(StoreAsset(facts, PNG))
+
+
+async def test_objects_without_any_row_are_removed_when_they_are_old(world):
+    world.orphan(new_id())
+    assert await world.sweep() == Swept()
+    world.clock.advance(2 * TIMEOUT + timedelta(seconds=1))
+    world.orphan(new_id())
+    assert await world.sweep() == Swept(removed=1)
+    assert len(world.blobs.objects) == 1
+    assert world.assets.rows == {}
+
+
+async def test_stored_assets_are_kept_for_ever(world):
+    facts = facts_of(PNG)
+    await world.store(StoreAsset(facts, PNG))
+    world.clock.advance(timedelta(days=1000))
+    assert await world.sweep() == Swept()
+    assert len(world.blobs.objects) == 3
+
+
+async def test_an_upload_that_was_begun_again_is_young(world):
+    facts = facts_of(PNG)
+    await world.abandon(facts)
+    world.clock.advance(3 * TIMEOUT)
+    await world.assets.begin(facts, at=world.clock.now())
+    assert await world.sweep() == Swept()
+    assert (await world.store(StoreAsset(facts, PNG))).facts == facts
+
+
+async def test_objects_with_keys_that_are_not_ours_are_counted_and_left_alone(world):
+    world.blobs.objects["images/gemini/picture.png"] = FakeObject(b"x", "image/png", world.clock.now())
+    world.clock.advance(3 * TIMEOUT)
+    assert await world.sweep() == Swept(foreign=1)
+    assert len(world.blobs.objects) == 1
+
+
+async def test_what_a_killed_sweep_left_is_finished_by_the_next(world):
+    facts = facts_of(PNG)
+    await world.abandon(facts)
+    world.clock.advance(3 * TIMEOUT)
+    await world.assets.give_up_stale(begun_before=world.clock.now(), limit=10)
+    with pytest.raises(AssetBeingRemoved):
+        await world.store(StoreAsset(facts, PNG))
+    assert await world.sweep() == Swept(removed=1)
+    assert world.assets.rows == {}
+
+
+async def test_two_sweeps_do_not_run_at_once(world):
+    async with world.assets.sweeping() as is_ours:
+        assert is_ours
+        assert await world.sweep() is None
+    assert await world.sweep() == Swept()
+
+
+async def test_more_leftovers_than_one_batch_are_all_removed(world):
+    for _ in range(1100):
+        world.orphan(new_id())
+    world.clock.advance(3 * TIMEOUT)
+    assert await world.sweep() == Swept(removed=1100)
+    assert world.blobs.objects == {}

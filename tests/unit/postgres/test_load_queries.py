@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from pixel_postgres import Query, load_queries
+
+JARS = """\
+-- Jars and their marbles.
+
+-- name: lock_jar
+-- Holds a jar; 100 % of it.
+SELECT id, marbles
+FROM jars -- the only table
+WHERE id = %(id)s FOR UPDATE;
+
+-- name: insert_jar
+INSERT INTO jars (id) VALUES (%(id)s);
+"""
+
+numbers = itertools.count()
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Load the queries of a text that lies in a package of the test's own."""
+    package = f"queries_of_a_test_{next(numbers)}"
+
+    def written(text: str):
+        folder = tmp_path / package
+        folder.mkdir()
+        (folder / "__init__.py").touch()
+        (folder / "jars.sql").write_text(text, encoding="utf-8")
+        monkeypatch.syspath_prepend(tmp_path)
+        return load_queries(package, "jars.sql")
+
+    return written
+
+
+def test_a_query_is_found_by_its_name(load):
+    queries = load(JARS)
+    assert list(queries) == ["lock_jar", "insert_jar"]
+    assert queries["insert_jar"] == "INSERT INTO jars (id) VALUES (%(id)s);"
+    assert isinstance(queries["insert_jar"], Query)
+    assert queries["insert_jar"].name == "insert_jar"
+
+
+def test_the_purpose_above_a_query_is_not_sent(load):
+    assert load(JARS)["lock_jar"].startswith("SELECT id, marbles\nFROM jars -- the only table\n")
+
+
+def test_text_of_many_languages_is_kept(load):
+    assert load("-- name: greet\nSELECT 'שלום 👋 été';")["greet"] == "SELECT 'שלום 👋 été';"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;", "query a is there twice"),
+        ("-- name: a\n-- only words\n", "query a is empty"),
+        ("SELECT 1;\n-- name: a\nSELECT 2;", "before the first"),
+    ],
+)
+def test_a_file_that_is_not_as_it_should_be_is_refused(load, text, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        load(text)
+
+
+def test_the_queries_cannot_be_changed(load):
+    with pytest.raises(TypeError):
+        load(JARS)["lock_jar"] = Query("SELECT 1", "lock_jar")

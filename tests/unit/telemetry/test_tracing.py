@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import asyncio
+
+import pixel_telemetry
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode, get_current_span
+from pixel_errors import NotFound, Unavailable
+from pixel_telemetry import extracted, inject, span, use_provider
+
+from tests.integration.rpc.echo import echoing
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SAMPLED = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tracestate": "vendor=1"}
+
+
+@pytest.fixture
+def exported():
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    use_provider(provider)
+    yield exporter.get_finished_spans
+    use_provider(None)
+    provider.shutdown()
+
+
+def test_without_an_exporter_a_span_has_ids_of_its_own():
+    assert inject() == {}
+    with span("outer"):
+        outer = inject()["traceparent"].split("-")
+        with span("inner"):
+            inner = inject()["traceparent"].split("-")
+    assert outer[1] == inner[1]
+    assert outer[2] != inner[2]
+    assert inject() == {}
+
+
+def test_the_sampled_flag_and_state_of_a_caller_travel_on_without_an_exporter():
+    with extracted(SAMPLED), span("work"):
+        carried = inject()
+    assert carried["traceparent"].startswith(f"00-{TRACE}-")
+    assert carried["traceparent"].endswith("-01")
+    assert carried["tracestate"] == "vendor=1"
+
+
+@pytest.mark.parametrize(
+    "carrier",
+    [{}, {"traceparent": ""}, {"traceparent": "nonsense"}, {"traceparent": f"00-{'0' * 32}-b7ad6b7169203331-01"}],
+)
+def test_without_a_valid_carrier_a_new_trace_starts(carrier):
+    with span("outer"), extracted(carrier):
+        assert inject() == {}
+        with span("work"):
+            assert TRACE not in inject()["traceparent"]
+
+
+async def test_concurrent_work_keeps_its_own_trace():
+    async def work(number):
+        with extracted({"traceparent": f"00-{number:032x}-b7ad6b7169203331-00"}):
+            await asyncio.sleep(0)
+            return int(inject()["traceparent"].split("-")[1], 16)
+
+    assert await asyncio.gather(*(work(number) for number in range(1, 20))) == list(range(1, 20))
+
+
+def test_an_unexpected_error_marks_the_span_without_its_text(exported):
+    with pytest.raises(RuntimeError), span("work", "consumer", topic="t"):
+        raise RuntimeError("password=hunter2")
+    (finished,) = exported()
+    assert finished.status.status_code is StatusCode.ERROR
+    assert dict(finished.attributes) == {"topic": "t", "error.type": "RuntimeError"}
+    assert "hunter2" not in finished.to_json()
+
+
+def test_an_error_the_caller_is_to_blame_for_does_not_fail_the_span(exported):
+    for error in (NotFound(), Unavailable()):
+        with pytest.raises(type(error)), span("work"):
+            raise error
+    assert [finished.status.status_code for finished in exported()] == [StatusCode.UNSET, StatusCode.ERROR]
+
+
+async def test_one_trace_crosses_http_and_grpc(exported):
+    async def answer(text: str) -> str:
+        with span("SELECT", "client"):
+            return f"{get_current_span().get_span_context().trace_id:032x} {text}"
+
+    async def handle_http(headers: dict[str, str]) -> str:
+        with extracted(headers), span("POST /api/generations", "server"):
+            return await echo.one("hello")
+
+    async with echoing(answer) as echo:
+        assert await handle_http(SAMPLED) == f"{TRACE} hello"
+    spans = {finished.name + ":" + finished.kind.name: finished for finished in exported()}
+    http = spans["POST /api/generations:SERVER"]
+    client = spans["pixel.test.v1.EchoService/One:CLIENT"]
+    server = spans["pixel.test.v1.EchoService/One:SERVER"]
+    query = spans["SELECT:CLIENT"]
+    assert f"{http.parent.span_id:016x}" == "b7ad6b7169203331"
+    assert client.parent.span_id == http.context.span_id
+    assert server.parent.span_id == client.context.span_id
+    assert query.parent.span_id == server.context.span_id
+    assert {f"{finished.context.trace_id:032x}" for finished in spans.values()} == {TRACE}
+
+
+def test_an_endpoint_without_the_exporter_package_is_a_clear_error():
+    pytest.importorskip("opentelemetry.sdk")
+    from importlib.util import find_spec
+
+    if find_spec("opentelemetry.exporter") is not None:
+        pytest.skip("the exporter package is installed")
+    with pytest.raises(RuntimeError, match="opentelemetry-exporter-otlp-proto-grpc is not installed"):
+        pixel_telemetry.tracing.start_exporting("svc", otlp_endpoint="http://localhost:4317", sample_ratio=1.0)
