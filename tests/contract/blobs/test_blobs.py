@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import secrets
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +21,11 @@ KEYS_REFUSED = (
 )  # fmt: skip
 
 
+def bucket_name() -> str:
+    """A bucket for one test alone."""
+    return f"test-{secrets.token_hex(6)}"
+
+
 @pytest.fixture(params=["fake", "embedded", pytest.param("real", marks=pytest.mark.real)])
 def unopened(request, tmp_path) -> Blobs:
     if request.param == "fake":
@@ -28,7 +34,7 @@ def unopened(request, tmp_path) -> Blobs:
         return DirectoryBlobs(tmp_path / "store", b"key")
     server = request.getfixturevalue("s3")
     return S3Blobs(
-        server.bucket,
+        bucket_name(),
         server.endpoint_url,
         access_key=server.access_key,
         secret_key=server.secret_key,

@@ -106,7 +106,7 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
         )
 
         async def one(query: str, *parameters: object) -> Any:
-            cursor = await admin.execute(query, parameters)  # type: ignore[arg-type]
+            cursor = await admin.execute(query, parameters)
             return await cursor.fetchone()
 
         async def end_leases() -> None:

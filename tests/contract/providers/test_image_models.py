@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 from pixel_generation.adapters.outbound.openai_images import OpenAIImages
 from pixel_generation.adapters.outbound.sketch import STYLES, SketchPainter
 from pixel_generation.domain.images import ImageRequest, ProviderError
@@ -24,7 +26,7 @@ async def model(request):
 
 
 def a_request(**facts) -> ImageRequest:
-    defaults = {
+    defaults: dict[str, Any] = {
         "generation_id": "gen_1",
         "attempt": 1,
         "provider_model": "m",
@@ -92,8 +94,9 @@ async def test_the_painters_png_says_that_no_model_made_it():
     painter = SketchPainter(threads=1)
     image = (await collected(painter, a_request(style=STYLES[1], count=1)))[0]
     await painter.close()
-    text = Image.open(io.BytesIO(image.data)).text
-    assert text == {
+    decoded = Image.open(io.BytesIO(image.data))
+    assert isinstance(decoded, PngImageFile)
+    assert decoded.text == {
         "Software": "studio-sketch (procedural, not a model)",
         "Parameters": "style=ink seed=40 size=128x96",
     }

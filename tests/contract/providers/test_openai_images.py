@@ -6,6 +6,7 @@ import asyncio
 import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import openai
 import pytest
@@ -17,7 +18,7 @@ from tests.fakes.openai_server import Fault, OpenAIServer, run_openai_server
 
 
 def a_request(**facts) -> ImageRequest:
-    defaults = {
+    defaults: dict[str, Any] = {
         "generation_id": "gen_1",
         "attempt": 1,
         "provider_model": "gpt-image-2",

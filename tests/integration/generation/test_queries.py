@@ -22,10 +22,8 @@ async def test_every_query_prepares_on_the_migrated_schema(name: str, make_datab
     database = await make_database("generation")
     async with await psycopg.AsyncConnection.connect(database.url, options="-c search_path=generation") as conn:
         for query_name, query in load_queries("pixel_generation.sql", name).items():
-            numbered: dict[str, str] = {}
-            text = re.sub(
-                r"%\((\w+)\)s", lambda match: numbered.setdefault(match[1], f"${len(numbered) + 1}"), str(query)
-            ).rstrip(";")
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
+            text = query % {name: f"${place}" for place, name in enumerate(names, 1)}
             await conn.execute(f"PREPARE {query_name} AS {text}")
 
 
@@ -47,7 +45,8 @@ async def test_the_claim_reads_the_queue_in_index_order(make_database: MakeDatab
                 scheduled_at, deadline_at, cost_credits, created_at, status, stage, ended_at, captured_credits)
             SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'sketch', '{}', 1, 1, n, 2, now(),
                 now() + interval '1 day', 1, now(),
-                CASE WHEN n % 10 = 0 THEN 'queued' ELSE 'completed' END, CASE WHEN n % 10 = 0 THEN 'waiting' ELSE 'done' END,
+                CASE WHEN n % 10 = 0 THEN 'queued' ELSE 'completed' END,
+                CASE WHEN n % 10 = 0 THEN 'waiting' ELSE 'done' END,
                 CASE WHEN n % 10 = 0 THEN NULL ELSE now() END, CASE WHEN n % 10 = 0 THEN NULL ELSE 1 END
             FROM generate_series(1, 20000) AS n
             """

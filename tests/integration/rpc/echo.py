@@ -20,13 +20,17 @@ class Echo:
     """Stubs of the service, each text to text."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
-        codec = {"request_serializer": StringValue.SerializeToString, "response_deserializer": StringValue.FromString}
+        codec: dict[str, Any] = {
+            "request_serializer": StringValue.SerializeToString,
+            "response_deserializer": StringValue.FromString,
+        }
         self._one: Any = channel.unary_unary(f"/{SERVICE}/One", **codec)
         self._many: Any = channel.unary_stream(f"/{SERVICE}/Many", **codec)
         self._join: Any = channel.stream_unary(f"/{SERVICE}/Join", **codec)
 
     async def one(self, text: str = "", **options: Any) -> str:
-        return (await self._one(StringValue(value=text), **options)).value
+        response: StringValue = await self._one(StringValue(value=text), **options)
+        return response.value
 
     async def many(self, text: str = "", **options: Any) -> AsyncIterator[str]:
         async for response in self._many(StringValue(value=text), **options):
@@ -36,7 +40,8 @@ class Echo:
         return self._many(StringValue(value=text))
 
     async def join(self, texts: list[str], **options: Any) -> str:
-        return (await self._join((StringValue(value=text) for text in texts), **options)).value
+        response: StringValue = await self._join((StringValue(value=text) for text in texts), **options)
+        return response.value
 
 
 def _register(answer: Callable[[str], Awaitable[str]]) -> Callable[[grpc.aio.Server], None]:
@@ -51,7 +56,10 @@ def _register(answer: Callable[[str], Awaitable[str]]) -> Callable[[grpc.aio.Ser
         words = [request.value async for request in requests]
         return StringValue(value=await answer(" ".join(words)))
 
-    codec = {"request_deserializer": StringValue.FromString, "response_serializer": StringValue.SerializeToString}
+    codec: dict[str, Any] = {
+        "request_deserializer": StringValue.FromString,
+        "response_serializer": StringValue.SerializeToString,
+    }
     handlers = {
         "One": grpc.unary_unary_rpc_method_handler(one, **codec),
         "Many": grpc.unary_stream_rpc_method_handler(many, **codec),

@@ -33,6 +33,7 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 )
 def test_what_can_happen_to_correct_code_has_a_kind(error, kind, reason):
     translated = translate(error)
+    assert translated is not None
     assert type(translated) is kind
     assert translated.code == reason
 

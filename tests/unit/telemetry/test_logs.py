@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 from pixel_runtime import Secret
@@ -13,7 +14,7 @@ from pixel_telemetry.redaction import redact_event, redact_text
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
-def lines_of(program: str, expect: int = 0) -> list[dict[str, object]]:
+def lines_of(program: str, expect: int = 0) -> list[dict[str, Any]]:
     """Run a program after setup() in a process of its own and return its log lines."""
     prelude = """
         import logging, sys, warnings
@@ -67,7 +68,7 @@ def test_stdlib_logging_takes_the_same_form():
             logging.getLogger("x").exception("failed")
             log.exception("failed too", url="postgres://u:hunter2@h/db")
     """)
-    assert [line["event"] for line in lines][0] == "slow client"
+    assert lines[0]["event"] == "slow client"
     assert (lines[0]["ms"], lines[0]["module"], lines[0]["request_id"], lines[0]["level"]) == (
         12,
         "uvicorn.error",

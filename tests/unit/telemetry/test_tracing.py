@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.util import find_spec
 
-import pixel_telemetry
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import StatusCode, get_current_span
+from opentelemetry.trace import StatusCode
 from pixel_errors import NotFound, Unavailable
 from pixel_telemetry import extracted, inject, span, use_provider
-
-from tests.integration.rpc.echo import echoing
+from pixel_telemetry.tracing import start_exporting
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 SAMPLED = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "tracestate": "vendor=1"}
@@ -83,34 +82,8 @@ def test_an_error_the_caller_is_to_blame_for_does_not_fail_the_span(exported):
     assert [finished.status.status_code for finished in exported()] == [StatusCode.UNSET, StatusCode.ERROR]
 
 
-async def test_one_trace_crosses_http_and_grpc(exported):
-    async def answer(text: str) -> str:
-        with span("SELECT", "client"):
-            return f"{get_current_span().get_span_context().trace_id:032x} {text}"
-
-    async def handle_http(headers: dict[str, str]) -> str:
-        with extracted(headers), span("POST /api/generations", "server"):
-            return await echo.one("hello")
-
-    async with echoing(answer) as echo:
-        assert await handle_http(SAMPLED) == f"{TRACE} hello"
-    spans = {finished.name + ":" + finished.kind.name: finished for finished in exported()}
-    http = spans["POST /api/generations:SERVER"]
-    client = spans["pixel.test.v1.EchoService/One:CLIENT"]
-    server = spans["pixel.test.v1.EchoService/One:SERVER"]
-    query = spans["SELECT:CLIENT"]
-    assert f"{http.parent.span_id:016x}" == "b7ad6b7169203331"
-    assert client.parent.span_id == http.context.span_id
-    assert server.parent.span_id == client.context.span_id
-    assert query.parent.span_id == server.context.span_id
-    assert {f"{finished.context.trace_id:032x}" for finished in spans.values()} == {TRACE}
-
-
 def test_an_endpoint_without_the_exporter_package_is_a_clear_error():
-    pytest.importorskip("opentelemetry.sdk")
-    from importlib.util import find_spec
-
     if find_spec("opentelemetry.exporter") is not None:
         pytest.skip("the exporter package is installed")
     with pytest.raises(RuntimeError, match="opentelemetry-exporter-otlp-proto-grpc is not installed"):
-        pixel_telemetry.tracing.start_exporting("svc", otlp_endpoint="http://localhost:4317", sample_ratio=1.0)
+        start_exporting("svc", otlp_endpoint="http://localhost:4317", sample_ratio=1.0)

@@ -39,6 +39,8 @@ T = TypeVar("T")
 _KINDS: Mapping[str, Callable[[], PixelError]] = {
     **dict.fromkeys(("404", "NoSuchKey", "NotFound"), BlobNotFound),
     **dict.fromkeys(("412", "PreconditionFailed", "ConditionalRequestConflict"), BlobConflict),
+    # A store over a file system cannot keep both `a` and `a/b`.
+    **dict.fromkeys(("ObjectParentIsFile", "ExistingObjectIsDirectory"), BlobConflict),
     "BucketAlreadyOwnedByYou": BlobConflict,
     **dict.fromkeys(("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch"), BlobCorrupt),
     "NoSuchBucket": partial(Unavailable, "The bucket is missing.", reason="BUCKET_MISSING"),

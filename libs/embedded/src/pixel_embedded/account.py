@@ -45,7 +45,8 @@ def account_for(data_dir: Path, binaries: Path) -> Account:
         uid, gid = data_dir.stat().st_uid, data_dir.stat().st_gid
     options = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
     if not (_open_to_others(data_dir.parent) and _open_to_others(binaries)):
-        options += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        # Without the secure bit access(2), by which PostgreSQL checks its own files, would disregard the capability.
+        options += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
     return Account(tuple(options), uid, gid)
 
 

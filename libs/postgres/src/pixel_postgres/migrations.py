@@ -79,13 +79,14 @@ def _folder(package: str) -> Path:
 
 def _upgrade_patiently(url: str, folder: Path, schema: str) -> None:
     """Try again when a lock was not free in time: a migration that waits long would hold up everybody behind it."""
-    for pause_s in (*_PAUSES_S, None):
+    for pause_s in _PAUSES_S:
         try:
-            return _upgrade(url, folder, schema)
+            _upgrade(url, folder, schema)
         except psycopg.errors.LockNotAvailable:
-            if pause_s is None:
-                raise
             time.sleep(pause_s)
+        else:
+            return
+    _upgrade(url, folder, schema)
 
 
 def _upgrade(url: str, folder: Path, schema: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
 from grpc import StatusCode
 from pixel_errors import KINDS, PixelError, Violation, restore
@@ -55,8 +57,13 @@ def to_status(error: PixelError) -> WireStatus:
     """Write an error as a status; the ErrorInfo metadata key `kind` is ours."""
     code = _CODES[error.kind]
     status = status_pb2.Status(code=code.value[0], message=_cut(error.detail, _DETAIL_BYTES))
-    metadata = {key: _cut(str(value), _TEXT_BYTES) for key, value in list(error.metadata.items())[:_MOST_METADATA]}
-    info = error_details_pb2.ErrorInfo(reason=error.code, domain=DOMAIN, metadata=metadata | {"kind": error.kind})
+    metadata = {
+        _cut(key, _TEXT_BYTES): _cut(str(value), _TEXT_BYTES)
+        for key, value in itertools.islice(error.metadata.items(), _MOST_METADATA)
+    }
+    info = error_details_pb2.ErrorInfo(
+        reason=_cut(error.code, _TEXT_BYTES), domain=DOMAIN, metadata=metadata | {"kind": error.kind}
+    )
     status.details.add().Pack(info)
     if error.retry_after_s is not None:
         retry = error_details_pb2.RetryInfo()
@@ -84,7 +91,10 @@ def from_call(error: grpc.aio.AioRpcError) -> PixelError:
 
 
 def _from_details(raw: bytes) -> PixelError | None:
-    status = status_pb2.Status.FromString(raw)
+    try:
+        status = status_pb2.Status.FromString(raw)
+    except DecodeError:
+        return None
     info = error_details_pb2.ErrorInfo()
     retry = error_details_pb2.RetryInfo()
     bad = error_details_pb2.BadRequest()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
+_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
 
@@ -89,9 +90,16 @@ def render_json(_logger: object, _method: str, event: MutableMapping[str, Any]) 
     """Write the event as JSON; what JSON cannot hold is written as its repr rather than lost."""
     try:
         return _encoder.encode(event)
-    except (TypeError, ValueError, OverflowError, RecursionError):
-        plain = {str(key): _printable(value) for key, value in event.items()}
-        return _encoder.encode(plain)
+    except _UNENCODABLE:
+        return _encoder.encode({_printable(key): _encodable(value) for key, value in event.items()})
+
+
+def _encodable(value: object) -> object:
+    try:
+        _encoder.encode(value)
+    except _UNENCODABLE:
+        return _printable(value)
+    return value
 
 
 def _printable(value: object) -> str:

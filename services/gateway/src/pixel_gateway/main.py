@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pixel_cache import Cache, InProcessCache, RedisCache
-from pixel_events import Bus, KafkaBus, OutboxRelay, PostgresBus
+from pixel_events import Bus, OutboxRelay, open_bus
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
 from pixel_runtime.clock import SystemClock
@@ -63,7 +63,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
                 settings.database_url, schema=SCHEMA, application="pixel-gateway", max_size=settings.pool_max_size
             )
         )
-        bus = open_bus(settings)
+        bus = bus_of(settings)
         stack.push_async_callback(bus.close)
         app = await _application(settings, pool, stack)
         parts: list[Part] = []
@@ -97,7 +97,7 @@ def _serve_parts(settings: Settings, app: Application, bus: Bus, service: Servic
 
 
 async def _application(settings: Settings, pool: Pool, stack: AsyncExitStack) -> Application:
-    cache = open_cache(settings)
+    cache = cache_of(settings)
     stack.push_async_callback(cache.close)
     generation = await stack.enter_async_context(open_channel(settings.generation_address))
     media = await stack.enter_async_context(
@@ -123,13 +123,10 @@ async def _application(settings: Settings, pool: Pool, stack: AsyncExitStack) ->
     return app
 
 
-def open_bus(settings: Settings) -> Bus:
+def bus_of(settings: Settings) -> Bus:
     """Return the bus the settings name; it connects when it is used."""
-    brokers = settings.kafka_brokers or settings.bus_url.partition("kafka://")[2]
-    if not brokers:
-        return PostgresBus(settings.bus_url)
-    return KafkaBus(
-        brokers,
+    return open_bus(
+        f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
         client_id=settings.kafka_client_id,
         ssl=settings.kafka_ssl,
         sasl_username=settings.kafka_sasl_username,
@@ -137,7 +134,7 @@ def open_bus(settings: Settings) -> Bus:
     )
 
 
-def open_cache(settings: Settings) -> Cache:
+def cache_of(settings: Settings) -> Cache:
     """Return the cache the settings name; it connects when it is used."""
     return RedisCache(settings.redis_url) if settings.redis_url else InProcessCache()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pixel.generation.v1.billing_service_pb2_grpc import add_BillingServiceServicer_to_server
 from pixel.generation.v1.generations_service_pb2_grpc import add_GenerationsServiceServicer_to_server
-from pixel_events import Bus, Consumer, KafkaBus, OutboxRelay, PostgresBus
+from pixel_events import Bus, Consumer, OutboxRelay, open_bus
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
 from pixel_runtime.clock import SystemClock
@@ -86,7 +86,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         if settings.metrics_address:
             parts.append(MetricsServer(settings.metrics_address))
         if roles & {"work", "relay"}:
-            bus = open_bus(settings)
+            bus = bus_of(settings)
             stack.push_async_callback(bus.close)
             if "relay" in roles:
                 parts += relay_parts(settings, backends, bus)
@@ -110,13 +110,10 @@ def open_providers(settings: Settings) -> dict[str, ImageModel]:
     return providers
 
 
-def open_bus(settings: Settings) -> Bus:
+def bus_of(settings: Settings) -> Bus:
     """Return the bus the settings name; it connects when it is used."""
-    brokers = settings.kafka_brokers or settings.bus_url.partition("kafka://")[2]
-    if not brokers:
-        return PostgresBus(settings.bus_url)
-    return KafkaBus(
-        brokers,
+    return open_bus(
+        f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
         client_id=settings.kafka_client_id,
         ssl=settings.kafka_ssl,
         sasl_username=settings.kafka_sasl_username,

@@ -266,7 +266,9 @@ class KafkaConsumer:
         self._assigned = True
         self._owned |= {(place.topic, place.partition): -1 for place in places}
 
-    def _gave(self, _consumer: Consumer, places: list[TopicPartition]) -> None:
+    def _gave(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        # The library remembers a pause beyond the assignment: a partition that comes back would stay silent.
+        consumer.resume(places)
         gone = {(place.topic, place.partition) for place in places}
         self._owned = {place: offset for place, offset in self._owned.items() if place not in gone}
         self._early = [kept for kept in self._early if (kept.topic(), kept.partition()) not in gone]

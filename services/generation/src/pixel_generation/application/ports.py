@@ -144,7 +144,7 @@ class Housekeeping(Protocol):
         """Announce again the oldest job of each lane that has been runnable for two seconds; return how many."""
 
     async def purge(self, *, before: datetime, limit: int) -> int:
-        """Forget idempotency keys and inbox rows older than this; return how many."""
+        """Forget idempotency keys older than this; return how many."""
 
     async def queue_depths(self) -> dict[str, int]:
         """Count the waiting jobs of each lane."""

@@ -32,7 +32,7 @@ VALUES
      '{"1:1": "1024x1024", "16:9": "1344x768", "9:16": "768x1344", "4:3": "1152x864", "3:4": "864x1152",
        "3:2": "1248x832", "2:3": "832x1248", "21:9": "1568x672"}',
      '{256x256,512x512,1536x1024,1024x1536,1792x1024,1024x1792}',
-     '{ink,watercolor,oil,pastel,neon,blueprint,woodcut,anime,photo}', '{}', '{}', 10, 1),
+     '{painterly,ink,watercolor,oil,pastel,neon,blueprint,woodcut,anime,photo}', '{}', '{}', 10, 1),
     ('gpt-image-2.5-flare', 2, 'openai', 'gpt-image-2.5-flare', '{dall-e-3,dall-e,gpt-image-1}', 'GPT Image 2.5 Flare',
      'openai', 4,
      '{"1:1": "1024x1024", "3:2": "1536x1024", "2:3": "1024x1536", "16:9": "1536x864", "9:16": "864x1536"}',

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import datetime  # noqa: TC003  msgspec reads the annotations
 from typing import TYPE_CHECKING
 
 import msgspec
 from pixel_errors import PixelError
 
 from pixel_gateway.adapters.metrics import LAST_STATUS_SKIPPED
-from pixel_gateway.domain.generation import Progress
+from pixel_gateway.domain.generation import Failure, Progress, Stage, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,8 +22,24 @@ TTL_S = 3600.0
 _REST_S = 5.0
 _CONCURRENT_WRITES = 16
 
+
+class _StoredStatus(msgspec.Struct):
+    """What is kept of an event, with its owner: a status is never told to anybody else."""
+
+    generation_id: str
+    user_id: str
+    sequence: int
+    status: Status
+    stage: Stage
+    percent: int
+    message: str
+    set_id: str
+    time: datetime
+    failure: tuple[str, str, bool] | None = None
+
+
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Progress)
+_decoder = msgspec.json.Decoder(_StoredStatus)
 
 
 class CachedLastStatus:
@@ -50,7 +67,7 @@ class CachedLastStatus:
         except PixelError:
             LAST_STATUS_SKIPPED.inc()
             return None
-        return None if data is None else _decoder.decode(data)
+        return None if data is None else _read(data)
 
     async def _put(self, gate: asyncio.Semaphore, event: Progress) -> None:
         async with gate:
@@ -58,10 +75,44 @@ class CachedLastStatus:
                 LAST_STATUS_SKIPPED.inc()
                 return
             try:
-                await self._cache.set(_key(event.generation_id), _encoder.encode(event), ttl_s=TTL_S)
+                await self._cache.set(_key(event.generation_id), _written(event), ttl_s=TTL_S)
             except PixelError:
                 LAST_STATUS_SKIPPED.inc()
                 self._rests_until = self._monotonic() + _REST_S
+
+
+def _written(event: Progress) -> bytes:
+    failure = event.failure and (event.failure.code, event.failure.message, event.failure.retryable)
+    return _encoder.encode(
+        _StoredStatus(
+            generation_id=event.generation_id,
+            user_id=event.user_id,
+            sequence=event.sequence,
+            status=event.status,
+            stage=event.stage,
+            percent=event.percent,
+            message=event.message,
+            set_id=event.set_id,
+            time=event.time,
+            failure=failure or None,
+        )
+    )
+
+
+def _read(data: bytes) -> Progress:
+    stored = _decoder.decode(data)
+    return Progress(
+        generation_id=stored.generation_id,
+        user_id=stored.user_id,
+        sequence=stored.sequence,
+        status=stored.status,
+        stage=stored.stage,
+        percent=stored.percent,
+        message=stored.message,
+        set_id=stored.set_id,
+        time=stored.time,
+        failure=Failure(*stored.failure) if stored.failure else None,
+    )
 
 
 def _key(generation_id: str) -> str:

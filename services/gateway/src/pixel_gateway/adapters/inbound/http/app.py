@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request, Response
 from litestar.enums import HttpMethod
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp  # noqa: TC002  Litestar reads the annotations
 from pixel_rpc import Caller, calling_as
@@ -14,9 +16,12 @@ from pixel_gateway.adapters.inbound.http import accounts, docs, generations, hea
 from pixel_gateway.adapters.inbound.http.authentication import require_user, secret_in
 from pixel_gateway.adapters.inbound.http.doors import Access, Call, header_map
 from pixel_gateway.adapters.inbound.http.edge import Edge, error_reply, request_id_of
+from pixel_gateway.adapters.inbound.http.errors import MethodNotAllowed
 from pixel_gateway.adapters.inbound.http.socket import progress_socket
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from pixel_gateway.adapters.inbound.http.doors import Door
     from pixel_gateway.adapters.inbound.http.health import Health
     from pixel_gateway.application import Application
@@ -38,7 +43,7 @@ def create_app(
     doors += docs.doors(doors)
     inside = Litestar(
         route_handlers=[*(_route(door, application, public_url) for door in doors), progress_socket(application)],
-        exception_handlers={Exception: _on_error},
+        exception_handlers={Exception: _error_handler(doors)},
         openapi_config=None,
         logging_config=None,
         request_max_body_size=None,
@@ -83,5 +88,21 @@ class _ErrorResponse(Response[bytes]):
         return self._reply
 
 
-def _on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    return _ErrorResponse(error_reply(error, request.scope))
+def _error_handler(doors: Sequence[Door]) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
+    """Return what renders any error; a wrong method is told the right ones, which the router keeps to itself."""
+    methods: dict[str, list[str]] = {}
+    for door in doors:
+        methods.setdefault(_pattern(door.path), []).append(door.method)
+
+    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        if isinstance(error, MethodNotAllowedException):
+            path = request.scope["path"].rstrip("/")
+            allowed = [method for pattern, known in methods.items() if re.fullmatch(pattern, path) for method in known]
+            error = MethodNotAllowed(metadata={"allow": ", ".join(sorted({*allowed, "OPTIONS"}))})
+        return _ErrorResponse(error_reply(error, request.scope))
+
+    return answer
+
+
+def _pattern(path: str) -> str:
+    return re.sub(r"\{\w+:(\w+)\}", lambda match: ".+" if match[1] == "path" else "[^/]+", path)

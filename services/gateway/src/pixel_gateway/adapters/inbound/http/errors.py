@@ -156,8 +156,6 @@ def expected(error: Exception) -> PixelError:
         match error.status_code:
             case 404:
                 return NoSuchRoute()
-            case 405:
-                return MethodNotAllowed(metadata={"allow": (error.headers or {}).get("Allow", "")})
             case status if status < 500:  # noqa: PLR2004
                 return MalformedRequest(error.detail)
     log.error("request_failed", exc_info=error)

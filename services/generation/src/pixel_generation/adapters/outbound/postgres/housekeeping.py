@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pixel_events import append_outbox
-from pixel_events.inbox import forget_old_events
 from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
 
 from pixel_generation.adapters.outbound.announcements import wake_up
@@ -44,8 +43,7 @@ class PostgresHousekeeping:
 
     async def purge(self, *, before: datetime, limit: int) -> int:
         async with self._pool.autocommit() as conn:
-            keys = await execute(conn, SUBMISSIONS["purge_submissions"], {"before": before, "limit": limit})
-            return keys + await forget_old_events(conn)
+            return await execute(conn, SUBMISSIONS["purge_submissions"], {"before": before, "limit": limit})
 
     async def queue_depths(self) -> dict[str, int]:
         async with self._pool.autocommit() as conn:

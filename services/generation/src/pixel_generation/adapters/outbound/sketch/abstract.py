@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -10,7 +10,11 @@ from PIL import Image, ImageDraw
 from pixel_generation.adapters.outbound.sketch.canvas import Canvas, Polygon, disc
 from pixel_generation.adapters.outbound.sketch.noise import Field, fbm, profile, resize
 from pixel_generation.adapters.outbound.sketch.palette import mix
-from pixel_generation.adapters.outbound.sketch.scene import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 
 def paint_abstract(canvas: Canvas, scene: Scene) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from pixel_generation.adapters.outbound.sketch.noise import Field
-from pixel_generation.adapters.outbound.sketch.palette import Colour
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.noise import Field
+    from pixel_generation.adapters.outbound.sketch.palette import Colour
 
 Polygon: TypeAlias = npt.NDArray[np.float32]
 """Corners as an array of shape (n, 2), x and y in pixels."""
@@ -96,12 +97,13 @@ class Canvas:
         out = self.rgb[0] * np.float32(0.299)
         out += self.rgb[1] * np.float32(0.587)
         out += self.rgb[2] * np.float32(0.114)
-        return out
+        return np.asarray(out, np.float32)
 
 
 def disc(x: float, y: float, radius_x: float, radius_y: float | None = None, corners: int = 48) -> Polygon:
     """Return a circle or ellipse as a polygon."""
     angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    corners_at: Polygon = np.stack(
+    outline = np.stack(
         [x + radius_x * np.cos(angle), y + (radius_x if radius_y is None else radius_y) * np.sin(angle)], axis=1
-    ).astype(np.float32)
+    )
+    return np.asarray(outline, np.float32)

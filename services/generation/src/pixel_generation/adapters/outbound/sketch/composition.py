@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pixel_generation.adapters.outbound.sketch.abstract import paint_abstract
@@ -16,9 +18,11 @@ from pixel_generation.adapters.outbound.sketch.landforms import (
 )
 from pixel_generation.adapters.outbound.sketch.noise import Field, profile
 from pixel_generation.adapters.outbound.sketch.palette import mix
-from pixel_generation.adapters.outbound.sketch.scene import Scene
 from pixel_generation.adapters.outbound.sketch.sky import paint_sky, paint_weather
 from pixel_generation.adapters.outbound.sketch.staging import draw_subject
+
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 _ALOFT = {"bird": (0.3, 0.3), "balloon": (0.34, 0.52), "rocket": (0.5, 0.72)}
 """Size and foot of what flies, as shares of the height."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixel_generation.adapters.outbound.sketch.canvas import Canvas
 from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, profile
 from pixel_generation.adapters.outbound.sketch.palette import Colour, mix
-from pixel_generation.adapters.outbound.sketch.scene import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pixel_generation.adapters.outbound.sketch.canvas import Canvas
+    from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 
 class Ground:
@@ -233,7 +237,7 @@ def paint_water(canvas: Canvas, scene: Scene, line: int) -> None:
         return
     palette = scene.palette
     down = np.arange(rows, dtype=np.float32)
-    near = (down / rows)[:, None]
+    near: Field = (down / np.float32(rows))[:, None]
     texture = fbm(scene.rng("ripples"), 256, canvas.width, cells=5, octaves=5, stretch=5.0, gain=0.6)
     # Ripples grow toward the viewer: rows of the texture are passed ever more slowly.
     lookup = (np.log1p(down * (9.0 / rows)) * (255 / np.log(10.0))).astype(np.int32)

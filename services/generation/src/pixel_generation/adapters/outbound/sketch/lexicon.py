@@ -15,12 +15,10 @@ LIGHT_WORDS = {
         "日落 晚霞 노을 غروب सूर्यास्त günbatımı zachód 🌇"
     ),
     "dusk": (
-        "dusk twilight evening dämmerung abend crépuscule crepúsculo crepuscolo сумерки вечер 黄昏 夕暮れ "
-        "황혼 مساء शाम"
+        "dusk twilight evening dämmerung abend crépuscule crepúsculo crepuscolo сумерки вечер 黄昏 夕暮れ 황혼 مساء शाम"
     ),
     "night": (
-        "night midnight nocturne nacht nuit noche notte noite ночь ночи ночной 夜 夜晚 밤 ليل ليلا रात "
-        "gece noc 🌃 🌙"
+        "night midnight nocturne nacht nuit noche notte noite ночь ночи ночной 夜 夜晚 밤 ليل ليلا रात gece noc 🌃 🌙"
     ),
     "storm": (
         "storm stormy rain rainy thunder lightning sturm gewitter regen tempête orage pluie tormenta "
@@ -32,18 +30,13 @@ LIGHT_WORDS = {
         "winter snow snowy ice frost glacier schnee eis hiver neige invierno nieve inverno neve зима снег "
         "зимний 雪 冬 겨울 눈오는 شتاء ثلج बर्फ kar kış zima ❄ ⛄"
     ),
-    "autumn": (
-        "autumn fall herbst automne otoño autunno outono осень 秋 紅葉 가을 خريف शरद sonbahar jesień 🍁 "
-        "🍂"
-    ),
+    "autumn": ("autumn fall herbst automne otoño autunno outono осень 秋 紅葉 가을 خريف शरद sonbahar jesień 🍁 🍂"),
     "spring": (
-        "spring blossom blossoms frühling printemps primavera весна 春 桜 樱花 봄 벚꽃 ربيع वसंत ilkbahar "
-        "wiosna 🌸"
+        "spring blossom blossoms frühling printemps primavera весна 春 桜 樱花 봄 벚꽃 ربيع वसंत ilkbahar wiosna 🌸"
     ),
     "aurora": "aurora borealis northern-lights polarlicht nordlicht boréale сияние オーロラ 极光 오로라 شفق",
     "day": (
-        "day noon midday sunny daylight mittag jour midi día mediodía giorno dia день полдень 昼 白天 "
-        "낮 نهار दिन ☀"
+        "day noon midday sunny daylight mittag jour midi día mediodía giorno dia день полдень 昼 白天 낮 نهار दिन ☀"
     ),
 }
 
@@ -96,17 +89,14 @@ SUBJECT_WORDS = {
         "capanna дом домик изба 家 小屋 房子 집 오두막 بيت منزل घर ev dom 🏠 🏡 🛖"
     ),
     "castle": (
-        "castle palace fortress tower schloss burg turm château castillo castello castelo замок дворец 城 "
+        "castle palace fortress tower schloss burg turm château castillo castello castelo замок дворец お城 古城 "
         "城堡 宮殿 성 궁전 قلعة قصر किला kale zamek 🏰"
     ),
     "temple": (
         "temple pagoda shrine torii mosque church tempel kirche temple pagode église templo tempio храм "
         "церковь пагода 寺 神社 塔 鳥居 寺庙 사원 탑 معبد مسجد मंदिर tapınak ⛩ 🛕"
     ),
-    "tree": (
-        "tree oak baum eiche arbre chêne árbol albero árvore дерево дуб 木 樹 树 나무 شجرة पेड़ ağaç "
-        "drzewo 🌴"
-    ),
+    "tree": ("tree oak baum eiche arbre chêne árbol albero árvore дерево дуб 木 樹 树 나무 شجرة पेड़ ağaç drzewo 🌴"),
     "boat": (
         "boat ship sailboat sail yacht vessel boot schiff segel bateau voilier navire barco velero barca "
         "nave navio лодка корабль парус 船 舟 ヨット 帆船 배 돛단배 قارب سفينة नाव tekne gemi łódź ⛵ 🚢 "
@@ -136,8 +126,7 @@ SUBJECT_WORDS = {
         "热气球 열기구 منطاد गुब्बारा balonu 🎈"
     ),
     "windmill": (
-        "windmill mill windmühle mühle moulin molino mulino moinho мельница 風車 风车 풍차 طاحونة "
-        "değirmen wiatrak"
+        "windmill mill windmühle mühle moulin molino mulino moinho мельница 風車 风车 풍차 طاحونة değirmen wiatrak"
     ),
     "rocket": (
         "rocket spaceship spacecraft rakete fusée cohete razzo foguete ракета ロケット 火箭 로켓 صاروخ "
@@ -152,10 +141,7 @@ SUBJECT_WORDS = {
 }
 
 TINT_WORDS = {
-    "red": (
-        "red crimson scarlet rot rouge rojo rosso vermelho красный красная 赤 红 빨간 أحمر लाल kırmızı "
-        "czerwony"
-    ),
+    "red": ("red crimson scarlet rot rouge rojo rosso vermelho красный красная 赤 红 빨간 أحمر लाल kırmızı czerwony"),
     "orange": "orange naranja arancione laranja оранжевый オレンジ 橙 주황 برتقالي नारंगी turuncu",
     "yellow": "yellow gelb jaune amarillo giallo amarelo жёлтый 黄色 노란 أصفر पीला sarı żółty",
     "green": "green emerald grün vert verde зелёный 緑 绿 초록 أخضر हरा yeşil zielony",
@@ -169,17 +155,13 @@ TINT_WORDS = {
 
 STYLE_WORDS = {
     "ink": "ink sumi-e sumi calligraphy tusche encre tinta чернила 水墨 墨絵 수묵 حبر",
-    "watercolor": (
-        "watercolor watercolour aquarell aquarelle acuarela acquerello aquarela акварель 水彩 수채화 "
-        "مائية"
-    ),
+    "watercolor": ("watercolor watercolour aquarell aquarelle acuarela acquerello aquarela акварель 水彩 수채화 مائية"),
     "oil": "oil impasto ölgemälde huile óleo olio маслом 油絵 油画 유화 زيتية",
     "pastel": "pastel crayon chalk kreide pastell пастель パステル 粉彩 파스텔",
     "neon": "neon cyberpunk synthwave vaporwave неон ネオン 霓虹 네온 نيون",
     "blueprint": "blueprint schematic diagram bauplan чертёж 設計図 蓝图 청사진",
     "woodcut": (
-        "woodcut linocut engraving ukiyo-e holzschnitt gravure grabado ксилография гравюра 版画 浮世絵 "
-        "木刻 판화"
+        "woodcut linocut engraving ukiyo-e holzschnitt gravure grabado ксилография гравюра 版画 浮世絵 木刻 판화"
     ),
     "anime": "anime manga cel-shaded ghibli аниме アニメ 动漫 애니메이션 أنمي",
     "photo": (
@@ -191,7 +173,7 @@ STYLE_WORDS = {
 _LONGEST_ENDING = 2
 _SHORTEST_STEM = 4
 _FIRST_UNSPACED = 0x0E00
-_KOREAN_PARTICLES = frozenset("의 이 가 을 를 은 는 에 에서 로 으로 과 와 도 위 위의 속 속의".split())
+_KOREAN_PARTICLES = frozenset({"의", "이", "가", "을", "를", "은", "는", "에", "에서", "로", "으로", "과", "와", "도"})
 _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pixel_generation.adapters.outbound.sketch.canvas import ACCENT, Canvas
 from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, grain, resize, softened
-from pixel_generation.adapters.outbound.sketch.palette import Colour
+
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.palette import Colour
 
 Planes: TypeAlias = npt.NDArray[np.float32]
 """Red, green and blue planes, shape (3, height, width)."""

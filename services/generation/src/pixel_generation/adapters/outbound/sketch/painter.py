@@ -6,21 +6,25 @@ import asyncio
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyvips
 
 from pixel_generation.adapters.outbound.sketch import prints, styles
-from pixel_generation.adapters.outbound.sketch.canvas import Canvas
 from pixel_generation.adapters.outbound.sketch.composition import compose
-from pixel_generation.adapters.outbound.sketch.medium import Planes
 from pixel_generation.adapters.outbound.sketch.noise import grain
 from pixel_generation.adapters.outbound.sketch.scene import Scene, read_scene, style_of
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from pixel_generation.adapters.outbound.sketch.canvas import Canvas
+    from pixel_generation.adapters.outbound.sketch.medium import Planes
 
 SOFTWARE = "studio-sketch (procedural, not a model)"
 
@@ -58,7 +62,7 @@ class SketchPainter:
         """Yield each picture as it is ready, in order of completion."""
         if not (_SMALLEST <= request.width <= _LARGEST and _SMALLEST <= request.height <= _LARGEST):
             raise ProviderError(
-                f"The painter paints from {_SMALLEST} to {_LARGEST} pixels a side, not {request.width}x{request.height}.",
+                f"The painter paints {_SMALLEST} to {_LARGEST} pixels a side, not {request.width}x{request.height}.",
                 code="provider_rejected",
                 outcome=Outcome.NOT_SENT,
                 retryable=False,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from pixel_generation.adapters.outbound.sketch.noise import Random
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.noise import Random
 
 Colour: TypeAlias = npt.NDArray[np.float32]
 """Red, green and blue in 0..1."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from pixel_generation.adapters.outbound.sketch.canvas import Canvas
 from pixel_generation.adapters.outbound.sketch.medium import (
     Planes,
     contrasted,
@@ -17,7 +18,10 @@ from pixel_generation.adapters.outbound.sketch.medium import (
 )
 from pixel_generation.adapters.outbound.sketch.noise import fbm, grain
 from pixel_generation.adapters.outbound.sketch.palette import colour, mix
-from pixel_generation.adapters.outbound.sketch.scene import Scene
+
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.canvas import Canvas
+    from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 _TUBES = ("ff2fb9", "22e4ff", "8a5bff", "ffb02e", "39ffa0")
 """Colours of glowing tubes."""

@@ -93,11 +93,8 @@ def read_scene(prompt: str, seed: int) -> Scene:
         has_water=has_water or land == "sea" or (land == "city" and _happens(rng, 0.6)),
         subjects=tuple(name for name in named if name not in _LUMINARIES)[:_MOST_SUBJECTS],
         is_snowy="winter" in lights,
-        shows_moon="moon" in named
-        or (light in {"night", "aurora"} and "sun" not in named and _happens(rng, 0.75)),
-        shows_sun="sun" in named
-        or is_low
-        or (light in {"day", "autumn", "spring", "winter"} and _happens(rng, 0.6)),
+        shows_moon="moon" in named or (light in {"night", "aurora"} and "sun" not in named and _happens(rng, 0.75)),
+        shows_sun="sun" in named or is_low or (light in {"day", "autumn", "spring", "winter"} and _happens(rng, 0.6)),
         shows_stars="stars" in named or light in {"night", "aurora"},
         horizon=float(rng.uniform(0.54, 0.68)),
         focus=focus,

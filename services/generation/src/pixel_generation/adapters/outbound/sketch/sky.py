@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from pixel_generation.adapters.outbound.sketch.canvas import Canvas, disc
 from pixel_generation.adapters.outbound.sketch.noise import Field, fbm, resize
 from pixel_generation.adapters.outbound.sketch.palette import mix
-from pixel_generation.adapters.outbound.sketch.scene import Scene
+
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 _COARSE = 3
 """Skies are soft: they are painted this much smaller and stretched."""

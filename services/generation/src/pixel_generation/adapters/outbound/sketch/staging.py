@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from pixel_generation.adapters.outbound.sketch.canvas import Canvas
 from pixel_generation.adapters.outbound.sketch.palette import Colour, mix
-from pixel_generation.adapters.outbound.sketch.scene import Scene
 from pixel_generation.adapters.outbound.sketch.subjects import DRAWINGS
+
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.canvas import Canvas
+    from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 
 def draw_subject(

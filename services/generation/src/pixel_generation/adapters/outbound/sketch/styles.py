@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from pixel_generation.adapters.outbound.sketch.canvas import Canvas
 from pixel_generation.adapters.outbound.sketch.medium import (
     Planes,
     accents,
@@ -21,7 +22,10 @@ from pixel_generation.adapters.outbound.sketch.medium import (
 )
 from pixel_generation.adapters.outbound.sketch.noise import Field, fbm, grain, resize
 from pixel_generation.adapters.outbound.sketch.palette import colour
-from pixel_generation.adapters.outbound.sketch.scene import Scene
+
+if TYPE_CHECKING:
+    from pixel_generation.adapters.outbound.sketch.canvas import Canvas
+    from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 
 def _strokes(canvas: Canvas, scene: Scene, *, cells: float, length: float, stretch: float) -> tuple[Planes, Field]:

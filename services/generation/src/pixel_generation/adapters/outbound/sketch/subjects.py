@@ -5,14 +5,17 @@ A drawing is a list of parts in a box of its own: x from -0.5 to 0.5, y from 0 a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from pixel_generation.adapters.outbound.sketch.canvas import Polygon, disc
-from pixel_generation.adapters.outbound.sketch.noise import Random
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pixel_generation.adapters.outbound.sketch.noise import Random
 
 Outline: TypeAlias = Polygon
 
@@ -125,9 +128,7 @@ def temple(_rng: Random) -> list[Part]:
 
 def tree(rng: Random) -> list[Part]:
     parts = [Part(mirrored(points(0.07, 0.0, 0.03, 0.12, 0.028, 0.45)), "dark")]
-    parts += [
-        Part(points(-0.015, 0.3, 0.015, 0.34, reach, 0.56, reach - 0.02, 0.54), "dark") for reach in (-0.2, 0.16)
-    ]
+    parts += [Part(points(-0.015, 0.3, 0.015, 0.34, reach, 0.56, reach - 0.02, 0.54), "dark") for reach in (-0.2, 0.16)]
     for tone, spread, lift, size in (
         ("mid", 0.3, 0.0, 0.14),
         ("accent", 0.27, 0.03, 0.085),

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter
 
 def read(port: int) -> str:
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as response:
-        return response.read().decode()
+        text: str = response.read().decode()
+    return text
 
 
 async def test_metrics_are_served_on_a_free_port_until_stopped():

@@ -1,0 +1,35 @@
+"""The seeded catalogue fits the providers it names."""
+
+from __future__ import annotations
+
+from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.sketch import STYLES
+from pixel_generation.domain.catalogue import Catalogue
+from pixel_postgres import open_pool
+
+from tests.parts import MakeDatabase
+
+
+async def load(make_database: MakeDatabase) -> Catalogue:
+    database = await make_database("generation")
+    async with open_pool(database.url, schema="generation", application="test") as pool:
+        return await PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"})).load()
+
+
+async def test_the_default_model_is_the_painter_with_the_styles_it_paints(make_database: MakeDatabase) -> None:
+    sketch = (await load(make_database)).find("")
+    assert sketch.id == "studio-sketch"
+    assert set(sketch.styles) == set(STYLES)
+
+
+async def test_sizes_fit_their_ratios_and_have_even_edges(make_database: MakeDatabase) -> None:
+    for model in (await load(make_database)).models:
+        for ratio, size in model.ratios.items():
+            across, down = map(int, ratio.split(":"))
+            assert abs(size.width / size.height - across / down) < 0.02 * across / down, (model.id, ratio)
+            assert size.width % 16 == size.height % 16 == 0
+
+
+async def test_retired_names_stand_for_a_present_model(make_database: MakeDatabase) -> None:
+    catalogue = await load(make_database)
+    assert {catalogue.find(name).id for name in ("dall-e-3", "dall-e", "gpt-image-1")} == {"gpt-image-2.5-flare"}

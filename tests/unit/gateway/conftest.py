@@ -1,0 +1,64 @@
+"""The whole HTTP application on fakes, spoken to in process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from pixel_events import BusHealth
+from pixel_gateway.adapters.inbound.http.app import create_app
+from pixel_gateway.adapters.inbound.http.health import Health
+from pixel_gateway.application.accounts import EnsureAccount
+from pixel_gateway.application.api_keys import CreateApiKey
+
+from tests.fakes.gateway import Backstage
+
+
+@pytest.fixture
+def backstage() -> Backstage:
+    return Backstage()
+
+
+@pytest.fixture
+def checks() -> dict[str, str]:
+    return {"postgres": "ok"}
+
+
+@pytest.fixture
+async def user_id(backstage: Backstage) -> str:
+    account = await backstage.app.ensure_account(EnsureAccount("ada", first_credits=1000))
+    return account.id
+
+
+@pytest.fixture
+async def secret(backstage: Backstage, user_id: str) -> str:
+    _, secret = await backstage.app.create_api_key(CreateApiKey(user_id, "laptop"))
+    return secret
+
+
+@pytest.fixture
+async def other_secret(backstage: Backstage) -> str:
+    account = await backstage.app.ensure_account(EnsureAccount("bob"))
+    _, secret = await backstage.app.create_api_key(CreateApiKey(account.id, "laptop"))
+    return secret
+
+
+@pytest.fixture
+async def anonymous(backstage: Backstage, checks: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
+    async def ready() -> dict[str, str]:
+        return checks
+
+    async def bus() -> BusHealth:
+        return BusHealth(reachable=True, brokers=("127.0.0.1:9092",), present=("image.generation.status",))
+
+    app = create_app(backstage.app, Health(ready=ready, bus=bus), image_wait_s=0.2)
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://studio.test") as client:
+        yield client
+
+
+@pytest.fixture
+def client(anonymous: httpx2.AsyncClient, secret: str) -> httpx2.AsyncClient:
+    anonymous.headers["authorization"] = f"Bearer {secret}"
+    return anonymous

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pixel_errors import Invalid, Unavailable
+from pixel_gateway.adapters.outbound.coalescing import Coalescer, SubmissionsWaiting
+from pixel_gateway.application.ports import Submission
+from pixel_gateway.domain.generation import Spec
+
+
+class Peer:
+    """Answers each submission with its prompt, when it is let go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.go = asyncio.Event()
+
+    async def send_many(self, submissions):
+        prompts = [each.spec.prompt for each in submissions]
+        self.batches.append(prompts)
+        await self.go.wait()
+        return [Invalid(prompt) if prompt.startswith("bad") else prompt for prompt in prompts]
+
+
+def submission(prompt: str) -> Submission:
+    return Submission("usr_1", Spec(prompt), "", "test")
+
+
+async def started(coalescer: Coalescer, prompts: list[str]) -> list[asyncio.Task]:
+    tasks = [asyncio.create_task(coalescer.submit(submission(prompt))) for prompt in prompts]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_waits_while_calls_run_goes_together():
+    peer = Peer()
+    coalescer = Coalescer(peer.send_many, max_calls=2)
+    tasks = await started(coalescer, [str(number) for number in range(10)])
+    peer.go.set()
+
+    assert await asyncio.gather(*tasks) == [str(number) for number in range(10)]
+    assert [len(batch) for batch in peer.batches] == [1, 1, 8]
+
+
+async def test_a_batch_has_a_bound():
+    peer = Peer()
+    coalescer = Coalescer(peer.send_many, max_calls=1, max_batch=4)
+    tasks = await started(coalescer, [str(number) for number in range(10)])
+    peer.go.set()
+    await asyncio.gather(*tasks)
+
+    assert [len(batch) for batch in peer.batches] == [1, 4, 4, 1]
+
+
+async def test_a_refusal_reaches_its_own_caller_only():
+    peer = Peer()
+    coalescer = Coalescer(peer.send_many, max_calls=1)
+    tasks = await started(coalescer, ["first", "good", "bad", "fine"])
+    peer.go.set()
+
+    outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [type(outcome).__name__ for outcome in outcomes] == ["str", "str", "Invalid", "str"]
+
+
+async def test_a_call_that_fails_is_told_to_everybody_it_carried():
+    async def away(_):
+        raise Unavailable("away")
+
+    coalescer = Coalescer(away)
+    outcomes = await asyncio.gather(*(coalescer.submit(submission("a")) for _ in range(5)), return_exceptions=True)
+
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+
+
+async def test_a_caller_that_left_is_not_sent():
+    peer = Peer()
+    coalescer = Coalescer(peer.send_many, max_calls=1)
+    tasks = await started(coalescer, ["running", "left", "stays"])
+    tasks[1].cancel()
+    await asyncio.sleep(0)
+    peer.go.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert peer.batches == [["running"], ["stays"]]
+
+
+async def test_too_many_waiting_are_sent_away_with_a_time_to_come_back():
+    peer = Peer()
+    coalescer = Coalescer(peer.send_many, max_calls=1, max_waiting=2)
+    tasks = await started(coalescer, ["running", "1", "2"])
+
+    with pytest.raises(SubmissionsWaiting) as refused:
+        await coalescer.submit(submission("3"))
+
+    assert refused.value.retry_after_s
+    peer.go.set()
+    await asyncio.gather(*tasks)
+    await coalescer.close()

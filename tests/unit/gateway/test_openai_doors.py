@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import pytest
+from pixel_errors import Conflict, Invalid, NotFound, PixelError, Violation
+from pixel_gateway.domain.generation import Status
+
+from tests.fakes.gateway import PNG
+
+PROMPT = {"prompt": "a lighthouse at dawn"}
+
+
+class InsufficientCredits(PixelError):
+    kind = "failed_precondition"
+    reason = "INSUFFICIENT_CREDITS"
+
+
+async def answered(client, backstage, end, **fields):
+    request = asyncio.create_task(client.post("/v1/images/generations", json=PROMPT | fields))
+    async with asyncio.timeout(5):
+        while not backstage.app.hub.watcher_count and not request.done():
+            await asyncio.sleep(0)
+    for generation_id, row in list(backstage.generations.rows.items()):
+        if not row.status.is_final:
+            end(generation_id)
+    return await request
+
+
+async def test_pictures_come_as_addresses(client, backstage):
+    answer = await answered(client, backstage, backstage.finish, n=2, size="1024x1024", made_up="ignored")
+
+    body = answer.json()
+    assert answer.status_code == 200, answer.text
+    assert [image["url"].startswith("http://studio.test/media/objects/") for image in body["data"]] == [True, True]
+    assert body["usage"]["cost_credits"] == 4
+    assert isinstance(body["created"], int)
+    assert backstage.generations.submissions[0].spec.private is True
+
+
+async def test_pictures_come_as_bytes(client, backstage):
+    answer = await answered(client, backstage, backstage.finish, response_format="b64_json")
+
+    assert base64.b64decode(answer.json()["data"][0]["b64_json"]) == PNG
+
+
+async def test_models_of_the_gpt_image_family_answer_with_bytes(client, backstage):
+    answer = await answered(client, backstage, backstage.finish, model="gpt-image-1")
+
+    assert "b64_json" in answer.json()["data"][0]
+
+
+async def test_the_job_is_seen_at_the_other_doors(client, backstage):
+    body = (await answered(client, backstage, backstage.finish)).json()
+
+    assert (await client.get(f"/api/generations/{body['generation_id']}")).json()["status"] == "completed"
+
+
+async def test_a_client_that_cannot_wait_is_told_where_the_job_is(client, backstage):
+    answer = await client.post("/v1/images/generations", json=PROMPT)
+
+    assert answer.status_code == 504
+    assert answer.json()["error"]["code"] == "generation_pending"
+    assert answer.headers["x-should-retry"] == "false"
+    assert answer.headers["location"].startswith("/api/generations/gen_")
+
+
+async def test_with_a_key_the_client_may_wait_again(client):
+    answer = await client.post("/v1/images/generations", json=PROMPT, headers={"idempotency-key": "one"})
+
+    assert answer.status_code == 504
+    assert "x-should-retry" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("fields", "parameter"),
+    [
+        ({"prompt": ""}, "prompt"),
+        ({"prompt": "  "}, "prompt"),
+        ({"prompt": "x" * 4001}, "prompt"),
+        ({"n": 0}, "n"),
+        ({"n": 11}, "n"),
+        ({"n": "2"}, "n"),
+        ({"response_format": "png"}, "response_format"),
+        ({"background": "transparent"}, "background"),
+        ({"output_format": "webp"}, "output_format"),
+        ({"stream": True}, "stream"),
+    ],
+)
+async def test_a_refused_value_is_named_in_openais_form(client, backstage, fields, parameter):
+    answer = await client.post("/v1/images/generations", json=PROMPT | fields)
+
+    error = answer.json()["error"]
+    assert answer.status_code == 400
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert error["type"] == "invalid_request_error"
+    assert error["param"] == parameter
+    assert backstage.generations.submissions == []
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "code"),
+    [
+        (InsufficientCredits("no"), 402, "insufficient_quota"),
+        (NotFound("no", reason="MODEL_NOT_FOUND"), 404, "model_not_found"),
+        (Conflict("no", reason="IDEMPOTENCY_KEY_IN_USE"), 409, "idempotency_key_in_use"),
+        (Invalid("no", reason="IDEMPOTENCY_KEY_REUSED"), 422, "idempotency_key_reused"),
+        (Invalid("no", violations=(Violation("size", "no"),)), 400, "invalid"),
+    ],
+)
+async def test_refusals_have_openais_status_and_code(client, backstage, refusal, status, code):
+    backstage.generations.refusal = refusal
+
+    answer = await client.post("/v1/images/generations", json=PROMPT)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]["code"] == code
+    assert (answer.headers.get("x-should-retry") == "false") is (status in {402, 409, 422})
+
+
+async def test_a_failed_generation_is_an_error_that_may_be_tried_again(client, backstage):
+    def fail(generation_id):
+        backstage.app.hub.publish(backstage.generations.advance(generation_id, Status.FAILED, 0))
+
+    answer = await answered(client, backstage, fail)
+
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "timeout"
+
+
+async def test_a_missing_key_is_refused_in_openais_form(anonymous):
+    answer = await anonymous.post("/v1/images/generations", json=PROMPT)
+
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
+async def test_broken_json_and_unknown_routes_have_openais_form_too(client):
+    broken = await client.post("/v1/images/generations", content=b"{", headers={"content-type": "application/json"})
+
+    assert broken.status_code == 400
+    assert broken.json()["error"]["type"] == "invalid_request_error"
+    assert (await client.get("/v1/nothing")).json()["error"]["code"] == "route_not_found"
+
+
+async def test_the_models_are_listed_in_openais_form(client):
+    body = (await client.get("/v1/models")).json()
+
+    assert body["object"] == "list"
+    assert body["data"][0]["id"] == "studio-sketch"
+    assert (await client.get("/v1/models/sketch")).json()["id"] == "studio-sketch"
+    assert (await client.get("/v1/models/none")).status_code == 404
