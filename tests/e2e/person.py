@@ -27,13 +27,13 @@ class Studio:
     """gRPC address of the operators' Accounts door."""
 
     @asynccontextmanager
-    async def person(self, credits: int = 1000, *, timeout_s: float = 60.0) -> AsyncIterator[Person]:
+    async def person(self, first_credits: int = 1000, *, timeout_s: float = 60.0) -> AsyncIterator[Person]:
         """Open a new account with a key of its own."""
         async with open_channel(self.accounts_address, default_deadline_s=20.0) as channel:
             stub = accounts_service_pb2_grpc.AccountsServiceStub(channel)
             username = f"person-{secrets.token_hex(6)}"
             made = await stub.EnsureAccount(
-                accounts_service_pb2.EnsureAccountRequest(username=username, first_credits=credits)
+                accounts_service_pb2.EnsureAccountRequest(username=username, first_credits=first_credits)
             )
             key = await stub.CreateApiKey(
                 accounts_service_pb2.CreateApiKeyRequest(user_id=made.account.id, name="end-to-end")

@@ -109,11 +109,8 @@ async def watch_sse(person: Person, generation_id: str, last_id: str = "") -> li
 async def watch_socket(person: Person, generation_id: str) -> list[dict[str, Any]]:
     url = person.studio.address.replace("http", "ws", 1) + f"/api/processing/{generation_id}/status"
     headers = {"authorization": f"Bearer {person.api_key}"}
-    events = []
     async with websockets.connect(url, additional_headers=headers) as socket:
-        async for message in socket:
-            events.append(json.loads(message))
-    return events
+        return [json.loads(message) async for message in socket]
 
 
 async def test_a_stream_resumes_after_the_last_event_it_saw(person: Person) -> None:

@@ -41,7 +41,7 @@ async def assert_all_is_well(world: World, person: Person, history: History) -> 
 @pytest.mark.timeout(900)
 async def test_a_killed_process_loses_nothing_and_charges_nothing_twice(world: World, victim: str) -> None:
     history = History()
-    async with world.studio.person(credits=world.first_credits) as person:
+    async with world.studio.person(first_credits=world.first_credits) as person:
         load = asyncio.create_task(use(person, history, generations=KILLS * 4, images=2))
         for _ in range(KILLS):
             await asyncio.sleep(random.uniform(0.2, 1.2))
@@ -56,7 +56,7 @@ async def test_a_killed_process_loses_nothing_and_charges_nothing_twice(world: W
 @pytest.mark.timeout(300)
 async def test_without_the_broker_work_is_accepted_and_completes_after_it_returns(world: World) -> None:
     history = History()
-    async with world.studio.person(credits=world.first_credits) as person:
+    async with world.studio.person(first_credits=world.first_credits) as person:
         async with world.broker_away():
             load = asyncio.create_task(use(person, history, generations=12, images=1, callers=12))
             await asyncio.sleep(BROKER_AWAY_S)

@@ -39,6 +39,8 @@ from tests.load.servers import postgres, scratch_dir
 
 ACCOUNTS = 10_000
 SECONDS = 5
+OPTIONS = "-c search_path=generation -c plan_cache_mode=force_generic_plan"
+"""A statement this size costs more to plan than to run: the limit plans it once."""
 PROMPT = "a lighthouse at dawn, long exposure, soft colours, thin fog over the water"
 
 
@@ -83,8 +85,8 @@ def pgbench_script(folder: Path) -> Path:
     }  # fmt: skip
     two = {
         "event_ids": f"{ids['a']}, {ids['b']}", "topics": "'image.generation.requests', 'image.generation.status'",
-        "keys": "to_hex(:u::bigint), to_hex(:u::bigint)", "types": "'requested', 'status'", "values": f"{value}, {value}",
-        "headers": "'{}'::jsonb, '{}'::jsonb", "event_job_ids": f"{ids['job']}, {ids['job']}",
+        "keys": "to_hex(:u::bigint), to_hex(:u::bigint)", "types": "'requested', 'status'",
+        "values": f"{value}, {value}", "headers": "'{}'::jsonb, '{}'::jsonb", "event_job_ids": f"{ids['job']}, {ids['job']}",
     }  # fmt: skip
     arrays = {name: f"ARRAY[{text}]" for name, text in (one | two).items()}
     statement = re.sub(r"%\((\w+)\)s", lambda found: arrays[found.group(1)], str(SUBMISSIONS["submit_generations"]))
@@ -111,9 +113,9 @@ class Pgbench:
         meter = Meter((self._server.pid,))
         meter.start()
         process = await asyncio.create_subprocess_exec(
-            str(self._server.bin_dir / "pgbench"), "-n", "-M", "prepared", f"-c{clients}", "-j2", f"-T{SECONDS}", "-Dk=0",
-            "-f", str(script), "-h127.0.0.1", f"-p{self._server.port}", "-Upostgres", "postgres",
-            env={**os.environ, "PGPASSWORD": self._server.admin_password, "PGOPTIONS": "-c search_path=generation -c plan_cache_mode=force_generic_plan"},
+            str(self._server.bin_dir / "pgbench"), "-n", "-M", "prepared", f"-c{clients}", "-j2", f"-T{SECONDS}",
+            "-Dk=0", "-f", str(script), "-h127.0.0.1", f"-p{self._server.port}", "-Upostgres", "postgres",
+            env={**os.environ, "PGPASSWORD": self._server.admin_password, "PGOPTIONS": OPTIONS},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, err = await process.communicate()
@@ -135,9 +137,7 @@ class Core:
         self._server = server
         self._batcher = SubmissionBatcher(PostgresSubmissions(pool), metrics)
         self._ports = {
-            "catalogue": LiveCatalogue(
-                PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"}))
-            ),
+            "catalogue": LiveCatalogue(catalogue),
             "batcher": self._batcher,
             "clock": SystemClock(),
             "randomness": SystemRandomness(),

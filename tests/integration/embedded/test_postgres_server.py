@@ -86,11 +86,7 @@ async def test_binaries_in_a_folder_closed_to_others_are_no_obstacle(tmp_path, m
 @needs_root
 async def test_root_gives_the_server_an_account_with_no_more_than_it_needs(tmp_path):
     async with run_postgres(tmp_path / "pg") as server:
-        facts = dict(
-            line.split(":\t", 1)
-            for line in Path(f"/proc/{server.pid}/status").read_text().splitlines()
-            if ":\t" in line
-        )
+        facts = facts_of(server.pid)
     assert "0" not in facts["Uid"].split()
     allowed_to_pass_folders = 1 << 1
     assert int(facts["CapEff"], 16) & ~allowed_to_pass_folders == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -102,8 +103,11 @@ class Canvas:
 
 def disc(x: float, y: float, radius_x: float, radius_y: float | None = None, corners: int = 48) -> Polygon:
     """Return a circle or ellipse as a polygon."""
+    radii = np.array([radius_x, radius_x if radius_y is None else radius_y], np.float32)
+    return np.asarray(_circle(corners) * radii + np.array([x, y], np.float32), np.float32)
+
+
+@cache
+def _circle(corners: int) -> Polygon:
     angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    outline = np.stack(
-        [x + radius_x * np.cos(angle), y + (radius_x if radius_y is None else radius_y) * np.sin(angle)], axis=1
-    )
-    return np.asarray(outline, np.float32)
+    return np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)

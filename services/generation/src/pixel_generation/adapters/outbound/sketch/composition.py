@@ -10,6 +10,7 @@ from pixel_generation.adapters.outbound.sketch.abstract import paint_abstract
 from pixel_generation.adapters.outbound.sketch.canvas import Canvas, disc
 from pixel_generation.adapters.outbound.sketch.landforms import (
     Ground,
+    Ridge,
     paint_city,
     paint_range,
     paint_trees,
@@ -64,8 +65,10 @@ def compose(scene: Scene, width: int, height: int) -> Canvas:
 
 def _land(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
     foot = scene.horizon
+    shore = min(line + canvas.height // 24, canvas.height - 4)
+    bottom = shore if scene.has_water else canvas.height
     if scene.land == "city":
-        paint_city(ground, foot=foot + (0.04 if scene.has_water else 0.2))
+        paint_city(ground, foot=foot + (0.04 if scene.has_water else 0.2), bottom=bottom)
     elif scene.land == "forest":
         paint_range(ground, foot=foot - 0.05, height=0.2, layers=2, kind="hills")
         paint_trees(
@@ -80,8 +83,12 @@ def _land(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
         layers = 4 if scene.has_water else 6
         paint_range(ground, foot=foot + (0.02 if scene.has_water else 0.1), height=tall, layers=layers, kind=kind)
     if scene.has_water:
-        paint_water(canvas, scene, min(line + canvas.height // 24, canvas.height - 4))
+        ground.paint(shore)
+        paint_water(canvas, scene, shore)
     _foreground(canvas, scene, ground)
+    ground.paint()
+    if scene.land == "hills" and not scene.is_snowy:
+        _meadow(canvas, scene, ground.nearest)
     if scene.land == "forest" and scene.light in {"autumn", "spring"}:
         _grove(canvas, scene, ground)
 
@@ -113,9 +120,7 @@ def _foreground(canvas: Canvas, scene: Scene, ground: Ground) -> None:
     near = mix(scene.palette.near, scene.palette.far, 0.1)
     if scene.is_snowy:
         near = mix(scene.palette.haze, scene.palette.far, 0.25)
-    ground.ridge((tops * canvas.height).astype(np.float32), near, mist=-0.25, relief=0.4)
-    if scene.land == "hills" and not scene.is_snowy:
-        _meadow(canvas, scene, ground.nearest)
+    ground.add(Ridge((tops * canvas.height).astype(np.float32), near, mist=-0.25, relief=0.4))
 
 
 def _meadow(canvas: Canvas, scene: Scene, tops: Field) -> None:
@@ -149,7 +154,7 @@ def _stand(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
         if name == "lighthouse":
             _beam(canvas, scene, x, foot - size * 0.82, size)
         # A breath of haze behind keeps dark figures apart from dark land.
-        canvas.glow(x, foot - size * 0.55, size * 0.45, scene.palette.haze, 0.4)
+        canvas.glow(x, foot - size * 0.55, size * 0.45, scene.palette.haze, 0.5)
         draw_subject(canvas, scene, name, x=x, foot=foot, size=size, haze=0.04)
 
 

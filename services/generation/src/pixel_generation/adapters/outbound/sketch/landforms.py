@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,45 +17,79 @@ if TYPE_CHECKING:
     from pixel_generation.adapters.outbound.sketch.scene import Scene
 
 
+@dataclass(frozen=True)
+class Ridge:
+    """One layer of land: pale toward the foot by `mist`, textured by `relief`, white down to `snow`."""
+
+    tops: Field
+    """Pixel rows by column."""
+    colour: Colour
+    mist: float
+    relief: float = 0.2
+    snow: float = 0.0
+    """Depth of the snow below the crest, as a share of the height."""
+    facets: bool = False
+
+
 class Ground:
-    """Paints ridges over one shared texture and remembers the nearest one, on which subjects stand."""
+    """Collects ridges from far to near and paints what the nearer ones leave visible."""
 
     def __init__(self, canvas: Canvas, scene: Scene) -> None:
         self.canvas, self.scene = canvas, scene
         self.texture = fbm(scene.rng("texture"), canvas.height, canvas.width, cells=7, octaves=6, gain=0.62)
-        self._turn = 0
         self.nearest: Field = np.full(canvas.width, canvas.height * 0.9, np.float32)
+        """Rows by column of the nearest crest, on which subjects stand."""
+        self._turn = 0
+        self._waiting: list[Ridge] = []
 
-    def ridge(
-        self, tops: Field, colour: Colour, *, mist: float, relief: float = 0.2, snow: float = 0.0, facets: bool = False
-    ) -> None:
-        """Fill below `tops` (pixel rows by column), paler toward the foot by `mist`, textured by `relief`."""
+    def add(self, ridge: Ridge) -> None:
+        """Put a ridge before all others; `paint` makes it visible."""
+        self._waiting.append(ridge)
+        self.nearest = np.clip(ridge.tops, 0, self.canvas.height - 1)
+
+    def paint(self, bottom: int | None = None) -> None:
+        """Paint the waiting ridges down to a row, or to the lower edge."""
+        lowest = self.canvas.height if bottom is None else bottom
+        cover = np.full(self.canvas.width, lowest, np.float32)
+        bottoms = []
+        for ridge in reversed(self._waiting):
+            bottoms.append(min(lowest, int(cover.max()) + 2))
+            np.minimum(cover, ridge.tops, out=cover)
+        for ridge, end in zip(self._waiting, reversed(bottoms), strict=True):
+            self._paint_ridge(ridge, end)
+        self._waiting.clear()
+
+    def _paint_ridge(self, ridge: Ridge, bottom: int) -> None:
         canvas, palette = self.canvas, self.scene.palette
-        top = max(0, int(tops.min()) - 1)
-        if top >= canvas.height:
-            return
-        depth = np.arange(top, canvas.height, dtype=np.float32)[:, None] - tops[None, :]
-        alpha = np.clip(depth + 0.5, 0.0, 1.0)
         texture = self._next_texture()
-        shade = (texture[top:] - np.float32(0.5)) * np.float32(relief)
-        if facets:
-            shade += self._facets(tops, depth) * np.float32(relief)
-        fade = np.clip(np.arange(canvas.height - top, dtype=np.float32) / (canvas.height * 0.3), 0, 1)[:, None]
-        fade *= np.float32(mist)
-        white = None
-        if snow > 0:
-            line = canvas.height * snow
-            white = np.clip((line - depth + (texture[top:] - 0.5) * line * 3.0) / (line * 0.22), 0.0, 1.0)
-            white *= np.clip(0.75 + shade * 2.2, 0.3, 1.0)
+        top = max(0, int(ridge.tops.min()) - 1)
+        if top >= bottom:
+            return
+        depth = np.arange(top, bottom, dtype=np.float32)[:, None] - ridge.tops[None, :]
+        shade = (texture[top:bottom] - np.float32(0.5)) * np.float32(ridge.relief)
+        if ridge.facets:
+            shade += self._facets(ridge.tops, depth) * np.float32(ridge.relief)
+        fade = np.clip(np.arange(bottom - top, dtype=np.float32) / (canvas.height * 0.3), 0, 1)[:, None]
+        fade *= np.float32(ridge.mist)
+        white = self._snow_cover(ridge, depth, texture[top:bottom], shade) if ridge.snow > 0 else None
         paint = np.empty((3, *depth.shape), np.float32)
-        for plane, base, foot, cap in zip(
-            paint, colour, palette.haze, mix(palette.light, palette.haze, 0.2), strict=True
-        ):
-            np.add(base + (foot - base) * fade, shade * np.float32(0.35 + base), out=plane)
+        cap = mix(palette.light, palette.haze, 0.2)
+        for plane, base, foot, pale in zip(paint, ridge.colour, palette.haze, cap, strict=True):
+            np.multiply(shade, np.float32(0.35 + base), out=plane)
+            np.add(plane, base + (foot - base) * fade, out=plane)
             if white is not None:
-                np.add(plane, (cap - plane) * white, out=plane)
-        canvas.lay(top, 0, alpha, paint, canvas.new_shape())
-        self.nearest = np.minimum(np.maximum(tops, 0), canvas.height - 1).astype(np.float32)
+                np.add(plane, (pale - plane) * white, out=plane)
+        depth += np.float32(0.5)
+        canvas.lay(top, 0, np.clip(depth, 0.0, 1.0, out=depth), paint, canvas.new_shape())
+
+    def _snow_cover(self, ridge: Ridge, depth: Field, texture: Field, shade: Field) -> Field:
+        line = np.float32(self.canvas.height * ridge.snow)
+        white = (texture - np.float32(0.5)) * (line * np.float32(3.0))
+        white += line - depth
+        white /= line * np.float32(0.22)
+        np.clip(white, 0.0, 1.0, out=white)
+        white *= np.clip(np.float32(0.75) + shade * np.float32(2.2), 0.3, 1.0)
+        return white
 
     def _next_texture(self) -> Field:
         """Return the shared texture, mirrored another way for each ridge."""
@@ -159,13 +194,15 @@ def paint_range(ground: Ground, *, foot: float, height: float, layers: int, kind
         tone = first + (1.0 - first) * part
         colour = mix(mix(scene.palette.haze, scene.palette.far, min(1.0, 0.35 + tone)), scene.palette.near, tone**1.25)
         is_capped = kind == "mountains" and (scene.is_snowy or part < 0.6)  # noqa: PLR2004
-        ground.ridge(
-            tops.astype(np.float32),
-            colour,
-            mist=0.75 * (1.0 - part) + 0.1,
-            relief=0.2 + 0.3 * part if kind != "desert" else 0.22,
-            snow=0.045 * (1.0 - part) if is_capped else 0.0,
-            facets=kind in {"mountains", "desert"},
+        ground.add(
+            Ridge(
+                tops.astype(np.float32),
+                colour,
+                mist=0.75 * (1.0 - part) + 0.1,
+                relief=0.2 + 0.3 * part if kind != "desert" else 0.22,
+                snow=0.045 * (1.0 - part) if is_capped else 0.0,
+                facets=kind in {"mountains", "desert"},
+            )
         )
 
 
@@ -189,10 +226,10 @@ def paint_trees(ground: Ground, *, foot: float, layers: int, tallest: float) -> 
         if grow is leafy:
             warm = scene.palette.accent if index % 2 else scene.palette.second
             colour = mix(colour, warm, 0.5 * (1.0 - 0.4 * part))
-        ground.ridge(tops.astype(np.float32), colour, mist=0.8 * (1.0 - part), relief=0.14 + 0.22 * part)
+        ground.add(Ridge(tops.astype(np.float32), colour, mist=0.8 * (1.0 - part), relief=0.14 + 0.22 * part))
 
 
-def paint_city(ground: Ground, *, foot: float) -> None:
+def paint_city(ground: Ground, *, foot: float, bottom: int) -> None:
     """Skylines from far to near, with lit windows."""
     canvas, scene = ground.canvas, ground.scene
     for index in range(4):
@@ -202,7 +239,9 @@ def paint_city(ground: Ground, *, foot: float) -> None:
         height = 0.42 - 0.07 * index
         tops = ((foot + 0.025 * index) - roofs * height) * canvas.height
         colour = mix(mix(scene.palette.haze, scene.palette.far, 0.35 + 0.5 * part), scene.palette.near, 0.85 * part)
-        ground.ridge(tops.astype(np.float32), colour, mist=0.55 * (1.0 - part) + 0.08, relief=0.05)
+        ground.add(Ridge(tops.astype(np.float32), colour, mist=0.55 * (1.0 - part) + 0.08, relief=0.05))
+        # Windows belong to their own row of houses: the next row stands before them.
+        ground.paint(bottom)
         if index:
             _light_windows(canvas, scene, tops, part, rng)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 LIGHT_WORDS = {
     "dawn": (
@@ -214,10 +215,15 @@ def _says(words: frozenset[str], text: str, term: str) -> bool:
     return any(word.startswith(term) and len(word) - len(term) <= _LONGEST_ENDING for word in words)
 
 
+@cache
+def _folded_terms(terms: str) -> tuple[str, ...]:
+    return tuple(folded(terms).split())
+
+
 def concepts(prompt: str, lexicon: dict[str, str]) -> tuple[str, ...]:
     """Return the lexicon's concepts that the prompt names, in the order of the lexicon."""
     text = folded(prompt)
     words = _words(text)
     return tuple(
-        concept for concept, terms in lexicon.items() if any(_says(words, text, folded(term)) for term in terms.split())
+        concept for concept, terms in lexicon.items() if any(_says(words, text, term) for term in _folded_terms(terms))
     )

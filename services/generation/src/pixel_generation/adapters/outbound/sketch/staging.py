@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,20 +21,21 @@ def draw_subject(
     """Put a drawing with its foot at (x, foot), `size` pixels tall, paled by `haze`; copies differ from each other."""
     tones = _tones(scene, haze)
     lit_left = scene.sun_x * canvas.width < x
-    last_tone, shape = "", 0
-    for part in DRAWINGS[name](scene.rng(f"subject {name} {copy}")):
-        outline = part.outline * np.array([size, -size], np.float32) + np.array([x, foot], np.float32)
-        tone = tones[part.tone]
+    parts = DRAWINGS[name](scene.rng(f"subject {name} {copy}"))
+    # Parts of one tone that follow each other are one shape: no line between the leaves of a crown.
+    for tone_name, group in itertools.groupby(parts, key=lambda part: part.tone):
+        outlines = [
+            part.outline * np.array([size, -size], np.float32) + np.array([x, foot], np.float32) for part in group
+        ]
+        tone = tones[tone_name]
         ends = (tone * 1.12, tone * 0.72) if lit_left else (tone * 0.72, tone * 1.12)
-        is_lamp = part.tone == "lamp"
+        is_lamp = tone_name == "lamp"
         paint = tone if is_lamp else np.clip(np.stack(ends, axis=1), 0.0, 1.0).astype(np.float32)
-        # Parts of one tone that follow each other are one shape: no line between the leaves of a crown.
-        if part.tone != last_tone:
-            last_tone, shape = part.tone, canvas.new_shape(accent=part.tone in {"lamp", "accent"})
-        canvas.cover([outline], paint, shape)
+        canvas.cover(outlines, paint, canvas.new_shape(accent=tone_name in {"lamp", "accent"}))
         if is_lamp and scene.is_dark:
-            middle, reach = outline.mean(axis=0), float(np.ptp(outline[:, 1]))
-            canvas.glow(float(middle[0]), float(middle[1]), reach * 1.6, tones["lamp"], 0.45)
+            for outline in outlines:
+                middle, reach = outline.mean(axis=0), float(np.ptp(outline[:, 1]))
+                canvas.glow(float(middle[0]), float(middle[1]), reach * 1.6, tones["lamp"], 0.45)
 
 
 def _tones(scene: Scene, haze: float) -> dict[str, Colour]:

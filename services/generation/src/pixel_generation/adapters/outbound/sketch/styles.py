@@ -127,7 +127,7 @@ def ink(canvas: Canvas, scene: Scene) -> Planes:
     line = edges(canvas, max(1, canvas.short // 420))
     stacked = displaced(np.stack([dark, spilled(line, 2)]), shift, shift[:, ::-1])
     # Washes gather in a few tones, softly parted.
-    wash = stacked[0] ** np.float32(1.45) * np.float32(4.0)
+    wash = stacked[0] * np.sqrt(stacked[0]) * np.float32(4.0)
     whole = np.floor(wash)
     wash -= whole
     wash = (whole + np.clip(wash * 2.2 - 0.6, 0, 1)) * np.float32(0.25)

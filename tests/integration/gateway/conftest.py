@@ -1,0 +1,59 @@
+"""The gateway's own server on loopback, with fakes for the services behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from pixel_events import BusHealth
+from pixel_gateway.adapters.inbound.http.app import create_app
+from pixel_gateway.adapters.inbound.http.health import Health
+from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.application.accounts import EnsureAccount
+from pixel_gateway.application.api_keys import CreateApiKey
+
+from tests.fakes.gateway import Backstage
+
+
+@pytest.fixture
+def backstage() -> Backstage:
+    return Backstage()
+
+
+@pytest.fixture
+async def server(backstage: Backstage) -> AsyncIterator[HttpServer]:
+    async def ready() -> dict[str, str]:
+        return {}
+
+    async def bus() -> BusHealth:
+        return BusHealth(reachable=True)
+
+    app = create_app(backstage.app, Health(ready=ready, bus=bus))
+    server = HttpServer(app, "127.0.0.1:0", on_stop=backstage.app.hub.close)
+    await server.start()
+    stop = asyncio.Event()
+    looking = asyncio.create_task(backstage.app.hub.look(stop))
+    yield server
+    await server.stop()
+    stop.set()
+    await looking
+
+
+@pytest.fixture
+async def user_id(backstage: Backstage) -> str:
+    return (await backstage.app.ensure_account(EnsureAccount("ada", first_credits=1000))).id
+
+
+@pytest.fixture
+async def secret(backstage: Backstage, user_id: str) -> str:
+    _, secret = await backstage.app.create_api_key(CreateApiKey(user_id, "laptop"))
+    return secret
+
+
+@pytest.fixture
+async def client(server: HttpServer, secret: str) -> AsyncIterator[httpx2.AsyncClient]:
+    headers = {"authorization": f"Bearer {secret}"}
+    async with httpx2.AsyncClient(base_url=f"http://{server.address}", headers=headers, trust_env=False) as client:
+        yield client

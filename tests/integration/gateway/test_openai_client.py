@@ -1,0 +1,81 @@
+"""OpenAI's own client, unchanged, against our door."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+
+import openai
+import pytest
+from pixel_errors import PixelError
+
+from tests.fakes.gateway import PNG
+
+
+class InsufficientCredits(PixelError):
+    kind = "failed_precondition"
+    reason = "INSUFFICIENT_CREDITS"
+
+
+@pytest.fixture
+async def sdk(server, secret):
+    import httpx2
+
+    transport = httpx2.AsyncClient(trust_env=False)
+    async with openai.AsyncOpenAI(
+        api_key=secret, base_url=f"http://{server.address}/v1", http_client=transport
+    ) as client:
+        yield client
+
+
+async def finished(backstage, request):
+    task = asyncio.create_task(request)
+    async with asyncio.timeout(10):
+        while not backstage.app.hub.watcher_count:
+            await asyncio.sleep(0.005)
+    for generation_id in backstage.generations.rows:
+        backstage.finish(generation_id)
+    return await task
+
+
+async def test_pictures_as_bytes(sdk, backstage):
+    answer = await finished(
+        backstage,
+        sdk.images.generate(prompt="a lighthouse", n=2, size="1024x1024", response_format="b64_json", user="u-1"),
+    )
+
+    assert [base64.b64decode(image.b64_json) for image in answer.data] == [PNG, PNG]
+    assert answer.created > 0
+
+
+async def test_pictures_as_addresses(sdk, backstage, client):
+    answer = await finished(backstage, sdk.images.generate(prompt="a lighthouse", model="dall-e-3"))
+
+    assert (await client.get(answer.data[0].url)).content == PNG
+
+
+async def test_the_models(sdk):
+    assert [model.id async for model in await sdk.models.list()] == ["studio-sketch"]
+
+
+async def test_a_wrong_key(server):
+    async with openai.AsyncOpenAI(api_key="sk-wrong", base_url=f"http://{server.address}/v1") as wrong:
+        with pytest.raises(openai.AuthenticationError):
+            await wrong.models.list()
+
+
+async def test_a_bad_value(sdk):
+    with pytest.raises(openai.BadRequestError) as refused:
+        await sdk.images.generate(prompt="a lighthouse", n=0)
+
+    assert refused.value.param == "n"
+
+
+async def test_no_credits_is_asked_once(sdk, backstage):
+    backstage.generations.refusal = InsufficientCredits("The pictures cost 2 credits and 0 are available.")
+
+    with pytest.raises(openai.APIStatusError) as refused:
+        await sdk.images.generate(prompt="a lighthouse")
+
+    assert refused.value.status_code == 402
+    assert refused.value.code == "insufficient_quota"

@@ -1,0 +1,199 @@
+"""Live progress over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from pixel_gateway.adapters.inbound.http import streams
+from pixel_gateway.domain.generation import Status
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+
+async def submitted(client) -> str:
+    answer = await client.post("/api/generations", json={"prompt": "a lighthouse at dawn"})
+    return answer.json()["data"]["id"]
+
+
+def frames(text: str) -> list[dict[str, str]]:
+    return [
+        dict(line.split(": ", 1) for line in block.split("\n"))
+        for block in text.strip().split("\n\n")
+        if not block.startswith((":", "retry"))
+    ]
+
+
+def publish(backstage, generation_id, percent):
+    backstage.app.hub.publish(backstage.generations.advance(generation_id, Status.PROCESSING, percent))
+
+
+async def test_a_stream_begins_with_a_snapshot_and_closes_after_the_end(client, backstage):
+    generation_id = await submitted(client)
+    async with asyncio.timeout(10), client.stream("GET", f"/api/generations/{generation_id}/events") as answer:
+        publish(backstage, generation_id, 10)
+        backstage.finish(generation_id)
+        text = (await answer.aread()).decode()
+
+    got = frames(text)
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert text.startswith("retry: ")
+    assert [frame["event"] for frame in got] == ["snapshot", "progress", "completed"]
+    assert [frame.get("id") for frame in got] == [None, "2", "3"]
+    assert json.loads(got[-1]["data"])["status"] == "completed"
+    assert backstage.app.hub.group_count == 0
+
+
+@pytest.mark.parametrize(("headers", "query"), [({"last-event-id": "2"}, ""), ({}, "?after=2")])
+async def test_a_stream_resumes_after_the_last_event_seen(client, backstage, headers, query):
+    generation_id = await submitted(client)
+    for percent in (10, 50):
+        publish(backstage, generation_id, percent)
+    backstage.finish(generation_id)
+
+    answer = await client.get(f"/api/generations/{generation_id}/events{query}", headers=headers)
+
+    assert [frame["id"] for frame in frames(answer.text)] == ["3", "4"]
+
+
+@pytest.mark.parametrize("last", ["77", "abc", "-4", "9" * 40])
+async def test_a_forged_resume_id_gets_a_resync(client, backstage, last):
+    generation_id = await submitted(client)
+    backstage.finish(generation_id)
+
+    answer = await client.get(f"/api/generations/{generation_id}/events", headers={"last-event-id": last})
+
+    assert [frame["event"] for frame in frames(answer.text)] == ["resync"]
+
+
+async def test_a_silent_stream_has_heartbeats(client, backstage, monkeypatch):
+    monkeypatch.setattr(streams, "HEARTBEAT_S", 0.02)
+    generation_id = await submitted(client)
+    async with asyncio.timeout(10), client.stream("GET", f"/api/generations/{generation_id}/events") as answer:
+        async for line in answer.aiter_lines():
+            if line == ": heartbeat":
+                break
+        backstage.finish(generation_id)
+
+
+async def test_a_client_that_leaves_is_forgotten(client, backstage, wait_until):
+    generation_id = await submitted(client)
+    async with client.stream("GET", f"/api/generations/{generation_id}/events"):
+        assert backstage.app.hub.watcher_count == 1
+
+    await wait_until(lambda: backstage.app.hub.watcher_count == 0)
+
+
+async def test_stopping_ends_the_streams_soon(client, backstage, server):
+    generation_id = await submitted(client)
+    async with asyncio.timeout(5), client.stream("GET", f"/api/generations/{generation_id}/events") as answer:
+        stopping = asyncio.create_task(server.stop())
+        text = (await answer.aread()).decode()
+        await stopping
+
+    assert [frame["event"] for frame in frames(text)] == ["snapshot"]
+
+
+def socket(server, generation_id, secret, query="", **options):
+    headers = {"authorization": f"Bearer {secret}"} if secret else {}
+    url = f"ws://{server.address}/api/processing/{generation_id}/status{query}"
+    return connect(url, additional_headers=headers, proxy=None, **options)
+
+
+async def test_a_socket_speaks_the_words_of_processing_updates(client, backstage, server, secret):
+    generation_id = await submitted(client)
+    async with asyncio.timeout(10), socket(server, generation_id, secret) as connection:
+        first = json.loads(await connection.recv())
+        publish(backstage, generation_id, 10)
+        backstage.finish(generation_id)
+        rest = [json.loads(message) async for message in connection]
+
+    assert first["requestId"] == generation_id
+    assert [first["type"], first["status"], first["progress"]] == ["snapshot", "queued", 0]
+    assert [(each["status"], each["generationStatus"], each["sequence"]) for each in rest] == [
+        ("processing", "processing", 2),
+        ("complete", "completed", 3),
+    ]
+    assert rest[-1]["setId"].startswith("set_")
+    assert connection.close_code == 1000
+
+
+async def test_a_browser_sends_its_key_as_a_protocol(client, server, secret):
+    generation_id = await submitted(client)
+    async with socket(server, generation_id, "", subprotocols=["bearer", secret]) as connection:
+        await connection.recv()
+
+        assert connection.subprotocol == "bearer"
+
+
+async def test_a_socket_resumes(client, backstage, server, secret):
+    generation_id = await submitted(client)
+    publish(backstage, generation_id, 10)
+    backstage.finish(generation_id)
+    async with socket(server, generation_id, secret, "?after=1") as connection:
+        got = [json.loads(message)["sequence"] async for message in connection]
+
+    assert got == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("secret_sent", "id_sent", "query", "status"),
+    [
+        ("", None, "", 401),
+        ("pxl_" + "x" * 43, None, "", 401),
+        (None, "gen_" + "0" * 32, "", 404),
+        (None, "0", "", 404),
+        (None, None, "?token=pxl_abc", 400),
+        (None, None, "?after=-1", 422),
+        (None, None, "?after=1&after=2", 400),
+    ],
+)
+async def test_a_socket_that_may_not_open_gets_the_problem(client, server, secret, secret_sent, id_sent, query, status):
+    generation_id = id_sent or await submitted(client)
+
+    with pytest.raises(InvalidStatus) as refused:
+        async with socket(server, generation_id, secret if secret_sent is None else secret_sent, query):
+            pass
+
+    assert refused.value.response.status_code == status
+    assert json.loads(refused.value.response.body)["status"] == status
+
+
+async def test_a_stopping_server_tells_where_to_resume(client, server, secret):
+    generation_id = await submitted(client)
+    async with asyncio.timeout(5), socket(server, generation_id, secret) as connection:
+        await connection.recv()
+        stopping = asyncio.create_task(server.stop())
+        with pytest.raises(ConnectionClosed):
+            await connection.recv()
+        await stopping
+
+    assert connection.close_code == 1001
+    assert "after=1" in connection.close_reason
+
+
+async def test_too_large_a_message_closes_the_socket(client, server, secret):
+    generation_id = await submitted(client)
+    async with asyncio.timeout(5), socket(server, generation_id, secret) as connection:
+        await connection.recv()
+        await connection.send("x" * 100_000)
+        with pytest.raises(ConnectionClosed):
+            await connection.recv()
+
+    assert connection.close_code == 1009
+
+
+async def test_a_hundred_watchers_see_the_same_end(client, backstage, server, secret):
+    generation_id = await submitted(client)
+
+    async def follow():
+        async with socket(server, generation_id, secret) as connection:
+            return [json.loads(message)["sequence"] async for message in connection][-1]
+
+    tasks = [asyncio.create_task(follow()) for _ in range(100)]
+    async with asyncio.timeout(30):
+        while backstage.app.hub.watcher_count < 100:
+            await asyncio.sleep(0.01)
+        backstage.finish(generation_id)
+        assert set(await asyncio.gather(*tasks)) == {2}

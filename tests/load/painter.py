@@ -1,0 +1,52 @@
+"""CPU of a 1024² picture, from prompt to PNG bytes, against the PNG encode of the same pixels alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from pixel_generation.adapters.outbound.sketch.painter import encode_png, paint
+
+from tests.load.report import Sample, finish, line, median_cpu, shuffled
+
+SIDE = 1024
+PICTURES = (
+    ("a lighthouse at dawn", "painterly"),
+    ("an old city at night", "ink"),
+    ("mountains and a lake at sunset", "watercolor"),
+    ("a forest in autumn", "oil"),
+    ("the sound of a question", "photo"),
+)
+FACTS = {"Software": "bench"}
+
+
+def contestant(work: Callable[[], object]) -> Callable[[], Awaitable[Sample]]:
+    """Time the work on this thread's CPU clock, once for each picture."""
+
+    async def run() -> Sample:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        work()
+        return Sample(len(PICTURES), time.perf_counter() - wall, time.thread_time() - cpu)
+
+    return run
+
+
+async def main() -> None:
+    pixels = [paint(prompt, style, 1, SIDE, SIDE) for prompt, style in PICTURES]
+
+    def picture() -> None:
+        for prompt, style in PICTURES:
+            encode_png(paint(prompt, style, 1, SIDE, SIDE), FACTS)
+
+    def encode() -> None:
+        for array in pixels:
+            encode_png(array, FACTS)
+
+    samples = await shuffled({"picture": contestant(picture), "encode": contestant(encode)}, rounds=5)
+    cpu_us = {name: median_cpu(each) for name, each in samples.items()}
+    ratio = cpu_us["picture"] / cpu_us["encode"]
+    line(
+        "picture", cpu_us["picture"] / 1000, "PNG encode alone", cpu_us["encode"] / 1000, ratio=ratio,
+        target="about 100 ms", unit=" ms CPU",
+    )  # fmt: skip
+    finish("painter", {"encode": ratio}, cpu_us)
