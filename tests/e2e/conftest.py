@@ -102,7 +102,7 @@ async def stranger(studio: Studio) -> AsyncIterator[Person]:
 @pytest.fixture
 async def pauper(studio: Studio) -> AsyncIterator[Person]:
     """Somebody without credits."""
-    async with studio.person(credits=0) as pauper:
+    async with studio.person(first_credits=0) as pauper:
         yield pauper
 
 

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pixel_generation.application.ports import Decision, Holder, NewGeneration, Verdict
-from pixel_generation.application.read_generations import Balance, LaneMeasure, StoredEvent
 from pixel_generation.domain.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.catalogue import Catalogue, Model, Size
+from pixel_generation.domain.credits import Balance
+from pixel_generation.domain.estimate import LaneMeasure
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage
-from pixel_generation.domain.job import DeliveredImage, Job, Status
+from pixel_generation.domain.job import DeliveredImage, Job, Status, StoredEvent
 
 SKETCH = Model(
     id="studio-sketch",

@@ -31,7 +31,7 @@ async def assert_all_is_well(world: World, person: Person, history: History) -> 
         assert len(made["images"]) == job["image_count"]
         async with httpx2.AsyncClient() as http:
             for image in made["images"]:
-                assert (await http.get(image["urls"]["original"])).content.startswith(b"\x89PNG")
+                assert (await http.get(image["url"])).content.startswith(b"\x89PNG")
     available, held = await person.credits()
     assert held == 0
     assert available == world.first_credits - sum(job["captured_credits"] for job in mine.values())

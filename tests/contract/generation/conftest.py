@@ -16,8 +16,7 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import Decision, Housekeeping, Jobs, Ledger, NewGeneration, Submissions
-from pixel_generation.application.read_generations import Queries
+from pixel_generation.application.ports import Decision, Housekeeping, Jobs, Ledger, NewGeneration, Queries, Submissions
 from pixel_generation.domain.job import Job
 from pixel_generation.domain.spec import GenerationSpec
 from pixel_postgres import open_pool

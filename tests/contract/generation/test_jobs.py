@@ -6,8 +6,8 @@ import asyncio
 from datetime import timedelta
 
 from pixel_generation.application.ports import Holder
-from pixel_generation.application.read_generations import Balance
 from pixel_generation.domain.attempt import CallRecord
+from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.images import Outcome
 from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
 from pixel_runtime.ids import new_id

@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 from pixel_generation.application.ports import Verdict
-from pixel_generation.application.read_generations import Balance
 from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.job import Status
 
 from tests.contract.generation.conftest import Store

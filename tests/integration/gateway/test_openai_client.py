@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 
+import httpx2
 import openai
 import pytest
 from pixel_errors import PixelError
@@ -19,8 +20,6 @@ class InsufficientCredits(PixelError):
 
 @pytest.fixture
 async def sdk(server, secret):
-    import httpx2
-
     transport = httpx2.AsyncClient(trust_env=False)
     async with openai.AsyncOpenAI(
         api_key=secret, base_url=f"http://{server.address}/v1", http_client=transport
@@ -28,19 +27,18 @@ async def sdk(server, secret):
         yield client
 
 
-async def finished(backstage, request):
+async def finished(backstage, wait_until, request):
     task = asyncio.create_task(request)
-    async with asyncio.timeout(10):
-        while not backstage.app.hub.watcher_count:
-            await asyncio.sleep(0.005)
+    await wait_until(lambda: backstage.app.hub.watcher_count)
     for generation_id in backstage.generations.rows:
         backstage.finish(generation_id)
     return await task
 
 
-async def test_pictures_as_bytes(sdk, backstage):
+async def test_pictures_as_bytes(sdk, backstage, wait_until):
     answer = await finished(
         backstage,
+        wait_until,
         sdk.images.generate(prompt="a lighthouse", n=2, size="1024x1024", response_format="b64_json", user="u-1"),
     )
 
@@ -48,8 +46,8 @@ async def test_pictures_as_bytes(sdk, backstage):
     assert answer.created > 0
 
 
-async def test_pictures_as_addresses(sdk, backstage, client):
-    answer = await finished(backstage, sdk.images.generate(prompt="a lighthouse", model="dall-e-3"))
+async def test_pictures_as_addresses(sdk, backstage, client, wait_until):
+    answer = await finished(backstage, wait_until, sdk.images.generate(prompt="a lighthouse", model="dall-e-3"))
 
     assert (await client.get(answer.data[0].url)).content == PNG
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from pixel_gateway.adapters.inbound.http import json_body, server as server_module
+from pixel_gateway.adapters.inbound.http import json_body
+from pixel_gateway.adapters.inbound.http import server as server_module
+from pixel_gateway.adapters.inbound.http.reply import Reply
 
 
 async def exchange(server, *parts: bytes, pause_s: float = 0.0) -> bytes:
@@ -65,7 +67,7 @@ async def test_what_is_not_http_is_400(server):
 
 
 async def test_an_address_in_use_fails_the_start(server):
-    second = server_module.HttpServer(lambda: None, server.address, on_stop=lambda: None)
+    second = server_module.HttpServer(Reply(200, b""), server.address, on_stop=lambda: None)
 
     with pytest.raises(OSError, match="in use"):
         await second.start()

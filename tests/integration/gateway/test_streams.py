@@ -137,27 +137,28 @@ async def test_a_socket_resumes(client, backstage, server, secret):
     assert got == [2, 3]
 
 
-@pytest.mark.parametrize(
-    ("secret_sent", "id_sent", "query", "status"),
-    [
-        ("", None, "", 401),
-        ("pxl_" + "x" * 43, None, "", 401),
-        (None, "gen_" + "0" * 32, "", 404),
-        (None, "0", "", 404),
-        (None, None, "?token=pxl_abc", 400),
-        (None, None, "?after=-1", 422),
-        (None, None, "?after=1&after=2", 400),
-    ],
-)
-async def test_a_socket_that_may_not_open_gets_the_problem(client, server, secret, secret_sent, id_sent, query, status):
-    generation_id = id_sent or await submitted(client)
+@pytest.mark.parametrize("wrong", ["", "pxl_" + "x" * 43])
+async def test_a_socket_without_a_working_key_is_refused(client, server, wrong):
+    assert await refusal(socket(server, await submitted(client), wrong)) == 401
 
+
+@pytest.mark.parametrize("wrong", ["gen_" + "0" * 32, "0", "gen_" + "A" * 32])
+async def test_a_socket_of_no_generation_of_yours_is_refused(server, secret, wrong):
+    assert await refusal(socket(server, wrong, secret)) == 404
+
+
+@pytest.mark.parametrize(("query", "status"), [("?token=pxl_abc", 400), ("?after=1&after=2", 400), ("?after=-1", 422)])
+async def test_a_socket_with_a_wrong_query_is_refused(client, server, secret, query, status):
+    assert await refusal(socket(server, await submitted(client), secret, query)) == status
+
+
+async def refusal(opening) -> int:
+    """Return the status of the problem that answers the opening request."""
     with pytest.raises(InvalidStatus) as refused:
-        async with socket(server, generation_id, secret if secret_sent is None else secret_sent, query):
-            pass
-
-    assert refused.value.response.status_code == status
-    assert json.loads(refused.value.response.body)["status"] == status
+        await opening.__aenter__()
+    response = refused.value.response
+    assert json.loads(response.body)["status"] == response.status_code
+    return response.status_code
 
 
 async def test_a_stopping_server_tells_where_to_resume(client, server, secret):
@@ -184,7 +185,7 @@ async def test_too_large_a_message_closes_the_socket(client, server, secret):
     assert connection.close_code == 1009
 
 
-async def test_a_hundred_watchers_see_the_same_end(client, backstage, server, secret):
+async def test_a_hundred_watchers_see_the_same_end(client, backstage, server, secret, wait_until):
     generation_id = await submitted(client)
 
     async def follow():
@@ -192,8 +193,7 @@ async def test_a_hundred_watchers_see_the_same_end(client, backstage, server, se
             return [json.loads(message)["sequence"] async for message in connection][-1]
 
     tasks = [asyncio.create_task(follow()) for _ in range(100)]
+    await wait_until(lambda: backstage.app.hub.watcher_count == 100, 30)
+    backstage.finish(generation_id)
     async with asyncio.timeout(30):
-        while backstage.app.hub.watcher_count < 100:
-            await asyncio.sleep(0.01)
-        backstage.finish(generation_id)
         assert set(await asyncio.gather(*tasks)) == {2}

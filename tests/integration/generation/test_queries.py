@@ -22,8 +22,8 @@ async def test_every_query_prepares_on_the_migrated_schema(name: str, make_datab
     database = await make_database("generation")
     async with await psycopg.AsyncConnection.connect(database.url, options="-c search_path=generation") as conn:
         for query_name, query in load_queries("pixel_generation.sql", name).items():
-            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", query)))
-            text = query % {name: f"${place}" for place, name in enumerate(names, 1)}
+            names = list(dict.fromkeys(re.findall(r"%\((\w+)\)[sb]", query)))
+            text = query.replace(")b", ")s") % {name: f"${place}" for place, name in enumerate(names, 1)}
             await conn.execute(f"PREPARE {query_name} AS {text}")
 
 

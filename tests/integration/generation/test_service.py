@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any
 
 import grpc.aio
 import psycopg
@@ -91,7 +92,7 @@ async def running(make_database: MakeDatabase) -> AsyncIterator[Running]:
     await bus.close()
 
 
-def is_ended(generation: messages.Generation) -> bool:
+def is_ended(generation: messages.Generation | messages.GenerationEvent) -> bool:
     return generation.status >= messages.GENERATION_STATUS_COMPLETED
 
 
@@ -114,15 +115,15 @@ async def test_a_picture_is_painted_stored_paid_and_announced(running: Running, 
     assert (done.progress, done.captured_credits, await running.balance(user)) == (100, 2, (8, 0))
     heard: list[Event] = []
 
-    async def complete_was_heard() -> bool:
+    async def the_end_was_heard() -> bool:
         heard.extend(await follower.receive(100, 0.1))
-        return any(
-            isinstance(event.message(), events_pb2.GenerationStatusChanged)
-            and is_ended(event.message().event)  # type: ignore[attr-defined]
-            for event in heard
+        told = [event.message() for event in heard]
+        ends = [message for message in told if isinstance(message, events_pb2.GenerationStatusChanged)]
+        return "image.generation.complete" in {event.topic for event in heard} and any(
+            is_ended(message.event) for message in ends
         )
 
-    await wait_until(complete_was_heard)
+    await wait_until(the_end_was_heard)
     await follower.close()
     assert {event.topic for event in heard} == set(STORY) - {"image.generation.failed"}
     assert {(event.key, event.source) for event in heard} == {(user, "/generation")}
@@ -166,7 +167,9 @@ async def test_pictures_survive_a_moment_without_media(running: Running, wait_un
 
 async def test_the_ledger_is_balanced_and_agrees_with_the_balances(running: Running) -> None:
     async with await psycopg.AsyncConnection.connect(running.admin_url, options="-c search_path=generation") as conn:
-        cursor = await conn.execute("SELECT transfer_id FROM ledger_entries GROUP BY transfer_id HAVING sum(credits) <> 0")
+        cursor = await conn.execute(
+            "SELECT transfer_id FROM ledger_entries GROUP BY transfer_id HAVING sum(credits) <> 0"
+        )
         assert await cursor.fetchall() == []
         cursor = await conn.execute(
             """
@@ -193,7 +196,7 @@ async def test_the_ledger_is_balanced_and_agrees_with_the_balances(running: Runn
         ({"number_of_images": 10}, "INSUFFICIENT_CREDITS", ""),
     ],
 )
-async def test_a_refusal_says_why(running: Running, spec: dict[str, object], reason: str, field: str) -> None:
+async def test_a_refusal_says_why(running: Running, spec: dict[str, Any], reason: str, field: str) -> None:
     user = await running.user(5)
     result = await running.submit(user, **spec)
     assert (result.error.reason, result.error.field, bool(result.error.detail)) == (reason, field, True)
@@ -254,7 +257,11 @@ async def test_an_id_that_names_nothing_is_not_found(running: Running, generatio
 async def test_the_catalogue_tells_what_can_run(running: Running) -> None:
     models = {model.id: model for model in (await running.generations.ListModels(pb.ListModelsRequest())).models}
     sketch, flare = models["studio-sketch"], models["gpt-image-2.5-flare"]
-    assert (sketch.available, flare.available, list(flare.aliases)) == (True, False, ["dall-e-3", "dall-e", "gpt-image-1"])
+    assert (sketch.available, flare.available, list(flare.aliases)) == (
+        True,
+        False,
+        ["dall-e-3", "dall-e", "gpt-image-1"],
+    )
     assert [(ratio.ratio, ratio.width, ratio.height) for ratio in sketch.aspect_ratios][:2] == [
         ("1:1", 1024, 1024),
         ("16:9", 1344, 768),
@@ -282,4 +289,15 @@ async def test_entries_that_do_not_sum_to_zero_are_refused(make_database: MakeDa
             await conn.execute(
                 "INSERT INTO ledger_entries VALUES (%s, 1, 'promotions', NULL, -5), (%s, 2, 'user_available', %s, 6)",
                 (transfer, transfer, user),
+            )
+
+
+async def test_entries_without_their_transfer_are_refused(make_database: MakeDatabase) -> None:
+    database = await make_database("generation")
+    async with await psycopg.AsyncConnection.connect(database.url, options="-c search_path=generation") as conn:
+        transfer = new_id()
+        with pytest.raises(psycopg.errors.ForeignKeyViolation):
+            await conn.execute(
+                "INSERT INTO ledger_entries VALUES (%s, 1, 'promotions', NULL, -5), (%s, 2, 'payments', NULL, 5)",
+                (transfer, transfer),
             )

@@ -128,7 +128,8 @@ async def test_an_event_that_always_fails_goes_to_the_dead_letters_with_its_orig
     origin = bus.records(ACTIVITIES)[0]
     assert attempts == 3
     assert (letter.id, letter.key, letter.value, letter.type) == (sent.id, sent.key, sent.value, sent.type)
-    assert letter.headers == sent.headers | {
+    assert letter.headers == {
+        **sent.headers,
         "dlq-origin-topic": ACTIVITIES,
         "dlq-origin-partition": str(origin.partition),
         "dlq-origin-offset": str(origin.offset),
@@ -272,7 +273,7 @@ async def test_no_more_events_are_taken_in_than_allowed(bus: FakeBus, wait_until
         at_work -= 1
 
     await bus.publish([activity(f"usr_{n}", str(n)) for n in range(100)])
-    async with consuming(bus, handle, lanes_at_once=3, max_in_flight=5):
+    async with consuming(bus, handle, lanes_at_once=3, max_in_flight=50):
         await wait_until(lambda: at_work == 3)
         release.set()
         await wait_until(lambda: done(bus) == 100)

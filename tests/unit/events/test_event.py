@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,7 +61,7 @@ def test_the_facts_ride_in_cloudevents_headers() -> None:
         {"id": "not-a-uuid"},
     ],
 )
-def test_a_record_that_is_not_an_event_of_its_topic_is_refused(broken: dict[str, str]) -> None:
+def test_a_record_that_is_not_an_event_of_its_topic_is_refused(broken: dict[str, Any]) -> None:
     with pytest.raises(MalformedEvent):
         replace(activity("usr_a", "x"), **broken).message()
 

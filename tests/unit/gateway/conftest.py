@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import httpx2
 import pytest
@@ -53,7 +54,7 @@ async def anonymous(backstage: Backstage, checks: dict[str, str]) -> AsyncIterat
         return BusHealth(reachable=True, brokers=("127.0.0.1:9092",), present=("image.generation.status",))
 
     app = create_app(backstage.app, Health(ready=ready, bus=bus), image_wait_s=0.2)
-    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(cast("Any", app), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://studio.test") as client:
         yield client
 

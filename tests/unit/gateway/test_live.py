@@ -96,16 +96,14 @@ async def test_resuming_after_the_end_shows_the_end(backstage, user_id):
     assert await collect(backstage.app.hub.watch(user_id, generation_id, 2)) == [("snapshot", 2, "completed")]
 
 
-async def test_completion_is_told_once_the_set_can_be_read(backstage, user_id):
+async def test_completion_is_told_once_the_set_can_be_read(backstage, user_id, wait_until):
     generation_id = await submitted(backstage, user_id)
     backstage.generations.advance(generation_id, Status.COMPLETED, 100)
     updates = backstage.app.hub.watch(user_id, generation_id)
     held = await anext(updates)
     rest = asyncio.create_task(collect(updates))
     lookups = backstage.sets.lookups
-    async with asyncio.timeout(5):
-        while backstage.sets.lookups < lookups + 2:
-            await asyncio.sleep(0)
+    await wait_until(lambda: backstage.sets.lookups >= lookups + 2)
     assert not rest.done()
 
     backstage.sets.add(backstage.generations.rows[generation_id])
@@ -163,13 +161,12 @@ async def test_closing_the_hub_ends_the_streams(backstage, user_id):
     assert backstage.app.hub.watcher_count == 0
 
 
-async def test_watchers_that_wait_for_one_set_share_the_lookups(backstage, user_id):
+async def test_watchers_that_wait_for_one_set_share_the_lookups(backstage, user_id, wait_until):
     generation_id = await submitted(backstage, user_id)
     event = backstage.generations.advance(generation_id, Status.COMPLETED, 100)
     generation = backstage.generations.rows[generation_id]
     waits = [asyncio.create_task(backstage.app.completion.wait_readable(event.set_id, user_id)) for _ in range(100)]
-    while not backstage.sets.lookups:
-        await asyncio.sleep(0)
+    await wait_until(lambda: backstage.sets.lookups)
     backstage.sets.add(generation)
 
     await asyncio.gather(*waits)

@@ -17,19 +17,17 @@ class InsufficientCredits(PixelError):
     reason = "INSUFFICIENT_CREDITS"
 
 
-async def answered(client, backstage, end, **fields):
+async def answered(client, backstage, wait_until, end, **fields):
     request = asyncio.create_task(client.post("/v1/images/generations", json=PROMPT | fields))
-    async with asyncio.timeout(5):
-        while not backstage.app.hub.watcher_count and not request.done():
-            await asyncio.sleep(0)
+    await wait_until(lambda: backstage.app.hub.watcher_count or request.done())
     for generation_id, row in list(backstage.generations.rows.items()):
         if not row.status.is_final:
             end(generation_id)
     return await request
 
 
-async def test_pictures_come_as_addresses(client, backstage):
-    answer = await answered(client, backstage, backstage.finish, n=2, size="1024x1024", made_up="ignored")
+async def test_pictures_come_as_addresses(client, backstage, wait_until):
+    answer = await answered(client, backstage, wait_until, backstage.finish, n=2, size="1024x1024", made_up="ignored")
 
     body = answer.json()
     assert answer.status_code == 200, answer.text
@@ -39,20 +37,20 @@ async def test_pictures_come_as_addresses(client, backstage):
     assert backstage.generations.submissions[0].spec.private is True
 
 
-async def test_pictures_come_as_bytes(client, backstage):
-    answer = await answered(client, backstage, backstage.finish, response_format="b64_json")
+async def test_pictures_come_as_bytes(client, backstage, wait_until):
+    answer = await answered(client, backstage, wait_until, backstage.finish, response_format="b64_json")
 
     assert base64.b64decode(answer.json()["data"][0]["b64_json"]) == PNG
 
 
-async def test_models_of_the_gpt_image_family_answer_with_bytes(client, backstage):
-    answer = await answered(client, backstage, backstage.finish, model="gpt-image-1")
+async def test_models_of_the_gpt_image_family_answer_with_bytes(client, backstage, wait_until):
+    answer = await answered(client, backstage, wait_until, backstage.finish, model="gpt-image-1")
 
     assert "b64_json" in answer.json()["data"][0]
 
 
-async def test_the_job_is_seen_at_the_other_doors(client, backstage):
-    body = (await answered(client, backstage, backstage.finish)).json()
+async def test_the_job_is_seen_at_the_other_doors(client, backstage, wait_until):
+    body = (await answered(client, backstage, wait_until, backstage.finish)).json()
 
     assert (await client.get(f"/api/generations/{body['generation_id']}")).json()["status"] == "completed"
 
@@ -119,11 +117,11 @@ async def test_refusals_have_openais_status_and_code(client, backstage, refusal,
     assert (answer.headers.get("x-should-retry") == "false") is (status in {402, 409, 422})
 
 
-async def test_a_failed_generation_is_an_error_that_may_be_tried_again(client, backstage):
+async def test_a_failed_generation_is_an_error_that_may_be_tried_again(client, backstage, wait_until):
     def fail(generation_id):
         backstage.app.hub.publish(backstage.generations.advance(generation_id, Status.FAILED, 0))
 
-    answer = await answered(client, backstage, fail)
+    answer = await answered(client, backstage, wait_until, fail)
 
     assert answer.status_code == 503
     assert answer.json()["error"]["code"] == "timeout"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pixel_generation.application.read_generations import Balance
+from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.job import Job, Status
 
 from tests.fakes.generation import FakeJobs

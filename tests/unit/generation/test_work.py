@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from pixel_errors import Invalid, Unavailable
-from pixel_generation.application.read_generations import Balance
 from pixel_generation.application.work import Worker, WorkLimits
 from pixel_generation.domain.attempt import AttemptState
+from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.images import ImageRequest, Outcome, ProviderError
 from pixel_generation.domain.job import Stage, Status
 

@@ -82,7 +82,7 @@ def up(
     settings = StudioSettings(host=host, port=port, data_dir=data_dir)
     try:
         _run(_up(settings, picture=picture))
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         say("stopped")
 
 
@@ -112,7 +112,7 @@ def generate(  # noqa: PLR0917 - each parameter is an option
     wanted = Wanted(prompt, count, style, aspect_ratio, model, size, seed, private)
     try:
         made = _run(_generate(wanted, out, address, api_key, data_dir, quiet=as_json))
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         raise typer.Exit(INTERRUPTED) from None
     if as_json:
         _print_json(_made_facts(made))
@@ -206,12 +206,14 @@ async def _target(address: str, api_key: str, data_dir: Path) -> AsyncIterator[T
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; SIGTERM ends it like Ctrl-C does."""
+    """Run to the end; Ctrl-C and SIGTERM cancel it, and again while it stops."""
 
     async def guarded() -> T:
         task = asyncio.current_task()
         assert task is not None
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        # Set here and not left to asyncio, which leaves an ignored SIGINT ignored: shells start background jobs so.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await work
 
     return asyncio.run(guarded())

@@ -19,10 +19,6 @@ SELECT pg_try_advisory_lock(hashtext('pixel_events.relay'), hashtext(current_sch
 -- Lets another relay of the schema take over at once.
 SELECT pg_advisory_unlock(hashtext('pixel_events.relay'), hashtext(current_schema())) AS given;
 
--- name: current_schema
--- The schema whose outbox is relayed; it names the NOTIFY channel.
-SELECT current_schema()::text AS schema;
-
 -- name: read_outbox
 -- Rows of transactions that all ended: no row with a smaller xid can still appear, so causes go before effects.
 SELECT o.id, o.event_id, o.topic, o.key, o.type, o.value, o.headers, o.created_at

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.grant_credits import GrantCredits
     from pixel_generation.application.live_catalogue import LiveCatalogue
-    from pixel_generation.application.read_generations import Balance, GenerationReader
+    from pixel_generation.application.read_generations import GenerationReader
     from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
+    from pixel_generation.domain.credits import Balance
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     from pixel_generation.domain.attempt import CallRecord
     from pixel_generation.domain.catalogue import Catalogue
+    from pixel_generation.domain.credits import Balance
+    from pixel_generation.domain.estimate import LaneMeasure
     from pixel_generation.domain.images import ImageRequest, ProducedImage
-    from pixel_generation.domain.job import DeliveredImage, Job
+    from pixel_generation.domain.job import DeliveredImage, Job, Status, StoredEvent
 
 
 class Clock(Protocol):
@@ -176,3 +178,24 @@ class JobObserver(Protocol):
 class Tracing(Protocol):
     def running(self, job: Job) -> AbstractContextManager[object]:
         """Continue the trace of the job's submission inside the block, with the job named in the logs."""
+
+
+class Queries(Protocol):
+    """Reads; a user sees only what is theirs."""
+
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
+        """Return those that exist, each with the number of jobs ahead of it (up to 1,000)."""
+
+    async def page(
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+    ) -> list[tuple[Job, int]]:
+        """Return generations newest first, below the id `before`."""
+
+    async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
+        """Return stored events oldest first, those with a greater sequence than `after`."""
+
+    async def balance(self, user_id: UUID) -> Balance:
+        """Return the user's credits; zeros for an unknown user."""
+
+    async def measure(self, lane: str) -> LaneMeasure:
+        """Count what waits and runs, and how long the latest jobs took."""

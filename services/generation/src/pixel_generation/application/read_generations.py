@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.estimate import LaneSnapshot, remaining_s, start_interval_s
-from pixel_generation.domain.job import Failure, Job, Stage, Status
+from pixel_generation.domain.job import Job, Status, StoredEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from uuid import UUID
 
     from pixel_generation.application.live_catalogue import LiveCatalogue
-    from pixel_generation.application.ports import Clock
+    from pixel_generation.application.ports import Clock, Queries
 
 SNAPSHOT_AGE_S = 1.0
 
@@ -30,58 +29,6 @@ class GenerationView:
     """1 for the next one to start, 0 unless it waits; exact up to 1,000."""
     start_interval_s: tuple[float, float] | None
     remaining_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """One entry of a job's event sequence."""
-
-    sequence: int
-    status: Status
-    stage: Stage
-    progress: int
-    message: str
-    failure: Failure | None
-    set_id: UUID
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """Credits of a user."""
-
-    available: int
-    held: int
-
-
-@dataclass(frozen=True, slots=True)
-class LaneMeasure:
-    """Raw figures of a lane."""
-
-    queued: int
-    running: int
-    durations_s: tuple[float, ...]
-
-
-class Queries(Protocol):
-    """Reads; a user sees only what is theirs."""
-
-    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
-        """Return those that exist, each with the number of jobs ahead of it (up to 1,000)."""
-
-    async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
-    ) -> list[tuple[Job, int]]:
-        """Return generations newest first, below the id `before`."""
-
-    async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
-        """Return stored events oldest first, those with a greater sequence than `after`."""
-
-    async def balance(self, user_id: UUID) -> Balance:
-        """Return the user's credits; zeros for an unknown user."""
-
-    async def measure(self, lane: str) -> LaneMeasure:
-        """Count what waits and runs, and how long the latest jobs took."""
 
 
 class GenerationReader:

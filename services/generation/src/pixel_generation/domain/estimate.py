@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 MIN_SAMPLES = 5
 
 
+@dataclass(frozen=True, slots=True)
+class LaneMeasure:
+    """Raw figures of a lane."""
+
+    queued: int
+    running: int
+    durations_s: tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class LaneSnapshot:
     """A lane as it was within the last second."""

@@ -207,3 +207,17 @@ class Job:
             raise IllegalTransition(f"A job in {self.status}/{self.stage} cannot {move}.")
         status, stage = target
         return replace(self, status=status, stage=stage, sequence=self.sequence + 1, **changes)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One entry of a job's event sequence."""
+
+    sequence: int
+    status: Status
+    stage: Stage
+    progress: int
+    message: str
+    failure: Failure | None
+    set_id: UUID
+    created_at: datetime

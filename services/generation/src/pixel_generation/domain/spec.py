@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 MAX_PROMPT_CHARS = 4_000
@@ -29,7 +29,14 @@ class GenerationSpec:
     private: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name."""
+        return {name: getattr(self, name) for name in _FIELDS}
+
     def fingerprint(self) -> bytes:
         """Digest of the request as it was sent; equal requests under one idempotency key have equal digests."""
-        text = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), default=str)
+        text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+_FIELDS = tuple(spec_field.name for spec_field in fields(GenerationSpec))

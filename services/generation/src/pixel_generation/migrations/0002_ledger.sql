@@ -23,7 +23,7 @@ CREATE TABLE ledger_transfers (
 );
 
 CREATE TABLE ledger_entries (
-    transfer_id uuid NOT NULL REFERENCES ledger_transfers (id),
+    transfer_id uuid NOT NULL,
     line smallint NOT NULL,
     account text NOT NULL CHECK (account IN (
         'user_available', 'user_held', 'platform_revenue', 'provider_cost', 'promotions', 'payments')),
@@ -45,15 +45,21 @@ CREATE TRIGGER ledger_transfers_append_only BEFORE UPDATE OR DELETE OR TRUNCATE 
 CREATE TRIGGER ledger_entries_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_entries
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
--- Checked per statement, not at commit: all entries of a transfer come in one statement and sum to 0. That is set-based
--- (one pass for a batch of 256 holds) and stricter than a deferred constraint.
+-- Checked per statement, not at commit: all entries of a transfer come in one statement, sum to 0 and belong to a transfer
+-- that exists. That is set-based (one pass for a batch of 256 holds, where a foreign key would look up row by row) and
+-- stricter than a deferred constraint. Transfers are never deleted, so nothing else can break the reference.
 CREATE FUNCTION require_balanced_transfers() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    unbalanced uuid;
+    wrong uuid;
 BEGIN
-    SELECT a.transfer_id INTO unbalanced FROM added AS a GROUP BY a.transfer_id HAVING sum(a.credits) <> 0 LIMIT 1;
+    SELECT a.transfer_id INTO wrong FROM added AS a GROUP BY a.transfer_id HAVING sum(a.credits) <> 0 LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'the entries of transfer % do not sum to 0', unbalanced USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'the entries of transfer % do not sum to 0', wrong USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT a.transfer_id INTO wrong FROM added AS a
+    WHERE NOT EXISTS (SELECT 1 FROM ledger_transfers AS t WHERE t.id = a.transfer_id) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'there is no transfer %', wrong USING ERRCODE = 'foreign_key_violation';
     END IF;
     RETURN NULL;
 END $$;

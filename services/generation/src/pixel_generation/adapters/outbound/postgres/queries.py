@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
 from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
-from pixel_generation.application.read_generations import Balance, LaneMeasure, StoredEvent
-from pixel_generation.domain.job import Job, Stage, Status
+from pixel_generation.domain.credits import Balance
+from pixel_generation.domain.estimate import LaneMeasure
+from pixel_generation.domain.job import Job, Stage, Status, StoredEvent
 
 if TYPE_CHECKING:
     from uuid import UUID

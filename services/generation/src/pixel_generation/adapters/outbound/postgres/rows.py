@@ -48,7 +48,7 @@ def failure_of(value: Mapping[str, Any] | None) -> Failure | None:
 
 
 def spec_value(spec: GenerationSpec) -> Jsonb:
-    return Jsonb(asdict(spec))
+    return Jsonb(spec.as_dict())
 
 
 def images_value(images: Sequence[DeliveredImage]) -> Jsonb:

@@ -58,13 +58,11 @@ def _item_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
 
 
 def _event_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
-    """Return the outbox rows of every item; each travels in the trace of its own submission, not in the flusher's."""
+    """Return the outbox rows of every item; the statement gives each the trace of its own submission as headers."""
     events: list[OutboxEvent] = []
-    headers: list[Jsonb] = []
     owners: list[UUID] = []
     for item in batch:
         told = (wake_up(item.job, item.job.created_at), status_changed(item.job, item.job.created_at))
         events += told
-        headers += [Jsonb(dict(item.job.trace))] * len(told)
         owners += [item.job.id] * len(told)
-    return outbox_parameters(events) | {"headers": headers, "event_job_ids": owners}
+    return outbox_parameters(events) | {"event_job_ids": owners}

@@ -8,9 +8,8 @@ import numpy as np
 
 from pixel_generation.adapters.outbound.sketch.abstract import paint_abstract
 from pixel_generation.adapters.outbound.sketch.canvas import Canvas, disc
+from pixel_generation.adapters.outbound.sketch.ground import Ground, Ridge
 from pixel_generation.adapters.outbound.sketch.landforms import (
-    Ground,
-    Ridge,
     paint_city,
     paint_range,
     paint_trees,

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pixel_generation.adapters.outbound.sketch.canvas import Canvas
     from pixel_generation.adapters.outbound.sketch.medium import Planes
 
+# libvips keeps finished operations and with them their pixels; no picture is ever encoded twice.
+pyvips.cache_set_max(0)
+
 SOFTWARE = "studio-sketch (procedural, not a model)"
 
 _MEDIA: dict[str, Callable[[Canvas, Scene], Planes]] = {

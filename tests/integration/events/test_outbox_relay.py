@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+from pixel.social.v1 import events_pb2 as social
+from pixel_errors import Invalid, Unavailable
+from pixel_events import Event, EventTooLarge, OutboxEvent, OutboxRelay, append_outbox
+from pixel_postgres import Pool, fetch_all
+from pixel_telemetry import inject, span
+
+from tests.conftest import WaitUntil
+from tests.fakes.bus import FakeBus
+from tests.fakes.events import ACTIVITIES, told
+from tests.parts import Database
+
+
+def noted(key: str, what: str) -> OutboxEvent:
+    return OutboxEvent(ACTIVITIES, key, social.UserActivity(user_id=key, type="image_liked", resource_id=what))
+
+
+@pytest.fixture
+async def bus() -> FakeBus:
+    made = FakeBus()
+    await made.ensure_topics()
+    return made
+
+
+@asynccontextmanager
+async def relaying(pool: Pool, bus: FakeBus) -> AsyncIterator[OutboxRelay]:
+    relay = OutboxRelay(pool, bus, source="/tests")
+    await relay.start()
+    try:
+        yield relay
+    finally:
+        await relay.stop()
+
+
+async def write(pool: Pool, *events: OutboxEvent) -> None:
+    async with pool.transaction() as conn:
+        await append_outbox(conn, events)
+
+
+async def write_and_roll_back(pool: Pool, *events: OutboxEvent) -> None:
+    async with pool.transaction() as conn, conn.transaction(force_rollback=True):
+        await append_outbox(conn, events)
+
+
+async def left(pool: Pool) -> int:
+    async with pool.autocommit() as conn:
+        rows = await fetch_all(conn, "SELECT id FROM outbox")
+    return len(rows)
+
+
+async def test_committed_events_reach_the_bus_and_leave_the_table(
+    pool: Pool, bus: FakeBus, wait_until: WaitUntil
+) -> None:
+    async with relaying(pool, bus):
+        await write(pool, noted("usr_a", "1"), noted("usr_a", "2"))
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
+    events = bus.records(ACTIVITIES)
+    assert [told(event) for event in events] == ["1", "2"]
+    assert {event.source for event in events} == {"/tests"}
+    assert await left(pool) == 0
+
+
+async def test_what_was_rolled_back_is_never_told(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
+    async with relaying(pool, bus):
+        await write_and_roll_back(pool, noted("usr_a", "never"))
+        await write(pool, noted("usr_a", "told"))
+        await wait_until(lambda: bus.records(ACTIVITIES))
+    assert [told(event) for event in bus.records(ACTIVITIES)] == ["told"]
+
+
+async def test_the_trace_of_the_change_goes_on_in_the_event(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
+    async with relaying(pool, bus):
+        with span("submit"):
+            carrier = inject()
+            await write(pool, noted("usr_a", "traced"))
+        await wait_until(lambda: bus.records(ACTIVITIES))
+    (event,) = bus.records(ACTIVITIES)
+    assert event.headers["traceparent"] == carrier["traceparent"]
+
+
+async def test_an_event_behind_an_open_transaction_waits_and_comes_soon_after_it(
+    pool: Pool, bus: FakeBus, wait_until: WaitUntil
+) -> None:
+    async with relaying(pool, bus):
+        async with pool.transaction() as early:
+            await append_outbox(early, [noted("usr_a", "early")])
+            await write(pool, noted("usr_a", "late"))
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await bus.published.wait()
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2, timeout_s=0.9)
+    assert [told(event) for event in bus.records(ACTIVITIES)] == ["early", "late"]
+
+
+async def test_a_bus_that_is_away_delays_but_loses_nothing(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
+    bus.down = True
+    async with relaying(pool, bus):
+        for number in range(5):
+            await write(pool, noted("usr_a", str(number)))
+        bus.down = False
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 5, timeout_s=15)
+    assert [told(event) for event in bus.records(ACTIVITIES)] == [str(number) for number in range(5)]
+    assert await left(pool) == 0
+
+
+class FussyBus(FakeBus):
+    """Refuses what it was told to refuse."""
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        if any(told(event) == "indigestible" for event in events):
+            raise Invalid("too large for this cluster")
+        await super().publish(events)
+
+
+async def test_an_event_the_bus_can_never_take_does_not_hold_up_the_others(pool: Pool, wait_until: WaitUntil) -> None:
+    bus = FussyBus()
+    await bus.ensure_topics()
+    await write(pool, noted("usr_a", "1"), noted("usr_a", "indigestible"), noted("usr_a", "2"))
+    async with relaying(pool, bus):
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
+        await write(pool, noted("usr_a", "3"))
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 3)
+    assert [told(event) for event in bus.records(ACTIVITIES)] == ["1", "2", "3"]
+    assert await left(pool) == 1
+
+
+async def test_an_event_too_large_for_its_topic_never_enters_the_outbox(pool: Pool) -> None:
+    async with pool.transaction() as conn:
+        with pytest.raises(EventTooLarge):
+            await append_outbox(conn, [noted("usr_a", "x" * 2_000_000)])
+    assert await left(pool) == 0
+
+
+async def test_a_message_of_another_type_is_our_mistake(pool: Pool) -> None:
+    async with pool.transaction() as conn:
+        with pytest.raises(TypeError):
+            await append_outbox(conn, [OutboxEvent(ACTIVITIES, "usr_a", social.UserNotification())])
+
+
+async def test_one_of_two_relays_leads_and_the_other_takes_over(
+    pool: Pool, bus: FakeBus, wait_until: WaitUntil
+) -> None:
+    one, two = OutboxRelay(pool, bus, source="/one"), OutboxRelay(pool, bus, source="/two")
+    await one.start()
+    await write(pool, noted("usr_a", "1"))
+    await wait_until(lambda: len(bus.records(ACTIVITIES)) == 1)
+    await two.start()
+    await write(pool, noted("usr_a", "2"))
+    await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
+    await one.stop()
+    await write(pool, noted("usr_a", "3"))
+    await wait_until(lambda: len(bus.records(ACTIVITIES)) == 3)
+    await two.stop()
+    assert [event.source for event in bus.records(ACTIVITIES)] == ["/one", "/one", "/two"]
+
+
+async def test_a_leader_that_lost_its_session_is_replaced(
+    pool: Pool, bus: FakeBus, database: Database, wait_until: WaitUntil
+) -> None:
+    async with relaying(pool, bus), relaying(pool, bus):
+        await write(pool, noted("usr_a", "1"))
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 1)
+        async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as admin:
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        await write(pool, noted("usr_a", "2"))
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2, timeout_s=15)
+    assert [told(event) for event in bus.records(ACTIVITIES)] == ["1", "2"]
+
+
+async def test_a_backlog_of_many_batches_keeps_its_order(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
+    await write(pool, *(noted("usr_a", f"{number:05}") for number in range(2_300)))
+    async with relaying(pool, bus):
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2_300)
+    assert [told(event) for event in bus.records(ACTIVITIES)] == [f"{number:05}" for number in range(2_300)]
+    assert await left(pool) == 0
+
+
+class FlakyBus(FakeBus):
+    """Is away every now and then."""
+
+    chance = random.Random(7)
+
+    async def publish(self, events: Sequence[Event]) -> None:
+        if self.chance.random() < 0.2:
+            raise Unavailable("away for a moment")
+        await super().publish(events)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_under_concurrent_writers_nothing_is_lost_doubled_or_out_of_order(
+    pool: Pool, bus: FakeBus, seed: int, wait_until: WaitUntil
+) -> None:
+    committed = await _write_concurrently(pool, bus, random.Random(seed), wait_until)
+    events = bus.records(ACTIVITIES)
+    assert sorted(told(event) for event in events) == sorted(what for whats in committed.values() for what in whats)
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for event in events:
+        by_key[event.key].append(told(event))
+    assert by_key == committed
+    assert await left(pool) == 0
+
+
+async def test_with_a_bus_that_comes_and_goes_nothing_is_lost(pool: Pool, wait_until: WaitUntil) -> None:
+    bus = FlakyBus()
+    await bus.ensure_topics()
+    committed = await _write_concurrently(pool, bus, random.Random(99), wait_until)
+    assert {told(event) for event in bus.records(ACTIVITIES)} == {w for whats in committed.values() for w in whats}
+
+
+async def _write_concurrently(
+    pool: Pool, bus: FakeBus, chance: random.Random, wait_until: WaitUntil
+) -> dict[str, list[str]]:
+    """Let writers race: some roll back, some dawdle inside their transaction. Return what was committed, by key."""
+    committed: dict[str, list[str]] = defaultdict(list)
+
+    async def writer(key: str) -> None:
+        for number in range(15):
+            whats = [f"{key} {number}.{part}" for part in range(chance.randint(1, 4))]
+            commits = chance.random() < 0.7
+            async with pool.transaction() as conn, conn.transaction(force_rollback=not commits):
+                # A transaction gets its id at its first write, long before or long after the event's row.
+                if chance.random() < 0.5:
+                    await conn.execute("SELECT pg_current_xact_id()")
+                await conn.execute("SELECT pg_sleep(%s)", (chance.random() * 0.01,))
+                await append_outbox(conn, [noted(key, what) for what in whats])
+                await conn.execute("SELECT pg_sleep(%s)", (chance.random() * 0.01,))
+            if commits:
+                committed[key].extend(whats)
+
+    async with relaying(pool, bus):
+        await asyncio.gather(*(writer(f"usr_{number}") for number in range(10)))
+        expected = sum(map(len, committed.values()))
+        await wait_until(lambda: len({event.id for event in bus.records(ACTIVITIES)}) == expected, timeout_s=60)
+    return committed

@@ -1,0 +1,85 @@
+"""The whole service on a real database and bus, its peers away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import httpx2
+import pytest
+from pixel.gateway.v1 import accounts_service_pb2 as pb
+from pixel.gateway.v1 import accounts_service_pb2_grpc as stubs
+from pixel_errors import Invalid, NotFound
+from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.main import build
+from pixel_gateway.settings import Settings
+from pixel_rpc import RpcServer, open_channel
+
+AWAY = "127.0.0.1:9"
+
+
+@pytest.fixture
+async def service(make_database):
+    database, bus = await make_database("gateway"), await make_database("bus")
+    settings = replace(
+        Settings(),
+        http_address="127.0.0.1:0",
+        grpc_address="127.0.0.1:0",
+        database_url=database.url,
+        bus_url=bus.url,
+        generation_address=AWAY,
+        media_address=AWAY,
+        social_address=AWAY,
+    )
+    async with build(settings) as service:
+        await service.start()
+        yield service
+        await service.stop()
+
+
+@pytest.fixture
+async def accounts(service):
+    address = next(part.address for part in service.parts if isinstance(part, RpcServer))
+    async with open_channel(address) as channel:
+        yield stubs.AccountsServiceStub(channel)
+
+
+@pytest.fixture
+async def http(service):
+    address = next(part.address for part in service.parts if isinstance(part, HttpServer))
+    async with httpx2.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+        yield client
+
+
+async def test_a_key_from_the_operators_door_opens_the_public_one_until_it_is_revoked(accounts, http):
+    account = (await accounts.EnsureAccount(pb.EnsureAccountRequest(username="ada"))).account
+    made = await accounts.CreateApiKey(pb.CreateApiKeyRequest(user_id=account.id, name="laptop"))
+    headers = {"authorization": f"Bearer {made.secret}"}
+    assert (await http.get("/api/keys", headers=headers)).json()["items"][0]["id"] == made.api_key.id
+
+    await accounts.RevokeApiKey(pb.RevokeApiKeyRequest(user_id=account.id, id=made.api_key.id))
+
+    assert (await http.get("/api/keys", headers=headers)).status_code == 401
+    listed = await accounts.ListApiKeys(pb.ListApiKeysRequest(user_id=account.id))
+    assert listed.api_keys[0].HasField("revoke_time")
+
+
+async def test_wrong_requests_to_the_operators_door_are_refused(accounts):
+    with pytest.raises(Invalid):
+        await accounts.EnsureAccount(pb.EnsureAccountRequest(username="A!"))
+    with pytest.raises(NotFound):
+        await accounts.CreateApiKey(pb.CreateApiKeyRequest(user_id="usr_x", name="a"))
+
+
+async def test_peers_that_are_away_are_503_with_a_time_to_come_back(accounts, http):
+    account = (await accounts.EnsureAccount(pb.EnsureAccountRequest(username="bob"))).account
+    made = await accounts.CreateApiKey(pb.CreateApiKeyRequest(user_id=account.id, name="laptop"))
+    headers = {"authorization": f"Bearer {made.secret}"}
+
+    answer = await http.post("/api/generations", json={"prompt": "a"}, headers=headers)
+
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_the_service_is_ready_when_its_database_is(http):
+    assert (await http.get("/readyz")).json()["checks"]["postgres"] == "ok"
