@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from pixel_errors import Unavailable
 from pixel_generation.application.ports import Decision, Holder, NewGeneration, Verdict
 from pixel_generation.domain.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.catalogue import Catalogue, Model, Size
 from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.estimate import LaneMeasure
-from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage
-from pixel_generation.domain.job import DeliveredImage, Job, Status, StoredEvent
+from pixel_generation.domain.images import Outcome
+from pixel_generation.domain.job import Job, Status, StoredEvent
 
 SKETCH = Model(
     id="studio-sketch",
@@ -118,6 +119,11 @@ class FakeStore:
         self.attempts: dict[tuple[UUID, int], FakeAttempt] = {}
         self.woken: list[str] = []
         self.leads = True
+        self.lost_answers = 0
+        """This many writes are done and their answer is lost."""
+        self.away = False
+        """No write is done."""
+        self.refused = 0
 
     async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         before = {user: balance.available for user, balance in self.balances.items()}
@@ -178,6 +184,9 @@ class FakeStore:
         return [row.job for row in runnable[:limit]]
 
     async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+        if self.away:
+            self.refused += 1
+            raise Unavailable("the store is away")
         row = self.rows[before.id]
         same = (row.job.status, row.job.attempt, row.job.sequence) == (before.status, before.attempt, before.sequence)
         live = row.lease_until is not None and row.lease_until > self.clock.now()
@@ -196,6 +205,9 @@ class FakeStore:
             self._transfer("capture", after.user_id, "user_held", "platform_revenue", captured)
             self._transfer("release", after.user_id, "user_held", "user_available", after.cost_credits - captured)
         self._store_event(after)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise Unavailable("the answer was lost")
         return True
 
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> set[UUID]:
@@ -325,91 +337,6 @@ class FakeJobs:
         self.find = store.find_job
         self.overdue = store.overdue
         self.abandoned = store.abandoned
-
-
-class FakeImageModel:
-    """Gives `pictures` for each request; `before` runs first and may raise or wait; `then` is raised at the end."""
-
-    def __init__(self, *, repeatable: bool = True) -> None:
-        self.repeatable = repeatable
-        self.requests: list[ImageRequest] = []
-        self.pictures: int | None = None
-        self.before: Callable[[ImageRequest], object] | None = None
-        self.then: Exception | None = None
-        self.closed = False
-
-    async def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
-        self.requests.append(request)
-        if self.before is not None:
-            waiting = self.before(request)
-            if hasattr(waiting, "__await__"):
-                await waiting
-        for index in range(request.count if self.pictures is None else self.pictures):
-            data = f"{request.prompt} {request.seed + index}".encode()
-            yield ProducedImage(index, data, "image/png", request.seed + index, f"req-{len(self.requests)}", 10)
-        if self.then is not None:
-            raise self.then
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-class FakeAssets:
-    """Keeps pictures; `trouble` is raised, one a call, until it is empty."""
-
-    def __init__(self) -> None:
-        self.stored: dict[UUID, bytes] = {}
-        self.trouble: list[Exception] = []
-
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
-        if self.trouble:
-            raise self.trouble.pop(0)
-        self.stored[asset_id] = image.data
-        return DeliveredImage(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
-
-
-class FakeTracing:
-    @contextmanager
-    def running(self, job: Job) -> Iterator[None]:
-        yield
-
-
-@dataclass
-class FakeObserver:
-    """Remembers what was counted."""
-
-    verdicts: list[str] = field(default_factory=list)
-    batches: list[int] = field(default_factory=list)
-    ends: list[tuple[str, str]] = field(default_factory=list)
-    requeues: list[str] = field(default_factory=list)
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    depths: dict[str, int] = field(default_factory=dict)
-    fences: int = 0
-    pickups: int = 0
-
-    def submitted(self, verdict: str) -> None:
-        self.verdicts.append(str(verdict))
-
-    def batch_flushed(self, size: int) -> None:
-        self.batches.append(size)
-
-    def picked_up(self, seconds: float) -> None:
-        self.pickups += 1
-
-    def ended(self, job: Job) -> None:
-        self.ends.append((job.status.value, job.failure.code if job.failure else ""))
-
-    def requeued(self, reason: str) -> None:
-        self.requeues.append(reason)
-
-    def fenced(self) -> None:
-        self.fences += 1
-
-    def called(self, provider: str, outcome: str, seconds: float) -> None:
-        self.calls.append((provider, outcome))
-
-    def queue_depth(self, lane: str, jobs: int) -> None:
-        self.depths[lane] = jobs
 
 
 def a_user() -> UUID:

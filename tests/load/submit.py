@@ -89,7 +89,7 @@ def pgbench_script(folder: Path) -> Path:
         "values": f"{value}, {value}", "headers": "'{}'::jsonb, '{}'::jsonb", "event_job_ids": f"{ids['job']}, {ids['job']}",
     }  # fmt: skip
     arrays = {name: f"ARRAY[{text}]" for name, text in (one | two).items()}
-    statement = re.sub(r"%\((\w+)\)s", lambda found: arrays[found.group(1)], str(SUBMISSIONS["submit_generations"]))
+    statement = re.sub(r"%\((\w+)\)[sb]", lambda found: arrays[found.group(1)], str(SUBMISSIONS["submit_generations"]))
     statement = re.sub(r"--.*", "", statement).strip().rstrip(";")
     script = folder / "submit.sql"
     # :n grows within a client, so ids arrive in order as UUIDv7s do.

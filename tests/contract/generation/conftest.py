@@ -116,7 +116,7 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
             return int(row[0])
 
         async def attempt_of(job: Job) -> tuple[str, str | None]:
-            return await one(  # type: ignore[no-any-return]
+            return await one(
                 "SELECT state, outcome FROM attempts WHERE job_id = %s AND attempt = %s", job.id, job.attempt
             )
 

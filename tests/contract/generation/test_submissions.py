@@ -12,7 +12,8 @@ from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.job import Status
 
 from tests.contract.generation.conftest import Store
-from tests.fakes.generation import FakeObserver, a_user
+from tests.fakes.generation import a_user
+from tests.fakes.generation_neighbours import FakeObserver
 
 
 async def test_an_accepted_submission_is_queued_and_its_cost_is_held(store: Store) -> None:

@@ -23,7 +23,7 @@ async def test_an_event_is_new_once_per_consumer(pool: Pool) -> None:
 
 async def test_an_effect_that_was_rolled_back_may_be_made_again(pool: Pool) -> None:
     event_id = str(uuid4())
-    async with pool.transaction() as conn, conn.transaction(force_rollback=True):
+    async with pool.autocommit() as conn, conn.transaction(force_rollback=True):
         assert await first_time(conn, "sets", event_id)
     async with pool.transaction() as conn:
         assert await first_time(conn, "sets", event_id)

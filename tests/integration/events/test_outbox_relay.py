@@ -47,7 +47,7 @@ async def write(pool: Pool, *events: OutboxEvent) -> None:
 
 
 async def write_and_roll_back(pool: Pool, *events: OutboxEvent) -> None:
-    async with pool.transaction() as conn, conn.transaction(force_rollback=True):
+    async with pool.autocommit() as conn, conn.transaction(force_rollback=True):
         await append_outbox(conn, events)
 
 
@@ -229,7 +229,7 @@ async def _write_concurrently(
         for number in range(15):
             whats = [f"{key} {number}.{part}" for part in range(chance.randint(1, 4))]
             commits = chance.random() < 0.7
-            async with pool.transaction() as conn, conn.transaction(force_rollback=not commits):
+            async with pool.autocommit() as conn, conn.transaction(force_rollback=not commits):
                 # A transaction gets its id at its first write, long before or long after the event's row.
                 if chance.random() < 0.5:
                     await conn.execute("SELECT pg_current_xact_id()")

@@ -278,3 +278,19 @@ async def test_no_more_events_are_taken_in_than_allowed(bus: FakeBus, wait_until
         release.set()
         await wait_until(lambda: done(bus) == 100)
     assert most == 3
+
+
+async def test_a_record_too_large_for_the_dead_letters_leaves_its_origin_there(
+    bus: FakeBus, wait_until: WaitUntil
+) -> None:
+    async def handle(event: Event) -> None:
+        raise Invalid("never")
+
+    size = 3_000_000
+    bus.logs[ACTIVITIES, 4].append(replace(activity("usr_a", "x"), value=b"\xff" * size, partition=4, offset=0))
+    async with consuming(bus, handle):
+        await wait_until(lambda: done(bus) == 1)
+    (letter,) = bus.records(DEAD)
+    assert letter.value == b""
+    assert letter.headers["dlq-dropped-bytes"] == str(size)
+    assert (letter.headers["dlq-origin-partition"], letter.headers["dlq-origin-offset"]) == ("4", "0")

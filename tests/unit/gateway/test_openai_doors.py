@@ -43,6 +43,22 @@ async def test_pictures_come_as_bytes(client, backstage, wait_until):
     assert base64.b64decode(answer.json()["data"][0]["b64_json"]) == PNG
 
 
+async def test_openais_words_for_a_default_ask_for_nothing_special(client, backstage, wait_until):
+    await answered(
+        client,
+        backstage,
+        wait_until,
+        backstage.finish,
+        quality="standard",
+        style="vivid",
+        size="auto",
+        background="auto",
+    )
+
+    spec = backstage.generations.submissions[0].spec
+    assert (spec.quality, spec.style, spec.size) == ("", "", "")
+
+
 async def test_models_of_the_gpt_image_family_answer_with_bytes(client, backstage, wait_until):
     answer = await answered(client, backstage, wait_until, backstage.finish, model="gpt-image-1")
 

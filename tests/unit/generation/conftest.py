@@ -20,18 +20,8 @@ from pixel_generation.domain.job import Job
 from pixel_generation.domain.recovery import RetryPolicy
 from pixel_generation.domain.spec import GenerationSpec
 
-from tests.fakes.generation import (
-    FakeAssets,
-    FakeCatalogue,
-    FakeClock,
-    FakeImageModel,
-    FakeJobs,
-    FakeObserver,
-    FakeRandomness,
-    FakeStore,
-    FakeTracing,
-    a_user,
-)
+from tests.fakes.generation import FakeCatalogue, FakeClock, FakeJobs, FakeRandomness, FakeStore, a_user
+from tests.fakes.generation_neighbours import FakeAssets, FakeImageModel, FakeObserver, FakeTracing
 
 
 @dataclass

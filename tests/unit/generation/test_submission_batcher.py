@@ -12,7 +12,8 @@ from pixel_generation.domain.errors import SubmissionsFull
 from pixel_generation.domain.job import Job
 from pixel_generation.domain.spec import GenerationSpec
 
-from tests.fakes.generation import FakeClock, FakeObserver, FakeRandomness, a_user
+from tests.fakes.generation import FakeClock, FakeRandomness, a_user
+from tests.fakes.generation_neighbours import FakeObserver
 
 RANDOM = FakeRandomness()
 

@@ -267,3 +267,26 @@ async def test_a_busy_lane_leaves_room_for_another(engine: Engine, wait_until: W
     async with working(engine, WorkLimits(slots=4, poll_s=0.01, grace_s=10)):
         await wait_until(ended(engine, sketch_id))
         gate.set()
+
+
+async def test_a_change_whose_answer_was_lost_is_not_lost_itself(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1)
+    engine.store.lost_answers = 3
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert (engine.job(job_id).status, engine.store.lost_answers) == (Status.COMPLETED, 0)
+    assert engine.store.balances[user] == Balance(9, 0)
+    assert len(engine.painter.requests) == 1
+
+
+async def test_a_run_that_cannot_reach_the_store_is_left_to_the_sweep(engine: Engine, wait_until: WaitUntil) -> None:
+    job_id = await engine.accepted(await engine.user(), images=1)
+    engine.store.away = True
+    async with working(engine, WorkLimits(poll_s=60, grace_s=0)):
+        await wait_until(lambda: engine.store.refused >= 1)
+    assert engine.job(job_id).status is Status.PROCESSING
+    engine.store.away = False
+    engine.clock.advance(16)
+    await engine.sweep()
+    assert engine.job(job_id).status is Status.QUEUED

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
     from pixel_studio.databases import Databases
 
+STOP_GRACE_S = 1.5
+"""Ctrl-C is answered within seconds: runs that take longer are given back and begin again at the next start."""
+
 POOL_MAX_SIZE = 6
 """Connections of one service: one person and a few workers need no more, and each costs memory."""
 
@@ -84,6 +87,7 @@ async def build_services(
         kafka_brokers="",
         media_address=addresses.media,
         pool_max_size=POOL_MAX_SIZE,
+        stop_grace_s=STOP_GRACE_S,
     )
     gateway = replace(
         load_settings(pixel_gateway.settings.Settings, environ=environ),

@@ -47,7 +47,7 @@ def find_running(data_dir: Path) -> Running | None:
     """Return the studio that runs on this directory, or None; a record left by a killed one does not count."""
     try:
         running = msgspec.json.decode((data_dir / FILE).read_bytes(), type=Running)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return None
     return running if _is_alive(running.pid) and _answers(running.address) else None
 

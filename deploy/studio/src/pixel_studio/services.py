@@ -32,7 +32,7 @@ ROLES = {
     "media": ("serve", "relay"),
     "social": ("serve", "work", "relay"),
     "generation": ("serve", "work", "relay"),
-    "gateway": ("serve", "relay"),
+    "gateway": ("serve", "work", "relay"),
 }
 
 

@@ -16,7 +16,8 @@ from pixel_errors import DeadlineExceeded, Invalid, PixelError, Unavailable
 from pixel_runtime.service import Loop
 from pixel_telemetry import bind, extracted, get_logger, span
 
-from pixel_events.dead_letters import dead_letter
+from pixel_events.dead_letters import dead_letter, without_contents
+from pixel_events.event import EventTooLarge
 from pixel_events.lanes import Lanes
 from pixel_events.metrics import DEAD_LETTERED, HANDLED, RETRIED
 
@@ -158,7 +159,7 @@ class Consumer:
         letter = dead_letter(event, error, attempts=attempts, consumer=self.name)
         while True:
             try:
-                await self._bus.publish([letter])
+                await self._publish(letter)
             except (Unavailable, DeadlineExceeded) as away:
                 log.warning("dead_letter_waits", topic=event.topic, reason=away.code)
                 await pause(ending, random.uniform(FIRST_PAUSE_S, LAST_PAUSE_S))  # noqa: S311 - jitter, no secret
@@ -171,6 +172,13 @@ class Consumer:
         self._dead_lettered[event.topic].inc()
         log.error("event_dead_lettered", topic=event.topic, partition=event.partition, offset=event.offset)
         return True
+
+    async def _publish(self, letter: Event) -> None:
+        try:
+            await self._bus.publish([letter])
+        except EventTooLarge:
+            # Compressed, a foreign record can be larger than its topic's limit; the record itself stays at its offset.
+            await self._bus.publish([without_contents(letter)])
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

@@ -24,6 +24,7 @@ QUIET_S = 3.0
 """A dead-letter topic that gives nothing for so long has nothing more."""
 
 READ_BATCH = 100
+KEY_CHARACTERS = 256
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,15 @@ def dead_letter(event: Event, error: Exception, *, attempts: int, consumer: str)
     }
     return replace(
         event, topic=event.topic + DEAD_LETTER_SUFFIX, headers={**event.headers, **origin}, partition=-1, offset=-1
+    )
+
+
+def without_contents(letter: Event) -> Event:
+    """Keep only where a dead letter comes from, for a record that is larger than its topic should carry."""
+    headers = {name: text for name, text in letter.headers.items() if name.startswith(PREFIX)}
+    headers["dlq-dropped-bytes"] = str(len(letter.value))
+    return replace(
+        letter, key=letter.key[:KEY_CHARACTERS], type=letter.type[:KEY_CHARACTERS], value=b"", headers=headers
     )
 
 

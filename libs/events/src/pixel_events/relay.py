@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ LAST_LOOK_S = 0.25
 """Rows behind an open transaction are looked for again after 2 ms, then twice as long each time up to this."""
 
 FORGET_EVERY_S = 3600.0
+NO_HEADERS = "{}"
 
 log = get_logger(__name__)
 
@@ -105,22 +107,31 @@ class OutboxRelay:
     async def _drain(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> int:
         """Relay batch after batch until one is short; return how many events were relayed."""
         total = 0
+        relayed: list[int] = []
         rows = await self._read(conn, [])
         while rows:
             ids = [row["id"] for row in rows]
-            # A full batch has more behind it: read that while this one is on its way.
-            reading = asyncio.create_task(self._read(conn, ids)) if len(rows) == BATCH and not stop.is_set() else None
+            # While this batch is on its way, the last one is deleted and the next one read.
+            goes_on = len(rows) == BATCH and not stop.is_set()
+            turning = asyncio.create_task(self._turn(conn, relayed, ids if goes_on else None))
             try:
                 refused = await self._publish(rows)
             finally:
-                following = await reading if reading is not None else []
+                following = await turning
             self._skipped.extend(refused)
-            await execute(conn, OUTBOX["delete_outbox"], {"ids": [row for row in ids if row not in refused]})
-            total += len(rows) - len(refused)
-            self._relayed.inc(len(rows) - len(refused))
+            relayed = [row for row in ids if row not in refused]
+            total += len(relayed)
+            self._relayed.inc(len(relayed))
             self._lag.set((datetime.now(UTC) - rows[0]["created_at"]).total_seconds())
             rows = following
+        await self._turn(conn, relayed, None)
         return total
+
+    async def _turn(self, conn: AsyncConnection[Any], relayed: Sequence[int], under_way: Sequence[int] | None) -> Rows:
+        """Delete what is on the bus; then read on, past what is under way, unless that is None."""
+        if relayed:
+            await execute(conn, OUTBOX["delete_outbox"], {"ids": relayed})
+        return [] if under_way is None else await self._read(conn, under_way)
 
     async def _publish(self, rows: Rows) -> set[int]:
         """Publish a batch; return the ids of rows that the bus can never take."""
@@ -154,10 +165,10 @@ class OutboxRelay:
             key=row["key"],
             type=row["type"],
             value=row["value"],
-            id=str(row["event_id"]),
+            id=row["event_id"],
             source=self._source,
             time=row["created_at"],
-            headers=row["headers"],
+            headers=json.loads(row["headers"]) if row["headers"] != NO_HEADERS else {},
         )
 
     async def _read(self, conn: AsyncConnection[Any], under_way: Sequence[int]) -> Rows:

@@ -171,6 +171,7 @@ def work_parts(settings: Settings, backends: Backends, bus: Bus, channel: grpc.a
         lane_slots=lane_slots(settings),
         claim_loops=settings.processing_worker_instances,
         run_timeout_s=settings.generation_timeout_ms / 1000,
+        grace_s=settings.stop_grace_s,
     )
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     worker = Worker(worker_id, catalogue=backends.catalogue, providers=backends.providers, tools=tools, limits=limits)

@@ -42,6 +42,8 @@ class Settings:
     """Jobs that one worker process runs side by side."""
     generation_timeout_ms: int = field(default=300_000, metadata={"env": ("GENERATION_TIMEOUT_MS",)})
     """Time for a job from its first start to its end, retries included."""
+    stop_grace_s: float = 20.0
+    """Time running jobs have to end when the worker is stopped; the others are given back."""
     queue_timeout_s: int = 86_400
     """Time a job may wait for its first start."""
     generation_max_retries: int = 2
@@ -57,6 +59,7 @@ class Settings:
             "processing_worker_instances",
             "max_concurrent_generations",
             "generation_timeout_ms",
+            "stop_grace_s",
             "queue_timeout_s",
             "submit_max_waiting",
             "sweep_interval_s",

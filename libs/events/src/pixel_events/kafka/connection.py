@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Producer
     from confluent_kafka.admin import AdminClient
 
-METADATA_TIMEOUT_S = 5.0
+METADATA_TIMEOUT_S = 3.0
 
 _REFUSED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,

@@ -33,7 +33,7 @@ POLL_S = 0.25
 """Longest time a request waits while the thread listens for records."""
 
 KEEP_ALIVE_S = 1.0
-ASSIGNED_WITHIN_S = 30.0
+ASSIGNED_WITHIN_S = 15.0
 CLOSED_WITHIN_S = 10.0
 LEADERLESS = {
     KafkaError.NOT_LEADER_FOR_PARTITION,

@@ -83,10 +83,16 @@ class Coordinator:
                 raise Unavailable(f"not created yet: {', '.join(sorted(missing))}", reason="TOPIC_MISSING")
             self.heads.update(rows)
             self._readers.append(reader)
-            if reader.group:
-                await self._share(conn)
-            else:
+            if not reader.group:
                 reader.positions = rows
+                return
+            try:
+                await self._share(conn)
+            except PixelError:
+                self._readers.remove(reader)
+                if conn.closed:
+                    await self._disconnect()
+                raise
 
     async def remove(self, reader: Reader) -> None:
         """Let a reader go; its partitions are free for others at once."""
@@ -116,6 +122,9 @@ class Coordinator:
                 await self._take_turn()
             except PixelError as error:
                 log.warning("bus_turn_failed", reason=error.code)
+            except Exception:
+                # Readers must not fall asleep for good over a defect; the next turn comes within a second.
+                log.exception("bus_turn_failed")
 
     async def _take_turn(self) -> None:
         async with self._turn:

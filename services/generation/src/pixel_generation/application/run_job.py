@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_errors import Conflict, Invalid, PixelError, Unavailable
+from pixel_errors import Conflict, DeadlineExceeded, Invalid, PixelError, Unavailable
 
 from pixel_generation.application.ports import (
     Assets,
@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 STORE_TRIES = 3
 STORE_DELAY_S = 0.2
+WRITE_TRIES = 6
+WRITE_DELAY_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ class RunTools:
     policy: RetryPolicy
 
 
-class Fenced(Exception):  # noqa: N818 - not an error: somebody else holds the job
+class Fenced(Exception):
     """The job has moved on without this run."""
 
 
-class StorageTrouble(Exception):  # noqa: N818 - told apart from the provider's trouble
+class StorageTrouble(Exception):
     """Media did not take a picture after several tries."""
 
 
@@ -82,13 +84,14 @@ class Run:
 
     async def _execute(self) -> None:
         try:
-            async with asyncio.timeout((self.job.deadline_at - self._tools.clock.now()).total_seconds()):
-                await self._make()
+            try:
+                async with asyncio.timeout((self.job.deadline_at - self._tools.clock.now()).total_seconds()):
+                    await self._make()
+            except TimeoutError:
+                await self._finish(after_deadline(self.job, now=self._tools.clock.now()), "timeout")
         except Fenced:
             self._tools.observer.fenced()
             log.warning("run_fenced", extra={"attempt": self.job.attempt})
-        except TimeoutError:
-            await self._finish(after_deadline(self.job, now=self._tools.clock.now()), "timeout")
 
     async def interrupt(self) -> None:
         """Give the job back at once instead of letting its lease run out; for a run that was cancelled."""
@@ -115,8 +118,8 @@ class Run:
                 self.job, repeatable=self._provider.repeatable, policy=self._tools.policy, now=now, draw=draw
             )
             await self._finish(changes, "storage")
-        except (Fenced, TimeoutError):
-            raise
+        except (Fenced, PixelError, TimeoutError):
+            raise  # the store cannot be reached: nothing can be written now, the lease ends and the sweep takes over
         except Exception:
             # A bug in an adapter must not leave the job to its deadline; the money goes back.
             outcome = "error"
@@ -186,10 +189,34 @@ class Run:
             self._tools.observer.requeued(reason)
 
     async def _write(self, after: Job) -> None:
-        written = await self._tools.jobs.write(self.job, after, holder=Holder.WORKER, call=self._record)
+        """Write a change, again if the answer was lost; raise Fenced when the job has moved on."""
+        tries = 0
+        while not await self._try_to_write(after, last=tries == WRITE_TRIES - 1):
+            tries += 1
+            await asyncio.sleep(self._tools.randomness.fraction() * WRITE_DELAY_S * 2**tries)
+        self.job = after
+
+    async def _try_to_write(self, after: Job, *, last: bool) -> bool:
+        """Return False when the store did not answer; the next try then finds out whether it wrote."""
+        jobs = self._tools.jobs
+        try:
+            if await jobs.write(self.job, after, holder=Holder.WORKER, call=self._record):
+                return True
+            current = await jobs.find(self.job.id)
+        except (Unavailable, DeadlineExceeded) as error:
+            if last:
+                raise
+            log.warning("write_unanswered", extra={"reason": error.code})
+            return False
+        written = current is not None and (current.status, current.attempt, current.sequence, current.images) == (
+            after.status,
+            after.attempt,
+            after.sequence,
+            after.images,
+        )
         if not written:
             raise Fenced
-        self.job = after
+        return True
 
     def _note(self, picture: ProducedImage) -> None:
         """Keep the provider's request id and price; a price is unknown as soon as one picture's is."""

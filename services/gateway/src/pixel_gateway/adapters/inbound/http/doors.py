@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
-from urllib.parse import quote
 
 from pixel_errors import NotFound, Violation
 from pixel_runtime.ids import parse_id
@@ -152,8 +151,8 @@ _SINGLE = frozenset({"authorization", "content-length", "content-type", "host", 
 
 
 def base_url(public_url: str, scheme: str, headers: dict[str, str]) -> str:
-    """Return the configured public address, or the one the caller used."""
+    """Return the configured public address, or the one the caller used (its Host field was checked before)."""
     if public_url:
         return public_url.rstrip("/")
     http_scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
-    return f"{http_scheme}://{quote(headers.get('host', ''), safe='.:[]-_')}"
+    return f"{http_scheme}://{headers.get('host', '')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -16,6 +17,7 @@ from pixel_gateway.adapters.metrics import REQUEST_SECONDS, REQUESTS
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
+    from prometheus_client import Counter, Histogram
 
     from pixel_gateway.adapters.inbound.http.reply import Reply
 
@@ -71,9 +73,9 @@ class Edge:
             span.set_attribute("http.route", route)
             span.set_attribute("http.response.status_code", answer.status)
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        REQUESTS.labels(route, method, str(answer.status)).inc()
+        _counter(route, method, answer.status).inc()
         if not answer.is_stream:
-            REQUEST_SECONDS.labels(route, method).observe(time.perf_counter() - started)
+            _timer(route, method).observe(time.perf_counter() - started)
 
     async def _fail(self, error: Exception, scope: Any, receive: Receive, answer: _Answer) -> None:
         if answer.status:
@@ -103,6 +105,16 @@ class _Answer:
             self.is_stream = (b"content-type", b"text/event-stream") in headers
             message["headers"] = headers
         await self._send(message)
+
+
+@cache
+def _counter(route: str, method: str, status: int) -> Counter:
+    return REQUESTS.labels(route, method, str(status))
+
+
+@cache
+def _timer(route: str, method: str) -> Histogram:
+    return REQUEST_SECONDS.labels(route, method)
 
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -6,7 +6,8 @@ import asyncio
 import json
 import math
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 from pixel_errors import Violation
@@ -21,6 +22,8 @@ from pixel_gateway.adapters.inbound.http.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     from litestar.types import Receive
 
 MAX_DEPTH = 32
@@ -95,9 +98,7 @@ def parse(body: bytes) -> Any:
     if text.startswith("\ufeff") or "\x00" in text:
         raise MalformedJson("The body has to be UTF-8 without a byte order mark.")
     try:
-        content = json.loads(
-            text, object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant
-        )
+        content = _decoder.decode(text)
     except json.JSONDecodeError as error:
         raise MalformedJson(f"The body is not JSON: {error.msg} at character {error.pos}.") from None
     if _ESCAPES_TO_CHECK.search(body):
@@ -177,12 +178,20 @@ def _check_text(content: Any, path: str) -> None:
 
 
 def _refuse_unknown(content: dict[str, Any], target: type[Any]) -> None:
-    accepted = [each.encode_name for each in msgspec.structs.fields(target)]
+    accepted = _accepted_names(cast("Hashable", target))
     unknown = [name for name in content if name not in accepted]
     if unknown:
         message = f"is not accepted here; accepted are {', '.join(accepted)}"
         violations = tuple(Violation(_short(name), message) for name in unknown[:10])
         raise InvalidRequest(f"Unknown field {_short(unknown[0])}: it {message}.", violations=violations)
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=_int, parse_float=_float, parse_constant=_constant)
+
+
+@cache
+def _accepted_names(target: Hashable) -> tuple[str, ...]:
+    return tuple(each.encode_name for each in msgspec.structs.fields(target))  # type: ignore[arg-type]  # a struct
 
 
 def _short(name: str) -> str:

@@ -165,9 +165,9 @@ def spec_of(body: CreateImages) -> Spec:
         prompt=body.prompt,
         model=body.model or "",
         number_of_images=body.n or 1,
-        style=body.style or "",
-        quality=_unless_auto(body.quality),
-        size=_unless_auto(body.size),
+        style=_ours(body.style),
+        quality=_ours(body.quality),
+        size=_ours(body.size),
         seed=body.seed,
         private=True,
     )
@@ -222,8 +222,12 @@ def _is_refusal(failure: Failure) -> bool:
     return failure.code in {"blocked", "provider_rejected", "invalid_request"}
 
 
-def _unless_auto(word: str | None) -> str:
-    return "" if word in (None, "auto") else word or ""
+_OUR_WORDS = {"auto": "", "standard": "", "vivid": "", "hd": "high"}
+"""OpenAI's words for a default, which here is to say nothing, and the older word of its best quality."""
+
+
+def _ours(word: str | None) -> str:
+    return _OUR_WORDS.get(word, word) if word else ""
 
 
 def _refused(name: str, message: str) -> InvalidRequest:

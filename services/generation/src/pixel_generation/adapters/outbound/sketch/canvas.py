@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from pixel_generation.adapters.outbound.sketch.noise import strips
+
 if TYPE_CHECKING:
     from pixel_generation.adapters.outbound.sketch.noise import Field
     from pixel_generation.adapters.outbound.sketch.palette import Colour
@@ -51,10 +53,11 @@ class Canvas:
         `colour` broadcasts to (3, rows, columns); the id is written where alpha passes a half.
         """
         rows, columns = alpha.shape
-        for plane, paint in zip(self.rgb, colour, strict=True):
-            part = plane[top : top + rows, left : left + columns]
-            step = paint - part
-            step *= alpha
+        paint = np.broadcast_to(colour, (3, rows, columns))
+        for strip in strips(0, rows):
+            part = self.rgb[:, top + strip.start : top + strip.stop, left : left + columns]
+            step = paint[:, strip] - part
+            step *= alpha[strip]
             part += step
         if shape is not None:
             np.putmask(self.shapes[top : top + rows, left : left + columns], alpha > 0.5, shape)  # noqa: PLR2004

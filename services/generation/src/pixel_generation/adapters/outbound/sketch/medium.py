@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pixel_generation.adapters.outbound.sketch.canvas import ACCENT, Canvas
-from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, grain, resize, softened
+from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, grain, resize, softened, strips
 
 if TYPE_CHECKING:
     from pixel_generation.adapters.outbound.sketch.palette import Colour
@@ -37,35 +37,45 @@ def accents(canvas: Canvas) -> npt.NDArray[np.bool_]:
 def displaced(planes: Planes, down: Field, across: Field) -> Planes:
     """Take every pixel from where the two fields point, in pixels away."""
     height, width = planes.shape[-2:]
-    rows = np.arange(height, dtype=np.float32)[:, None] + down
-    columns = np.arange(width, dtype=np.float32)[None, :] + across
-    np.clip(rows, 0, height - 1, out=rows)
-    np.clip(columns, 0, width - 1, out=columns)
-    index = rows.astype(np.int32)
-    index *= width
-    index += columns.astype(np.int32)
-    return np.stack([plane.ravel().take(index) for plane in planes.reshape(-1, height, width)]).reshape(planes.shape)
+    y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
+    out = np.empty_like(planes)
+    for strip in strips(0, height):
+        rows, columns = y[strip] + down[strip], x + across[strip]
+        np.clip(rows, 0, height - 1, out=rows)
+        np.clip(columns, 0, width - 1, out=columns)
+        index = rows.astype(np.intp)
+        index *= width
+        index += columns.astype(np.intp)
+        for plane, moved in zip(planes, out, strict=True):
+            # The index is in range: "clip" only spares the check.
+            plane.ravel().take(index, out=moved[strip], mode="clip")
+    return out
 
 
 def saturated(planes: Planes, amount: float) -> Planes:
     """Move colours away from (above 1) or toward (below 1) their grey, in place."""
-    grey = planes[0] * np.float32(0.299)
-    grey += planes[1] * np.float32(0.587)
-    grey += planes[2] * np.float32(0.114)
-    grey *= np.float32(1.0 - amount)
-    planes *= np.float32(amount)
-    planes += grey
+    weights = (0.299 * (1.0 - amount), 0.587 * (1.0 - amount), 0.114 * (1.0 - amount))
+    for strip in strips(0, planes.shape[1]):
+        part = planes[:, strip]
+        grey = part[0] * np.float32(weights[0])
+        grey += part[1] * np.float32(weights[1])
+        grey += part[2] * np.float32(weights[2])
+        part *= np.float32(amount)
+        part += grey
     return planes
 
 
 def contrasted(planes: Planes, amount: float) -> Planes:
     """Blend with an S-curve, in place; values are cut to 0..1."""
-    np.clip(planes, 0.0, 1.0, out=planes)
-    curve = planes * planes
-    curve *= np.float32(3.0) - np.float32(2.0) * planes
-    curve -= planes
-    curve *= np.float32(amount)
-    planes += curve
+    for strip in strips(0, planes.shape[1]):
+        part = planes[:, strip]
+        np.clip(part, 0.0, 1.0, out=part)
+        # p + amount * (3 p² - 2 p³ - p), with p taken out.
+        curve = part * np.float32(-2.0 * amount)
+        curve += np.float32(3.0 * amount)
+        curve *= part
+        curve += np.float32(1.0 - amount)
+        part *= curve
     return planes
 
 

@@ -16,7 +16,7 @@ import pyvips
 
 from pixel_generation.adapters.outbound.sketch import prints, styles
 from pixel_generation.adapters.outbound.sketch.composition import compose
-from pixel_generation.adapters.outbound.sketch.noise import grain
+from pixel_generation.adapters.outbound.sketch.noise import grain, strips
 from pixel_generation.adapters.outbound.sketch.scene import Scene, read_scene, style_of
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
 
@@ -107,10 +107,16 @@ def paint(prompt: str, style: str, seed: int, width: int, height: int) -> npt.ND
     scene = read_scene(prompt, seed)
     planes = _MEDIA[style](compose(scene, width, height), scene)
     # Half a step of noise hides the steps of 8 bits in smooth skies.
-    planes *= np.float32(255.0)
-    planes += np.float32(0.5) + grain(scene.rng("rounding"), height, width)
-    np.clip(planes, 0.0, 255.0, out=planes)
-    return np.ascontiguousarray(planes.astype(np.uint8).transpose(1, 2, 0))
+    rounding = grain(scene.rng("rounding"), height, width)
+    rounding += np.float32(0.5)
+    pixels = np.empty((height, width, 3), np.uint8)
+    for rows in strips(0, height):
+        part = planes[:, rows] * np.float32(255.0)
+        part += rounding[rows]
+        np.clip(part, 0.0, 255.0, out=part)
+        for channel, plane in enumerate(part):
+            pixels[rows, :, channel] = plane
+    return pixels
 
 
 def encode_png(pixels: npt.NDArray[np.uint8], facts: dict[str, str]) -> bytes:

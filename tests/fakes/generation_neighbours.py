@@ -1,0 +1,96 @@
+"""Providers, media and metrics of the generation service in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from pixel_generation.domain.images import ImageRequest, ProducedImage
+from pixel_generation.domain.job import DeliveredImage, Job
+
+
+class FakeImageModel:
+    """Gives `pictures` for each request; `before` runs first and may raise or wait; `then` is raised at the end."""
+
+    def __init__(self, *, repeatable: bool = True) -> None:
+        self.repeatable = repeatable
+        self.requests: list[ImageRequest] = []
+        self.pictures: int | None = None
+        self.before: Callable[[ImageRequest], object] | None = None
+        self.then: Exception | None = None
+        self.closed = False
+
+    async def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
+        self.requests.append(request)
+        if self.before is not None:
+            waiting = self.before(request)
+            if hasattr(waiting, "__await__"):
+                await waiting
+        for index in range(request.count if self.pictures is None else self.pictures):
+            data = f"{request.prompt} {request.seed + index}".encode()
+            yield ProducedImage(index, data, "image/png", request.seed + index, f"req-{len(self.requests)}", 10)
+        if self.then is not None:
+            raise self.then
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class FakeAssets:
+    """Keeps pictures; `trouble` is raised, one a call, until it is empty."""
+
+    def __init__(self) -> None:
+        self.stored: dict[UUID, bytes] = {}
+        self.trouble: list[Exception] = []
+
+    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.stored[asset_id] = image.data
+        return DeliveredImage(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
+
+
+class FakeTracing:
+    @contextmanager
+    def running(self, job: Job) -> Iterator[None]:
+        yield
+
+
+@dataclass
+class FakeObserver:
+    """Remembers what was counted."""
+
+    verdicts: list[str] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+    ends: list[tuple[str, str]] = field(default_factory=list)
+    requeues: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    depths: dict[str, int] = field(default_factory=dict)
+    fences: int = 0
+    pickups: int = 0
+
+    def submitted(self, verdict: str) -> None:
+        self.verdicts.append(str(verdict))
+
+    def batch_flushed(self, size: int) -> None:
+        self.batches.append(size)
+
+    def picked_up(self, seconds: float) -> None:
+        self.pickups += 1
+
+    def ended(self, job: Job) -> None:
+        self.ends.append((job.status.value, job.failure.code if job.failure else ""))
+
+    def requeued(self, reason: str) -> None:
+        self.requeues.append(reason)
+
+    def fenced(self) -> None:
+        self.fences += 1
+
+    def called(self, provider: str, outcome: str, seconds: float) -> None:
+        self.calls.append((provider, outcome))
+
+    def queue_depth(self, lane: str, jobs: int) -> None:
+        self.depths[lane] = jobs

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+from pixel_studio.doctor import State, examine
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+async def found(tmp_path, **environ: str):
+    return {finding.name: finding for finding in await examine(tmp_path / "data", environ)}
+
+
+async def test_a_bare_machine_has_everything_it_needs(tmp_path):
+    findings = await found(tmp_path)
+    assert not [finding for finding in findings.values() if finding.is_fatal]
+    assert findings["studio"].state is State.OFF
+    assert findings["provider openai"].state is State.OFF
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_provider_key_is_noticed_and_not_shown(tmp_path):
+    finding = (await found(tmp_path, OPENAI_API_KEY="sk-secret"))["provider openai"]
+    assert finding.state is State.OK
+    assert "sk-secret" not in finding.detail
+
+
+async def test_servers_that_are_configured_are_reached(tmp_path, port):
+    findings = await found(
+        tmp_path,
+        KAFKA_BROKERS=f"127.0.0.1:{port}",
+        REDIS_URL=f"redis://127.0.0.1:{port}/0",
+        PIXEL_BLOBS_URL=f"s3://pictures?endpoint=http://127.0.0.1:{port}",
+    )
+    assert {findings[name].state for name in ("bus", "cache", "blobs")} == {State.OK}
+
+
+async def test_servers_that_do_not_answer_are_named_and_not_fatal(tmp_path, free_port):
+    findings = await found(
+        tmp_path,
+        KAFKA_BROKERS=f"127.0.0.1:{free_port}",
+        PIXEL_BLOBS_URL=f"s3://p?endpoint=http://127.0.0.1:{free_port}",
+    )
+    for name in ("bus", "blobs"):
+        assert findings[name].state is State.PROBLEM
+        assert str(free_port) in findings[name].detail
+        assert not findings[name].is_fatal
+
+
+async def test_a_data_directory_that_is_a_file_is_a_problem(tmp_path):
+    (tmp_path / "data").write_text("")
+    finding = (await found(tmp_path))["data directory"]
+    assert finding.state is State.PROBLEM
+    assert finding.is_fatal
