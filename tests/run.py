@@ -23,7 +23,7 @@ COVERAGE_GATE = 90
 def pytest(*arguments: str, report: Path, mode: str = "") -> None:
     """Run one pytest session under coverage; exit with its code when it fails."""
     environment = {**os.environ, "MODE": mode} if mode else dict(os.environ)
-    command = [BIN / "coverage", "run", "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
+    command = [str(BIN / "coverage"), "run", "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
     started = time.monotonic()
     print(f"\n== {' '.join(arguments)} {f'[{mode}]' if mode else ''}", flush=True)
     code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode

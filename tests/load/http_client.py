@@ -44,6 +44,16 @@ class HttpLoad:
         await asyncio.gather(*(caller(number) for number in range(callers)))
         return meter.stop(accepted)
 
+    async def steady(self, count: int, every_s: float) -> None:
+        """Send so many, one after the other, a fixed time apart."""
+        reader, writer = await asyncio.open_connection(self._host, self._port)
+        for number in range(count):
+            pause = asyncio.create_task(asyncio.sleep(every_s))
+            writer.write(self._request(self._keys[number % len(self._keys)]))
+            await self._expect_accepted(reader)
+            await pause
+        writer.close()
+
     def _request(self, key: str) -> bytes:
         head = (
             f"{self._head}Authorization: Bearer {key}\r\nIdempotency-Key: {secrets.token_hex(8)}\r\n"

@@ -86,7 +86,8 @@ def pgbench_script(folder: Path) -> Path:
     two = {
         "event_ids": f"{ids['a']}, {ids['b']}", "topics": "'image.generation.requests', 'image.generation.status'",
         "keys": "to_hex(:u::bigint), to_hex(:u::bigint)", "types": "'requested', 'status'",
-        "values": f"{value}, {value}", "headers": "'{}'::jsonb, '{}'::jsonb", "event_job_ids": f"{ids['job']}, {ids['job']}",
+        "values": f"{value}, {value}", "headers": "'{}'::jsonb, '{}'::jsonb",
+        "event_job_ids": f"{ids['job']}, {ids['job']}",
     }  # fmt: skip
     arrays = {name: f"ARRAY[{text}]" for name, text in (one | two).items()}
     statement = re.sub(r"%\((\w+)\)[sb]", lambda found: arrays[found.group(1)], str(SUBMISSIONS["submit_generations"]))

@@ -29,6 +29,7 @@ class Backend:
     async def announced(self) -> int:
         """Count the activities queued."""
         if self.pool is None:
+            assert isinstance(self.store, FakeStore)
             return len(self.store.tables.announced)
         async with self.pool.autocommit() as connection:
             return len(await fetch_all(connection, "SELECT id FROM outbox WHERE topic = 'user.activities'"))

@@ -10,7 +10,7 @@ from pixel.generation.v1 import events_pb2, generation_pb2
 from pixel.social.v1 import sets_service_pb2, sets_service_pb2_grpc
 from pixel_errors import Invalid, NotFound
 from pixel_events import Event, PostgresBus
-from pixel_rpc import open_channel
+from pixel_rpc import RpcServer, open_channel
 from pixel_social.main import build
 from pixel_social.settings import Settings
 
@@ -47,24 +47,27 @@ def event(message: events_pb2.ImageGenerationCompleted) -> Event:
 
 
 @pytest.fixture(scope="module")
-async def bus(make_database):
-    database = await make_database("bus")
-    bus = PostgresBus(database.url)
+async def bus_url(make_database):
+    return (await make_database("bus")).url
+
+
+@pytest.fixture(scope="module")
+async def bus(bus_url):
+    bus = PostgresBus(bus_url)
     await bus.ensure_topics()
-    bus.url = database.url
     yield bus
     await bus.close()
 
 
 @pytest.fixture(scope="module")
-async def channel(make_database, bus):
+async def channel(make_database, bus, bus_url):
     database = await make_database("social")
-    settings = Settings(database_url=database.url, grpc_address="127.0.0.1:0", bus_url=bus.url)
+    settings = Settings(database_url=database.url, grpc_address="127.0.0.1:0", bus_url=bus_url)
     async with build(settings) as service:
         await service.start()
         try:
-            address = next(part.address for part in service.parts if part.name == "social-grpc")
-            async with open_channel(address) as channel:
+            server = next(part for part in service.parts if isinstance(part, RpcServer))
+            async with open_channel(server.address) as channel:
                 yield channel
         finally:
             await service.stop()

@@ -44,7 +44,7 @@ def studio_up(cwd: Path, ready: str) -> Iterator[tuple[subprocess.Popen[str], li
         overdue = threading.Timer(STARTED_WITHIN_S, child.kill)
         overdue.start()
         try:
-            lines = []
+            lines: list[str] = []
             while not lines or not lines[-1].startswith(ready):
                 line = child.stdout.readline()
                 assert line, (cwd / "up.log").read_text()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pixel_studio.api_client import open_client
+from pixel_studio.api_client import Update, open_client
 from pixel_studio.errors import StudioError
 from pixel_studio.pictures import Wanted, first_picture, make_pictures, slug
 
@@ -29,7 +29,7 @@ def quiet(_) -> None:
 
 
 async def test_pictures_are_followed_and_saved_in_batch_order(api, client, tmp_path):
-    updates = []
+    updates: list[Update] = []
     made = await make_pictures(client, Wanted("A red fox", count=2), tmp_path, updates.append)
     assert [file.name for file in made.files] == ["a-red-fox-1.png", "a-red-fox-2.png"]
     assert [file.read_bytes() for file in made.files] == [b"picture 0", b"picture 1"]
@@ -67,7 +67,7 @@ async def test_a_busy_studio_is_asked_again(api, client, tmp_path):
 
 async def test_a_live_connection_that_breaks_goes_on_where_it_was(api, client, tmp_path):
     api.cut_events = 1
-    updates = []
+    updates: list[Update] = []
     await make_pictures(client, Wanted("fox"), tmp_path, updates.append)
     assert [update.sequence for update in updates] == [1, 2, 3]
     assert api.resumed_after == ["1"]
@@ -75,7 +75,7 @@ async def test_a_live_connection_that_breaks_goes_on_where_it_was(api, client, t
 
 async def test_polling_takes_over_when_nothing_live_gets_through(api, client, tmp_path):
     api.no_events = True
-    updates = []
+    updates: list[Update] = []
     made = await make_pictures(client, Wanted("fox"), tmp_path, updates.append)
     assert updates[-1].status == "completed"
     assert len(made.files) == 1

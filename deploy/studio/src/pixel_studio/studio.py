@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pixel_studio.databases import Databases
     from pixel_studio.settings import StudioSettings
 
+POSTGRES = {"io_method": "sync", "max_logical_replication_workers": "0", "shared_buffers": "32MB"}
+"""One person's database: no processes that wait for work there is none of."""
+
 WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognized, not bound
 STOP_WITHIN_S = {"gateway": 2.5, "generation": 3.0, "social": 0.8, "media": 0.8, "bus": 0.4}
 """Seconds each may take to stop; the rest of ten is Postgres's."""
@@ -61,7 +64,7 @@ async def run_studio(settings: StudioSettings, *, progress: Callable[[str], None
         # Importing takes as long as the server's start; both happen at once.
         importing = asyncio.create_task(asyncio.to_thread(_import_services))
         progress("starting PostgreSQL")
-        server = await stack.enter_async_context(run_postgres(data_dir / "pg"))
+        server = await stack.enter_async_context(run_postgres(data_dir / "pg", settings=POSTGRES))
         from pixel_studio.databases import prepare_databases
 
         databases = await prepare_databases(server, data_dir, progress)

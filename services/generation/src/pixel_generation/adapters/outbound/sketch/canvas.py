@@ -99,8 +99,9 @@ class Canvas:
     def luminance(self) -> Field:
         """How bright each pixel looks, 0..1."""
         out = self.rgb[0] * np.float32(0.299)
-        out += self.rgb[1] * np.float32(0.587)
-        out += self.rgb[2] * np.float32(0.114)
+        for rows in strips(0, self.height):
+            out[rows] += self.rgb[1, rows] * np.float32(0.587)
+            out[rows] += self.rgb[2, rows] * np.float32(0.114)
         return np.asarray(out, np.float32)
 
 

@@ -152,9 +152,9 @@ def _stand(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
             foot = canvas.height * 0.93
         if name == "lighthouse":
             _beam(canvas, scene, x, foot - size * 0.82, size)
-        # A breath of haze behind keeps dark figures apart from dark land.
+        # A breath of haze behind keeps figures apart from the land.
         canvas.glow(x, foot - size * 0.55, size * 0.45, scene.palette.haze, 0.5)
-        draw_subject(canvas, scene, name, x=x, foot=foot, size=size, haze=0.04)
+        draw_subject(canvas, scene, name, x=x, foot=foot, size=size, haze=0.04, rim=scene.is_dark)
 
 
 def draw_on_water(canvas: Canvas, scene: Scene, x: float, line: int, size: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pixel_generation.adapters.outbound.sketch.noise import Field, fbm
+from pixel_generation.adapters.outbound.sketch.noise import Field, fbm, strips
 from pixel_generation.adapters.outbound.sketch.palette import Colour, mix
 
 if TYPE_CHECKING:
@@ -58,18 +58,20 @@ class Ground:
         self._waiting.clear()
 
     def _paint_ridge(self, ridge: Ridge, bottom: int) -> None:
-        canvas, palette = self.canvas, self.scene.palette
         texture = self._next_texture()
-        top = max(0, int(ridge.tops.min()) - 1)
-        if top >= bottom:
-            return
-        depth = np.arange(top, bottom, dtype=np.float32)[:, None] - ridge.tops[None, :]
-        shade = (texture[top:bottom] - np.float32(0.5)) * np.float32(ridge.relief)
+        top, shape = max(0, int(ridge.tops.min()) - 1), self.canvas.new_shape()
+        fade = np.clip(np.arange(max(0, bottom - top), dtype=np.float32) / (self.canvas.height * 0.3), 0, 1)[:, None]
+        fade *= np.float32(ridge.mist)
+        for rows in strips(top, bottom):
+            self._paint_strip(ridge, rows, texture[rows], fade[rows.start - top : rows.stop - top], shape)
+
+    def _paint_strip(self, ridge: Ridge, rows: slice, texture: Field, fade: Field, shape: int) -> None:
+        palette = self.scene.palette
+        depth = np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] - ridge.tops[None, :]
+        shade = (texture - np.float32(0.5)) * np.float32(ridge.relief)
         if ridge.facets:
             shade += self._facets(ridge.tops, depth) * np.float32(ridge.relief)
-        fade = np.clip(np.arange(bottom - top, dtype=np.float32) / (canvas.height * 0.3), 0, 1)[:, None]
-        fade *= np.float32(ridge.mist)
-        white = self._snow_cover(ridge, depth, texture[top:bottom], shade) if ridge.snow > 0 else None
+        white = self._snow_cover(ridge, depth, texture, shade) if ridge.snow > 0 else None
         paint = np.empty((3, *depth.shape), np.float32)
         cap = mix(palette.light, palette.haze, 0.2)
         for plane, base, foot, pale in zip(paint, ridge.colour, palette.haze, cap, strict=True):
@@ -78,7 +80,7 @@ class Ground:
             if white is not None:
                 np.add(plane, (pale - plane) * white, out=plane)
         depth += np.float32(0.5)
-        canvas.lay(top, 0, np.clip(depth, 0.0, 1.0, out=depth), paint, canvas.new_shape())
+        self.canvas.lay(rows.start, 0, np.clip(depth, 0.0, 1.0, out=depth), paint, shape)
 
     def _snow_cover(self, ridge: Ridge, depth: Field, texture: Field, shade: Field) -> Field:
         line = np.float32(self.canvas.height * ridge.snow)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pixel_generation.adapters.outbound.sketch.ground import Ground, Ridge
-from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, profile
+from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, profile, strips
 from pixel_generation.adapters.outbound.sketch.palette import mix
 
 if TYPE_CHECKING:
@@ -149,10 +149,10 @@ def paint_city(ground: Ground, *, foot: float, bottom: int) -> None:
         # Windows belong to their own row of houses: the next row stands before them.
         ground.paint(bottom)
         if index:
-            _light_windows(canvas, scene, tops, part, rng)
+            _light_windows(canvas, scene, tops, part, rng, bottom)
 
 
-def _light_windows(canvas: Canvas, scene: Scene, tops: Field, part: float, rng: Random) -> None:
+def _light_windows(canvas: Canvas, scene: Scene, tops: Field, part: float, rng: Random, bottom: int) -> None:
     cell_x, cell_y = (
         max(3, int(canvas.short * (0.007 + 0.005 * part))),
         max(4, int(canvas.short * (0.011 + 0.007 * part))),
@@ -164,15 +164,18 @@ def _light_windows(canvas: Canvas, scene: Scene, tops: Field, part: float, rng: 
     cells = (rows // cell_y + 1, columns // cell_x + 1)
     share = 0.42 if scene.is_dark else 0.14
     lamps = (rng.random(cells) < share).astype(np.float32) * rng.uniform(0.35, 1.0, cells).astype(np.float32)
-    y, x = np.arange(rows), np.arange(columns)
-    pane_y = (y % cell_y > cell_y * 0.25) & (y % cell_y < cell_y * 0.8)
-    pane_x = (x % cell_x > cell_x * 0.2) & (x % cell_x < cell_x * 0.75)
-    alpha = lamps[y // cell_y][:, x // cell_x] * pane_y[:, None] * pane_x[None, :]
-    alpha *= (y[:, None] + top) > (tops[None, :] + cell_y * 0.6)
-    alpha *= np.float32(0.95 if scene.is_dark else 0.5)
-    canvas.lay(
-        top, 0, alpha.astype(np.float32), mix(scene.palette.accent, scene.palette.light, 0.45)[:, None, None], None
-    )
+    lamps *= np.float32(0.95 if scene.is_dark else 0.5)
+    x = np.arange(columns)
+    pane = (x % cell_x > cell_x * 0.2) & (x % cell_x < cell_x * 0.75)
+    lit = lamps.take(x // cell_x, axis=1) * pane
+    eaves = tops + np.float32(cell_y * 0.6)
+    colour = mix(scene.palette.accent, scene.palette.light, 0.45)[:, None, None]
+    # Between the panes of one storey and the next there is nothing to paint.
+    for storey, row in enumerate(lit):
+        y = np.arange(int(cell_y * 0.25) + 1, int(np.ceil(cell_y * 0.8))) + (top + storey * cell_y)
+        y = y[y < bottom]
+        if len(y):
+            canvas.lay(int(y[0]), 0, row * (y[:, None] > eaves), colour, None)
 
 
 def paint_water(canvas: Canvas, scene: Scene, line: int) -> None:
@@ -186,32 +189,34 @@ def paint_water(canvas: Canvas, scene: Scene, line: int) -> None:
     texture = fbm(scene.rng("ripples"), 256, canvas.width, cells=5, octaves=5, stretch=5.0, gain=0.6)
     # Ripples grow toward the viewer: rows of the texture are passed ever more slowly.
     lookup = (np.log1p(down * (9.0 / rows)) * (255 / np.log(10.0))).astype(np.int32)
-    ripples = texture[lookup]
-    step = ripples - np.float32(0.5)
     mirror = np.clip(line - 1 - down * np.float32(0.92) - 1, 0, canvas.height - 1)[:, None]
     rough = 2.2 if scene.light == "storm" else 1.0
-    source_y = np.clip(mirror + step * (near * np.float32(canvas.height * 0.14 * rough)), 0, line - 1).astype(np.int32)
-    source_x = np.arange(canvas.width, dtype=np.float32)[None, :] + step * (near + 0.06) * np.float32(
-        canvas.width * 0.05
-    )
-    index = source_y * canvas.width + np.clip(source_x, 0, canvas.width - 1).astype(np.int32)
+    x = np.arange(canvas.width, dtype=np.float32)
     depth = mix(palette.near, palette.zenith, 0.55)
-    veil = np.clip(0.22 + 0.5 * near + step * 0.7, 0.0, 0.9)
-    for plane, deep in zip(canvas.rgb, depth, strict=True):
-        mirrored = plane[:line].ravel().take(index)
-        mirrored += (deep - mirrored) * veil
-        plane[line:] = mirrored
+    for part in strips(0, rows):
+        step = texture[lookup[part]] - np.float32(0.5)
+        source_y = mirror[part] + step * (near[part] * np.float32(canvas.height * 0.14 * rough))
+        index = np.clip(source_y, 0, line - 1).astype(np.intp)
+        index *= canvas.width
+        source_x = x + step * (near[part] + np.float32(0.06)) * np.float32(canvas.width * 0.05)
+        index += np.clip(source_x, 0, canvas.width - 1).astype(np.intp)
+        veil = np.clip(np.float32(0.22) + np.float32(0.5) * near[part] + step * np.float32(0.7), 0.0, 0.9)
+        for plane, deep in zip(canvas.rgb, depth, strict=True):
+            mirrored = plane[:line].ravel().take(index)
+            mirrored += (deep - mirrored) * veil
+            plane[line + part.start : line + part.stop] = mirrored
+        _glitter(canvas, scene, line + part.start, step, near[part])
     canvas.shapes[line:] = canvas.new_shape()
-    _glitter(canvas, scene, line, ripples, near)
 
 
-def _glitter(canvas: Canvas, scene: Scene, line: int, ripples: Field, near: Field) -> None:
+def _glitter(canvas: Canvas, scene: Scene, row: int, step: Field, near: Field) -> None:
+    """Let the crests of the ripples from a row on catch the light; `step` is their height about 0."""
     x = np.linspace(0, 1, canvas.width, dtype=np.float32)[None, :]
-    crests = np.clip((ripples - 0.6) * 5.0, 0.0, 1.0)
+    crests = np.clip((step - np.float32(0.1)) * np.float32(5.0), 0.0, 1.0)
     alpha = crests * np.float32(0.16)
     if scene.shows_sun or scene.shows_moon:
         path = np.exp(-(((x - scene.sun_x) / (0.03 + 0.09 * near)) ** 2)) * (1.0 - 0.45 * near)
-        alpha += np.clip((ripples - 0.44) * 4.0, 0.0, 1.0) * path * np.float32(0.85)
+        alpha += np.clip((step + np.float32(0.06)) * np.float32(4.0), 0.0, 1.0) * path * np.float32(0.85)
     canvas.lay(
-        line, 0, np.clip(alpha, 0.0, 0.95), mix(scene.palette.light, scene.palette.horizon, 0.25)[:, None, None], None
+        row, 0, np.clip(alpha, 0.0, 0.95), mix(scene.palette.light, scene.palette.horizon, 0.25)[:, None, None], None
     )

@@ -39,6 +39,7 @@ def displaced(planes: Planes, down: Field, across: Field) -> Planes:
     height, width = planes.shape[-2:]
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)
     out = np.empty_like(planes)
+    sources = planes.reshape(len(planes), -1)
     for strip in strips(0, height):
         rows, columns = y[strip] + down[strip], x + across[strip]
         np.clip(rows, 0, height - 1, out=rows)
@@ -46,9 +47,9 @@ def displaced(planes: Planes, down: Field, across: Field) -> Planes:
         index = rows.astype(np.intp)
         index *= width
         index += columns.astype(np.intp)
-        for plane, moved in zip(planes, out, strict=True):
+        for source, moved in zip(sources, out, strict=True):
             # The index is in range: "clip" only spares the check.
-            plane.ravel().take(index, out=moved[strip], mode="clip")
+            source.take(index, out=moved[strip], mode="clip")
     return out
 
 
@@ -83,7 +84,11 @@ def vignette(height: int, width: int, strength: float) -> Field:
     """Return a factor that darkens the corners."""
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] ** 2
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :] ** 2
-    return np.float32(1.0) - (y * np.float32(0.5) + x * np.float32(0.5)) ** 2 * np.float32(strength)
+    out = (y + x) * np.float32(0.5)
+    out *= out
+    out *= np.float32(-strength)
+    out += np.float32(1.0)
+    return out
 
 
 def spilled(plane: Field, factor: int) -> Field:
@@ -94,9 +99,12 @@ def spilled(plane: Field, factor: int) -> Field:
 def relief(height_map: Field, strength: float) -> Field:
     """Light from the upper left over a surface, about 0."""
     out = np.zeros_like(height_map)
-    out[1:, 1:] = height_map[1:, 1:] - height_map[:-1, :-1]
-    out *= np.float32(strength)
-    return np.clip(out, -0.25, 0.25, out=out)
+    np.subtract(height_map[1:, 1:], height_map[:-1, :-1], out=out[1:, 1:])
+    for rows in strips(0, len(out)):
+        part = out[rows]
+        part *= np.float32(strength)
+        np.clip(part, -0.25, 0.25, out=part)
+    return out
 
 
 def paper(rng: Random, height: int, width: int) -> Field:
@@ -111,16 +119,14 @@ def painted_area(rng: Random, height: int, width: int, margin: float) -> Field:
     """1 inside, 0 on the bare border of the sheet, with a ragged edge; `margin` is a share of the shorter side."""
     short = min(height, width)
     y, x = np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None, :]
-    inside = np.minimum(np.minimum(y, height - 1 - y), np.minimum(x, width - 1 - x))
+    softness = np.float32(1 / (short * 0.012))
+    from_side, from_end = np.minimum(x, width - 1 - x) * softness, np.minimum(y, height - 1 - y) * softness
     ragged = fbm(rng, max(8, height // 4), max(8, width // 4), cells=9, octaves=4, gain=0.6)
-    inside -= (resize(ragged, height, width) - np.float32(0.1)) * np.float32(short * margin * 1.6)
-    return np.clip(inside / np.float32(short * 0.012), 0.0, 1.0)
-
-
-def over(ground: Colour, planes: Planes, alpha: Field) -> Planes:
-    """Planes over an even colour, as opaque as alpha says, in place."""
-    for plane, base in zip(planes, ground, strict=True):
-        np.subtract(plane, base, out=plane)
-        np.multiply(plane, alpha, out=plane)
-        np.add(plane, base, out=plane)
-    return planes
+    ragged -= np.float32(0.1)
+    ragged *= np.float32(short * margin * 1.6) * softness
+    area = resize(ragged, height, width)
+    for rows in strips(0, height):
+        part = area[rows]
+        np.subtract(np.minimum(from_side, from_end[rows]), part, out=part)
+        np.clip(part, 0.0, 1.0, out=part)
+    return area

@@ -45,18 +45,21 @@ def resize(field: Field, height: int, width: int) -> Field:
 
 
 def _stretched(field: Field, down: _Taps, across: _Taps) -> Field:
-    wide = np.zeros((field.shape[0], len(across[0][0])), np.float32)
-    for place, weight in across:
-        wide += field.take(place, axis=1) * weight
-    out = np.empty((len(down[0][0]), wide.shape[1]), np.float32)
-    for rows in strips(0, len(out)):
-        part = out[rows]
-        for tap, (place, weight) in enumerate(down):
-            if tap == 0:
-                np.multiply(wide.take(place[rows], axis=0), weight[rows, None], out=part)
-            else:
-                part += wide.take(place[rows], axis=0) * weight[rows, None]
+    height, width = len(down[0][0]), len(across[0][0])
+    wide, out = np.empty((len(field), width), np.float32), np.empty((height, width), np.float32)
+    buffer = np.empty((_STRIP, width), np.float32)
+    for rows in strips(0, len(wide)):
+        _weigh(((field[rows].take(place, axis=1), weight) for place, weight in across), wide[rows], buffer)
+    for rows in strips(0, height):
+        _weigh(((wide.take(place[rows], axis=0), weight[rows, None]) for place, weight in down), out[rows], buffer)
     return out
+
+
+def _weigh(terms: Iterator[tuple[Field, Field]], out: Field, buffer: Field) -> None:
+    """Write the weighted sum of the terms to `out`."""
+    np.multiply(*next(terms), out=out)
+    for values, weight in terms:
+        out += np.multiply(values, weight, out=buffer[: len(out)])
 
 
 def _places(length: int, wanted: int) -> tuple[npt.NDArray[np.intp], Field]:

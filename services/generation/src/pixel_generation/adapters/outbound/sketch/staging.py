@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pixel_generation.adapters.outbound.sketch.palette import Colour, mix
-from pixel_generation.adapters.outbound.sketch.subjects import DRAWINGS
+from pixel_generation.adapters.outbound.sketch.subjects import DRAWINGS, Part
 
 if TYPE_CHECKING:
     from pixel_generation.adapters.outbound.sketch.canvas import Canvas
@@ -16,12 +16,26 @@ if TYPE_CHECKING:
 
 
 def draw_subject(
-    canvas: Canvas, scene: Scene, name: str, *, x: float, foot: float, size: float, haze: float, copy: int = 0
+    canvas: Canvas,
+    scene: Scene,
+    name: str,
+    *,
+    x: float,
+    foot: float,
+    size: float,
+    haze: float,
+    copy: int = 0,
+    rim: bool = False,
 ) -> None:
-    """Put a drawing with its foot at (x, foot), `size` pixels tall, paled by `haze`; copies differ from each other."""
+    """Put a drawing with its foot at (x, foot), `size` pixels tall, paled by `haze`; copies differ from each other.
+
+    `rim` lights its outline from behind, so that it stays visible before dark land.
+    """
     tones = _tones(scene, haze)
     lit_left = scene.sun_x * canvas.width < x
     parts = DRAWINGS[name](scene.rng(f"subject {name} {copy}"))
+    if rim:
+        _light_rim(canvas, scene, parts, x=x, foot=foot, size=size)
     # Parts of one tone that follow each other are one shape: no line between the leaves of a crown.
     for tone_name, group in itertools.groupby(parts, key=lambda part: part.tone):
         outlines = [
@@ -36,6 +50,19 @@ def draw_subject(
             for outline in outlines:
                 middle, reach = outline.mean(axis=0), float(np.ptp(outline[:, 1]))
                 canvas.glow(float(middle[0]), float(middle[1]), reach * 1.6, tones["lamp"], 0.45)
+
+
+def _light_rim(canvas: Canvas, scene: Scene, parts: list[Part], *, x: float, foot: float, size: float) -> None:
+    """Paint the silhouette, a little toward the light, where the drawing will leave only its edge to be seen."""
+    toward = -1.0 if scene.sun_x * canvas.width < x else 1.0
+    width = max(1.0, size * 0.014)
+    outlines = [part.outline * np.array([size, -size], np.float32) + np.array([x, foot], np.float32) for part in parts]
+    shape = canvas.new_shape()
+    # Faint on the far side, bright toward the light.
+    for reach, part in ((-0.5, 0.4), (1.0, 0.8)):
+        shift = np.array([toward * reach * width, -abs(reach) * width * 0.7], np.float32)
+        tone = mix(scene.palette.haze, scene.palette.light, part)
+        canvas.cover([outline + shift for outline in outlines], tone, shape, 0.85)
 
 
 def _tones(scene: Scene, haze: float) -> dict[str, Colour]:

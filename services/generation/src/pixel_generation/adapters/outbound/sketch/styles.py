@@ -12,7 +12,6 @@ from pixel_generation.adapters.outbound.sketch.medium import (
     contrasted,
     displaced,
     edges,
-    over,
     painted_area,
     paper,
     relief,
@@ -20,7 +19,7 @@ from pixel_generation.adapters.outbound.sketch.medium import (
     spilled,
     vignette,
 )
-from pixel_generation.adapters.outbound.sketch.noise import Field, fbm, grain, resize
+from pixel_generation.adapters.outbound.sketch.noise import Field, fbm, grain, resize, strips
 from pixel_generation.adapters.outbound.sketch.palette import colour
 
 if TYPE_CHECKING:
@@ -49,11 +48,13 @@ def _strokes(canvas: Canvas, scene: Scene, *, cells: float, length: float, stret
 def painterly(canvas: Canvas, scene: Scene) -> Planes:
     """Gouache with visible dabs: the painter's own hand."""
     planes, paint = _strokes(canvas, scene, cells=34, length=0.006, stretch=2.4)
-    light = relief(paint, 0.55)
-    light += (paint - np.float32(0.5)) * np.float32(0.16)
-    light += np.float32(1.0)
-    light *= vignette(canvas.height, canvas.width, 0.16)
-    planes *= light
+    light, falloff = relief(paint, 0.55), vignette(canvas.height, canvas.width, 0.16)
+    for rows in strips(0, canvas.height):
+        part = light[rows]
+        part += (paint[rows] - np.float32(0.5)) * np.float32(0.16)
+        part += np.float32(1.0)
+        part *= falloff[rows]
+        planes[:, rows] *= part
     return contrasted(saturated(planes, 1.12), 0.18)
 
 
@@ -61,12 +62,14 @@ def oil(canvas: Canvas, scene: Scene) -> Planes:
     """Thick paint: long strokes with ridges that catch the light."""
     planes, paint = _strokes(canvas, scene, cells=24, length=0.013, stretch=1.6)
     bristles = fbm(scene.rng("bristles"), canvas.height, canvas.width, cells=90, octaves=2, stretch=9.0)
-    light = relief(paint, 1.5)
-    light += relief(bristles, 0.55)
-    light += (bristles - np.float32(0.5)) * np.float32(0.16)
-    light += np.float32(1.0)
-    planes *= light
-    planes += np.clip(light - np.float32(1.12), 0, 1) * np.float32(0.5)
+    light, fine = relief(paint, 1.5), relief(bristles, 0.55)
+    for rows in strips(0, canvas.height):
+        part = light[rows]
+        part += fine[rows]
+        part += (bristles[rows] - np.float32(0.5)) * np.float32(0.16)
+        part += np.float32(1.0)
+        planes[:, rows] *= part
+        planes[:, rows] += np.clip(part - np.float32(1.12), 0, 1) * np.float32(0.5)
     return contrasted(saturated(planes, 1.28), 0.4)
 
 
@@ -76,24 +79,26 @@ def watercolor(canvas: Canvas, scene: Scene) -> Planes:
     height, width = canvas.height, canvas.width
     bleed = fbm(rng, height, width, cells=11, octaves=5, gain=0.62)
     reach = np.float32(canvas.short * 0.034)
-    shift = (bleed - np.float32(0.5)) * reach
+    bleed -= np.float32(0.5)
+    bleed *= reach
     border = spilled(edges(canvas, 2), 4)
-    planes = displaced(canvas.rgb, shift, shift[::-1])
-    rim = displaced(border[None], shift, shift[::-1])[0]
+    planes, rim = displaced(canvas.rgb, bleed, bleed[::-1]), displaced(border[None], bleed, bleed[::-1])[0]
     pools = resize(fbm(rng, height // 4, width // 4, cells=3, octaves=4), height, width)
-    density = np.float32(0.55) + pools * np.float32(0.62)
-    tooth = paper(rng, height, width)
-    density += rim * np.float32(0.34)
-    density += tooth * np.float32(0.2)
-    density *= painted_area(rng, height, width, 0.03)
-    # Pigment absorbs: what a wash takes from white paper grows with its density.
-    np.subtract(np.float32(1.0), saturated(planes, 1.3), out=planes)
-    np.clip(planes, 0.0, 0.94, out=planes)
-    planes *= density
-    white = colour("fcf9f2")
-    for plane, base in zip(planes, white, strict=True):
-        np.subtract(base, plane, out=plane)
-    planes += tooth * np.float32(0.035)
+    tooth, area = paper(rng, height, width), painted_area(rng, height, width, 0.03)
+    saturated(planes, 1.3)
+    white = colour("fcf9f2")[:, None, None]
+    for rows in strips(0, height):
+        density = pools[rows] * np.float32(0.62)
+        density += np.float32(0.55)
+        density += rim[rows] * np.float32(0.34)
+        density += tooth[rows] * np.float32(0.2)
+        density *= area[rows]
+        # Pigment absorbs: what a wash takes from white paper grows with its density.
+        wash = np.float32(1.0) - planes[:, rows]
+        np.clip(wash, 0.0, 0.94, out=wash)
+        wash *= density
+        wash -= tooth[rows] * np.float32(0.035)
+        np.subtract(white, wash, out=planes[:, rows])
     return planes
 
 
@@ -101,18 +106,29 @@ def pastel(canvas: Canvas, scene: Scene) -> Planes:
     """Chalk on tinted, toothed paper."""
     rng = scene.rng("pastel")
     height, width = canvas.height, canvas.width
-    scatter = grain(rng, height, width) * np.float32(canvas.short * 0.006)
+    scatter = grain(rng, height, width)
+    scatter *= np.float32(canvas.short * 0.006)
     hatch = fbm(rng, height, width, cells=70, octaves=3, stretch=0.2, gain=0.7)
-    drag = (hatch - np.float32(0.5)) * np.float32(canvas.short * 0.016)
-    planes = displaced(canvas.rgb, scatter + drag, scatter[::-1] * np.float32(0.6))
-    saturated(planes, 1.1)
-    planes *= np.float32(0.8)
-    planes += np.float32(0.2)
+    drag = hatch - np.float32(0.5)
+    drag *= np.float32(canvas.short * 0.016)
+    drag += scatter
+    scatter *= np.float32(0.6)
+    planes = saturated(displaced(canvas.rgb, drag, scatter[::-1]), 1.1)
     tooth = paper(rng, height, width)
-    cover = np.clip((hatch + tooth * np.float32(0.45)) * np.float32(2.6) - np.float32(0.2), 0.0, 1.0)
-    cover *= np.float32(0.55)
-    cover += np.float32(0.43)
-    return over(colour("d8cbb8"), planes, cover)
+    sheet = colour("d8cbb8")[:, None, None]
+    for rows in strips(0, height):
+        cover = tooth[rows] * np.float32(0.45)
+        cover += hatch[rows]
+        cover *= np.float32(2.6)
+        cover -= np.float32(0.2)
+        np.clip(cover, 0.0, 1.0, out=cover)
+        cover *= np.float32(0.55)
+        cover += np.float32(0.43)
+        chalk = planes[:, rows] * np.float32(0.8)
+        chalk += np.float32(0.2) - sheet
+        chalk *= cover
+        np.add(chalk, sheet, out=planes[:, rows])
+    return planes
 
 
 def ink(canvas: Canvas, scene: Scene) -> Planes:
@@ -120,36 +136,49 @@ def ink(canvas: Canvas, scene: Scene) -> Planes:
     rng = scene.rng("ink")
     height, width = canvas.height, canvas.width
     bleed = fbm(rng, height, width, cells=16, octaves=5, gain=0.62)
-    shift = (bleed - np.float32(0.5)) * np.float32(canvas.short * 0.02)
+    shift = bleed - np.float32(0.5)
+    shift *= np.float32(canvas.short * 0.02)
     tone = canvas.luminance()
     low, high = np.quantile(tone[::8, ::8], (0.04, 0.9))
-    dark = np.clip((np.float32(high) - tone) / np.float32(max(0.12, high - low)), 0.0, 1.0)
-    line = edges(canvas, max(1, canvas.short // 420))
-    stacked = displaced(np.stack([dark, spilled(line, 2)]), shift, shift[:, ::-1])
-    # Washes gather in a few tones, softly parted.
-    wash = stacked[0] * np.sqrt(stacked[0]) * np.float32(4.0)
-    whole = np.floor(wash)
-    wash -= whole
-    wash = (whole + np.clip(wash * 2.2 - 0.6, 0, 1)) * np.float32(0.25)
-    tooth = paper(rng, height, width)
-    density = wash * (np.float32(0.62) + bleed * np.float32(0.5))
-    dry = np.clip((bleed + tooth * 0.5) * 2.6 - 0.35, 0, 1)
-    density += stacked[1] * dry * np.float32(0.75)
-    density *= np.float32(1.0) + tooth * np.float32(0.28)
-    density *= painted_area(rng, height, width, 0.045)
-    np.clip(density, 0.0, 0.96, out=density)
-    sheet, black = colour("f4eee0"), colour("17181d")
-    kept = displaced(accents(canvas).astype(np.float32)[None], shift, shift[:, ::-1])[0]
-    vermilion = colour("c8321f")
-    wet = np.clip(density + kept * np.float32(0.62), 0.0, 0.96)
-    planes = np.empty_like(canvas.rgb)
-    for plane, base, dye, red in zip(planes, sheet, black, vermilion, strict=True):
-        pigment = dye + (red - dye) * kept
-        np.multiply(pigment - base, wet, out=plane)
-        np.add(plane, base, out=plane)
-    planes += tooth * np.float32(0.03)
+    # The colours are used up: their planes hold what the brush carries.
+    carried = canvas.rgb
+    carried[1] = spilled(edges(canvas, max(1, canvas.short // 420)), 2)
+    carried[2] = accents(canvas)
+    np.subtract(np.float32(high), tone, out=carried[0])
+    carried[0] /= np.float32(max(0.12, high - low))
+    planes = displaced(carried, shift, shift[:, ::-1])
+    tooth, area = paper(rng, height, width), painted_area(rng, height, width, 0.045)
+    sheet, black, vermilion = (colour(text)[:, None, None] for text in ("f4eee0", "17181d", "c8321f"))
+    for rows in strips(0, height):
+        dark, line, kept = planes[:, rows]
+        density = _wash(dark, bleed[rows]) + _dry_line(line, bleed[rows], tooth[rows])
+        density *= np.float32(1.0) + tooth[rows] * np.float32(0.28)
+        density *= area[rows]
+        np.clip(density, 0.0, 0.96, out=density)
+        wet = np.clip(density + kept * np.float32(0.62), 0.0, 0.96)
+        painted = (vermilion - black) * kept
+        painted += black - sheet
+        painted *= wet
+        painted += tooth[rows] * np.float32(0.03)
+        np.add(painted, sheet, out=planes[:, rows])
     _seal(planes, canvas.short, scene)
     return planes
+
+
+def _wash(dark: Field, bleed: Field) -> Field:
+    """Return thinned ink that gathers in a few tones, softly parted."""
+    dark = np.clip(dark, 0.0, 1.0)
+    tone = dark * np.sqrt(dark) * np.float32(4.0)
+    whole = np.floor(tone)
+    tone -= whole
+    tone = (whole + np.clip(tone * np.float32(2.2) - np.float32(0.6), 0.0, 1.0)) * np.float32(0.25)
+    return np.asarray(tone * (np.float32(0.62) + bleed * np.float32(0.5)), np.float32)
+
+
+def _dry_line(line: Field, bleed: Field, tooth: Field) -> Field:
+    """Return ink from a brush that runs dry on the paper's tooth."""
+    dry = np.clip((bleed + tooth * np.float32(0.5)) * np.float32(2.6) - np.float32(0.35), 0.0, 1.0)
+    return np.asarray(line * dry * np.float32(0.75), np.float32)
 
 
 def _seal(planes: Planes, short: int, scene: Scene) -> None:
@@ -172,12 +201,16 @@ def photo(canvas: Canvas, scene: Scene) -> Planes:
     """Soft light, depth of tone, lens glow and film grain."""
     height, width = canvas.height, canvas.width
     planes = canvas.rgb
-    bright = np.clip(canvas.luminance() - np.float32(0.6), 0.0, 1.0)
-    glow = spilled(bright, 12) + spilled(bright, 48)
+    bright = canvas.luminance()
+    bright -= np.float32(0.6)
+    np.clip(bright, 0.0, 1.0, out=bright)
+    glow = spilled(bright, 12)
+    glow += spilled(bright, 48)
     contrasted(saturated(planes, 0.94), 0.5)
-    for plane, warmth in zip(planes, (0.42, 0.37, 0.28), strict=True):
-        np.add(plane, glow * np.float32(warmth), out=plane)
-    falloff = vignette(height, width, 0.34)
-    falloff += grain(scene.rng("film"), height, width) * np.float32(0.11)
-    planes *= falloff
+    falloff, film = vignette(height, width, 0.34), grain(scene.rng("film"), height, width)
+    warmth = np.array([0.42, 0.37, 0.28], np.float32)[:, None, None]
+    for rows in strips(0, height):
+        part = planes[:, rows]
+        part += glow[rows] * warmth
+        part *= falloff[rows] + film[rows] * np.float32(0.11)
     return planes
