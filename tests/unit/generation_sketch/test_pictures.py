@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from pixel_generation.adapters.outbound.sketch.abstract import paint_abstract
 from pixel_generation.adapters.outbound.sketch.canvas import Canvas
+from pixel_generation.adapters.outbound.sketch.noise import resize
 from pixel_generation.adapters.outbound.sketch.painter import STYLES, encode_png, paint
 from pixel_generation.adapters.outbound.sketch.scene import ABSTRACTS, read_scene, style_of
+from pixel_generation.adapters.outbound.sketch.staging import draw_subject
 
 SIDE = 128
 PROMPTS = (
@@ -104,6 +106,29 @@ def test_every_abstract_composition_fills_the_canvas(kind):
 )
 def test_any_text_can_be_painted(prompt, style, seed, width, height):
     assert paint(prompt, style, seed, width, height).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("name", ["cat", "person", "castle"])
+def test_a_rim_of_light_parts_a_dark_subject_from_dark_land(name):
+    scene = read_scene("a cat at night", 1)
+    bright = []
+    for rim in (False, True):
+        canvas = Canvas(256, 256)
+        canvas.rgb[:] = scene.palette.near[:, None, None]
+        draw_subject(canvas, scene, name, x=128, foot=240, size=200, haze=0.04, rim=rim)
+        bright.append(int((canvas.luminance() > 0.4).sum()))
+    assert bright[1] > bright[0] + 300
+
+
+@pytest.mark.parametrize(("height", "width"), [(300, 200), (64, 64), (65, 129)])
+def test_a_stretched_field_keeps_its_values_and_its_slope(height, width):
+    slope = np.linspace(0, 1, 40, dtype=np.float32)
+    field = np.broadcast_to(slope, (30, 40))
+    stretched = resize(field, height, width)
+    assert stretched.shape == (height, width)
+    middle = slice(width // 10, -width // 10)
+    straight = ((np.arange(width) + 0.5) * (40 / width) - 0.5) / 39
+    assert np.allclose(stretched[:, middle], straight[middle], atol=1e-4)
 
 
 def test_a_prompt_of_many_thousand_words_is_read():

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from pixel_telemetry import get_logger
+
 from pixel_studio.errors import StudioError
 from pixel_studio.reporting import set_up_logs
 from pixel_studio.running import Running, recorded
@@ -138,7 +140,16 @@ async def _stop(started: Sequence[Service]) -> None:
     """Stop in reverse order, each within its share of the time, also when one before it failed."""
     async with AsyncExitStack() as stopping:
         for service in started:
-            stopping.push_async_callback(service.stop, within_s=STOP_WITHIN_S[service.name])
+            stopping.push_async_callback(_stop_service, service)
+
+
+async def _stop_service(service: Service) -> None:
+    """Stop within the bound; what did not end cleanly is told and left: everything accepted is in the database."""
+    try:
+        await service.stop(within_s=STOP_WITHIN_S[service.name])
+    except ExceptionGroup as errors:
+        reasons = [repr(error) for error in errors.exceptions]
+        get_logger(__name__).warning("stop_was_not_clean", service_name=service.name, reasons=reasons)
 
 
 async def _ensure_key(data_dir: Path, gateway: str) -> str:

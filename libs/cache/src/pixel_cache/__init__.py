@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from pixel_cache.cache import Cache
 from pixel_cache.in_process import InProcessCache
-from pixel_cache.redis_cache import RedisCache
+
+if TYPE_CHECKING:
+    from pixel_cache.redis_cache import RedisCache
 
 __all__ = ["Cache", "InProcessCache", "RedisCache"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the Redis client, half a second, only where Redis is spoken."""
+    if name == "RedisCache":
+        from pixel_cache.redis_cache import RedisCache
+
+        return RedisCache
+    raise AttributeError(name)

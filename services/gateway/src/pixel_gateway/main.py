@@ -7,7 +7,7 @@ import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from pixel_cache import Cache, InProcessCache, RedisCache
+from pixel_cache import Cache, InProcessCache
 from pixel_events import Bus, OutboxRelay, open_bus
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
@@ -136,7 +136,11 @@ def bus_of(settings: Settings) -> Bus:
 
 def cache_of(settings: Settings) -> Cache:
     """Return the cache the settings name; it connects when it is used."""
-    return RedisCache(settings.redis_url) if settings.redis_url else InProcessCache()
+    if not settings.redis_url:
+        return InProcessCache()
+    from pixel_cache import RedisCache
+
+    return RedisCache(settings.redis_url)
 
 
 def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> Callable[[asyncio.Event], Awaitable[None]]:

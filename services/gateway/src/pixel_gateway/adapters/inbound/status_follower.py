@@ -25,7 +25,8 @@ log = pixel_telemetry.get_logger(__name__)
 
 STATUS_TOPIC = "image.generation.status"
 _BATCH = 500
-_RECEIVE_S = 1.0
+_RECEIVE_S = 0.2
+"""Seconds a quiet read lasts; a stop waits for it."""
 
 
 class StatusFollower:

@@ -69,7 +69,7 @@ def _land(canvas: Canvas, scene: Scene, ground: Ground, line: int) -> None:
     if scene.land == "city":
         paint_city(ground, foot=foot + (0.04 if scene.has_water else 0.2), bottom=bottom)
     elif scene.land == "forest":
-        paint_range(ground, foot=foot - 0.05, height=0.2, layers=2, kind="hills")
+        paint_range(ground, foot=foot - 0.05, height=0.2, layers=2, kind="hills", nearest=0.15)
         paint_trees(
             ground, foot=foot + (-0.02 if scene.has_water else 0.06), layers=3 if scene.has_water else 5, tallest=0.55
         )

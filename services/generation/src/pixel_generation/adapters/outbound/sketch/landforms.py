@@ -89,15 +89,18 @@ CRESTS: dict[str, Callable[[Random, int, float], Field]] = {
 }
 
 
-def paint_range(ground: Ground, *, foot: float, height: float, layers: int, kind: str, first: float = 0.0) -> None:
-    """Layers of ridges from far to near, between `foot - height` and below `foot` (shares of the height)."""
+def paint_range(ground: Ground, *, foot: float, height: float, layers: int, kind: str, nearest: float = 1.0) -> None:
+    """Layers of ridges from far to near, between `foot - height` and below `foot` (shares of the height).
+
+    `nearest` is how near the last one looks, from 0, lost in haze, to 1.
+    """
     canvas, scene = ground.canvas, ground.scene
     for index in range(layers):
         part = index / max(1, layers - 1)
         crest = CRESTS[kind](scene.rng(f"{kind}{index}"), canvas.width, 2.0 + 1.3 * part + float(index % 2))
         level = foot - height * (0.55 - 0.62 * part)
         tops = (level - crest * height * (0.62 - 0.3 * part)) * canvas.height
-        tone = first + (1.0 - first) * part
+        tone = nearest * part
         colour = mix(mix(scene.palette.haze, scene.palette.far, min(1.0, 0.35 + tone)), scene.palette.near, tone**1.25)
         is_capped = kind == "mountains" and (scene.is_snowy or part < 0.6)  # noqa: PLR2004
         ground.add(
@@ -149,10 +152,10 @@ def paint_city(ground: Ground, *, foot: float, bottom: int) -> None:
         # Windows belong to their own row of houses: the next row stands before them.
         ground.paint(bottom)
         if index:
-            _light_windows(canvas, scene, tops, part, rng, bottom)
+            _light_windows(canvas, scene, tops, part, rng, bottom=bottom)
 
 
-def _light_windows(canvas: Canvas, scene: Scene, tops: Field, part: float, rng: Random, bottom: int) -> None:
+def _light_windows(canvas: Canvas, scene: Scene, tops: Field, part: float, rng: Random, *, bottom: int) -> None:
     cell_x, cell_y = (
         max(3, int(canvas.short * (0.007 + 0.005 * part))),
         max(4, int(canvas.short * (0.011 + 0.007 * part))),

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from pixel_generation.adapters.outbound.sketch.canvas import ACCENT, Canvas
 from pixel_generation.adapters.outbound.sketch.noise import Field, Random, fbm, grain, resize, softened, strips
-
-if TYPE_CHECKING:
-    from pixel_generation.adapters.outbound.sketch.palette import Colour
 
 Planes: TypeAlias = npt.NDArray[np.float32]
 """Red, green and blue planes, shape (3, height, width)."""
