@@ -17,6 +17,9 @@ from psycopg import sql
 REPOSITORY = Path(__file__).resolve().parent.parent
 TOOLS = REPOSITORY / ".tools"
 
+ROLE_PASSWORD = secrets.token_urlsafe(12)
+"""Of every service's role. Roles belong to the whole server: a test that provisions one again has to use this."""
+
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 """Test data need not outlive the machine; tests of durability run a server of their own."""
 
@@ -39,7 +42,7 @@ class _Databases:
     """Makes databases by copying, for each service, a template that was migrated once."""
 
     server: PostgresServer
-    password: str = field(default_factory=lambda: secrets.token_urlsafe(12))
+    password: str = ROLE_PASSWORD
     _templates: dict[str, asyncio.Task[str]] = field(default_factory=dict)
 
     async def make(self, service: str = "") -> Database:

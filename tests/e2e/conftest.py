@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 from pixel.media.v1 import assets_service_pb2, assets_service_pb2_grpc
+from pixel_embedded import run_postgres
 from pixel_rpc import open_channel
 from pixel_studio.running import find_running
 from pixel_studio.services import RealParts, run_services
@@ -63,10 +64,17 @@ def run_product(
 
 
 @pytest.fixture(scope="session")
-async def real_parts(make_database: Any, kafka_brokers: str, redis_url: str, s3: Any) -> RealParts:
-    database = await make_database()
+async def real_parts(
+    kafka_brokers: str, redis_url: str, s3: Any, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RealParts]:
+    async with run_postgres(tmp_path_factory.mktemp("postgres") / "data") as server:
+        yield parts_on(server.admin_url, kafka_brokers, redis_url, s3)
+
+
+def parts_on(admin_url: str, kafka_brokers: str, redis_url: str, s3: Any) -> RealParts:
+    """Name the real parts to run on. The database server is one's own: the services' roles belong to all of it."""
     return RealParts(
-        admin_url=database.admin_url,
+        admin_url=admin_url,
         kafka_brokers=kafka_brokers,
         redis_url=redis_url,
         s3_endpoint_url=s3.endpoint_url,

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pixel_embedded import run_kafka
-from pixel_studio.services import RealParts, Services, run_services
+from pixel_embedded import run_kafka, run_postgres
+from pixel_studio.services import Services, run_services
 
+from tests.e2e.conftest import parts_on
 from tests.e2e.person import Studio
-from tests.parts import TOOLS, MakeDatabase
+from tests.parts import TOOLS
 
 
 @dataclass
@@ -38,22 +39,11 @@ class World:
 
 
 @pytest.fixture(scope="session")
-async def world(
-    make_database: MakeDatabase, redis_url: str, s3: Any, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[World]:
+async def world(redis_url: str, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     scratch = tmp_path_factory.mktemp("faults")
-    database = await make_database()
-    async with AsyncExitStack() as kafka:
+    async with run_postgres(scratch / "postgres" / "data") as server, AsyncExitStack() as kafka:
         broker = await kafka.enter_async_context(run_kafka(scratch / "kafka", TOOLS / "kafka"))
-        parts = RealParts(
-            admin_url=database.admin_url,
-            kafka_brokers=broker.brokers,
-            redis_url=redis_url,
-            s3_endpoint_url=s3.endpoint_url,
-            s3_access_key=s3.access_key,
-            s3_secret_key=s3.secret_key,
-            s3_bucket=s3.bucket,
-        )
+        parts = parts_on(server.admin_url, broker.brokers, redis_url, s3)
         async with run_services(parts, scratch) as services:
             studio = Studio(services.address, services.grpc_address)
-            yield World(services, studio, database.admin_url, scratch / "kafka", kafka)
+            yield World(services, studio, server.admin_url, scratch / "kafka", kafka)

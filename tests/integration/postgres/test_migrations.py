@@ -13,6 +13,8 @@ from pixel_postgres.migrations import revision_files
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
+from tests.parts import ROLE_PASSWORD
+
 REVISION = """
 from pixel_postgres.migrations import run_sql
 revision = "{number:04}"
@@ -151,7 +153,7 @@ async def test_the_service_reads_its_version_and_cannot_change_it(database, pack
 @pytest.mark.parametrize("schema", PACKAGES)
 async def test_the_migrations_of_a_service_run_twice_from_nothing(make_database, schema):
     database = await make_database()
-    await provision(database.admin_url, schemas={schema: "once"})
+    await provision(database.admin_url, schemas={schema: ROLE_PASSWORD})
     for _ in range(2):
         await asyncio.to_thread(migrate, database.admin_url, package=PACKAGES[schema], schema=schema)
     assert await is_current(database.admin_url, package=PACKAGES[schema], schema=schema)
