@@ -184,7 +184,7 @@ class FakeGenerations:
         return generation
 
     async def page(
-        self, user_id: str, *, limit: int, cursor: str, status: Status | None
+        self, user_id: str, *, limit: int, cursor: str, status: Status | None, key: str = ""
     ) -> tuple[list[Generation], str]:
         self._check()
         mine = [row for row in reversed(self.rows.values()) if row.user_id == user_id]

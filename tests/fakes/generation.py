@@ -247,7 +247,7 @@ class FakeStore:
         return {row.job.id: (row.job, self._ahead(row)) for row in rows if row.job.user_id == user_id}
 
     async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int, key: str = ""
     ) -> list[tuple[Job, int]]:
         rows = sorted(self.rows.values(), key=lambda row: row.job.id, reverse=True)
         return [
@@ -256,7 +256,11 @@ class FakeStore:
             if row.job.user_id == user_id
             and (before is None or row.job.id < before)
             and (status is None or row.job.status is status)
+            and (not key or any(known == (user_id, key, row.job.id) for known in self._keyed()))
         ][:limit]
+
+    def _keyed(self) -> list[tuple[UUID, str, UUID]]:
+        return [(user_id, key, job_id) for (user_id, _, key), (_, job_id) in self.keys.items()]
 
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
         row = self.rows.get(job_id)

@@ -140,6 +140,15 @@ async def test_generations_are_listed_newest_first_by_pages(store: Store, status
     assert await store.queries.page(user, before=None, status=Status.FAILED, limit=3) == []
 
 
+async def test_a_generation_is_found_by_the_key_it_was_submitted_under(store: Store) -> None:
+    user, other = await store.funded_user(), await store.funded_user()
+    mine, theirs = store.new(user, key="lost-answer"), store.new(other, key="lost-answer")
+    await store.submissions.submit([mine, theirs, store.new(user)])
+    found = await store.queries.page(user, before=None, status=None, limit=3, key="lost-answer")
+    assert [job.id for job, _ in found] == [mine.job.id]
+    assert await store.queries.page(user, before=None, status=None, limit=3, key="another") == []
+
+
 async def test_nobody_reads_what_is_anothers(store: Store) -> None:
     owner, stranger = await store.funded_user(), a_user()
     item = store.new(owner)

@@ -10,7 +10,7 @@ from pixel_gateway.application.accounts import ensure_account, give_owed_credits
 from pixel_gateway.application.api_keys import Authenticator, create_api_key, revoke_api_key
 from pixel_gateway.application.completion import Completion
 from pixel_gateway.application.live import Hub
-from pixel_gateway.application.make_images import make_images
+from pixel_gateway.application.make_images import has_ended, make_images
 from pixel_gateway.application.view_generations import list_events, list_generations, view_generation, view_progress
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Application:
         self.ensure_account = partial(
             ensure_account, accounts=ports.accounts, billing=ports.billing, ids=ports.ids, clock=ports.clock
         )
+        self.has_ended = partial(has_ended, hub=self.hub)
         self.give_owed_credits = partial(give_owed_credits, accounts=ports.accounts, billing=ports.billing)
         self.create_api_key = partial(create_api_key, keys=ports.keys, ids=ports.ids, clock=ports.clock)
         self.revoke_api_key = partial(

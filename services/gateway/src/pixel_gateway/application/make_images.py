@@ -41,7 +41,8 @@ async def make_images(
     generation = accepted.generation
     try:
         async with asyncio.timeout(wait_s):
-            await _ended(generation, hub)
+            if not await has_ended(generation, hub=hub):
+                raise GenerationPending(metadata={"generation_id": generation.id})
             generation = await generations.get(submission.user_id, generation.id)
             asset_ids = [picture.asset_id for picture in generation.pictures]
             addresses = await media.addresses(asset_ids) if generation.status is Status.COMPLETED else {}
@@ -50,9 +51,10 @@ async def make_images(
     return MadeImages(generation, addresses)
 
 
-async def _ended(generation: Generation, hub: Hub) -> None:
+async def has_ended(generation: Generation, *, hub: Hub) -> bool:
+    """Watch until the generation has ended; False when the watch is cut off before."""
     async with aclosing(hub.watch(generation.user_id, generation.id)) as updates:
         async for update in updates:
             if update.progress.status.is_final:
-                return
-    raise GenerationPending(metadata={"generation_id": generation.id})
+                return True
+    return False

@@ -95,9 +95,12 @@ class Generations(Protocol):
         """Return one generation of the user; raise NotFound."""
 
     async def page(
-        self, user_id: str, *, limit: int, cursor: str, status: Status | None
+        self, user_id: str, *, limit: int, cursor: str, status: Status | None, key: str = ""
     ) -> tuple[list[Generation], str]:
-        """Return a page, newest first, and the cursor of the next one (empty on the last)."""
+        """Return a page, newest first, and the cursor of the next one (empty on the last).
+
+        With a key only what was submitted under that idempotency key.
+        """
 
     async def events(self, user_id: str, generation_id: str, after: int) -> list[Progress]:
         """Return stored events with a greater sequence, oldest first; raise NotFound."""

@@ -25,11 +25,12 @@ async def list_generations(
     limit: int,
     cursor: str,
     status: Status | None,
+    key: str = "",
     generations: Generations,
     completion: Completion,
 ) -> tuple[list[Generation], str]:
     """Return a page as it may be shown, newest first, and the cursor of the next one."""
-    page, next_cursor = await generations.page(user_id, limit=limit, cursor=cursor, status=status)
+    page, next_cursor = await generations.page(user_id, limit=limit, cursor=cursor, status=status, key=key)
     return await completion.all_shown(page), next_cursor
 
 

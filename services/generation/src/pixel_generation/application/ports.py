@@ -187,9 +187,9 @@ class Queries(Protocol):
         """Return those that exist, each with the number of jobs ahead of it (up to 1,000)."""
 
     async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int, key: str = ""
     ) -> list[tuple[Job, int]]:
-        """Return generations newest first, below the id `before`."""
+        """Return generations newest first; with a key only those submitted under it, below the id `before`."""
 
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
         """Return stored events oldest first, those with a greater sequence than `after`."""

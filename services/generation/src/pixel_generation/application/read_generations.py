@@ -57,10 +57,10 @@ class GenerationReader:
         return view
 
     async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int, key: str = ""
     ) -> list[GenerationView]:
-        """Return up to `limit` generations newest first."""
-        rows = await self._queries.page(user_id, before=before, status=status, limit=limit)
+        """Return up to `limit` generations newest first; with a key only those submitted under it."""
+        rows = await self._queries.page(user_id, before=before, status=status, limit=limit, key=key)
         return [await self._view(job, ahead) for job, ahead in rows]
 
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:

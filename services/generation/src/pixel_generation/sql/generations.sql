@@ -37,6 +37,8 @@ CROSS JOIN LATERAL (
 WHERE j.user_id = %(user_id)s::uuid
     AND (%(before)s::uuid IS NULL OR j.id < %(before)s::uuid)
     AND (%(status)s::text IS NULL OR j.status = %(status)s::text)
+    AND (%(key)s::text = '' OR j.id IN (
+        SELECT s.job_id FROM submissions AS s WHERE s.user_id = %(user_id)s::uuid AND s.key = %(key)s::text))
 ORDER BY j.id DESC
 LIMIT %(limit)s::integer;
 

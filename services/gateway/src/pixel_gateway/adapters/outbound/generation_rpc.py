@@ -51,7 +51,7 @@ class GrpcGenerations:
         return generation_of(answer.generation)
 
     async def page(
-        self, user_id: str, *, limit: int, cursor: str, status: Status | None
+        self, user_id: str, *, limit: int, cursor: str, status: Status | None, key: str = ""
     ) -> tuple[list[Generation], str]:
         """Return a page, newest first, and the cursor of the next one (empty on the last)."""
         request = service_pb.ListGenerationsRequest(
@@ -59,6 +59,7 @@ class GrpcGenerations:
             page_size=limit,
             page_token=cursor,
             status=pb.GENERATION_STATUS_UNSPECIFIED if status is None else STATUS_TO[status],
+            idempotency_key=key,
         )
         answer = await self._stub.ListGenerations(request)
         return [generation_of(message) for message in answer.generations], answer.next_page_token

@@ -83,6 +83,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
             before=_read_token(request.page_token) if request.page_token else None,
             status=_read_status(request.status),
             limit=size + 1,
+            key=request.idempotency_key,
         )
         more = len(views) > size
         return pb.ListGenerationsResponse(

@@ -119,12 +119,20 @@ class Call:
     def idempotency_key(self) -> str:
         """Return the Idempotency-Key, or the empty text."""
         key = self.headers.get("idempotency-key")
-        if key is None:
-            return ""
-        if not 1 <= len(key) <= _MAX_KEY_CHARS or not all("!" <= char <= "~" for char in key):
-            message = f"has to be 1 to {_MAX_KEY_CHARS} visible ASCII characters"
-            raise InvalidRequest(f"Idempotency-Key {message}.", violations=(Violation("Idempotency-Key", message),))
-        return key
+        return "" if key is None else require_key("Idempotency-Key", key)
+
+    def preferences(self) -> dict[str, str]:
+        """Return the preferences of the Prefer header (RFC 7240) by name; a bare one has the empty text."""
+        words = (word.partition(";")[0].partition("=") for word in self.headers.get("prefer", "").split(","))
+        return {name.strip().lower(): value.strip().strip('"') for name, _, value in words if name.strip()}
+
+
+def require_key(name: str, key: str) -> str:
+    """Return an idempotency key; raise InvalidRequest, which names where it stood, for one that cannot be."""
+    if not 1 <= len(key) <= _MAX_KEY_CHARS or not all("!" <= char <= "~" for char in key):
+        message = f"has to be 1 to {_MAX_KEY_CHARS} visible ASCII characters"
+        raise InvalidRequest(f"{name} {message}.", violations=(Violation(name, message),))
+    return key
 
 
 def require_id(prefix: str, text: str) -> str:

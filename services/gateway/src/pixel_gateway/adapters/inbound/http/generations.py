@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pixel_errors import Violation
 
 from pixel_gateway.adapters.inbound.http import bodies
-from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter
+from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter, require_key
 from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
 from pixel_gateway.adapters.inbound.http.views import addresses_of, generation_view, model_view, progress_view
@@ -24,6 +26,8 @@ SUBMIT_ROUTE = "POST /api/generations"
 MAX_SEQUENCE = 9_223_372_036_854_775_807
 _POLL_AFTER_S = b"1"
 _MAX_CURSOR_CHARS = 512
+_MAX_WAIT_S = 60
+_MAX_WAIT_DIGITS = 9
 _STATUS_WORDS = [*map(str, Status), "pending", "complete", "canceled"]
 
 EXAMPLE_REQUEST = {
@@ -48,11 +52,18 @@ def doors(app: Application) -> list[Door]:
         )
         accepted = await app.ports.generations.submit(submission)
         generation = await app.completion.shown(accepted.generation)
+        applied = b""
+        if (wait_s := wait_preferred(call)) and not generation.status.is_final:
+            generation = await _waited(generation, wait_s)
+            applied = f"wait={wait_s}".encode()
         view = generation_view(generation, call, await _addresses(generation))
-        headers = [(b"location", view.links.self.encode()), (b"retry-after", _POLL_AFTER_S)]
-        if accepted.replayed:
-            headers.append((b"idempotent-replayed", b"true"))
-        return json_reply(bodies.Accepted(success=True, data=view), status=202, headers=headers)
+        return accepted_reply(view, replayed=accepted.replayed, applied=applied)
+
+    async def _waited(generation: Generation, wait_s: int) -> Generation:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await app.has_ended(generation)
+        return await app.view_generation(generation.user_id, generation.id)
 
     async def get(call: Call) -> Reply:
         call.query()
@@ -60,13 +71,15 @@ def doors(app: Application) -> list[Door]:
         return json_reply(generation_view(generation, call, await _addresses(generation)))
 
     async def page(call: Call) -> Reply:
-        query = call.query("limit", "cursor", "status")
+        query = call.query("limit", "cursor", "status", "idempotencyKey")
+        key = query.text("idempotencyKey", max_length=_MAX_CURSOR_CHARS)
         word = query.word("status", _STATUS_WORDS, default="")
         generations, next_cursor = await app.list_generations(
             call.user_id,
             limit=query.whole("limit", default=20, least=1, most=100),
             cursor=query.text("cursor", max_length=_MAX_CURSOR_CHARS),
             status=parse_status(word) if word else None,
+            key=require_key("idempotencyKey", key) if key else "",
         )
         asset_ids = [picture.asset_id for generation in generations for picture in generation.pictures]
         addresses = await addresses_of(app.ports.media, asset_ids)
@@ -108,7 +121,7 @@ def doors(app: Application) -> list[Door]:
             "the generation it made before; with another body it is refused with IDEMPOTENCY_KEY_REUSED.",
             body=bodies.CreateGeneration,
             body_example=EXAMPLE_REQUEST,
-            parameters=(IDEMPOTENCY_KEY,),
+            parameters=(IDEMPOTENCY_KEY, PREFER_WAIT),
         ),
         Door(
             "GET",
@@ -120,6 +133,7 @@ def doors(app: Application) -> list[Door]:
                 limit_parameter(20),
                 Parameter("cursor", "`nextCursor` of the page before."),
                 Parameter("status", "Only this status.", {"type": "string", "enum": _STATUS_WORDS}),
+                Parameter("idempotencyKey", "Only what was submitted under this key, at any door."),
             ),
         ),
         Door(
@@ -154,6 +168,7 @@ IDEMPOTENCY_KEY = Parameter(
     {"type": "string", "minLength": 1, "maxLength": 255},
     "header",
 )
+PREFER_WAIT = Parameter("Prefer", "`wait=N` holds the answer for up to N seconds, 60 at most.", place="header")
 AFTER = Parameter(
     "after",
     "Sequence of the last event seen; the stored events after it are returned.",
@@ -162,8 +177,26 @@ AFTER = Parameter(
 _ACCEPTED_HEADERS = {
     "Location": "Address of the generation.",
     "Retry-After": "Seconds after which polling makes sense.",
+    "Preference-Applied": "The preference of the Prefer header that was honoured.",
     "Idempotent-Replayed": "`true` when the key had been used for the same request before.",
 }
+
+
+def wait_preferred(call: Call) -> int:
+    """Return the seconds a caller prefers to wait for the end; 0 when it did not say, or said nothing usable."""
+    seconds = call.preferences().get("wait", "")
+    is_whole = seconds.isascii() and seconds.isdigit() and len(seconds) <= _MAX_WAIT_DIGITS
+    return min(int(seconds), _MAX_WAIT_S) if is_whole else 0
+
+
+def accepted_reply(view: bodies.GenerationView, *, replayed: bool, applied: bytes = b"") -> Reply:
+    """Return the answer to a submission: where to follow it, and which preference was applied."""
+    headers = [(b"location", view.links.self.encode()), (b"retry-after", _POLL_AFTER_S)]
+    if replayed:
+        headers.append((b"idempotent-replayed", b"true"))
+    if applied:
+        headers.append((b"preference-applied", applied))
+    return json_reply(bodies.Accepted(success=True, data=view), status=202, headers=headers)
 
 
 def limit_parameter(default: int) -> Parameter:

@@ -10,10 +10,12 @@ import msgspec
 from msgspec import Meta
 from pixel_errors import NotFound, PixelError, Unavailable, Violation
 
+from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
 from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
-from pixel_gateway.adapters.inbound.http.generations import IDEMPOTENCY_KEY
+from pixel_gateway.adapters.inbound.http.generations import IDEMPOTENCY_KEY, accepted_reply
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
+from pixel_gateway.adapters.inbound.http.views import generation_view
 from pixel_gateway.application.make_images import GenerationPending
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
@@ -97,6 +99,10 @@ def doors(app: Application, *, wait_s: float) -> list[Door]:
         submission = Submission(
             user_id=call.user_id, spec=spec_of(body), idempotency_key=call.idempotency_key(), route=IMAGES_ROUTE
         )
+        if "respond-async" in call.preferences():
+            accepted = await app.ports.generations.submit(submission)
+            view = generation_view(await app.completion.shown(accepted.generation), call, {})
+            return accepted_reply(view, replayed=accepted.replayed, applied=b"respond-async")
         wants_bytes = wants_base64(body)
         try:
             made = await app.make_images(submission, wait_s=wait_s)
@@ -125,9 +131,12 @@ def doors(app: Application, *, wait_s: float) -> list[Door]:
             "/v1/images/generations",
             create,
             "Make pictures (OpenAI form)",
-            {200: Answer("The pictures.", ImagesAnswer)},
+            {
+                200: Answer("The pictures.", ImagesAnswer),
+                202: Answer("Accepted, as `Prefer: respond-async` asks.", bodies.Accepted),
+            },
             description="Waits for the pictures. The job is the same durable one as at /api/generations and goes on "
-            "when the client leaves; the pictures are private.",
+            "when the client leaves; the pictures are private. `Prefer: respond-async` answers at once.",
             tag="openai",
             body=CreateImages,
             body_example={"prompt": "a lighthouse at dawn", "n": 1, "size": "1024x1024"},

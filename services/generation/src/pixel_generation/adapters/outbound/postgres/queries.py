@@ -31,9 +31,9 @@ class PostgresQueries:
         return {row["id"]: (job_of(row), row["ahead"]) for row in rows}
 
     async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int
+        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int, key: str = ""
     ) -> list[tuple[Job, int]]:
-        parameters = {"user_id": user_id, "before": before, "status": status, "limit": limit}
+        parameters = {"user_id": user_id, "before": before, "status": status, "limit": limit, "key": key}
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, GENERATIONS["list_generations"], parameters)
         return [(job_of(row), row["ahead"]) for row in rows]
