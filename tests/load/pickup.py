@@ -97,7 +97,7 @@ async def product(server_url: str, urls: dict[str, str], folder: Path, brokers: 
             load = HttpLoad(door.address, "/api/generations", body, keys, pids=door.pids)
             await load.steady(JOBS + 20, EVERY_S)
             async with asyncio.timeout(60):
-                while len(found := await _pickups(conn, before)) < JOBS + 20:  # noqa: ASYNC110 # rows send no event
+                while len(found := await _pickups(conn, before)) < JOBS + 20:  # rows send no event
                     await asyncio.sleep(0.1)
     return found[20:]
 

@@ -48,7 +48,7 @@ async def relayed(pool: Pool, bus: KafkaBus) -> Sample:
     meter.start()
     await relay.start()
     deadline = time.monotonic() + 120
-    while await waiting(pool) and time.monotonic() < deadline:  # noqa: ASYNC110 # the outbox sends no event
+    while await waiting(pool) and time.monotonic() < deadline:  # the outbox sends no event
         await asyncio.sleep(0.02)
     sample = meter.stop(EVENTS)
     await relay.stop()

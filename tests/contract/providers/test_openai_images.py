@@ -157,7 +157,7 @@ async def test_a_cancelled_call_ends_at_once_and_is_not_repeated():
     async with provider(Fault.HANG) as (images, server):
         call = asyncio.create_task(collected(images, a_request(timeout_s=60)))
         async with asyncio.timeout(5):
-            while not server.generations:  # noqa: ASYNC110
+            while not server.generations:
                 await asyncio.sleep(0)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -16,7 +16,7 @@ from tests.integration.rpc.echo import SERVICE, Echo, echo_server, echoing
 
 async def until(condition, within_s=5.0):
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - a metric cannot be awaited
+        while not condition():
             await asyncio.sleep(0.01)
 
 

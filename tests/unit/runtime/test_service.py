@@ -144,7 +144,7 @@ async def test_run_raises_what_kept_the_service_from_starting():
 
 async def until(condition, within_s=5.0):
     async with asyncio.timeout(within_s):
-        while not condition():  # noqa: ASYNC110 - plain lists cannot be awaited
+        while not condition():
             await asyncio.sleep(0.005)
 
 

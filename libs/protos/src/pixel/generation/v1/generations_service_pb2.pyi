@@ -264,6 +264,7 @@ class ListGenerationsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Caller, `usr_` id."""
     page_size: _builtins.int
@@ -272,6 +273,8 @@ class ListGenerationsRequest(_message.Message):
     """Token of the page before; empty means the first page."""
     status: _generation_pb2.GenerationStatus.ValueType
     """Only this status; UNSPECIFIED means all."""
+    idempotency_key: _builtins.str
+    """Only what was submitted under this idempotency key, on any route; empty means all."""
     def __init__(
         self,
         *,
@@ -279,10 +282,11 @@ class ListGenerationsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         status: _generation_pb2.GenerationStatus.ValueType = ...,
+        idempotency_key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "page_size", b"page_size", "page_token", b"page_token", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
