@@ -59,13 +59,13 @@ test-e2e: .venv/.dev parts ## Run the public-API tests in both modes and compare
 	@$(BIN)/python -m tests.run e2e
 
 faults: .venv/.dev parts ## Kill processes and stop servers under load, then check the invariants
-	@PROFILE=full $(BIN)/pytest -q tests/faults
+	@PROFILE=full CUT_RUNS=200 $(BIN)/pytest -q tests/faults tests/e2e/test_durable_faces.py
 
 check: .venv/.dev lint types imports ## All static checks: format, lint, types, imports, protos, drift, shape of the tree
 	@$(BIN)/buf lint protos
 	@$(BIN)/buf format --exit-code protos >/dev/null || { echo 'protos are not formatted: make fmt'; exit 1; }
 	@$(BIN)/buf breaking protos --against protos/released.binpb
-	@$(BIN)/python libs/protos/generate.py --check 2>/dev/null
+	@$(BIN)/python libs/protos/generate.py --check 2> >(grep -v '^Writing mypy' >&2)
 	@$(BIN)/python -m pixel_embedded.schemas --check
 	@$(UV) lock --check --quiet --offline || $(UV) lock --check --quiet
 	@$(BIN)/pytest -q tests/architecture
@@ -85,7 +85,7 @@ imports: .venv/.dev ## Import contracts
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
 protos: .venv/.dev ## Generate libs/protos from protos/
-	@$(BIN)/python libs/protos/generate.py 2>/dev/null
+	@$(BIN)/python libs/protos/generate.py 2> >(grep -v '^Writing mypy' >&2)
 
 schema: .venv/.dev ## Write services/*/schema.sql from the migrations
 	@$(BIN)/python -m pixel_embedded.schemas

@@ -47,7 +47,8 @@ def end_to_end(reports: Path) -> None:
     if lists["embedded"] != lists["services"]:
         only = set(lists["embedded"]) ^ set(lists["services"])
         sys.exit("the two ways to run differ in these tests:\n  " + "\n  ".join(sorted(only)))
-    print(f"both ways to run passed the same {len(lists['embedded'])} tests", flush=True)
+    print("\n".join(lists["embedded"]))
+    print(f"both ways to run passed the same {len(lists['embedded'])} tests, the ones above", flush=True)
 
 
 def coverage(*arguments: str) -> int:

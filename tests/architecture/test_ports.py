@@ -1,4 +1,4 @@
-"""Ports are small, documented, and each is held by a contract or unit fake."""
+"""Ports are small, documented and named for what they are."""
 
 from __future__ import annotations
 

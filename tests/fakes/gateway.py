@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from pixel_errors import Forbidden, NotFound, Unavailable
 from pixel_gateway.application import Application, Ports
 from pixel_gateway.application.ports import Accepted, StoredObject
-from pixel_gateway.domain.account import Account, Balance
-from pixel_gateway.domain.api_key import MAX_KEYS, ApiKey, KeyNotFound, Principal, TooManyKeys
+from pixel_gateway.domain.account import Balance
 from pixel_gateway.domain.generation import Failure, Generation, Model, Picture, Progress, Stage, Status
 from pixel_gateway.domain.image import Addresses, AssetNotFound, Image, ImageSet
 from pixel_runtime.ids import format_id, new_id
+
+from tests.fakes.gateway_accounts import FakeAccounts, FakeApiKeys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -68,73 +69,6 @@ class FakeIds:
 
 
 @dataclass
-class _StoredAccount:
-    account: Account
-    first_credits: int
-    is_given: bool = False
-
-
-class FakeAccounts:
-    """Accounts by username."""
-
-    def __init__(self) -> None:
-        self.rows: dict[str, _StoredAccount] = {}
-
-    async def ensure(self, account: Account, first_credits: int) -> Account:
-        return self.rows.setdefault(account.username, _StoredAccount(account, first_credits)).account
-
-    async def get(self, user_id: str) -> Account | None:
-        return next((row.account for row in self.rows.values() if row.account.id == user_id), None)
-
-    async def owed_credits(self, limit: int) -> list[tuple[str, int]]:
-        owed = [row for row in self.rows.values() if row.first_credits and not row.is_given]
-        return [(row.account.id, row.first_credits) for row in owed[:limit]]
-
-    async def first_credits_given(self, user_id: str) -> None:
-        for row in self.rows.values():
-            if row.account.id == user_id:
-                row.is_given = True
-
-
-class FakeApiKeys:
-    """API keys by digest."""
-
-    def __init__(self, accounts: FakeAccounts) -> None:
-        self._accounts = accounts
-        self.rows: dict[bytes, ApiKey] = {}
-        self.lookups = 0
-
-    async def add(self, key: ApiKey, secret_digest: bytes) -> None:
-        if await self._accounts.get(key.user_id) is None:
-            raise NotFound("There is no such account.", reason="ACCOUNT_NOT_FOUND")
-        if sum(row.user_id == key.user_id and row.revoke_time is None for row in self.rows.values()) >= MAX_KEYS:
-            raise TooManyKeys
-        self.rows[secret_digest] = key
-
-    async def find(self, secret_digest: bytes) -> Principal | None:
-        self.lookups += 1
-        key = self.rows.get(secret_digest)
-        return None if key is None or key.revoke_time else Principal(key.user_id, key.id)
-
-    async def revoke(self, user_id: str, key_id: str, at: datetime) -> tuple[ApiKey, bytes]:
-        for secret_digest, key in self.rows.items():
-            if key.id == key_id and key.user_id == user_id:
-                self.rows[secret_digest] = replace(key, revoke_time=key.revoke_time or at)
-                return self.rows[secret_digest], secret_digest
-        raise KeyNotFound
-
-    async def of_account(self, user_id: str) -> list[ApiKey]:
-        keys = [key for key in self.rows.values() if key.user_id == user_id]
-        return sorted(keys, key=lambda key: (key.create_time, key.id), reverse=True)[:100]
-
-    async def used(self, times: Mapping[str, datetime]) -> None:
-        for secret_digest, key in self.rows.items():
-            at = times.get(key.id)
-            if at and (key.last_use_time is None or key.last_use_time < at):
-                self.rows[secret_digest] = replace(key, last_use_time=at)
-
-
-@dataclass
 class FakeGenerations:
     """Generations that move when the test says so."""
 
@@ -143,6 +77,8 @@ class FakeGenerations:
     stored_events: dict[str, list[Progress]] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)
     refusal: Exception | None = None
+    loses_answers: bool = False
+    """Accepts submissions, and is away when it should say so."""
     is_away: bool = False
     reads: int = 0
     replies: dict[tuple[str, str, str], Generation] = field(default_factory=dict)
@@ -173,6 +109,8 @@ class FakeGenerations:
         self.rows[generation.id] = generation
         self.stored_events[generation.id] = [generation.as_progress()]
         self.replies[submission.user_id, submission.route, submission.idempotency_key] = generation
+        self.is_away = self.loses_answers
+        self._check()
         return Accepted(generation, replayed=False)
 
     async def get(self, user_id: str, generation_id: str) -> Generation:
@@ -256,9 +194,12 @@ class FakeSets:
     rows: dict[str, ImageSet] = field(default_factory=dict)
     queries: list[DiscoverQuery] = field(default_factory=list)
     lookups: int = 0
+    trouble: Exception | None = None
 
     async def get(self, set_id: str, viewer_id: str) -> ImageSet:
         self.lookups += 1
+        if self.trouble is not None:
+            raise self.trouble
         found = self.rows.get(set_id)
         if found is None or (found.user_id != viewer_id and any(image.private for image in found.images)):
             raise NotFound("There is no such set, or it is not yours.", reason="SET_NOT_FOUND")

@@ -121,6 +121,8 @@ class FakeStore:
         self.leads = True
         self.lost_answers = 0
         """This many writes are done and their answer is lost."""
+        self.slow = 0
+        """This many writes time out undone."""
         self.away = False
         """No write is done."""
         self.refused = 0
@@ -184,6 +186,9 @@ class FakeStore:
         return [row.job for row in runnable[:limit]]
 
     async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+        if self.slow:
+            self.slow -= 1
+            raise TimeoutError
         if self.away:
             self.refused += 1
             raise Unavailable("the store is away")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,15 +40,18 @@ class FakeImageModel:
 
 
 class FakeAssets:
-    """Keeps pictures; `trouble` is raised, one a call, until it is empty."""
+    """Keeps pictures; `trouble` is raised, one a call, until it is empty; never answers after `stuck_after` pictures."""
 
     def __init__(self) -> None:
         self.stored: dict[UUID, bytes] = {}
         self.trouble: list[Exception] = []
+        self.stuck_after: int | None = None
 
     async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
         if self.trouble:
             raise self.trouble.pop(0)
+        if self.stuck_after is not None and len(self.stored) >= self.stuck_after:
+            await asyncio.Event().wait()
         self.stored[asset_id] = image.data
         return DeliveredImage(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
 

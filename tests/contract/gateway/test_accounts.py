@@ -15,7 +15,7 @@ from pixel_gateway.domain.api_key import MAX_KEYS, ApiKey, KeyNotFound, Principa
 from pixel_postgres import open_pool
 from pixel_runtime.ids import format_id, new_id
 
-from tests.fakes.gateway import FakeAccounts, FakeApiKeys
+from tests.fakes.gateway_accounts import FakeAccounts, FakeApiKeys
 
 if TYPE_CHECKING:
     from pixel_gateway.application.ports import Accounts, ApiKeys

@@ -11,13 +11,18 @@ import pytest
 from pixel.social.v1 import events_pb2 as social
 from pixel_errors import Invalid, Unavailable
 from pixel_events import Event, EventTooLarge, OutboxEvent, OutboxRelay, append_outbox
+from pixel_events import relay as relay_module
+from pixel_events.dead_letters import origin_of
 from pixel_postgres import Pool, fetch_all
 from pixel_telemetry import inject, span
+from prometheus_client import REGISTRY
 
 from tests.conftest import WaitUntil
 from tests.fakes.bus import FakeBus
 from tests.fakes.events import ACTIVITIES, told
 from tests.parts import Database
+
+DEAD = ACTIVITIES + ".dlq"
 
 
 def noted(key: str, what: str) -> OutboxEvent:
@@ -113,17 +118,46 @@ async def test_a_bus_that_is_away_delays_but_loses_nothing(pool: Pool, bus: Fake
 
 
 class FussyBus(FakeBus):
-    """Refuses what it was told to refuse."""
+    """Refuses in these topics what nobody can digest."""
+
+    def __init__(self, *topics: str) -> None:
+        super().__init__()
+        self.fussy_topics = topics
 
     async def publish(self, events: Sequence[Event]) -> None:
-        if any(told(event) == "indigestible" for event in events):
+        if any(event.topic in self.fussy_topics and told(event).startswith("indigestible") for event in events):
             raise Invalid("too large for this cluster")
         await super().publish(events)
 
 
-async def test_an_event_the_bus_can_never_take_does_not_hold_up_the_others(pool: Pool, wait_until: WaitUntil) -> None:
-    bus = FussyBus()
+def counted(name: str, pool: Pool) -> float:
+    return REGISTRY.get_sample_value(name, {"schema": pool.schema}) or 0.0
+
+
+async def test_an_event_its_topic_can_never_take_goes_to_the_dead_letters(pool: Pool, wait_until: WaitUntil) -> None:
+    bus = FussyBus(ACTIVITIES)
     await bus.ensure_topics()
+    before = counted("pixel_outbox_dead_lettered_total", pool)
+    await write(pool, noted("usr_a", "1"), noted("usr_a", "indigestible"), noted("usr_a", "2"))
+    async with relaying(pool, bus):
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
+        await write(pool, noted("usr_a", "3"))
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 3)
+    assert [told(event) for event in bus.records(ACTIVITIES)] == ["1", "2", "3"]
+    (letter,) = bus.records(DEAD)
+    assert told(letter) == "indigestible"
+    assert origin_of(letter).topic == ACTIVITIES
+    assert (origin_of(letter).consumer, origin_of(letter).error) == ("outbox-relay /tests", "Invalid: INVALID")
+    assert await left(pool) == 0
+    assert counted("pixel_outbox_dead_lettered_total", pool) == before + 1
+
+
+async def test_an_event_that_nothing_takes_stays_and_does_not_hold_up_the_others(
+    pool: Pool, wait_until: WaitUntil
+) -> None:
+    bus = FussyBus(ACTIVITIES, DEAD)
+    await bus.ensure_topics()
+    before = counted("pixel_outbox_refused_total", pool)
     await write(pool, noted("usr_a", "1"), noted("usr_a", "indigestible"), noted("usr_a", "2"))
     async with relaying(pool, bus):
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
@@ -131,6 +165,22 @@ async def test_an_event_the_bus_can_never_take_does_not_hold_up_the_others(pool:
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 3)
     assert [told(event) for event in bus.records(ACTIVITIES)] == ["1", "2", "3"]
     assert await left(pool) == 1
+    assert counted("pixel_outbox_refused_total", pool) == before + 1
+
+
+async def test_of_many_events_that_nothing_takes_few_are_remembered_and_others_still_go_out(
+    pool: Pool, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "MAX_SKIPPED", 3)
+    bus = FussyBus(ACTIVITIES, DEAD)
+    await bus.ensure_topics()
+    await write(pool, *(noted("usr_a", f"indigestible {number}") for number in range(10)), noted("usr_a", "good"))
+    async with relaying(pool, bus) as relay:
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 1)
+        await write(pool, noted("usr_a", "later"))
+        await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
+        assert len(relay._skipped) == 3
+    assert await left(pool) == 10
 
 
 async def test_an_event_too_large_for_its_topic_never_enters_the_outbox(pool: Pool) -> None:

@@ -78,6 +78,24 @@ async def test_text_that_cannot_be_stored_is_refused(database: Database) -> None
     await bus.close()
 
 
+async def test_of_a_batch_with_a_missing_topic_nothing_is_stored(database: Database) -> None:
+    small = PostgresBus(database.url, catalogue=SHORT)
+    await small.ensure_topics()
+    whole = PostgresBus(database.url)
+    known = activity("usr_a", "x")
+    batch = [known, replace(known, topic="user.notifications")]
+    with pytest.raises(Unavailable) as refusal:
+        await whole.publish(batch)
+    assert refusal.value.code == "TOPIC_MISSING"
+    async with await psycopg.AsyncConnection.connect(database.admin_url) as conn:
+        assert await (await conn.execute("SELECT count(*) FROM bus.records")).fetchone() == (0,)
+        assert await (await conn.execute("SELECT max(next_offset) FROM bus.partitions")).fetchone() == (0,)
+    await whole.ensure_topics()
+    await whole.publish(batch)
+    await whole.close()
+    await small.close()
+
+
 async def test_records_are_kept_as_long_as_the_catalogue_says(database: Database, wait_until: WaitUntil) -> None:
     bus = PostgresBus(database.url, catalogue=SHORT)
     await bus.ensure_topics()

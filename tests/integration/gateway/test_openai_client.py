@@ -77,3 +77,22 @@ async def test_no_credits_is_asked_once(sdk, backstage):
 
     assert refused.value.status_code == 402
     assert refused.value.code == "insufficient_quota"
+
+
+async def test_a_lost_answer_does_not_make_the_client_pay_twice(sdk, backstage):
+    backstage.generations.loses_answers = True
+
+    with pytest.raises(openai.InternalServerError):
+        await sdk.images.generate(prompt="a lighthouse")
+
+    assert len(backstage.generations.submissions) == 1
+
+
+async def test_a_job_that_cannot_be_followed_does_not_make_the_client_pay_twice(sdk, backstage, wait_until):
+    backstage.media.is_away = True
+
+    with pytest.raises(openai.InternalServerError) as refused:
+        await finished(backstage, wait_until, sdk.images.generate(prompt="a lighthouse"))
+
+    assert len(backstage.generations.submissions) == 1
+    assert refused.value.response.headers["location"].startswith("/api/generations/gen_")

@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pixel_errors import Unavailable
 from pixel_rpc import open_channel
+from pixel_rpc import server as rpc_server
 
 from tests.integration.rpc.echo import SERVICE, Echo, echo_server
 
@@ -28,6 +29,37 @@ async def test_a_started_server_is_serving():
     async with open_channel(server.address) as channel:
         assert await health_of(channel, SERVICE) == health_pb2.HealthCheckResponse.SERVING
         assert await health_of(channel, "") == health_pb2.HealthCheckResponse.SERVING
+    await server.stop()
+
+
+async def test_a_server_serves_while_its_service_is_ready(monkeypatch, wait_until):
+    monkeypatch.setattr(rpc_server, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(rpc_server, "LOOK_AGAIN_S", 0.01)
+    reasons = {"postgres": "the database is away", "bus": "ok"}
+
+    async def ready() -> dict[str, str]:
+        if "defect" in reasons:
+            raise RuntimeError("a defect of ours")
+        return reasons
+
+    server = echo_server(echo, ready=ready)
+    await server.start()
+    async with open_channel(server.address) as channel:
+
+        async def reports(status: int) -> bool:
+            return [await health_of(channel, name) for name in ("", SERVICE)] == [status, status]
+
+        serving, not_serving = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
+        assert await reports(not_serving)
+        reasons["postgres"] = "ok"
+        await wait_until(lambda: reports(serving))
+        reasons["bus"] = "the bus is away"
+        await wait_until(lambda: reports(not_serving))
+        reasons["bus"] = "ok"
+        await wait_until(lambda: reports(serving))
+        reasons["defect"] = "ok"
+        await wait_until(lambda: reports(not_serving))
+        assert await Echo(channel).one("still answered") == "still answered"
     await server.stop()
 
 

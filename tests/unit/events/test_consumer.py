@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from pixel_errors import Conflict, Invalid, Unavailable
+from pixel_errors import Conflict, DeadlineExceeded, Invalid, PixelError, Unavailable
 from pixel_events import Consumer, Event
 
 from tests.conftest import WaitUntil
@@ -157,14 +157,17 @@ async def test_what_can_never_work_is_not_tried_twice(bus: FakeBus, wait_until: 
     ]
 
 
-async def test_an_event_waits_as_long_as_the_system_is_unavailable(bus: FakeBus, wait_until: WaitUntil) -> None:
+@pytest.mark.parametrize("kind", [Unavailable, DeadlineExceeded])
+async def test_an_event_waits_as_long_as_a_system_is_away_or_too_slow(
+    bus: FakeBus, wait_until: WaitUntil, kind: type[PixelError]
+) -> None:
     attempts = 0
 
     async def handle(event: Event) -> None:
         nonlocal attempts
         attempts += 1
         if attempts < 6:
-            raise Unavailable("the database is away")
+            raise kind("the database does not answer")
 
     await bus.publish([activity("usr_a", "x")])
     async with consuming(bus, handle):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from pixel_errors import Invalid, Unavailable
+from pixel_errors import Internal, Invalid, Unavailable
 from pixel_gateway.adapters.outbound.coalescing import Coalescer, SubmissionsWaiting
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec
@@ -67,12 +67,26 @@ async def test_a_refusal_reaches_its_own_caller_only():
 
 async def test_a_call_that_fails_is_told_to_everybody_it_carried():
     async def away(_):
-        raise Unavailable("away")
+        raise Unavailable("away", metadata={"peer": "generation"}, retry_after_s=2)
 
     coalescer = Coalescer(away)
     outcomes = await asyncio.gather(*(coalescer.submit(submission("a")) for _ in range(5)), return_exceptions=True)
 
     assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+    assert {(outcome.detail, outcome.metadata["peer"], outcome.retry_after_s) for outcome in outcomes} == {
+        ("away", "generation", 2)
+    }
+    assert len({id(outcome) for outcome in outcomes}) == len({id(outcome.metadata) for outcome in outcomes}) == 5
+
+
+async def test_an_unexpected_failure_of_a_call_is_internal_and_keeps_its_cause():
+    async def broken(_):
+        raise RuntimeError("broken")
+
+    with pytest.raises(Internal) as told:
+        await Coalescer(broken).submit(submission("a"))
+
+    assert isinstance(told.value.__cause__, RuntimeError)
 
 
 async def test_a_caller_that_left_is_not_sent():

@@ -4,7 +4,7 @@ import asyncio
 import base64
 
 import pytest
-from pixel_errors import Conflict, Invalid, NotFound, PixelError, Violation
+from pixel_errors import Conflict, DeadlineExceeded, Invalid, NotFound, PixelError, Unavailable, Violation
 from pixel_gateway.domain.generation import Status
 
 from tests.fakes.gateway import PNG
@@ -84,6 +84,57 @@ async def test_with_a_key_the_client_may_wait_again(client):
     answer = await client.post("/v1/images/generations", json=PROMPT, headers={"idempotency-key": "one"})
 
     assert answer.status_code == 504
+    assert "x-should-retry" not in answer.headers
+
+
+async def test_a_client_may_not_repeat_what_was_accepted(client, backstage, wait_until):
+    """The pictures are there, only their addresses cannot be had now: a second request would be a second job."""
+    backstage.media.is_away = True
+    answer = await answered(client, backstage, wait_until, backstage.finish)
+
+    assert answer.status_code == 503
+    assert answer.headers["x-should-retry"] == "false"
+    assert answer.headers["location"].startswith("/api/generations/gen_")
+
+
+async def test_an_unexpected_error_after_acceptance_may_not_be_repeated_either(client, backstage, wait_until):
+    def finish_badly(generation_id):
+        backstage.sets.trouble = RuntimeError("password=hunter2")
+        backstage.finish(generation_id)
+
+    answer = await answered(client, backstage, wait_until, finish_badly)
+
+    assert answer.status_code == 500
+    assert "hunter2" not in answer.text
+    assert answer.headers["x-should-retry"] == "false"
+    assert answer.headers["location"].startswith("/api/generations/gen_")
+
+
+@pytest.mark.parametrize("error", [DeadlineExceeded(), Unavailable(), RuntimeError("lost")])
+async def test_a_submission_without_an_answer_may_not_be_repeated(client, backstage, error):
+    backstage.generations.refusal = error
+
+    answer = await client.post("/v1/images/generations", json=PROMPT)
+
+    assert answer.headers["x-should-retry"] == "false"
+
+
+async def test_with_a_key_a_submission_without_an_answer_may_be_repeated(client, backstage):
+    backstage.generations.refusal = Unavailable()
+
+    answer = await client.post("/v1/images/generations", json=PROMPT, headers={"idempotency-key": "one"})
+
+    assert answer.status_code == 503
+    assert "x-should-retry" not in answer.headers
+
+
+@pytest.mark.parametrize("reason", ["OVERLOADED", "SUBMISSIONS_FULL"])
+async def test_a_client_that_was_turned_away_may_come_again(client, backstage, reason):
+    backstage.generations.refusal = Unavailable(reason=reason, retry_after_s=1)
+
+    answer = await client.post("/v1/images/generations", json=PROMPT)
+
+    assert answer.status_code == 503
     assert "x-should-retry" not in answer.headers
 
 

@@ -12,6 +12,7 @@ from pixel_generation.domain.images import Outcome, ProviderError
 from pixel_generation.domain.job import TRANSITIONS, DeliveredImage, Failure, Job, Move, Stage, Status
 from pixel_generation.domain.recovery import (
     RetryPolicy,
+    after_broken_run,
     after_deadline,
     after_lost_run,
     after_provider_error,
@@ -199,7 +200,7 @@ def test_a_lost_run_past_its_deadline_times_out() -> None:
 
 
 def test_a_job_that_never_started_expires() -> None:
-    (job,) = after_deadline(a_job(), now=NOW)
+    (job,) = after_deadline(a_job(), repeatable=False, now=NOW)
     assert job.failure is not None
     assert job.failure.code == "expired"
 
@@ -210,6 +211,70 @@ def test_pictures_that_cannot_be_stored_are_made_again_only_where_that_is_free()
         return after_storage_trouble(job, repeatable=repeatable, policy=POLICY, now=NOW, draw=0.1)[-1].status
 
     assert (after(repeatable=True), after(repeatable=False)) == (Status.QUEUED, Status.FAILED)
+
+
+LATE = NOW + timedelta(seconds=301)
+
+
+def partly_delivered() -> Job:
+    return claimed(4).calling().delivered(picture(1))
+
+
+def stored_late(job: Job, *, repeatable: bool, policy: RetryPolicy = POLICY, now: datetime = NOW) -> tuple[Job, ...]:
+    return after_storage_trouble(job, repeatable=repeatable, policy=policy, now=now, draw=0.1)
+
+
+ONE_RUN = RetryPolicy(max_runs=1)
+ENDS_WITH_WHAT_IS_STORED: dict[str, Callable[[Job], tuple[Job, ...]]] = {
+    "provider refused": lambda job: after_error(job, error(Outcome.SENT, retryable=False)),
+    "provider refused, free": lambda job: after_error(job, error(Outcome.SENT, retryable=False), repeatable=True),
+    "provider busy": lambda job: after_error(job, error(Outcome.NOT_SENT)),
+    "provider unknown": lambda job: after_error(job, error(Outcome.UNKNOWN)),
+    "storage, not repeatable": lambda job: stored_late(job, repeatable=False),
+    "storage, no runs left": lambda job: stored_late(job, repeatable=True, policy=ONE_RUN),
+    "storage, no time left": lambda job: stored_late(job, repeatable=True, now=LATE),
+    "run lost, not repeatable": lambda job: lost(job, repeatable=False),
+    "run lost, no time left": lambda job: lost(job, repeatable=True, now=LATE),
+    "run lost, not repeatable, no time left": lambda job: lost(job, repeatable=False, now=LATE),
+    "run lost, no runs left": lambda job: after_lost_run(job, repeatable=True, policy=ONE_RUN, now=NOW),
+    "run lost while reconciling": lambda job: lost(job.reconciling(), repeatable=False),
+    "deadline": lambda job: after_deadline(job, repeatable=True, now=LATE),
+    "deadline, not repeatable": lambda job: after_deadline(job, repeatable=False, now=LATE),
+    "bug": lambda job: after_broken_run(job, repeatable=True, now=NOW),
+    "bug, not repeatable": lambda job: after_broken_run(job, repeatable=False, now=NOW),
+}
+
+
+@pytest.mark.parametrize("trouble", ENDS_WITH_WHAT_IS_STORED)
+def test_a_run_that_is_not_repeated_ends_with_the_pictures_that_are_stored(trouble: str) -> None:
+    job = ENDS_WITH_WHAT_IS_STORED[trouble](partly_delivered())[-1]
+    assert (job.status, job.failure, job.captured_credits) == (Status.COMPLETED, None, 2)
+    assert job.images == (picture(1),)
+
+
+def test_a_run_that_is_free_is_repeated_as_a_whole() -> None:
+    for changes in (lost(partly_delivered(), repeatable=True), stored_late(partly_delivered(), repeatable=True)):
+        assert (changes[-1].status, changes[-1].images) == (Status.QUEUED, ())
+
+
+@pytest.mark.parametrize("job", [claimed().calling(), partly_delivered()], ids=["generating", "uploading"])
+def test_a_call_that_costs_and_is_open_at_the_deadline_is_reconciled(job: Job) -> None:
+    reconciling, ended = after_deadline(job, repeatable=False, now=LATE)
+    assert reconciling.stage is Stage.RECONCILING
+    assert ended.failure is None or ended.failure.code == "timeout"
+
+
+def test_a_run_that_did_not_call_yet_just_times_out() -> None:
+    (job,) = after_deadline(claimed(), repeatable=False, now=LATE)
+    assert job.failure is not None
+    assert job.failure.code == "timeout"
+
+
+def test_what_a_bug_did_at_a_provider_that_charges_is_unknown() -> None:
+    reconciling, failed = after_broken_run(claimed().calling(), repeatable=False, now=NOW)
+    assert reconciling.stage is Stage.RECONCILING
+    assert failed.failure is not None
+    assert failed.failure.code == "internal"
 
 
 @given(st.integers(0, 50), st.floats(0, 1, exclude_max=True))

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
+from pixel_generation.application.ports import Holder
 from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.job import Job, Status
+from pixel_generation.domain.images import Outcome
+from pixel_generation.domain.job import DeliveredImage, Job, Status
 
 from tests.fakes.generation import FakeJobs
 from tests.unit.generation.conftest import Engine
@@ -20,8 +23,6 @@ async def running(engine: Engine, lane: str = "sketch") -> Job:
 async def call(engine: Engine, job: Job) -> Job:
     after = job.calling()
     jobs = FakeJobs(engine.store)
-    from pixel_generation.application.ports import Holder
-
     assert await jobs.write(job, after, holder=Holder.WORKER)
     return after
 
@@ -43,6 +44,28 @@ async def test_a_paid_call_of_a_dead_worker_ends_unknown_and_costs_the_user_noth
     await engine.sweep()
     assert engine.observer.ends == [("failed", "provider_outcome_unknown")]
     assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_pictures_a_dead_worker_stored_are_kept_and_paid(engine: Engine) -> None:
+    user = await engine.user(10)
+    await engine.accepted(user, images=2, model=FLARE)
+    job = await call(engine, await running(engine, "openai"))
+    picture = DeliveredImage(UUID(int=1), 0, 1024, 1024, "image/png", 1)
+    assert await engine.store.write(job, job.delivered(picture), holder=Holder.WORKER)
+    engine.clock.advance(16)
+    await engine.sweep()
+    assert (engine.job(job.id).status, engine.job(job.id).images) == (Status.COMPLETED, (picture,))
+    assert engine.store.balances[user] == Balance(6, 0)
+
+
+async def test_a_paid_call_that_hangs_past_its_deadline_is_recorded_as_unknown(engine: Engine) -> None:
+    await engine.accepted(await engine.user(10), images=1, model=FLARE)
+    job = await call(engine, await running(engine, "openai"))
+    engine.store.rows[job.id].lease_until = engine.clock.now() + timedelta(hours=1)
+    engine.clock.advance(311)
+    assert await engine.sweep() == 1
+    assert engine.observer.ends == [("failed", "timeout")]
+    assert engine.store.attempts[job.id, 1].outcome is Outcome.UNKNOWN
 
 
 async def test_a_job_that_waited_too_long_expires(engine: Engine) -> None:

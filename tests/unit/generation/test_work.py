@@ -148,6 +148,7 @@ async def test_trouble_after_the_first_picture_keeps_what_was_paid_for(engine: E
 
 async def test_a_bug_in_a_provider_fails_the_job_and_frees_the_money(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
+    engine.painter.pictures = 0
     engine.painter.then = RuntimeError("a bug")
     job_id = await engine.accepted(user)
     async with working(engine):
@@ -162,6 +163,63 @@ async def test_a_run_past_its_deadline_times_out(engine: Engine, wait_until: Wai
     async with working(engine, WorkLimits(poll_s=0.01, run_timeout_s=0.02)):
         await wait_until(ended(engine, job_id))
     assert engine.observer.ends == [("failed", "timeout")]
+
+
+async def test_a_call_that_costs_and_outlives_its_deadline_is_recorded_as_unknown(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    _, engine.vendor.before = hold()
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1, model=FLARE)
+    async with working(engine, WorkLimits(poll_s=0.01, run_timeout_s=0.02)):
+        await wait_until(ended(engine, job_id))
+    attempt = engine.store.attempts[job_id, 1]
+    assert (attempt.state, attempt.outcome) == (AttemptState.UNKNOWN, Outcome.UNKNOWN)
+    assert engine.observer.ends == [("failed", "timeout")]
+    assert engine.observer.calls == [("openai", "unknown")]
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_pictures_stored_before_the_deadline_are_kept_and_paid(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.assets.stuck_after = 1
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=2, model=FLARE)
+    async with working(engine, WorkLimits(poll_s=0.01, run_timeout_s=0.2)):
+        await wait_until(ended(engine, job_id))
+    assert (engine.job(job_id).status, len(engine.job(job_id).images)) == (Status.COMPLETED, 1)
+    assert engine.store.balances[user] == Balance(6, 0)
+
+
+async def test_pictures_stored_before_the_worker_stopped_are_kept_and_paid(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    engine.assets.stuck_after = 1
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=2, model=FLARE)
+    async with working(engine):
+        await wait_until(lambda: engine.job(job_id).images)
+    assert (engine.job(job_id).status, engine.job(job_id).captured_credits) == (Status.COMPLETED, 4)
+    assert engine.store.balances[user] == Balance(6, 0)
+
+
+async def test_a_timeout_of_the_provider_is_not_taken_for_the_deadline(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.painter.pictures = 0
+    engine.painter.then = TimeoutError()
+    job_id = await engine.accepted(await engine.user())
+    async with working(engine):
+        await wait_until(ended(engine, job_id))
+    assert engine.observer.ends == [("failed", "internal")]
+
+
+async def test_a_timeout_of_the_store_is_not_taken_for_the_deadline(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.store.slow = 1
+    job_id = await engine.accepted(await engine.user())
+    async with working(engine, WorkLimits(poll_s=60, grace_s=0)):
+        await wait_until(lambda: engine.store.slow == 0)
+    assert engine.job(job_id).status is Status.PROCESSING
+    engine.clock.advance(16)
+    await engine.sweep()
+    assert engine.job(job_id).status is Status.QUEUED
 
 
 async def test_a_worker_takes_no_more_than_its_slots(engine: Engine, wait_until: WaitUntil) -> None:

@@ -47,10 +47,11 @@ def test_values_are_converted_to_the_type_of_their_field():
     )
 
 
-def test_the_first_name_that_is_set_wins():
+def test_the_most_specific_name_that_is_set_wins():
     assert load(KAFKA_BROKERS="a").kafka_brokers == ("a",)
     assert load(KAFKA_BROKERS="a", PIXEL_KAFKA_BROKERS="b").kafka_brokers == ("b",)
-    assert load(DATABASE_URL="a", PIXEL_X_DATABASE_URL="b").database_url == "b"
+    assert load(DATABASE_URL="a", PIXEL_DATABASE_URL="b").database_url == "b"
+    assert load(DATABASE_URL="a", PIXEL_DATABASE_URL="b", PIXEL_X_DATABASE_URL="c").database_url == "c"
 
 
 def test_an_empty_variable_sets_a_text_but_leaves_a_secret_unset():
@@ -151,7 +152,7 @@ def test_a_rule_of_the_settings_themselves_is_reported_like_the_rest():
 
 def test_the_description_hides_secrets_and_passwords():
     rows = describe(load(PIXEL_SIGNING_KEY="s3cret", PIXEL_DATABASE_URL="postgres://u:hunter2@h/db?x=1"))
-    assert rows[0] == ("PIXEL_DATABASE_URL", "postgres://u:***@h/db?x=1", False)
+    assert rows[0] == ("PIXEL_X_DATABASE_URL", "postgres://u:***@h/db?x=1", False)
     assert rows[2] == ("PIXEL_WORKERS", "3", True)
     assert ("PIXEL_SIGNING_KEY", "***", False) in rows
     assert ("PIXEL_BACKUP_KEY", "", True) in rows

@@ -19,6 +19,8 @@ from pixel_events import PostgresBus, retention_sweep
 from pixel_runtime.service import Service
 from pixel_runtime.settings import Secret, load_settings
 
+from pixel_studio.reporting import say
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from contextlib import AsyncExitStack
@@ -29,24 +31,28 @@ if TYPE_CHECKING:
 STOP_GRACE_S = 1.5
 """Ctrl-C is answered within seconds: runs that take longer are given back and begin again at the next start."""
 
+NO_METRICS = ""
+"""All services share this process's metrics; the gateway serves them for all."""
+
 POOL_MAX_SIZE = 6
 """Connections of one service: one person and a few workers need no more, and each costs memory."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where each service listens."""
+    """Where each service listens, and where the metrics of all of them are."""
 
     http: str
     gateway: str
     generation: str
     media: str
     social: str
+    metrics: str
 
     @classmethod
     def choose(cls, data_dir: Path, *, http: str) -> Addresses:
         """Take the ports of the last start where they are free."""
-        names = ("gateway", "generation", "media", "social")
+        names = ("gateway", "generation", "media", "social", "metrics")
         return cls(http, *(f"127.0.0.1:{recall_port(data_dir, f'{name}.port')}" for name in names))
 
 
@@ -63,8 +69,7 @@ async def build_services(
         load_settings(pixel_media.settings.Settings, environ=environ),
         database_url=databases["media"],
         grpc_address=addresses.media,
-        # All services share this process's metrics; the gateway serves them.
-        metrics_address="",
+        metrics_address=NO_METRICS,
         blobs_url=(data_dir / "objects").as_uri(),
         signing_key=Secret(recall_secret(data_dir / "secrets" / "signing-key")),
         pool_max_size=POOL_MAX_SIZE,
@@ -73,7 +78,7 @@ async def build_services(
         load_settings(pixel_social.settings.Settings, environ=environ),
         database_url=databases["social"],
         grpc_address=addresses.social,
-        metrics_address="",
+        metrics_address=NO_METRICS,
         bus_url=bus_url,
         kafka_brokers="",
         pool_max_size=POOL_MAX_SIZE,
@@ -82,18 +87,20 @@ async def build_services(
         load_settings(pixel_generation.settings.Settings, environ=environ),
         database_url=databases["generation"],
         grpc_address=addresses.generation,
-        metrics_address="",
+        metrics_address=NO_METRICS,
         bus_url=bus_url,
         kafka_brokers="",
         media_address=addresses.media,
         pool_max_size=POOL_MAX_SIZE,
         stop_grace_s=STOP_GRACE_S,
     )
+    gateway = load_settings(pixel_gateway.settings.Settings, environ=environ)
     gateway = replace(
-        load_settings(pixel_gateway.settings.Settings, environ=environ),
+        gateway,
         database_url=databases["gateway"],
         http_address=addresses.http,
         grpc_address=addresses.gateway,
+        metrics_address=gateway.metrics_address or addresses.metrics,
         bus_url=bus_url,
         kafka_brokers="",
         redis_url="",
@@ -102,6 +109,7 @@ async def build_services(
         social_address=addresses.social,
         pool_max_size=POOL_MAX_SIZE,
     )
+    say(f"metrics: http://{gateway.metrics_address}/metrics")
     return [
         await stack.enter_async_context(build_bus(bus_url)),
         await stack.enter_async_context(pixel_media.main.build(media)),

@@ -1,6 +1,6 @@
 """Events: the topic catalogue, the bus and its ports, the outbox and its relay, consumers and their inbox.
 
-The adapters are `pixel_events.kafka.KafkaBus` and `pixel_events.postgres.PostgresBus`; `open_bus` picks by address.
+The adapters are `pixel_events.kafka.KafkaBus` and `pixel_events.postgres.PostgresBus`; `bus_of` picks by the settings.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pixel_events.bus import Bus, BusConsumer, BusHealth
-from pixel_events.connect import open_bus
+from pixel_events.connect import BusSettings, bus_of, open_bus
 from pixel_events.consumer import Consumer
 from pixel_events.event import Event, EventTooLarge, MalformedEvent, UnknownTopic
 from pixel_events.inbox import first_time
@@ -25,6 +25,7 @@ __all__ = [
     "Bus",
     "BusConsumer",
     "BusHealth",
+    "BusSettings",
     "Consumer",
     "Event",
     "EventTooLarge",
@@ -36,6 +37,7 @@ __all__ = [
     "Topic",
     "UnknownTopic",
     "append_outbox",
+    "bus_of",
     "first_time",
     "open_bus",
     "outbox_parameters",

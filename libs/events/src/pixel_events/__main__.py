@@ -6,15 +6,17 @@ import argparse
 import asyncio
 import os
 import sys
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
+from pixel_runtime import Secret, load_settings
 
-from pixel_events.connect import open_bus
+from pixel_events.connect import bus_of
 from pixel_events.dead_letters import list_dead_letters, origin_of, redrive
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pixel_events.bus import Bus
     from pixel_events.event import Event
@@ -27,14 +29,30 @@ EXAMPLES = """examples:
 """
 
 
+@dataclass(frozen=True)
+class OperatorSettings:
+    """The bus, by the variables the services read."""
+
+    bus_url: str = ""
+    kafka_brokers: str = field(default="", metadata={"env": ("KAFKA_BROKERS",)})
+    kafka_client_id: str = field(default="pixel-studio", metadata={"env": ("KAFKA_CLIENT_ID",)})
+    kafka_ssl: bool = field(default=False, metadata={"env": ("KAFKA_SSL",)})
+    kafka_sasl_username: str = field(default="", metadata={"env": ("KAFKA_SASL_USERNAME",)})
+    kafka_sasl_password: Secret = field(default=Secret(), metadata={"env": ("KAFKA_SASL_PASSWORD",)})
+    kafka_replication_factor: int = field(default=3, metadata={"env": ("KAFKA_REPLICATION_FACTOR",)})
+    """Copies of each partition of a topic that is created."""
+
+    def __post_init__(self) -> None:
+        if self.kafka_replication_factor < 1:
+            raise ValueError("the replication factor is at least 1")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; 0 when it succeeded, 1 when the bus refused or is not healthy, 2 for wrong usage."""
-    options = _parser().parse_args(arguments)
-    if not options.bus_url:
-        print("give --bus-url, PIXEL_BUS_URL or KAFKA_BROKERS", file=sys.stderr)
-        return 2
+    options = parser().parse_args(arguments)
     try:
-        return asyncio.run(_run(options))
+        settings = read_settings(options, os.environ)
+        return asyncio.run(_run(options, settings))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -43,22 +61,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    made = argparse.ArgumentParser(
         prog="python -m pixel_events",
         description="Topics and dead letters of the bus.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    brokers = os.environ.get("KAFKA_BROKERS", "")
-    parser.add_argument(
+    made.add_argument(
         "--bus-url",
-        default=os.environ.get("PIXEL_BUS_URL") or (f"kafka://{brokers}" if brokers else ""),
-        help="postgres://… or kafka://host:port,…; default: PIXEL_BUS_URL, then KAFKA_BROKERS",
+        default="",
+        help="postgres://… or kafka://host:port,…; default: KAFKA_BROKERS, then PIXEL_BUS_URL, as the services do",
     )
-    areas = parser.add_subparsers(dest="area", required=True)
+    areas = made.add_subparsers(dest="area", required=True)
     topics = areas.add_parser("topics", help="create the catalogue's topics, or look at them")
-    topics.add_argument("command", choices=["create", "health"])
+    acts = topics.add_subparsers(dest="command", required=True)
+    create = acts.add_parser("create", help="create the topics that are missing")
+    create.add_argument(
+        "--replication",
+        type=int,
+        help="copies of each Kafka partition, at most one a broker; default: KAFKA_REPLICATION_FACTOR, then 3",
+    )
+    acts.add_parser("health", help="tell whether the bus answers and which topics it has")
     letters = areas.add_parser("dead-letters", help="records no consumer could handle")
     commands = letters.add_subparsers(dest="command", required=True)
     for name, text in (("list", "show the oldest"), ("redrive", "publish them to their topic again")):
@@ -68,7 +93,18 @@ def _parser() -> argparse.ArgumentParser:
         if name == "redrive":
             command.add_argument("--rate", type=_rate, default=50.0, help="at most so many a second (default 50)")
             command.add_argument("--dry-run", action="store_true", help="show what would be published")
-    return parser
+    return made
+
+
+def read_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> OperatorSettings:
+    """Read where the bus is and who we are to it; what is given as an option wins. Raises ValueError."""
+    settings = load_settings(OperatorSettings, environ=environ)
+    if options.bus_url:
+        settings = replace(settings, bus_url=options.bus_url, kafka_brokers="")
+    if not (settings.bus_url or settings.kafka_brokers):
+        raise ValueError("give --bus-url, KAFKA_BROKERS or PIXEL_BUS_URL")
+    replication = getattr(options, "replication", None)
+    return settings if replication is None else replace(settings, kafka_replication_factor=replication)
 
 
 def _rate(text: str) -> float:
@@ -78,14 +114,8 @@ def _rate(text: str) -> float:
     return rate
 
 
-async def _run(options: argparse.Namespace) -> int:
-    bus = open_bus(
-        options.bus_url,
-        client_id=os.environ.get("KAFKA_CLIENT_ID", "pixel-studio"),
-        ssl=os.environ.get("KAFKA_SSL", "").lower() in {"1", "true", "yes"},
-        sasl_username=os.environ.get("KAFKA_USERNAME", ""),
-        sasl_password=os.environ.get("KAFKA_PASSWORD", ""),
-    )
+async def _run(options: argparse.Namespace, settings: OperatorSettings) -> int:
+    bus = bus_of(settings, replication=settings.kafka_replication_factor)
     try:
         if options.area == "topics":
             return await (_create(bus) if options.command == "create" else _health(bus))

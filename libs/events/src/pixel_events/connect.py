@@ -1,14 +1,45 @@
-"""From an address to a bus."""
+"""From settings or an address to a bus."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
+    from pixel_runtime import Secret
+
     from pixel_events.bus import Bus
 
 POSTGRES_SCHEMES = ("postgres", "postgresql")
+
+
+class BusSettings(Protocol):
+    """The settings of every process that uses the bus; `kafka_brokers` (`host:port,…`) wins over `bus_url`."""
+
+    @property
+    def bus_url(self) -> str: ...
+    @property
+    def kafka_brokers(self) -> str: ...
+    @property
+    def kafka_client_id(self) -> str: ...
+    @property
+    def kafka_ssl(self) -> bool: ...
+    @property
+    def kafka_sasl_username(self) -> str: ...
+    @property
+    def kafka_sasl_password(self) -> Secret: ...
+
+
+def bus_of(settings: BusSettings, *, replication: int = 3) -> Bus:
+    """Make the bus the settings name; it connects when first used. Raises ValueError when they name none."""
+    return open_bus(
+        f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
+        client_id=settings.kafka_client_id,
+        ssl=settings.kafka_ssl,
+        sasl_username=settings.kafka_sasl_username,
+        sasl_password=settings.kafka_sasl_password.reveal(),
+        replication=replication,
+    )
 
 
 def open_bus(

@@ -1,19 +1,18 @@
 """The consumer part: receive, handle with retries, dead-letter what never works, commit.
 
 Each partition is a lane: its events are handled one after the other, lanes side by side up to a bound. A handler
-that fails while the system is unavailable holds its lane only; anything else is tried three times and then goes to
-the dead-letter topic with its origin.
+that fails because a system is away or does not answer in time holds its lane only; anything else is tried three times
+and then goes to the dead-letter topic with its origin.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Invalid, PixelError, Unavailable
-from pixel_runtime.service import Loop
+from pixel_runtime import Loop, pause
 from pixel_telemetry import bind, extracted, get_logger, span
 
 from pixel_events.dead_letters import dead_letter, without_contents
@@ -151,7 +150,7 @@ class Consumer:
     def _is_final(self, error: Exception, attempt: int) -> bool:
         if isinstance(error, Invalid):
             return True
-        if isinstance(error, Unavailable) or attempt < ATTEMPTS:
+        if isinstance(error, Unavailable | DeadlineExceeded) or attempt < ATTEMPTS:
             return False
         return self._failed_in_a_row < self._dead_letters_in_a_row
 
@@ -179,9 +178,3 @@ class Consumer:
         except EventTooLarge:
             # Compressed, a foreign record can be larger than its topic's limit; the record itself stays at its offset.
             await self._bus.publish([without_contents(letter)])
-
-
-async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, but no longer than until `stop` is set."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

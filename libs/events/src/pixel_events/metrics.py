@@ -8,7 +8,14 @@ HANDLED = Counter("pixel_events_handled", "Events a consumer has handled.", ["co
 RETRIED = Counter("pixel_events_retried", "Attempts at an event that failed and are repeated.", ["consumer", "topic"])
 DEAD_LETTERED = Counter("pixel_events_dead_lettered", "Events that went to a dead-letter topic.", ["consumer", "topic"])
 RELAYED = Counter("pixel_outbox_relayed", "Outbox events that the bus holds durably.", ["schema"])
+OUTBOX_DEAD_LETTERED = Counter(
+    "pixel_outbox_dead_lettered",
+    "Outbox events that went to the dead letters of a topic that refuses them.",
+    ["schema"],
+)
 REFUSED = Counter(
-    "pixel_outbox_refused", "Outbox events that the bus will never take; they stay in the table.", ["schema"]
+    "pixel_outbox_refused",
+    "Times neither the topic nor its dead letters would take an outbox event; it stays in the table.",
+    ["schema"],
 )
 LAG_SECONDS = Gauge("pixel_outbox_lag_seconds", "Age of the oldest event of the last relayed batch.", ["schema"])

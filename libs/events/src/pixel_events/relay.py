@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Invalid, PixelError
 from pixel_postgres import execute, fetch_all, fetch_one
-from pixel_runtime.service import Loop
+from pixel_runtime import Loop, pause
 from pixel_telemetry import get_logger
 
+from pixel_events.dead_letters import dead_letter
 from pixel_events.event import Event
 from pixel_events.inbox import forget_old_events
-from pixel_events.metrics import LAG_SECONDS, REFUSED, RELAYED
+from pixel_events.metrics import LAG_SECONDS, OUTBOX_DEAD_LETTERED, REFUSED, RELAYED
 from pixel_events.outbox import OUTBOX
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ POLL_S = 1.0
 FIRST_LOOK_S = 0.002
 LAST_LOOK_S = 0.25
 """Rows behind an open transaction are looked for again after 2 ms, then twice as long each time up to this."""
+
+MAX_SKIPPED = 1_000
+"""Rows passed over because nothing takes them; of more than these the oldest are tried again."""
 
 FORGET_EVERY_S = 3600.0
 NO_HEADERS = "{}"
@@ -55,9 +60,10 @@ class OutboxRelay:
         self._source = source
         self._schema = pool.schema
         self._relayed = RELAYED.labels(pool.schema)
+        self._dead_lettered = OUTBOX_DEAD_LETTERED.labels(pool.schema)
         self._refused = REFUSED.labels(pool.schema)
         self._lag = LAG_SECONDS.labels(pool.schema)
-        self._skipped: list[int] = []
+        self._skipped: deque[int] = deque(maxlen=MAX_SKIPPED)
         self._forgot_at = float("-inf")
         self._loop = Loop(self.name, self._run)
 
@@ -77,7 +83,7 @@ class OutboxRelay:
                         await self._lead(conn, stop)
             except PixelError as error:
                 log.warning("relay_interrupted", schema=self._schema, reason=error.code)
-            await _pause(stop, POLL_S)
+            await pause(stop, POLL_S)
 
     @contextlib.asynccontextmanager
     async def _leadership(self, conn: AsyncConnection[Any]) -> AsyncIterator[bool]:
@@ -92,7 +98,7 @@ class OutboxRelay:
 
     async def _lead(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> None:
         log.info("relay_leads", schema=self._schema)
-        self._skipped = []
+        self._skipped.clear()
         async for _ in self._pool.listen(f"{self._schema}_outbox", stop, POLL_S):
             look_again_s = FIRST_LOOK_S
             while not stop.is_set():
@@ -100,7 +106,7 @@ class OutboxRelay:
                     look_again_s = FIRST_LOOK_S
                 if not await self._has_rows(conn):
                     break
-                await _pause(stop, look_again_s)
+                await pause(stop, look_again_s)
                 look_again_s = min(look_again_s * 2, LAST_LOOK_S)
             await self._forget_old_events(conn)
 
@@ -121,9 +127,9 @@ class OutboxRelay:
             self._skipped.extend(refused)
             relayed = [row for row in ids if row not in refused]
             total += len(relayed)
-            self._relayed.inc(len(relayed))
             self._lag.set((datetime.now(UTC) - rows[0]["created_at"]).total_seconds())
-            rows = following
+            # A batch of nothing but refused rows is no reason to hurry.
+            rows = following if relayed else []
         await self._turn(conn, relayed, None)
         return total
 
@@ -134,12 +140,13 @@ class OutboxRelay:
         return [] if under_way is None else await self._read(conn, under_way)
 
     async def _publish(self, rows: Rows) -> set[int]:
-        """Publish a batch; return the ids of rows that the bus can never take."""
+        """Publish a batch; return the ids of rows that neither their topic nor its dead letters can ever take."""
         events = [self._event(row) for row in rows]
         try:
             await self._bus.publish(events)
         except Invalid:
             return await self._publish_one_by_one(rows, events)
+        self._relayed.inc(len(events))
         return set()
 
     async def _publish_one_by_one(self, rows: Rows, events: Sequence[Event]) -> set[int]:
@@ -148,16 +155,26 @@ class OutboxRelay:
             try:
                 await self._bus.publish([event])
             except Invalid as error:
-                log.error(  # noqa: TRY400 - the kind says it all, and the text of a trace could hold the event
-                    "outbox_event_refused",
-                    schema=self._schema,
-                    outbox_id=row["id"],
-                    topic=event.topic,
-                    reason=error.code,
-                )
-                self._refused.inc()
-                refused.add(row["id"])
+                facts = {"schema": self._schema, "outbox_id": row["id"], "topic": event.topic, "reason": error.code}
+                # The kind says it all, and the text of a trace could hold the event.
+                if await self._bury(event, error):
+                    self._dead_lettered.inc()
+                    log.error("outbox_event_dead_lettered", **facts)  # noqa: TRY400 - see above
+                else:
+                    self._refused.inc()
+                    log.error("outbox_event_refused", **facts)  # noqa: TRY400 - see above
+                    refused.add(row["id"])
+            else:
+                self._relayed.inc()
         return refused
+
+    async def _bury(self, event: Event, error: Invalid) -> bool:
+        """Publish to the dead letters of the event's topic; False when these cannot take it either."""
+        try:
+            await self._bus.publish([dead_letter(event, error, attempts=1, consumer=self.name)])
+        except Invalid:
+            return False
+        return True
 
     def _event(self, row: dict[str, Any]) -> Event:
         return Event(
@@ -176,7 +193,7 @@ class OutboxRelay:
         return await fetch_all(conn, OUTBOX["read_outbox"], {"skipped": skipped, "limit": BATCH})
 
     async def _has_rows(self, conn: AsyncConnection[Any]) -> bool:
-        row = await fetch_one(conn, OUTBOX["outbox_has_rows"], {"skipped": self._skipped})
+        row = await fetch_one(conn, OUTBOX["outbox_has_rows"], {"skipped": list(self._skipped)})
         return row is not None and row["waiting"]
 
     async def _forget_old_events(self, conn: AsyncConnection[Any]) -> None:
@@ -184,8 +201,3 @@ class OutboxRelay:
         if now - self._forgot_at >= FORGET_EVERY_S:
             self._forgot_at = now
             await forget_old_events(conn)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+from pixel_runtime import Loop, pause
+from pixel_telemetry import get_logger
 
 from pixel_rpc.server_interceptor import CallInterceptor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    import asyncio
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+log = get_logger(__name__)
+LOOK_EVERY_S = 2.0
+LOOK_AGAIN_S = 0.25
+"""While not ready, readiness is looked at more often."""
+
+WATCH_GRACE_S = 0.5
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
 _METADATA_BYTES = 64 * 1024  # an error with all its violations
 _OPTIONS = (
@@ -49,7 +58,9 @@ class RpcServer:
         default_deadline_s: float = 5.0,
         reflection: bool = True,
         grace_s: float = 10.0,
+        ready: Callable[[], Awaitable[Mapping[str, str]]] | None = None,
     ) -> None:
+        """`ready` returns "ok" or a reason for each readiness check; without it the server is always SERVING."""
         self.name = name
         self.address = address
         self._register = register
@@ -60,9 +71,12 @@ class RpcServer:
         self._grace_s = grace_s
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
+        self._ready = ready
+        self._is_ready = True
+        self._watch = Loop(f"{name}-health", self._watch_readiness, grace_s=WATCH_GRACE_S)
 
     async def start(self) -> None:
-        """Bind, serve and report SERVING; raise RuntimeError when the port cannot be bound."""
+        """Bind, serve and report how ready we are; raise RuntimeError when the port cannot be bound."""
         server = grpc.aio.server(
             interceptors=[CallInterceptor(default_deadline_s=self._default_deadline_s)],
             options=(*_OPTIONS, *size_options(self._max_message_bytes)),
@@ -74,11 +88,14 @@ class RpcServer:
             names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, server)
         port = server.add_insecure_port(self.address)
+        self._is_ready = True
+        await self._report()
+        await self._look()
         await server.start()
         self._server = server
         self.address = f"{self.address.rpartition(':')[0]}:{port}"
-        for service in self._services:
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        if self._ready is not None:
+            await self._watch.start()
 
     async def stop(self) -> None:
         """Report NOT_SERVING, take no new calls, let running ones end within `grace_s`, then cancel them."""
@@ -86,4 +103,32 @@ class RpcServer:
         if server is None:
             return
         await self._health.enter_graceful_shutdown()
+        await self._watch.stop()
         await server.stop(self._grace_s)
+
+    async def _watch_readiness(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await pause(stop, LOOK_EVERY_S if self._is_ready else LOOK_AGAIN_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        """Check the readiness and report a change; a check that raises is a defect and counts as not ready."""
+        if self._ready is None:
+            return
+        reasons: Mapping[str, str] = {}
+        was_ready, self._is_ready = self._is_ready, False
+        try:
+            reasons = {name: reason for name, reason in (await self._ready()).items() if reason != "ok"}
+            self._is_ready = not reasons
+        finally:
+            if self._is_ready != was_ready:
+                tell = log.info if self._is_ready else log.warning
+                tell("readiness_changed", server=self.name, ready=self._is_ready, reasons=reasons)
+                await self._report()
+
+    async def _report(self) -> None:
+        status = (
+            health_pb2.HealthCheckResponse.SERVING if self._is_ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for service in (health.OVERALL_HEALTH, *self._services):
+            await self._health.set(service, status)

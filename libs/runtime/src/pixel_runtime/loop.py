@@ -62,11 +62,28 @@ class Loop:
                     pause_s = _FIRST_PAUSE_S
                 self._failures.inc()
                 _logger.exception("loop_failed", extra={"loop": self.name})
-                await self._pause(random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter, not a secret
+                await pause(self._stop, random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter, not a secret
                 pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             else:
                 return
 
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), seconds)
+
+def every(
+    interval_s: float, work: Callable[[], Awaitable[object]], *, once_more: bool = False
+) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return a loop body that does the work now and after each pause; with `once_more` also when it is stopped."""
+
+    async def body(stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            await work()
+            await pause(stop, interval_s)
+        if once_more:
+            await work()
+
+    return body
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, but no longer than until `stop` is set."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

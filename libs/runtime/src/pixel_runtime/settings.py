@@ -1,7 +1,9 @@
 """Settings from the environment, secret files and an optional TOML file, into one frozen dataclass.
 
-The field `kafka_brokers` is read from `PIXEL_KAFKA_BROKERS`, then from the names in `field(metadata={"env": (...)})`,
-each also as `NAME_FILE` (the path of a file holding the value), then from the key `kafka_brokers` of the TOML file.
+The field `metrics_address` is read from `PIXEL_METRICS_ADDRESS`. `field(metadata={"env": (...)})` gives it more names:
+those that begin with `PIXEL_` belong to one service (`PIXEL_MEDIA_METRICS_ADDRESS`) and win over it, others are shared
+with other programs (`KAFKA_BROKERS`) and come last. Each is also read as `NAME_FILE` (the path of a file holding the
+value). Then comes the key `metrics_address` of the TOML file.
 """
 
 from __future__ import annotations
@@ -78,8 +80,13 @@ def describe(settings: DataclassInstance) -> list[tuple[str, str, bool]]:
 
 
 def _names(field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """Return the variables of a field, the most specific first."""
     aliases = field.metadata.get("env", ())
-    return (_PREFIX + field.name.upper(), *((aliases,) if isinstance(aliases, str) else aliases))
+    if isinstance(aliases, str):
+        aliases = (aliases,)
+    ours = [name for name in aliases if name.startswith(_PREFIX)]
+    shared = [name for name in aliases if not name.startswith(_PREFIX)]
+    return (*ours, _PREFIX + field.name.upper(), *shared)
 
 
 def _default(field: dataclasses.Field[Any]) -> object:

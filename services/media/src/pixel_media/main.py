@@ -48,14 +48,15 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         renderer = CagedRenderer(settings.cages)
         app = wire(settings, pool, store, renderer)
         parts: list[Part] = []
+        service = Service("media", parts=parts, checks={"postgres": pool.check})
         if settings.metrics_address:
             parts.append(MetricsServer(settings.metrics_address))
         if "relay" in roles:
             parts.append(Loop("media-sweep", sweeping(app, every_s=settings.sweep_every_s)))
             parts.append(Loop("media-usage", measuring(app, every_s=settings.usage_every_s)))
         if "serve" in roles:
-            parts += [renderer, rpc_server(settings, app, store)]
-        yield Service("media", parts=parts, checks={"postgres": pool.check})
+            parts += [renderer, rpc_server(settings, app, store, service)]
+        yield service
 
 
 def wire(settings: Settings, pool: Pool, blobs: Blobs, renderer: CagedRenderer) -> Application:
@@ -76,7 +77,7 @@ def wire(settings: Settings, pool: Pool, blobs: Blobs, renderer: CagedRenderer) 
     )
 
 
-def rpc_server(settings: Settings, app: Application, store: Blobs) -> RpcServer:
+def rpc_server(settings: Settings, app: Application, store: Blobs, service: Service) -> RpcServer:
     """Return the gRPC server; objects of a directory are read through it."""
     servicer = AssetsServicer(
         app,
@@ -90,4 +91,5 @@ def rpc_server(settings: Settings, app: Application, store: Blobs) -> RpcServer:
         register(servicer),
         services=SERVICES,
         default_deadline_s=settings.upload_timeout_s,
+        ready=service.ready,
     )

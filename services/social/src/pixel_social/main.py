@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from datetime import timedelta
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pixel_events import Bus, Consumer, OutboxRelay, open_bus
+from pixel_events import Consumer, OutboxRelay, bus_of
 from pixel_postgres import open_pool
 from pixel_rpc import RpcServer
-from pixel_runtime.clock import SystemClock
-from pixel_runtime.service import Loop, Service
+from pixel_runtime.service import Service
 from pixel_telemetry import MetricsServer
 
 from pixel_social.adapters.inbound.events import COMPLETIONS, on_generation_completed
 from pixel_social.adapters.inbound.grpc import SERVICES, register
-from pixel_social.adapters.outbound.postgres import CONSUMER, PostgresImages, PostgresInbox, PostgresStore
+from pixel_social.adapters.outbound.postgres import CONSUMER, PostgresImages, PostgresStore
 from pixel_social.application import Application
 from pixel_social.application.discover import discover
 from pixel_social.application.get_set import get_set
@@ -26,14 +23,12 @@ from pixel_social.application.record_set import record_set
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from pixel_runtime.clock import Clock
     from pixel_runtime.service import Part
 
     from pixel_social.settings import Settings
 
 ALL_ROLES = frozenset({"serve", "work", "relay"})
 SCHEMA = "social"
-INBOX_SWEEP_S = 3600.0
 
 
 @asynccontextmanager
@@ -51,6 +46,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
             discover=partial(discover, images=images),
         )
         parts: list[Part] = []
+        service = Service("social", parts=parts, checks=checks)
         if settings.metrics_address:
             parts.append(MetricsServer(settings.metrics_address))
         if roles & {"work", "relay"}:
@@ -58,33 +54,13 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
             stack.push_async_callback(bus.close)
             if "relay" in roles:
                 parts.append(OutboxRelay(pool, bus, source="/social"))
-                parts.append(Loop("social-inbox-sweep", inbox_sweep(PostgresInbox(pool), SystemClock(), settings)))
             if "work" in roles:
                 handler = on_generation_completed(app)
-                parts.append(Consumer(CONSUMER, bus, group=CONSUMER, topics=[COMPLETIONS], handler=handler))
+                consumer = Consumer(CONSUMER, bus, group=CONSUMER, topics=[COMPLETIONS], handler=handler)
+                parts.append(consumer)
+                checks["completions"] = consumer.check
         if "serve" in roles:
-            parts.append(RpcServer("social-grpc", settings.grpc_address, register(app), services=SERVICES))
-        yield Service("social", parts=parts, checks=checks)
-
-
-def bus_of(settings: Settings) -> Bus:
-    """Return the bus the settings name; it connects when it is used."""
-    return open_bus(
-        f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
-        client_id=settings.kafka_client_id,
-        ssl=settings.kafka_ssl,
-        sasl_username=settings.kafka_sasl_username,
-        sasl_password=settings.kafka_sasl_password.reveal(),
-    )
-
-
-def inbox_sweep(inbox: PostgresInbox, clock: Clock, settings: Settings) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that forgets events older than anything a topic can deliver again."""
-
-    async def sweep(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await inbox.forget_before(clock.now() - timedelta(days=settings.inbox_days))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), INBOX_SWEEP_S)
-
-    return sweep
+            parts.append(
+                RpcServer("social-grpc", settings.grpc_address, register(app), services=SERVICES, ready=service.ready)
+            )
+        yield service

@@ -29,7 +29,5 @@ class Settings:
     kafka_sasl_password: Secret = field(default=Secret(""), metadata={"env": ("KAFKA_SASL_PASSWORD",)})
     pool_max_size: int = field(default=10, metadata={"env": ("PIXEL_SOCIAL_POOL_MAX_SIZE",)})
     """Most connections to the database."""
-    inbox_days: float = field(default=14.0, metadata={"env": ("PIXEL_SOCIAL_INBOX_DAYS",)})
-    """Days for which a handled event is remembered; longer than the topics keep it."""
     log_level: str = "INFO"
     otlp_endpoint: str = ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from confluent_kafka import KafkaException, Producer
 from pixel_errors import PixelError, Unavailable
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 POLL_S = 0.5
 FLUSH_S = 5.0
+PURGED_WITHIN_S = 1.0
 DELIVER_WITHIN_MS = 10_000
+REPORT_WITHIN_S = 5.0
 MAX_QUEUED_RECORDS = 100_000
 MAX_QUEUED_KBYTES = 65_536
 MAX_RECORD_BYTES = 16_777_216
@@ -53,6 +55,28 @@ class _Batch:
             self.future.set_result(self._error)
 
 
+class _Client:
+    """One producer of the library and the thread that serves its delivery reports."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.producer = Producer(dict(settings))
+        self._closing = threading.Event()
+        self._poller = threading.Thread(target=self._poll, name="kafka-producer", daemon=True)
+        self._poller.start()
+
+    def close(self) -> None:
+        """Give what is on its way a bounded time, report the rest as not delivered, end the thread; blocking."""
+        if self.producer.flush(FLUSH_S):
+            self.producer.purge()
+            self.producer.flush(PURGED_WITHIN_S)
+        self._closing.set()
+        self._poller.join()
+
+    def _poll(self) -> None:
+        while not self._closing.is_set():
+            self.producer.poll(POLL_S)
+
+
 class BatchProducer:
     """Publishes batches durably (idempotent, acks=all), in the order given per key."""
 
@@ -69,17 +93,17 @@ class BatchProducer:
             "message.max.bytes": MAX_RECORD_BYTES,
             "partitioner": "murmur2_random",
         }
-        self._producer: Producer | None = None
-        self._poller: threading.Thread | None = None
-        self._closing = threading.Event()
+        self._client: _Client | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def publish(self, events: Sequence[Event], names: Mapping[str, str]) -> None:
         """Return when all are durable; `names` maps topics to their names on the cluster."""
-        producer = self._started()
-        batch = _Batch(len(events))
+        if self._client is None:
+            self._client = _Client(self._settings)
+        client, batch = self._client, _Batch(len(events))
         try:
             for event in events:
-                producer.produce(
+                client.producer.produce(
                     names[event.topic],
                     value=event.value,
                     key=event.key.encode("utf-8", "surrogateescape"),
@@ -89,39 +113,39 @@ class BatchProducer:
         except BufferError as error:
             raise Unavailable("too many records wait for the cluster", reason="BUS_QUEUE_FULL") from error
         except KafkaException as error:
-            raise self._refused(error.args[0]) from error
-        failed = await batch.future
+            raise self._refused(client, error.args[0]) from error
+        failed = await self._outcome(batch)
         if failed is not None:
-            raise self._refused(failed)
+            raise self._refused(client, failed)
 
     async def close(self) -> None:
         """Wait a bounded time for what was published, then stop the poll thread; idempotent."""
-        producer, poller = self._producer, self._poller
-        self._producer = self._poller = None
-        self._closing.set()
-        if producer is not None:
-            await asyncio.to_thread(producer.flush, FLUSH_S)
-        if poller is not None:
-            await asyncio.to_thread(poller.join)
-
-    def _started(self) -> Producer:
-        if self._producer is None:
-            self._closing = threading.Event()
-            self._producer = Producer(self._settings)
-            self._poller = threading.Thread(
-                target=self._poll, args=(self._producer, self._closing), name="kafka-producer", daemon=True
-            )
-            self._poller.start()
-        return self._producer
+        if self._client is not None:
+            self._retire(self._client)
+        if self._retiring:
+            await asyncio.wait(self._retiring)
 
     @staticmethod
-    def _poll(producer: Producer, closing: threading.Event) -> None:
-        while not closing.is_set():
-            producer.poll(POLL_S)
+    async def _outcome(batch: _Batch) -> KafkaError | None:
+        try:
+            # The library keeps its own, shorter time; this is for a report that never comes.
+            return await asyncio.wait_for(batch.future, DELIVER_WITHIN_MS / 1000 + REPORT_WITHIN_S)
+        except TimeoutError as error:
+            raise Unavailable("the client did not report on a batch in time", reason="BUS_UNAVAILABLE") from error
 
-    def _refused(self, error: KafkaError) -> PixelError:
+    def _refused(self, client: _Client, error: KafkaError) -> PixelError:
         if error.fatal():
-            # An idempotent producer that lost its sequence never recovers; the next batch gets a new one.
-            self._closing.set()
-            self._producer = self._poller = None
+            self._retire(client)
         return kind_of(error)
+
+    def _retire(self, client: _Client) -> None:
+        """Settle what other callers wait for; the next batch gets a new client.
+
+        An idempotent producer that lost its sequence never recovers.
+        """
+        if self._client is not client:  # another batch of it failed before
+            return
+        self._client = None
+        retiring = asyncio.create_task(asyncio.to_thread(client.close))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)

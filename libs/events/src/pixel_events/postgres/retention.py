@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
-from pixel_runtime.service import Loop
+from pixel_runtime import Loop, every
 from pixel_telemetry import get_logger
 
 if TYPE_CHECKING:
@@ -20,12 +18,9 @@ log = get_logger(__name__)
 def retention_sweep(bus: PostgresBus, *, every_s: float = SWEEP_EVERY_S) -> Loop:
     """Make the part that deletes records older than the catalogue keeps them; several at once do no harm."""
 
-    async def sweep(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            deleted = await bus.sweep()
-            if deleted:
-                log.info("bus_records_expired", records=deleted)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), every_s)
+    async def sweep() -> None:
+        deleted = await bus.sweep()
+        if deleted:
+            log.info("bus_records_expired", records=deleted)
 
-    return Loop("bus-retention", sweep)
+    return Loop("bus-retention", every(every_s, sweep))

@@ -12,6 +12,12 @@ REQUEST_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
 OPEN_STREAMS = Gauge("pixel_gateway_open_streams", "Open progress streams.", ["transport"])
+REFUSED_STREAMS = Counter(
+    "pixel_gateway_refused_streams_total", "Progress streams refused at a bound.", ["transport", "bound"]
+)
+REFUSED_CONNECTIONS = Counter("pixel_gateway_refused_connections_total", "Connections refused at their bound.")
+WATCHERS = Gauge("pixel_gateway_watchers", "Streams and waiting requests that follow a generation.")
+WATCHED_GENERATIONS = Gauge("pixel_gateway_watched_generations", "Generations somebody follows.")
 FOLLOWED_EVENTS = Counter("pixel_gateway_followed_events_total", "Status events read from the bus.")
 FOLLOW_DELAY_SECONDS = Histogram(
     "pixel_gateway_follow_delay_seconds", "Seconds from a status event to its arrival here."

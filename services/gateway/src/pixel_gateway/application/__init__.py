@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from pixel_gateway.application.accounts import ensure_account, give_owed_credits
 from pixel_gateway.application.api_keys import Authenticator, create_api_key, revoke_api_key
+from pixel_gateway.application.await_images import await_images, has_ended
 from pixel_gateway.application.completion import Completion
 from pixel_gateway.application.live import Hub
-from pixel_gateway.application.make_images import has_ended, make_images
 from pixel_gateway.application.view_generations import list_events, list_generations, view_generation, view_progress
 
 if TYPE_CHECKING:
@@ -68,4 +68,4 @@ class Application:
             completion=self.completion,
             last_status=ports.last_status,
         )
-        self.make_images = partial(make_images, generations=ports.generations, hub=self.hub, media=ports.media)
+        self.await_images = partial(await_images, generations=ports.generations, hub=self.hub, media=ports.media)

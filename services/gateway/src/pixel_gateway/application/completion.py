@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pixel_errors import DeadlineExceeded, NotFound, Unavailable
 
-from pixel_gateway.domain.generation import Generation, Status
+from pixel_gateway.domain.generation import Generation, Progress, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _FIRST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 0.5
 _CONCURRENT_LOOKUPS = 16
+
+Known = TypeVar("Known", Generation, Progress)
 
 
 @dataclass
@@ -69,13 +71,11 @@ class Completion:
                 wait.task.cancel()
                 self._waits.pop(set_id, None)
 
-    async def shown(self, generation: Generation) -> Generation:
-        """Return the generation as it may be shown."""
-        if generation.status is not Status.COMPLETED:
-            return generation
-        if await self.is_readable(generation.set_id, generation.user_id):
-            return generation
-        return generation.held_back()
+    async def shown(self, known: Known) -> Known:
+        """Return a generation, or its last progress, as it may be shown."""
+        if known.status is not Status.COMPLETED or await self.is_readable(known.set_id, known.user_id):
+            return known
+        return known.held_back()
 
     async def all_shown(self, generations: Sequence[Generation]) -> list[Generation]:
         """Return the generations as they may be shown, in order."""

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Unavailable
 
+from pixel_gateway.domain.generation import Status
+
 if TYPE_CHECKING:
     from pixel_gateway.application.completion import Completion
     from pixel_gateway.application.ports import Generations, LastStatus
-    from pixel_gateway.domain.generation import Generation, Progress, Status
+    from pixel_gateway.domain.generation import Generation, Progress
 
 
 async def view_generation(
@@ -44,7 +46,7 @@ async def view_progress(
         known = await last_status.get(generation_id)
         if known is None or known.user_id != user_id:
             raise
-        return known
+        return await completion.shown(known)
 
 
 async def list_events(
@@ -52,8 +54,6 @@ async def list_events(
 ) -> list[Progress]:
     """Return the stored events after a sequence number that may be shown, oldest first; raise NotFound."""
     events = await generations.events(user_id, generation_id, after)
-    if events and events[-1].status == "completed":
-        last = events[-1]
-        if not await completion.is_readable(last.set_id, last.user_id):
-            return events[:-1]
-    return events
+    if not events or (last := events[-1]).status is not Status.COMPLETED:
+        return events
+    return events if await completion.is_readable(last.set_id, last.user_id) else events[:-1]

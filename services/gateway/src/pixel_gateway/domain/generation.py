@@ -51,6 +51,14 @@ class Stage(StrEnum):
     DONE = "done"
 
 
+_HELD_BACK: Mapping[str, Any] = {
+    "status": Status.PROCESSING,
+    "stage": Stage.UPLOADING,
+    "percent": HELD_BACK_PROGRESS,
+    "message": "Uploading to storage",
+}
+
+
 @dataclass(frozen=True)
 class Spec:
     """What a user asks for; empty words mean the model's default."""
@@ -105,6 +113,10 @@ class Progress:
     time: datetime
     failure: Failure | None = None
 
+    def held_back(self) -> Progress:
+        """Return how the completing event looks until the set can be read; see `Generation.held_back`."""
+        return replace(self, **_HELD_BACK, sequence=self.sequence - 1)
+
 
 @dataclass(frozen=True)
 class Generation:
@@ -153,10 +165,7 @@ class Generation:
         """
         return replace(
             self,
-            status=Status.PROCESSING,
-            stage=Stage.UPLOADING,
-            percent=HELD_BACK_PROGRESS,
-            message="Uploading to storage",
+            **_HELD_BACK,
             sequence=self.sequence - 1,
             pictures=(),
             captured_credits=None,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pixel_errors import PixelError
 
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.estimate import LaneSnapshot, remaining_s, start_interval_s
@@ -17,7 +22,10 @@ if TYPE_CHECKING:
     from pixel_generation.application.live_catalogue import LiveCatalogue
     from pixel_generation.application.ports import Clock, Queries
 
+log = logging.getLogger(__name__)
+
 SNAPSHOT_AGE_S = 1.0
+MEASURE_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +34,16 @@ class GenerationView:
 
     job: Job
     queue_position: int
-    """1 for the next one to start, 0 unless it waits; exact up to 1,000."""
+    """1 for the next one to start, 0 unless it waits or when it is not known; exact up to 1,000."""
     start_interval_s: tuple[float, float] | None
     remaining_s: float | None
 
 
 class GenerationReader:
-    """Answers questions about generations; measures each lane at most once a second."""
+    """Answers questions about generations; measures each lane at most once a second.
+
+    A lane that cannot be measured costs the estimates, never the answer.
+    """
 
     def __init__(
         self, queries: Queries, catalogue: LiveCatalogue, clock: Clock, *, slots: int, lane_slots: Mapping[str, int]
@@ -42,7 +53,8 @@ class GenerationReader:
         self._clock = clock
         self._slots = slots
         self._lane_slots = lane_slots
-        self._lanes: dict[str, tuple[float, LaneSnapshot]] = {}
+        self._lanes: dict[str, tuple[float, LaneSnapshot | None]] = {}
+        self._measuring = asyncio.Lock()
 
     async def get(self, ids: list[UUID], user_id: UUID) -> dict[UUID, GenerationView]:
         """Return those generations of the user that exist."""
@@ -71,29 +83,42 @@ class GenerationReader:
         return events
 
     async def accepted(self, job: Job) -> GenerationView:
-        """Describe a job that was just accepted, without asking the store: it stands behind all that waits."""
-        return await self._view(job, (await self._lane(job)).queued)
+        """Describe a job that was just accepted: it stands behind all that waited when its lane was last measured."""
+        lane = await self._lane(job)
+        return GenerationView(job, 0, None, None) if lane is None else await self._view(job, lane.queued)
 
     async def _view(self, job: Job, ahead: int) -> GenerationView:
         if job.status.is_final:
             return GenerationView(job, 0, None, None)
         lane = await self._lane(job)
         position = ahead + 1 if job.status is Status.QUEUED else 0
+        if lane is None:
+            return GenerationView(job, position, None, None)
         interval = start_interval_s(position, lane) if position else None
         return GenerationView(job, position, interval, remaining_s(job, position, lane, self._clock.now()))
 
-    async def _lane(self, job: Job) -> LaneSnapshot:
-        measured_at, snapshot = self._lanes.get(job.lane, (0.0, None))
-        if snapshot is not None and time.monotonic() - measured_at < SNAPSHOT_AGE_S:
+    async def _lane(self, job: Job) -> LaneSnapshot | None:
+        """Return the lane as it was within the last second; None when it could not be measured then."""
+        async with self._measuring:
+            measured_at, snapshot = self._lanes.get(job.lane, (-math.inf, None))
+            if time.monotonic() - measured_at < SNAPSHOT_AGE_S:
+                return snapshot
+            try:
+                async with asyncio.timeout(MEASURE_WITHIN_S):
+                    snapshot = await self._measure(job)
+            except (PixelError, TimeoutError) as error:
+                log.warning("lane_not_measured", extra={"lane": job.lane, "error": type(error).__name__})
+                snapshot = None
+            self._lanes[job.lane] = (time.monotonic(), snapshot)
             return snapshot
+
+    async def _measure(self, job: Job) -> LaneSnapshot:
         measure = await self._queries.measure(job.lane)
         model = next((m for m in (await self._catalogue.current()).models if m.id == job.spec.model), None)
-        snapshot = LaneSnapshot.measured(
+        return LaneSnapshot.measured(
             queued=measure.queued,
             running=measure.running,
             slots=self._lane_slots.get(job.lane, self._slots),
             durations_s=list(measure.durations_s),
             typical_s=model.typical_seconds if model else 10.0,
         )
-        self._lanes[job.lane] = (time.monotonic(), snapshot)
-        return snapshot

@@ -26,9 +26,9 @@ from pixel_generation.domain.attempt import CallRecord
 from pixel_generation.domain.catalogue import Model, Size
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
 from pixel_generation.domain.recovery import (
-    INTERNAL,
     NO_OUTPUT,
     RetryPolicy,
+    after_broken_run,
     after_deadline,
     after_lost_run,
     after_provider_error,
@@ -36,7 +36,7 @@ from pixel_generation.domain.recovery import (
 )
 
 if TYPE_CHECKING:
-    from pixel_generation.domain.job import DeliveredImage, Failure, Job
+    from pixel_generation.domain.job import DeliveredImage, Job
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +83,17 @@ class Run:
             await self._execute()
 
     async def _execute(self) -> None:
+        timer = asyncio.timeout((self.job.deadline_at - self._tools.clock.now()).total_seconds())
         try:
             try:
-                async with asyncio.timeout((self.job.deadline_at - self._tools.clock.now()).total_seconds()):
+                async with timer:
                     await self._make()
             except TimeoutError:
-                await self._finish(after_deadline(self.job, now=self._tools.clock.now()), "timeout")
+                if not timer.expired():
+                    raise  # somebody else's timer: the job's own time is not up
+                now = self._tools.clock.now()
+                changes = after_deadline(self.job, repeatable=self._provider.repeatable, now=now)
+                await self._finish(changes, "timeout")
         except Fenced:
             self._tools.observer.fenced()
             log.warning("run_fenced", extra={"attempt": self.job.attempt})
@@ -106,27 +111,33 @@ class Run:
     async def _make(self) -> None:
         await self._write(self.job.calling())
         started = time.monotonic()
-        outcome = "sent"
+        outcome = Outcome.UNKNOWN.value  # until somebody tells; a run that is cancelled never learns it
         try:
             await self._receive()
         except ProviderError as error:
             outcome = error.outcome.value
             await self._after_provider_error(error)
         except StorageTrouble:
+            outcome = Outcome.SENT.value
             now, draw = self._tools.clock.now(), self._tools.randomness.fraction()
             changes = after_storage_trouble(
                 self.job, repeatable=self._provider.repeatable, policy=self._tools.policy, now=now, draw=draw
             )
             await self._finish(changes, "storage")
-        except (Fenced, PixelError, TimeoutError):
+        except (Fenced, PixelError):
             raise  # the store cannot be reached: nothing can be written now, the lease ends and the sweep takes over
         except Exception:
             # A bug in an adapter must not leave the job to its deadline; the money goes back.
             outcome = "error"
             log.exception("run_failed")
-            await self._finish((self.job.failed(INTERNAL, at=self._tools.clock.now()),), "internal")
+            now = self._tools.clock.now()
+            changes = after_broken_run(self.job, repeatable=self._provider.repeatable, now=now)
+            await self._finish(changes, "internal")
         else:
-            await self._finish((self._ended(NO_OUTPUT),), "done")
+            outcome = Outcome.SENT.value
+            now = self._tools.clock.now()
+            done = self.job.completed(at=now) if self.job.images else self.job.failed(NO_OUTPUT, at=now)
+            await self._finish((done,), "done")
         finally:
             self._tools.observer.called(self._model.provider, outcome, time.monotonic() - started)
 
@@ -163,9 +174,6 @@ class Run:
             cost_usd_micros=self._record.cost_usd_micros,
             failure_code=error.failure_code,
         )
-        if self.job.images and not self._provider.repeatable:
-            await self._finish((self._ended(NO_OUTPUT),), "partial")
-            return
         changes = after_provider_error(
             self.job,
             error,
@@ -175,10 +183,6 @@ class Run:
             draw=self._tools.randomness.fraction(),
         )
         await self._finish(changes, error.failure_code)
-
-    def _ended(self, when_empty: Failure) -> Job:
-        now = self._tools.clock.now()
-        return self.job.completed(at=now) if self.job.images else self.job.failed(when_empty, at=now)
 
     async def _finish(self, changes: tuple[Job, ...], reason: str) -> None:
         for change in changes:

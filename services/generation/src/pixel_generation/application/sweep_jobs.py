@@ -64,7 +64,8 @@ async def _end_overdue(job: Job, tools: SweepTools) -> bool:
     now = tools.clock.now()
     if job.status is Status.PROCESSING and now < job.deadline_at + DEADLINE_GRACE:
         return False  # its worker ends it, and knows more
-    return await _write(job, after_deadline(job, now=now), Holder.CLOCK, "deadline", tools)
+    changes = after_deadline(job, repeatable=await _is_repeatable(job, tools), now=now)
+    return await _write(job, changes, Holder.CLOCK, "deadline", tools)
 
 
 async def _is_repeatable(job: Job, tools: SweepTools) -> bool:

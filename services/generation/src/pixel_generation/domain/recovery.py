@@ -46,46 +46,62 @@ class RetryPolicy:
 def after_provider_error(
     job: Job, error: ProviderError, *, repeatable: bool, policy: RetryPolicy, now: datetime, draw: float
 ) -> tuple[Job, ...]:
-    """Return the changes to write, in order: retried, reconciled and failed, or failed."""
-    unknown = error.outcome is Outcome.UNKNOWN and not repeatable
-    if unknown:
-        return _unknown(job, now)
+    """Return the changes to write, in order: retried, or reconciled and ended, or ended."""
+    failure = Failure(error.failure_code, error.detail, error.retryable)
+    if not repeatable and error.outcome is Outcome.UNKNOWN:
+        return _unknown(job, UNKNOWN_OUTCOME, now)
+    if not repeatable and job.images:
+        return (_ended(job, failure, now),)
     may_repeat = error.outcome is Outcome.NOT_SENT or repeatable or error.retryable
     retries_left = job.retry_count < job.max_retries and job.attempt < policy.max_runs
     delay = timedelta(seconds=policy.delay_s(job.retry_count, draw, at_least=error.retry_after_s))
     if error.retryable and may_repeat and retries_left and now + delay < job.deadline_at:
         return (job.requeued(scheduled_at=now + delay, counts_as_retry=True),)
-    return (job.failed(Failure(error.failure_code, error.detail, error.retryable), at=now),)
+    return (_ended(job, failure, now),)
 
 
 def after_storage_trouble(
     job: Job, *, repeatable: bool, policy: RetryPolicy, now: datetime, draw: float
 ) -> tuple[Job, ...]:
     """Repeat only what costs nothing when the provider delivered and the store did not take it."""
-    if repeatable and job.retry_count < job.max_retries and job.attempt < policy.max_runs:
-        delay = timedelta(seconds=policy.delay_s(job.retry_count, draw, at_least=None))
+    retries_left = job.retry_count < job.max_retries and job.attempt < policy.max_runs
+    delay = timedelta(seconds=policy.delay_s(job.retry_count, draw, at_least=None))
+    if repeatable and retries_left and now + delay < job.deadline_at:
         return (job.requeued(scheduled_at=now + delay, counts_as_retry=True),)
-    return (job.failed(STORAGE_UNAVAILABLE, at=now),)
+    return (_ended(job, STORAGE_UNAVAILABLE, now),)
+
+
+def after_broken_run(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, ...]:
+    """End a run that a bug of ours stopped during its call."""
+    return (_ended(job, INTERNAL, now),) if repeatable else _unknown(job, INTERNAL, now)
 
 
 def after_lost_run(job: Job, *, repeatable: bool, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
     """Take over from a worker that died or stopped; the stage tells whether the provider may have been called."""
     if job.deadline_at <= now:
-        return after_deadline(job, now=now)
+        return after_deadline(job, repeatable=repeatable, now=now)
     if job.stage is Stage.RECONCILING or (job.stage is not Stage.STARTING and not repeatable):
-        return _unknown(job, now)
+        return _unknown(job, UNKNOWN_OUTCOME, now)
     if job.attempt >= policy.max_runs:
-        return (job.failed(WORKER_LOST, at=now),)
+        return (_ended(job, WORKER_LOST, now),)
     return (job.requeued(scheduled_at=now, counts_as_retry=False),)
 
 
-def after_deadline(job: Job, *, now: datetime) -> tuple[Job, ...]:
-    """End a job whose time is up."""
-    return (job.failed(TIMED_OUT if job.attempt else EXPIRED, at=now),)
+def after_deadline(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, ...]:
+    """End a job whose time is up; a call that costs and was still open may have done its work."""
+    if job.stage in {Stage.GENERATING, Stage.UPLOADING} and not repeatable:
+        return _unknown(job, TIMED_OUT, now)
+    return (_ended(job, TIMED_OUT if job.attempt else EXPIRED, now),)
 
 
-def _unknown(job: Job, now: datetime) -> tuple[Job, ...]:
+def _unknown(job: Job, failure: Failure, now: datetime) -> tuple[Job, ...]:
+    """End by way of reconciling, so that the attempt is recorded as one that the provider may have charged."""
     if job.stage is Stage.RECONCILING:
-        return (job.failed(UNKNOWN_OUTCOME, at=now),)
+        return (_ended(job, failure, now),)
     reconciling = job.reconciling()
-    return (reconciling, reconciling.failed(UNKNOWN_OUTCOME, at=now))
+    return (reconciling, _ended(reconciling, failure, now))
+
+
+def _ended(job: Job, failure: Failure, now: datetime) -> Job:
+    """End with the pictures that are stored, which the user pays and keeps; without any, with the failure."""
+    return job.completed(at=now) if job.images else job.failed(failure, at=now)

@@ -42,7 +42,6 @@ CREATE TABLE images (
 CREATE INDEX images_recent ON images (created_at DESC, id DESC) WHERE NOT private;
 CREATE INDEX images_popular ON images (like_count DESC, id DESC) WHERE NOT private;
 CREATE INDEX images_trending ON images (hot DESC, id DESC) WHERE NOT private;
-CREATE INDEX images_most_viewed ON images (view_count DESC, id DESC) WHERE NOT private;
 CREATE INDEX images_model_recent ON images (model, created_at DESC, id DESC) WHERE NOT private;
 CREATE INDEX images_model_popular ON images (model, like_count DESC, id DESC) WHERE NOT private;
 CREATE INDEX images_model_trending ON images (model, hot DESC, id DESC) WHERE NOT private;

@@ -73,8 +73,3 @@ WHERE NOT private
   AND (%(after_id)s::uuid IS NULL OR (hot, id) < (%(after_rank)s::double precision, %(after_id)s::uuid))
 ORDER BY hot DESC, id DESC
 LIMIT %(limit)s::bigint OFFSET %(offset)s::bigint;
-
--- name: delete_old_inbox
--- Forget events that can no longer be delivered again.
-DELETE FROM inbox
-WHERE received_at < %(before)s::timestamptz;

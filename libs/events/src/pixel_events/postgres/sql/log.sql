@@ -20,6 +20,7 @@ SELECT DISTINCT p.topic FROM partitions AS p;
 
 -- name: append_records
 -- Stores a batch: locks its partitions in one order for all publishers, numbers the records, wakes the consumers.
+-- Stores nothing while one of the partitions is missing.
 WITH batch AS MATERIALIZED (
     SELECT e.topic, e.partition, e.key, e.type, e.value, e.event_id, e.source, e.event_time, e.headers, e.place
     FROM unnest(
@@ -43,7 +44,7 @@ numbered AS (
     SET next_offset = p.next_offset + s.records
     FROM sizes AS s
     WHERE p.topic = s.topic AND p.partition = s.partition
-        AND (SELECT count(*) FROM locked) > 0
+        AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM sizes)
     RETURNING p.topic, p.partition, p.next_offset - s.records AS first_offset
 ),
 stored AS (

@@ -12,7 +12,7 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_errors import Unavailable
+from pixel_errors import Internal, PixelError, Unavailable, restore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -95,7 +95,7 @@ class Coalescer:
             if item.answer.done():
                 continue
             if isinstance(outcome, Exception):
-                item.answer.set_exception(outcome)
+                item.answer.set_exception(_own(outcome))
             else:
                 item.answer.set_result(outcome)
 
@@ -106,3 +106,18 @@ class Coalescer:
             if not item.answer.done():  # otherwise its caller went away before it was sent
                 batch.append(item)
         return batch
+
+
+def _own(error: Exception) -> PixelError:
+    """Return a copy for one caller: each adds its own traceback and facts to what it raises."""
+    known = error if isinstance(error, PixelError) else Internal()
+    copy = restore(
+        known.kind,
+        known.code,
+        known.detail,
+        metadata={**known.metadata},
+        violations=known.violations,
+        retry_after_s=known.retry_after_s,
+    )
+    copy.__cause__ = error
+    return copy

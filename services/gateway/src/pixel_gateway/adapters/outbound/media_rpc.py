@@ -5,26 +5,28 @@ from __future__ import annotations
 import asyncio
 import urllib.error
 import urllib.request
+from contextlib import aclosing
 from datetime import UTC
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pixel.media.v1 import assets_service_pb2 as pb
 from pixel.media.v1 import assets_service_pb2_grpc as stubs
-from pixel_errors import Internal, Unavailable
-from pixel_rpc import deadline
+from pixel_errors import DeadlineExceeded, Internal, Unavailable
 
 from pixel_gateway.application.ports import StoredObject
 from pixel_gateway.domain.image import Addresses, AssetNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 
     import grpc.aio
 
 OBJECTS_PATH = "/media/objects/"
+GAP_S = 30.0
+"""Seconds until the next part of an object has to be there; the whole may take as long as its reader does."""
+
 _ASSETS_A_CALL = 500
-_READ_S = 60.0
 _FETCH_S = 30.0
 _MAX_BYTES = 52_428_800
 
@@ -51,9 +53,8 @@ class GrpcMedia:
     async def read(self, key: str, *, expires: int, signature: str) -> StoredObject:
         """Open the object of a signed address; raise Forbidden when altered or expired, NotFound when gone."""
         request = pb.ReadObjectRequest(key=key, expires=expires, signature=signature)
-        with deadline(_READ_S):
-            messages = aiter(self._stub.ReadObject(request))
-            first = await anext(messages, None)
+        messages = _promptly(self._stub.ReadObject(request))
+        first = await anext(messages, None)
         if first is None:
             raise Internal("The media service sent an object without its facts.")
         return StoredObject(first.content_type, first.size_bytes, _chunks(first.chunk, messages))
@@ -69,11 +70,30 @@ class GrpcMedia:
         return b"".join([chunk async for chunk in stored.chunks])
 
 
-async def _chunks(first: bytes, messages: AsyncIterator[pb.ReadObjectResponse]) -> AsyncGenerator[bytes, None]:
-    if first:
-        yield first
-    async for message in messages:
-        yield message.chunk
+async def _promptly(
+    messages: AsyncIterable[pb.ReadObjectResponse],
+) -> AsyncGenerator[pb.ReadObjectResponse, None]:
+    """Yield the messages; raise DeadlineExceeded when one does not come in time. The reader may take longer."""
+    waiting = aiter(messages)
+    while True:
+        try:
+            async with asyncio.timeout(GAP_S):
+                message = await anext(waiting, None)
+        except TimeoutError:
+            raise DeadlineExceeded("The media service stopped sending.") from None
+        if message is None:
+            return
+        yield message
+
+
+async def _chunks(
+    first: bytes, messages: AsyncGenerator[pb.ReadObjectResponse, None]
+) -> AsyncGenerator[bytes, None]:
+    async with aclosing(messages):
+        if first:
+            yield first
+        async for message in messages:
+            yield message.chunk
 
 
 def _download(address: str) -> bytes:

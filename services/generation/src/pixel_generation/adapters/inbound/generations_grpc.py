@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from pixel_generation.adapters.protos import (
     timestamp,
     view_to_proto,
 )
-from pixel_generation.application.submit_generations import SubmitGeneration
+from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.job import Status
 
@@ -50,19 +51,25 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         commands = [item for item in outcomes if isinstance(item, SubmitGeneration)]
         decided = iter(await self._app.submit_generations(commands))
         results = [item if isinstance(item, PixelError) else next(decided) for item in outcomes]
-        response = pb.SubmitManyResponse()
-        for item, result in zip(outcomes, results, strict=True):
-            if isinstance(result, PixelError):
-                response.results.append(pb.SubmissionResult(error=_write_refusal(result)))
-                continue
-            assert isinstance(item, SubmitGeneration)
-            view = (
-                await self._app.generations.accepted(result.job)
-                if result.job is not None
-                else await self._app.generations.get_one(result.job_id, item.user_id)
-            )
-            response.results.append(pb.SubmissionResult(generation=view_to_proto(view), replayed=result.job is None))
-        return response
+        answers = (self._answer(item, result) for item, result in zip(outcomes, results, strict=True))
+        return pb.SubmitManyResponse(results=await asyncio.gather(*answers))
+
+    async def _answer(
+        self, command: SubmitGeneration | PixelError, outcome: Accepted | PixelError
+    ) -> pb.SubmissionResult:
+        """Describe one outcome; trouble with it is its own and leaves the others of the call answered."""
+        if isinstance(command, PixelError):
+            return pb.SubmissionResult(error=_write_refusal(command))
+        if isinstance(outcome, PixelError):
+            return pb.SubmissionResult(error=_write_refusal(outcome))
+        generations = self._app.generations
+        if outcome.job is not None:
+            return pb.SubmissionResult(generation=view_to_proto(await generations.accepted(outcome.job)))
+        try:
+            view = await generations.get_one(outcome.job_id, command.user_id)
+        except PixelError as error:
+            return pb.SubmissionResult(error=_write_refusal(error))
+        return pb.SubmissionResult(generation=view_to_proto(view), replayed=True)
 
     async def GetGeneration(  # noqa: N802 - named by the proto
         self, request: pb.GetGenerationRequest, context: object

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pixel_runtime import every
 from pixel_telemetry import get_logger
 
 from pixel_media.adapters.metrics import FOREIGN_OBJECTS, STORAGE_USAGE, SWEPT_ASSETS
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable
 
     from pixel_media.application import Application
@@ -30,7 +30,7 @@ def sweeping(app: Application, *, every_s: float) -> Callable[[asyncio.Event], A
         if swept.removed or swept.foreign:
             log.info("leftovers_swept", removed=swept.removed, foreign=swept.foreign)
 
-    return _repeated(turn, every_s)
+    return every(every_s, turn)
 
 
 def measuring(app: Application, *, every_s: float) -> Callable[[asyncio.Event], Awaitable[None]]:
@@ -40,14 +40,4 @@ def measuring(app: Application, *, every_s: float) -> Callable[[asyncio.Event], 
         for kind, size_bytes in (await app.usage()).items():
             STORAGE_USAGE[kind].set(size_bytes)
 
-    return _repeated(turn, every_s)
-
-
-def _repeated(turn: Callable[[], Awaitable[None]], every_s: float) -> Callable[[asyncio.Event], Awaitable[None]]:
-    async def body(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await turn()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), every_s)
-
-    return body
+    return every(every_s, turn)

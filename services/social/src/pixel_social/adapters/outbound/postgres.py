@@ -15,7 +15,6 @@ from pixel_social.domain.image import Image, ImageSet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
-    from datetime import datetime
     from uuid import UUID
 
     from pixel_postgres import Pool
@@ -88,18 +87,6 @@ class PostgresImages:
         async with self._pool.autocommit() as connection:
             rows = await fetch_all(connection, FEEDS[page.sort], _feed_parameters(page))
         return [Image(**row) for row in rows]
-
-
-class PostgresInbox:
-    """The record of handled events, kept small."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def forget_before(self, moment: datetime) -> int:
-        """Delete records older than `moment`; return how many."""
-        async with self._pool.autocommit() as connection:
-            return await execute(connection, IMAGES["delete_old_inbox"], {"before": moment})
 
 
 def _feed_parameters(page: FeedPage) -> dict[str, Any]:

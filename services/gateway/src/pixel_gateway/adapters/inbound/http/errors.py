@@ -119,6 +119,10 @@ TITLES = {
     504: "Deadline exceeded",
 }
 
+RETRY = "retry"
+"""Name of the fact that says `false` when repeating the request could make a second job."""
+
+_FACTS_OF_ANY_ERROR = (RETRY, "generation_id")
 _RETRYABLE_KINDS = frozenset({"exhausted", "unavailable", "deadline"})
 
 
@@ -159,7 +163,8 @@ def expected(error: Exception) -> PixelError:
             case status if status < 500:  # noqa: PLR2004
                 return MalformedRequest(error.detail)
     log.error("request_failed", exc_info=error)
-    return Internal()
+    metadata = error.metadata if isinstance(error, PixelError) else {}
+    return Internal(metadata={name: metadata[name] for name in _FACTS_OF_ANY_ERROR if name in metadata})
 
 
 def error_headers(error: PixelError) -> list[tuple[bytes, bytes]]:
@@ -187,7 +192,7 @@ def problem(error: Exception, request_id: str) -> Reply:
         detail=known.detail,
         code=known.code,
         request_id=request_id,
-        retryable=known.kind in _RETRYABLE_KINDS,
+        retryable=known.kind in _RETRYABLE_KINDS and known.metadata.get(RETRY) != "false",
         errors=[ProblemField(pointer=pointer_of(each.field), message=each.message) for each in known.violations],
         facts=_public_facts(known.metadata),
     )
@@ -212,4 +217,4 @@ def _public_facts(metadata: Mapping[str, str]) -> dict[str, Any]:
     return {camel(name): value for name, value in metadata.items() if name not in _HIDDEN_FACTS}
 
 
-_HIDDEN_FACTS = frozenset({"kind", "allow", "constraint"})
+_HIDDEN_FACTS = frozenset({"kind", "allow", "constraint", RETRY})

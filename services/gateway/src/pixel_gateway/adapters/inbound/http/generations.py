@@ -12,6 +12,7 @@ from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter, require_key
 from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
+from pixel_gateway.adapters.inbound.http.submitting import submitting
 from pixel_gateway.adapters.inbound.http.views import addresses_of, generation_view, model_view, progress_view
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Generation, Spec, Status, parse_status
@@ -50,13 +51,14 @@ def doors(app: Application) -> list[Door]:
             idempotency_key=call.idempotency_key(),
             route=SUBMIT_ROUTE,
         )
-        accepted = await app.ports.generations.submit(submission)
-        generation = await app.completion.shown(accepted.generation)
-        applied = b""
-        if (wait_s := wait_preferred(call)) and not generation.status.is_final:
-            generation = await _waited(generation, wait_s)
-            applied = f"wait={wait_s}".encode()
-        view = generation_view(generation, call, await _addresses(generation))
+        with submitting(submission.idempotency_key) as attempt:
+            accepted = await app.ports.generations.submit(submission)
+            generation = await app.completion.shown(attempt.accepted(accepted))
+            applied = b""
+            if (wait_s := wait_preferred(call)) and not generation.status.is_final:
+                generation = await _waited(generation, wait_s)
+                applied = f"wait={wait_s}".encode()
+            view = generation_view(generation, call, await _addresses(generation))
         return accepted_reply(view, replayed=accepted.replayed, applied=applied)
 
     async def _waited(generation: Generation, wait_s: int) -> Generation:
@@ -92,7 +94,9 @@ def doors(app: Application) -> list[Door]:
         generation_id = call.id_in_path("gen")
         shown = await app.view_progress(call.user_id, generation_id)
         addresses = await _addresses(shown) if isinstance(shown, Generation) else {}
-        events = await app.list_events(call.user_id, generation_id, after) if after >= 0 else None
+        events = None
+        if after >= 0 and isinstance(shown, Generation):  # otherwise only the cache answered, which keeps no events
+            events = await app.list_events(call.user_id, generation_id, after)
         is_final = shown.status.is_final
         return json_reply(
             progress_view(shown, call, addresses, events), headers=[] if is_final else [(b"retry-after", _POLL_AFTER_S)]

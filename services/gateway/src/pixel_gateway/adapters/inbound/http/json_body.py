@@ -34,7 +34,6 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _ESCAPES_TO_CHECK = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 _CONTENT_TYPE = re.compile(r"application/(?:[a-z0-9.+-]*\+)?json\s*(?:;\s*charset=\"?utf-?8\"?\s*)?", re.IGNORECASE)
 _AT = re.compile(r"(?P<message>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
 _RESERVED_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 

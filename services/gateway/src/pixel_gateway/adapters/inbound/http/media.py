@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from pixel_gateway.application import Application
     from pixel_gateway.application.ports import StoredObject
+
+STALLED_S = 60.0
+"""Seconds a client may take to read one chunk before it is cut."""
 
 _MAX_SIGNATURE_CHARS = 256
 _INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif"})
@@ -76,7 +80,8 @@ class ObjectStream:
         async with aclosing(self._stored.chunks) as chunks:
             await send({"type": "http.response.start", "status": 200, "headers": [*self._headers, length]})
             async for chunk in chunks:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                async with asyncio.timeout(STALLED_S):
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

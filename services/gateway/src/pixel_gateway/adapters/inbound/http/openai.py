@@ -12,17 +12,17 @@ from pixel_errors import NotFound, PixelError, Unavailable, Violation
 
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
-from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
+from pixel_gateway.adapters.inbound.http.errors import RETRY, InvalidRequest
 from pixel_gateway.adapters.inbound.http.generations import IDEMPOTENCY_KEY, accepted_reply
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
+from pixel_gateway.adapters.inbound.http.submitting import submitting
 from pixel_gateway.adapters.inbound.http.views import generation_view
-from pixel_gateway.application.make_images import GenerationPending
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
 
 if TYPE_CHECKING:
     from pixel_gateway.application import Application
-    from pixel_gateway.application.make_images import MadeImages
+    from pixel_gateway.application.await_images import MadeImages
     from pixel_gateway.domain.generation import Failure, Generation, Model
 
 IMAGES_ROUTE = "POST /v1/images/generations"
@@ -99,20 +99,16 @@ def doors(app: Application, *, wait_s: float) -> list[Door]:
         submission = Submission(
             user_id=call.user_id, spec=spec_of(body), idempotency_key=call.idempotency_key(), route=IMAGES_ROUTE
         )
-        if "respond-async" in call.preferences():
+        with submitting(submission.idempotency_key) as attempt:
             accepted = await app.ports.generations.submit(submission)
-            view = generation_view(await app.completion.shown(accepted.generation), call, {})
-            return accepted_reply(view, replayed=accepted.replayed, applied=b"respond-async")
-        wants_bytes = wants_base64(body)
-        try:
-            made = await app.make_images(submission, wait_s=wait_s)
-        except GenerationPending as error:
-            if not submission.idempotency_key:
-                error.metadata["retry"] = "false"  # a client that repeats this would make and pay a second job
-            raise
-        if made.generation.status is not Status.COMPLETED:
-            raise failed(made.generation, is_replayable=bool(submission.idempotency_key))
-        return json_reply(await _answer(app, call, made, wants_bytes=wants_bytes))
+            generation = attempt.accepted(accepted)
+            if "respond-async" in call.preferences():
+                view = generation_view(await app.completion.shown(generation), call, {})
+                return accepted_reply(view, replayed=accepted.replayed, applied=b"respond-async")
+            made = await app.await_images(generation, wait_s=wait_s)
+            if made.generation.status is Status.COMPLETED:
+                return json_reply(await _answer(app, call, made, wants_bytes=wants_base64(body)))
+        raise failed(made.generation, is_replayable=bool(submission.idempotency_key))
 
     async def models(_: Call) -> Reply:
         available = [model for model in await app.ports.generations.models() if model.available]
@@ -194,7 +190,7 @@ def failed(generation: Generation, *, is_replayable: bool) -> PixelError:
     failure = generation.failure
     metadata = {"generation_id": generation.id}
     if is_replayable or failure is None or not failure.retryable:
-        metadata["retry"] = "false"  # the same key would find the same failed job
+        metadata[RETRY] = "false"  # the same key would find the same failed job
     if failure is None:
         return InvalidRequest("The generation was cancelled.", reason="GENERATION_CANCELLED", metadata=metadata)
     if _is_refusal(failure):
@@ -207,7 +203,7 @@ async def _answer(app: Application, call: Call, made: MadeImages, *, wants_bytes
     found = [made.addresses.get(picture.asset_id) for picture in generation.pictures]
     addresses = [each.original for each in found if each is not None]
     if len(addresses) != len(generation.pictures):
-        raise Unavailable("Some of the pictures cannot be found now.", metadata={"generation_id": generation.id})
+        raise Unavailable("Some of the pictures cannot be found now.")
     if wants_bytes:
         contents = await asyncio.gather(*(app.ports.media.fetch(address) for address in addresses))
         data = [ImageData(b64_json=base64.b64encode(content).decode()) for content in contents]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pixel_gateway.adapters.inbound.http.errors import error_headers, expected, status_of
+from pixel_gateway.adapters.inbound.http.errors import RETRY, error_headers, expected, status_of
 from pixel_gateway.adapters.inbound.http.reply import Reply
 
 if TYPE_CHECKING:
@@ -72,6 +72,6 @@ def openai_status(error: PixelError) -> int:
 
 def _retry_header(error: PixelError, status: int) -> list[tuple[bytes, bytes]]:
     """Tell clients that retry by themselves when that would only repeat the refusal, or pay twice."""
-    if status in _FINAL_STATUSES or error.metadata.get("retry") == "false":
+    if status in _FINAL_STATUSES or error.metadata.get(RETRY) == "false":
         return [(b"x-should-retry", b"false")]
     return []

@@ -40,48 +40,25 @@ _open = OPEN_STREAMS.labels("websocket")
 Socket = WebSocket[Any, Any, Any]
 
 
-def progress_socket(app: Application) -> WebsocketRouteHandler:
+def progress_socket(app: Application, open_streams: OpenStreams) -> WebsocketRouteHandler:
     """Return the route of the socket."""
 
     async def follow(socket: Socket) -> None:
         try:
-            updates, protocol = await _open_updates(app, socket)
-            first = await anext(updates)
+            wanted = await _read_opening(app, socket)
+            with open_streams.opened(wanted.who.user_id, "websocket"), calling_as(wanted.who):
+                updates = app.hub.watch(wanted.who.user_id, wanted.generation_id, wanted.after)
+                first = await anext(updates)
+                await _accept(socket, wanted.protocol)
+                await _serve(socket, first, updates, app)
+        except (TooManyStreams, StreamsFull) as error:
+            await _accept(socket, offered_protocol(socket))
+            await _close(socket, TRY_AGAIN, error.detail)
         except Exception as error:  # noqa: BLE001  rendered as the answer to the opening request
             await _refuse(socket, problem(error, request_id_of(socket.scope)))
-            return
-        headers = [(b"x-request-id", request_id_of(socket.scope).encode())]
-        await socket.send({"type": "websocket.accept", "subprotocol": protocol, "headers": headers})
-        _open.inc()
-        sender = asyncio.create_task(_send_all(socket, first, updates, app), name="progress socket")
-        leaver = asyncio.create_task(_client_left(socket), name="progress socket client")
-        try:
-            await asyncio.wait({sender, leaver}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            _open.dec()
-            sender.cancel()
-            leaver.cancel()
-            await asyncio.gather(sender, leaver, return_exceptions=True)
 
     handler = WebsocketRouteHandler(PATH, name="progress socket")
     return handler(follow)
-
-
-async def _open_updates(app: Application, socket: Socket) -> tuple[AsyncGenerator[Update, None], str | None]:
-    check_head(socket.scope)
-    headers = header_map(socket.scope["headers"])
-    _refuse_token_in_address(socket.scope["query_string"])
-    secret = socket_secret_in(headers)
-    user_id = await require_user(secret, app.authenticator)
-    generation_id = require_id("gen", str(socket.scope["path_params"]["id"]))
-    after = Query(socket.scope["query_string"], ("after",)).whole("after", default=-1, least=0, most=MAX_SEQUENCE)
-    resume = last_event_id(headers)
-    if resume is None and after >= 0:
-        resume = after
-    offered = headers.get("sec-websocket-protocol", "")
-    protocol = SOCKET_PROTOCOL if offered.split(",")[0].strip() == SOCKET_PROTOCOL else None
-    with calling_as(Caller(user_id=user_id, request_id=request_id_of(socket.scope))):
-        return app.hub.watch(user_id, generation_id, resume), protocol
 
 
 async def _send_all(socket: Socket, first: Update, updates: AsyncGenerator[Update, None], app: Application) -> None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from pixel_rpc import Caller, calling_as
+
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter
 from pixel_gateway.adapters.inbound.http.generations import AFTER, MAX_SEQUENCE
 from pixel_gateway.adapters.inbound.http.views import event_name, event_view
-from pixel_gateway.adapters.metrics import OPEN_STREAMS
 from pixel_gateway.application.live import Update, UpdateKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from contextlib import AbstractContextManager
 
     from litestar.types import Receive, Scope, Send
 
+    from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
     from pixel_gateway.application import Application
     from pixel_gateway.domain.generation import Progress
 
@@ -36,10 +39,9 @@ _HEADERS = [
     (b"x-accel-buffering", b"no"),
 ]
 _encoder = msgspec.json.Encoder()
-_open = OPEN_STREAMS.labels("sse")
 
 
-def doors(app: Application) -> list[Door]:
+def doors(app: Application, open_streams: OpenStreams) -> list[Door]:
     """Return the doors of this group."""
 
     async def events(call: Call) -> EventStream:
@@ -47,13 +49,13 @@ def doors(app: Application) -> list[Door]:
         after = last_event_id(call.headers)
         if after is None and query_after >= 0:
             after = query_after
-        updates = app.hub.watch(call.user_id, call.id_in_path("gen"), after)
-        try:
+        generation_id = call.id_in_path("gen")
+        with ExitStack() as held:
+            held.enter_context(open_streams.opened(call.user_id, "sse"))
+            updates = app.hub.watch(call.user_id, generation_id, after)
             first = await anext(updates)
-        except BaseException:
-            await updates.aclose()
-            raise
-        return EventStream(first, updates)
+            who = Caller(user_id=call.user_id, request_id=call.request_id)
+            return EventStream(first, updates, who, held.pop_all())
 
     return [
         Door(
@@ -83,19 +85,25 @@ def doors(app: Application) -> list[Door]:
 class EventStream:
     """An open stream; each watcher is its own, the encoded events are shared."""
 
-    def __init__(self, first: Update, updates: AsyncGenerator[Update, None]) -> None:
+    def __init__(
+        self, first: Update, updates: AsyncGenerator[Update, None], who: Caller, held: AbstractContextManager[object]
+    ) -> None:
         self._first = first
         self._updates = updates
+        self._who = who
+        self._held = held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
         """Send until the generation ends, the client goes away or stalls, or the process stops."""
-        _open.inc()
+        with self._held:
+            await self._send_while_read(receive, send)
+
+    async def _send_while_read(self, receive: Receive, send: Send) -> None:
         sender = asyncio.create_task(self._send_all(send), name="event stream")
         leaver = asyncio.create_task(_client_left(receive), name="event stream client")
         try:
             await asyncio.wait({sender, leaver}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            _open.dec()
             sender.cancel()
             leaver.cancel()
             outcomes = await asyncio.gather(sender, leaver, return_exceptions=True)
@@ -103,6 +111,10 @@ class EventStream:
             raise outcomes[0]
 
     async def _send_all(self, send: Send) -> None:
+        with calling_as(self._who):
+            await self._send_updates(send)
+
+    async def _send_updates(self, send: Send) -> None:
         async with aclosing(self._updates) as updates:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await _send_chunk(send, _RETRY + frame(self._first))

@@ -1,4 +1,4 @@
-"""Submitting a generation and waiting for its pictures, for clients that expect one answer."""
+"""Waiting for the pictures of a generation, for clients that expect one answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pixel_gateway.application.live import Hub
-    from pixel_gateway.application.ports import Generations, Media, Submission
+    from pixel_gateway.application.ports import Generations, Media
     from pixel_gateway.domain.image import Addresses
 
 
@@ -33,22 +33,20 @@ class MadeImages:
     addresses: Mapping[str, Addresses]
 
 
-async def make_images(
-    submission: Submission, *, wait_s: float, generations: Generations, hub: Hub, media: Media
+async def await_images(
+    generation: Generation, *, wait_s: float, generations: Generations, hub: Hub, media: Media
 ) -> MadeImages:
     """Return the ended generation; raise GenerationPending after wait_s. The job is durable either way."""
-    accepted = await generations.submit(submission)
-    generation = accepted.generation
     try:
         async with asyncio.timeout(wait_s):
             if not await has_ended(generation, hub=hub):
-                raise GenerationPending(metadata={"generation_id": generation.id})
-            generation = await generations.get(submission.user_id, generation.id)
-            asset_ids = [picture.asset_id for picture in generation.pictures]
-            addresses = await media.addresses(asset_ids) if generation.status is Status.COMPLETED else {}
+                raise GenerationPending
+            ended = await generations.get(generation.user_id, generation.id)
+            asset_ids = [picture.asset_id for picture in ended.pictures]
+            addresses = await media.addresses(asset_ids) if ended.status is Status.COMPLETED else {}
     except TimeoutError:
-        raise GenerationPending(metadata={"generation_id": generation.id}) from None
-    return MadeImages(generation, addresses)
+        raise GenerationPending from None
+    return MadeImages(ended, addresses)
 
 
 async def has_ended(generation: Generation, *, hub: Hub) -> bool:

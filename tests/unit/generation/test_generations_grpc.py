@@ -1,0 +1,72 @@
+"""What SubmitMany answers when the store goes away after it has accepted."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pixel.generation.v1 import generation_pb2 as messages
+from pixel.generation.v1 import generations_service_pb2 as pb
+from pixel_errors import PixelError, Unavailable
+from pixel_generation.adapters.inbound.generations_grpc import GenerationsServicer
+from pixel_generation.application import Application
+from pixel_generation.application.grant_credits import grant_credits
+from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
+from pixel_generation.domain.estimate import LaneMeasure
+from pixel_generation.domain.job import Job
+from pixel_runtime.ids import format_id
+
+from tests.unit.generation.conftest import Engine
+
+
+def servicer(engine: Engine) -> GenerationsServicer:
+    async def submit(commands: list[SubmitGeneration]) -> list[Accepted | PixelError]:
+        return await engine.submit(*commands)
+
+    async def grant(user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+        return await grant_credits(user_id, credits_given, grant_id=grant_id, reason=reason, ledger=engine.store)
+
+    app = Application(submit, grant, engine.reader, engine.store.balance, engine.catalogue)
+    return GenerationsServicer(app)
+
+
+def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:
+    spec = messages.GenerationSpec(prompt="a fox", number_of_images=1)
+    return pb.SubmitManyRequest(
+        submissions=[
+            pb.Submission(user_id=format_id("usr", user), spec=spec, idempotency_key=key, route="r") for key in keys
+        ]
+    )
+
+
+async def test_an_accepted_job_is_told_without_estimates_when_its_lane_cannot_be_measured(
+    engine: Engine, monkeypatch: object
+) -> None:
+    asked: list[str] = []
+
+    async def away(lane: str) -> LaneMeasure:
+        asked.append(lane)
+        raise Unavailable
+
+    engine.store.measure = away  # type: ignore[method-assign]
+    answer = await servicer(engine).SubmitMany(request(await engine.user(), "a", "b", "c"), None)
+    assert [result.generation.status for result in answer.results] == [messages.GENERATION_STATUS_QUEUED] * 3
+    told = answer.results[0].generation
+    assert (told.queue_position, told.HasField("eta"), told.HasField("estimated_seconds_remaining")) == (0, False, False)
+    assert asked == ["sketch"]
+
+
+async def test_a_lane_that_does_not_answer_does_not_hold_up_the_answer() -> None: ...
+
+
+async def test_a_replay_that_cannot_be_read_is_that_items_error(engine: Engine) -> None:
+    user = await engine.user()
+    service = servicer(engine)
+    await service.SubmitMany(request(user, "old"), None)
+
+    async def away(ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
+        raise Unavailable("no answer")
+
+    engine.store.find = away  # type: ignore[method-assign]
+    answer = await service.SubmitMany(request(user, "new", "old", "newer"), None)
+    assert [result.WhichOneof("outcome") for result in answer.results] == ["generation", "error", "generation"]
+    assert (answer.results[1].error.kind, answer.results[1].error.detail) == ("unavailable", "no answer")
