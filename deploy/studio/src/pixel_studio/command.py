@@ -175,8 +175,9 @@ async def _up(settings: StudioSettings, *, picture: bool) -> None:
 
 async def _generate(wanted: Wanted, out: Path, address: str, api_key: str, data_dir: Path, *, quiet: bool) -> Made:
     from pixel_studio.api_client import open_client
-    from pixel_studio.pictures import make_pictures
+    from pixel_studio.pictures import make_pictures, require_folder
 
+    require_folder(out)
     async with (
         _target(address, api_key, data_dir) as target,
         open_client(target.address, target.api_key) as client,

@@ -106,6 +106,16 @@ def slug(prompt: str) -> str:
     return name or "picture"
 
 
+def require_folder(out: Path) -> None:
+    """Make the folder the files will go to; raise StudioError when that cannot be, before anything is paid for."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudioError(f"cannot write pictures to {out}: {error.strerror or error}") from error
+    if not os.access(out, os.W_OK):
+        raise StudioError(f"cannot write pictures to {out}: it is read-only")
+
+
 def _save(out: Path, name: str, suffix: str, data: bytes) -> Path:
     """Write under the first free number; a picture that is there is never overwritten."""
     out.mkdir(parents=True, exist_ok=True)

@@ -81,6 +81,12 @@ class Child:
         except TimeoutError:
             raise StartFailedError(self._failure(f"was not ready within {within_s:g} s")) from None
 
+    async def ended(self) -> int:
+        """Wait until the process ends by itself or is stopped; return its exit code."""
+        if self._process is None:
+            raise RuntimeError(f"{self.name} is not started")
+        return await self._process.wait()
+
     async def stop(self) -> None:
         """End the process and wait until it is gone. Does nothing when it is gone already."""
         if self._process is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import signal
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +21,13 @@ from pixel_embedded.child import Child, StartFailedError, launcher, tail
 from pixel_embedded.data_dir import claim, free_port, recall_port, recall_secret
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+log = logging.getLogger(__name__)
 
 _START_WITHIN_S = 60.0
 _STOP_ORPHAN_WITHIN_S = 20.0
+_START_AGAIN_AFTER_S = 5.0
 _MAJOR = "18"
 
 _SETTINGS = {
@@ -63,7 +68,7 @@ class PostgresServer:
 async def run_postgres(
     data_dir: Path, port: int | None = None, *, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[PostgresServer]:
-    """Run PostgreSQL on `data_dir` (made when new) until the block ends.
+    """Run PostgreSQL on `data_dir` (made when new) until the block ends; started again when it dies before.
 
     `settings` are server parameters above the defaults. The superuser's password is kept in `secrets` beside the data
     directory. Raises InUseError when another process runs it, StartFailedError when it does not come up.
@@ -72,11 +77,33 @@ async def run_postgres(
         cluster, binaries = home / "cluster", _binaries()
         account = account_for(cluster, binaries)
         password = await _prepare(cluster, binaries, account)
-        child, port = await _start(cluster, binaries, account, port, settings or {})
+        start = partial(_start, cluster, binaries, account, settings=settings or {})
+        child, port = await start(port)
+        kept = _Kept(child)
+        keeper = asyncio.create_task(kept.keep(partial(start, port)), name="keep PostgreSQL")
         try:
             yield PostgresServer(port=port, pid=child.pid, bin_dir=binaries, admin_password=password)
         finally:
-            await asyncio.shield(child.stop())
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await asyncio.shield(kept.child.stop())
+
+
+@dataclass
+class _Kept:
+    """A server that is started again, on the same port, when it ends without being asked to."""
+
+    child: Child
+
+    async def keep(self, start: Callable[[], Awaitable[tuple[Child, int]]]) -> None:
+        while True:
+            code = await self.child.ended()
+            log.error("PostgreSQL ended with code %s; starting it again", code)
+            try:
+                self.child, _ = await start()
+            except StartFailedError:
+                log.exception("PostgreSQL did not start again")
+                await asyncio.sleep(_START_AGAIN_AFTER_S)
 
 
 def _binaries() -> Path:
@@ -144,7 +171,7 @@ async def _initdb(cluster: Path, binaries: Path, account: Account, password: str
 
 
 async def _start(
-    cluster: Path, binaries: Path, account: Account, wanted_port: int | None, settings: Mapping[str, str]
+    cluster: Path, binaries: Path, account: Account, wanted_port: int | None, *, settings: Mapping[str, str]
 ) -> tuple[Child, int]:
     deadline = time.monotonic() + _START_WITHIN_S
     port = wanted_port or recall_port(cluster.parent)

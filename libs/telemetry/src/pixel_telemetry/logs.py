@@ -122,7 +122,10 @@ def _format_exception(logger: Any, method: str, event: MutableMapping[str, Any])
 
 
 def _console() -> Processor:
-    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), timestamp_key="time")
+    # Plain tracebacks: the decorated ones print local variables, and those hold prompts and keys.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
+    )
 
 
 def _add_module(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -1,4 +1,5 @@
-"""What must not reach a log line or a trace: secrets by the name of their key, passwords inside addresses, tokens."""
+"""What must not reach a log line or a trace: secrets by the name of their key, passwords inside addresses, tokens,
+and the rows that PostgreSQL quotes in its errors."""
 
 from __future__ import annotations
 
@@ -20,6 +21,15 @@ _SECRET_TEXT = re.compile(
     r"|(?P<bearer>\b[Bb]earer\s+)[\w\-.~+/=]+"
     r"|(?P<dsn>\bpassword\s*=\s*)(?:'[^']*'|\S+)"
 )
+# What users wrote stands in these parts of an error and may run over several lines, so all of the same error that
+# follows goes too. The parts start a line, or follow an escaped line break where the error was written as its repr.
+_ROW_PARTS = ("DETAIL:", "CONTEXT:", "QUERY:")
+_ROW_TEXT = re.compile(
+    r"(?P<part>(?:^[ |\t]*|\\n)(?:DETAIL|CONTEXT|QUERY):).*?"
+    r"(?=\n[ |]*\n[ |]*(?:The above exception was the direct cause|During handling of the above exception)"
+    r"|\n[ |]*\+-+|\Z)",
+    re.DOTALL | re.MULTILINE,
+)
 _secret_keys: dict[str, bool] = {}
 
 
@@ -32,7 +42,9 @@ def is_secret_key(key: str) -> bool:
 
 
 def redact_text(text: str) -> str:
-    """Hide passwords in addresses and connection strings, and bearer tokens."""
+    """Hide passwords in addresses and connection strings, bearer tokens, and rows quoted by PostgreSQL."""
+    if any(part in text for part in _ROW_PARTS):
+        text = _ROW_TEXT.sub(lambda found: f"{found['part']} {HIDDEN}", text)
     if "://" in text or "earer" in text or "password" in text:
         return _SECRET_TEXT.sub(lambda found: next(filter(None, found.groups()), "") + HIDDEN, text)
     return text

@@ -53,9 +53,12 @@ def main() -> None:
         data = read_frame(requests)
         if data is None:
             return
-        for frame in decode_in_child(content_type.decode(), data):
-            answers.write(LENGTH.pack(len(frame)) + frame)
-        answers.flush()
+        try:
+            for frame in decode_in_child(content_type.decode(), data):
+                answers.write(LENGTH.pack(len(frame)) + frame)
+            answers.flush()
+        except BrokenPipeError:  # the service that asked is gone
+            os._exit(0)
 
 
 def read_frame(stream: IO[bytes]) -> bytes | None:
