@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MIN_PYTHON = (3, 11)
+READY_WITHIN_S = 5.0
 MIN_FREE_BYTES = 1_000_000_000
 PROVIDERS = {"openai": "OPENAI_API_KEY"}
 OPTIONAL_TOOLS = {
@@ -149,6 +150,16 @@ def _running(data_dir: Path) -> Finding:
     running = find_running(data_dir)
     if running is None:
         return Finding("studio", State.OFF, "not running; start it with `studio up`", required=False)
+    import httpx2
+
+    try:
+        answer = httpx2.get(f"{running.address}/readyz", timeout=READY_WITHIN_S, trust_env=False)
+        unready = {} if answer.is_success else answer.json()["checks"]
+    except httpx2.HTTPError as error:
+        return Finding("studio", State.PROBLEM, f"{running.address} does not answer: {error}")
+    if unready:
+        reasons = ", ".join(f"{check}: {reason}" for check, reason in unready.items() if reason != "ok")
+        return Finding("studio", State.PROBLEM, f"{running.address} is not ready: {reasons}")
     return Finding("studio", State.OK, f"{running.address}, process {running.pid}", required=False)
 
 
