@@ -85,7 +85,6 @@ CREATE INDEX images_model_style_popular ON social.images USING btree (model, sty
 CREATE INDEX images_model_style_recent ON social.images USING btree (model, style, created_at DESC, id DESC) WHERE (NOT private);
 CREATE INDEX images_model_style_trending ON social.images USING btree (model, style, hot DESC, id DESC) WHERE (NOT private);
 CREATE INDEX images_model_trending ON social.images USING btree (model, hot DESC, id DESC) WHERE (NOT private);
-CREATE INDEX images_most_viewed ON social.images USING btree (view_count DESC, id DESC) WHERE (NOT private);
 CREATE INDEX images_popular ON social.images USING btree (like_count DESC, id DESC) WHERE (NOT private);
 CREATE INDEX images_recent ON social.images USING btree (created_at DESC, id DESC) WHERE (NOT private);
 CREATE INDEX images_style_popular ON social.images USING btree (style, like_count DESC, id DESC) WHERE (NOT private);

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -237,6 +237,10 @@ class FakeStore:
         now = self.clock.now()
         return [row.job for row in self.rows.values() if row.lease_until is not None and row.lease_until <= now][:limit]
 
+    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
+        queued = [row.job for row in self.rows.values() if row.job.status is Status.QUEUED]
+        return [job for job in queued if job.lane not in lanes and job.spec.model not in models][:limit]
+
     async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
         granted = (user_id, grant_id) not in self.grants
         if granted:
@@ -346,6 +350,7 @@ class FakeJobs:
         self.find = store.find_job
         self.overdue = store.overdue
         self.abandoned = store.abandoned
+        self.unserved = store.unserved
 
 
 def a_user() -> UUID:

@@ -40,7 +40,7 @@ class FakeImageModel:
 
 
 class FakeAssets:
-    """Keeps pictures; `trouble` is raised, one a call, until it is empty; never answers after `stuck_after` pictures."""
+    """Keeps pictures; `trouble` is raised, one a call, until it is empty; hangs after `stuck_after` pictures."""
 
     def __init__(self) -> None:
         self.stored: dict[UUID, bytes] = {}

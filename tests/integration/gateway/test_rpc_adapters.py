@@ -16,7 +16,8 @@ from pixel.media.v1 import assets_service_pb2 as media_pb
 from pixel.media.v1 import assets_service_pb2_grpc as media_grpc
 from pixel.social.v1 import sets_service_pb2 as social_pb
 from pixel.social.v1 import sets_service_pb2_grpc as social_grpc
-from pixel_errors import FailedPrecondition, Forbidden, NotFound
+from pixel_errors import DeadlineExceeded, FailedPrecondition, Forbidden, NotFound
+from pixel_gateway.adapters.outbound import media_rpc
 from pixel_gateway.adapters.outbound.generation_rpc import GrpcBilling, GrpcGenerations
 from pixel_gateway.adapters.outbound.media_rpc import GrpcMedia
 from pixel_gateway.adapters.outbound.social_rpc import GrpcSets
@@ -117,6 +118,8 @@ class Peers(
             raise Forbidden("altered", reason="ADDRESS_REFUSED")
         yield media_pb.ReadObjectResponse(content_type="image/png", size_bytes=6)
         yield media_pb.ReadObjectResponse(chunk=f"{request.key[:3]}".encode())
+        if request.key == "stuck":
+            await asyncio.Event().wait()
         yield media_pb.ReadObjectResponse(chunk=b"end")
 
     async def GetSet(self, request, context):  # noqa: N802
@@ -220,6 +223,25 @@ async def test_bytes_are_read_by_their_signed_address(channel):
     assert await media.fetch(address) == b"oriend"
     with pytest.raises(Forbidden):
         await media.read("xyz", expires=5, signature="bad")
+
+
+async def test_a_slow_reader_gets_the_whole_object(channel, monkeypatch):
+    monkeypatch.setattr(media_rpc, "GAP_S", 0.2)
+    stored = await GrpcMedia(channel).read("xyz", expires=5, signature="good")
+    got = []
+    async for chunk in stored.chunks:
+        await asyncio.sleep(0.3)  # the reader is slow, not the service
+        got.append(chunk)
+
+    assert got == [b"xyz", b"end"]
+
+
+async def test_an_object_that_stops_coming_is_given_up(channel, monkeypatch):
+    monkeypatch.setattr(media_rpc, "GAP_S", 0.2)
+    stored = await GrpcMedia(channel).read("stuck", expires=5, signature="good")
+
+    with pytest.raises(DeadlineExceeded):
+        assert [chunk async for chunk in stored.chunks] == []
 
 
 async def test_sets_and_the_feed_are_read(channel, peers):

@@ -13,6 +13,7 @@ from pixel_gateway.adapters.inbound.http.server import HttpServer
 from pixel_gateway.main import build
 from pixel_gateway.settings import Settings
 from pixel_rpc import RpcServer, open_channel
+from pixel_telemetry import MetricsServer
 
 AWAY = "127.0.0.1:9"
 
@@ -29,6 +30,7 @@ async def service(make_database):
         generation_address=AWAY,
         media_address=AWAY,
         social_address=AWAY,
+        metrics_address="127.0.0.1:0",
     )
     async with build(settings) as service:
         await service.start()
@@ -79,6 +81,24 @@ async def test_peers_that_are_away_are_503_with_a_time_to_come_back(accounts, ht
 
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_its_metrics_are_served_on_their_own_port(service, http):
+    port = next(part.port for part in service.parts if isinstance(part, MetricsServer))
+    await http.get("/healthz")
+
+    async with httpx2.AsyncClient(trust_env=False) as prometheus:
+        text = (await prometheus.get(f"http://127.0.0.1:{port}/metrics")).text
+
+    assert 'http_requests_total{method="GET",route="/healthz",status="200"}' in text
+    assert "pixel_gateway_watchers 0.0" in text
+
+
+async def test_the_relay_of_a_service_without_events_has_no_parts(make_database):
+    database, bus = await make_database("gateway"), await make_database("bus")
+    settings = replace(Settings(), database_url=database.url, bus_url=bus.url)
+    async with build(settings, frozenset({"relay"})) as service:
+        assert list(service.parts) == []
 
 
 async def test_the_service_is_ready_when_its_database_is(http):

@@ -8,6 +8,7 @@ import json
 import pytest
 from pixel_gateway.adapters.inbound.http import streams
 from pixel_gateway.domain.generation import Status
+from pixel_rpc import caller
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -110,11 +111,12 @@ async def test_a_socket_speaks_the_words_of_processing_updates(client, backstage
         rest = [json.loads(message) async for message in connection]
 
     assert first["requestId"] == generation_id
-    assert [first["type"], first["status"], first["progress"]] == ["snapshot", "queued", 0]
-    assert [(each["status"], each["generationStatus"], each["sequence"]) for each in rest] == [
-        ("processing", "processing", 2),
-        ("complete", "completed", 3),
+    assert [first["event"], first["type"], first["status"], first["progress"]] == ["snapshot", "queued", "queued", 0]
+    assert [(each["event"], each["type"], each["generationStatus"], each["sequence"]) for each in rest] == [
+        ("progress", "processing", "processing", 2),
+        ("completed", "complete", "completed", 3),
     ]
+    assert [each["status"] for each in rest] == [each["type"] for each in rest]
     assert rest[-1]["setId"].startswith("set_")
     assert connection.close_code == 1000
 
@@ -197,3 +199,33 @@ async def test_a_hundred_watchers_see_the_same_end(client, backstage, server, se
     backstage.finish(generation_id)
     async with asyncio.timeout(30):
         assert set(await asyncio.gather(*tasks)) == {2}
+
+
+@pytest.mark.parametrize("transport", ["sse", "socket"])
+async def test_what_a_stream_asks_of_the_store_is_asked_for_its_user(client, backstage, server, secret, transport):
+    generation_id = await submitted(client)
+    user_id = backstage.generations.rows[generation_id].user_id
+    asked, events = [], backstage.generations.events
+
+    async def events_for(*facts):
+        asked.append(caller())
+        return await events(*facts)
+
+    def jump():
+        backstage.generations.advance(generation_id, Status.PROCESSING, 10)
+        backstage.finish(generation_id)  # only this one arrives: the gap is read from the store
+
+    async with asyncio.timeout(10):
+        if transport == "sse":
+            async with client.stream("GET", f"/api/generations/{generation_id}/events") as answer:
+                backstage.generations.events = events_for
+                jump()
+                await answer.aread()
+        else:
+            async with socket(server, generation_id, secret) as connection:
+                await connection.recv()
+                backstage.generations.events = events_for
+                jump()
+                assert [json.loads(message)["sequence"] async for message in connection] == [2, 3]
+
+    assert user_id in {each.user_id for each in asked if each.request_id}

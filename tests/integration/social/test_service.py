@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pixel.generation.v1 import events_pb2, generation_pb2
 from pixel.social.v1 import sets_service_pb2, sets_service_pb2_grpc
 from pixel_errors import Invalid, NotFound
@@ -180,3 +181,24 @@ async def test_a_time_outside_the_calendar_is_refused(feed):
     request.from_time.seconds = 10**15
     with pytest.raises(Invalid):
         await feed.Discover(request)
+
+
+@pytest.mark.parametrize("bus_is_there", [True, False])
+async def test_the_service_serves_while_it_reads_the_bus(make_database, bus, bus_url, wait_until, bus_is_there):
+    database = await make_database("social")
+    url = bus_url if bus_is_there else "postgresql://bus@127.0.0.1:1/pixel"
+    async with build(Settings(database_url=database.url, grpc_address="127.0.0.1:0", bus_url=url)) as service:
+        await service.start()
+        server = next(part for part in service.parts if isinstance(part, RpcServer))
+        async with open_channel(server.address) as channel:
+
+            async def reports(status: int) -> bool:
+                request = health_pb2.HealthCheckRequest(service="pixel.social.v1.SetsService")
+                return (await health_pb2_grpc.HealthStub(channel).Check(request)).status == status
+
+            expected = health_pb2.HealthCheckResponse
+            await wait_until(lambda: reports(expected.SERVING if bus_is_there else expected.NOT_SERVING))
+            reasons = await service.ready()
+        await service.stop()
+    assert reasons["postgres"] == "ok"
+    assert (reasons["completions"] == "ok") is bus_is_there

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +37,9 @@ class Client:
     def __init__(self) -> None:
         self.waiting: list[Report] = []
         self.reported: list[tuple[Report, KafkaError | None]] = []
+        self.purged_as = PURGED
+        self.may_purge = threading.Event()
+        self.may_purge.set()
 
     def produce(self, _topic: str, *, on_delivery: Report, **_record: Any) -> None:
         self.waiting.append(on_delivery)
@@ -54,8 +58,9 @@ class Client:
         return len(self.waiting)
 
     def purge(self) -> None:
+        self.may_purge.wait(5)
         while self.waiting:
-            self.report(0, PURGED)
+            self.report(0, self.purged_as)
 
 
 @pytest.fixture
@@ -105,16 +110,22 @@ async def test_a_late_error_of_an_old_client_leaves_the_new_one_alone(
 ) -> None:
     first, second = publishing(producer, "first"), publishing(producer, "second")
     await wait_until(lambda: library.clients and len(library.clients[0].waiting) == 2)
-    library.clients[0].report(0, FENCED)
-    library.clients[0].report(0, FENCED)
-    for batch in (first, second):
-        with pytest.raises(Unavailable):
-            await asyncio.wait_for(batch, 5)
-    for _ in range(2):
-        after = publishing(producer, "after")
-        await wait_until(lambda: len(library.clients) == 2 and library.clients[1].waiting)
-        library.clients[1].report(0, None)
-        await asyncio.wait_for(after, 5)
+    old = library.clients[0]
+    old.purged_as = FENCED
+    old.may_purge.clear()
+    old.report(0, FENCED)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(first, 5)
+    after = publishing(producer, "after")
+    await wait_until(lambda: len(library.clients) == 2 and library.clients[1].waiting)
+    old.may_purge.set()
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(second, 5)
+    later = publishing(producer, "later")
+    await wait_until(lambda: len(library.clients[1].waiting) == 2)
+    library.clients[1].report(0, None)
+    library.clients[1].report(0, None)
+    await asyncio.wait_for(asyncio.gather(after, later), 5)
     await producer.close()
     assert len(library.clients) == 2
 

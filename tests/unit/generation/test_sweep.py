@@ -3,12 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from pixel_generation.application.live_catalogue import LiveCatalogue
 from pixel_generation.application.ports import Holder
 from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.images import Outcome
 from pixel_generation.domain.job import DeliveredImage, Job, Status
 
-from tests.fakes.generation import FakeJobs
+from tests.fakes.generation import SKETCH, FakeCatalogue, FakeJobs
 from tests.unit.generation.conftest import Engine
 
 FLARE = "gpt-image-2.5-flare"
@@ -87,6 +88,24 @@ async def test_a_hung_run_with_a_live_lease_is_ended_by_the_clock(engine: Engine
     engine.clock.advance(10)
     assert await engine.sweep() == 1
     assert engine.observer.ends == [("failed", "timeout")]
+
+
+async def test_a_job_waiting_for_a_withdrawn_model_in_a_lane_without_another_ends_without_cost(engine: Engine) -> None:
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1, model=FLARE)
+    other_id = await engine.accepted(user, images=1)
+    assert await engine.sweep() == 0
+    engine.catalogue = LiveCatalogue(FakeCatalogue(SKETCH, providers=frozenset({"sketch", "openai"})))
+    assert await engine.sweep() == 1
+    assert engine.observer.ends == [("failed", "model_unavailable")]
+    assert (engine.job(job_id).captured_credits, engine.job(other_id).status) == (0, Status.QUEUED)
+    assert engine.store.balances[user] == Balance(9, 1)
+
+
+async def test_a_job_waiting_for_a_provider_that_is_away_goes_on_waiting(engine: Engine) -> None:
+    await engine.accepted(await engine.user(), images=1, model=FLARE)
+    engine.catalogue = LiveCatalogue(FakeCatalogue(providers=frozenset({"sketch"})))
+    assert await engine.sweep() == 0
 
 
 async def test_a_lost_wake_up_is_sent_again(engine: Engine) -> None:

@@ -137,6 +137,48 @@ def test_a_secret_inside_a_text_is_hidden(text, shown):
     assert redact_text(text) == shown
 
 
+FAILING_ROW = """
+import psycopg
+def refuse():
+    raise psycopg.errors.CheckViolation(
+        'new row for relation "jobs" violates check constraint "c"\\n'
+        'DETAIL:  Failing row contains (1, {"prompt": "canary one\\n\\ncanary two"}).\\n'
+        'CONTEXT:  portal parameter $1 = canary three'
+    )
+def chained():
+    try:
+        refuse()
+    except psycopg.Error as error:
+        raise RuntimeError("the store refused") from error
+"""
+
+
+@pytest.mark.parametrize("json_logs", [True, False])
+def test_what_users_wrote_does_not_reach_the_log_by_way_of_a_database_error(json_logs, tmp_path):
+    # A file, so that the traceback does not show the source lines that hold the canaries.
+    (tmp_path / "store.py").write_text(FAILING_ROW.replace("canary", "can' 'ary"))
+    source = textwrap.dedent(f"""
+        import logging, sys, pixel_telemetry
+        sys.path.insert(0, {str(tmp_path)!r})
+        from store import chained
+        pixel_telemetry.setup("generation", json_logs={json_logs})
+        log = pixel_telemetry.get_logger("program")
+        try:
+            chained()
+        except RuntimeError as error:
+            log.exception("one", error=str(error.__cause__), shown=repr(error.__cause__), cause=error.__cause__)
+            logging.getLogger("x").exception("two: %s", error.__cause__)
+            try:
+                raise ExceptionGroup("several", [error, error.__cause__])
+            except ExceptionGroup:
+                log.exception("three")
+    """)
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=30, check=True)
+    assert "canary" not in done.stderr
+    for told in ("violates check constraint", "the store refused", "direct cause", "Traceback", "DETAIL: ***"):
+        assert told in done.stderr
+
+
 def test_what_json_cannot_hold_is_written_all_the_same():
     line = json.loads(
         render_json(None, "", {"event": "e", "bad": "\ud800", "n": 1, "key": Secret("s"), "set": {(1, 2)}})

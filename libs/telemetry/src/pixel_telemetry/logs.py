@@ -44,7 +44,7 @@ def configure(service: str, *, log_level: str, json_logs: bool) -> None:
         raise ValueError(f"unknown log level {log_level!r}; use one of {', '.join(_LEVELS)}")
     level = logging.getLevelNamesMapping()[log_level.upper()]
     chain = _chain(service)
-    last: list[Processor] = [_format_exception, redact_event, render_json] if json_logs else [redact_event, _console()]
+    last: list[Processor] = [_format_exception, redact_event, render_json if json_logs else _console()]
     structlog.configure(
         processors=[*chain, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),

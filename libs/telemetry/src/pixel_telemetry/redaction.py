@@ -1,5 +1,6 @@
 """What must not reach a log line or a trace: secrets by the name of their key, passwords inside addresses, tokens,
-and the rows that PostgreSQL quotes in its errors."""
+and the rows that PostgreSQL quotes in its errors.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +58,8 @@ def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any])
             event[key] = HIDDEN if value else value
         elif type(value) is str:
             event[key] = redact_text(value)
+        elif isinstance(value, BaseException):
+            event[key] = redact_text(str(value))
         elif type(value) is dict:
             event[key] = redact_event(None, "", dict(value))
     return event

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pixel_cache import Cache, InProcessCache
-from pixel_events import Bus, OutboxRelay, open_bus
+from pixel_events import Bus, open_bus
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
 from pixel_runtime.clock import SystemClock
@@ -19,8 +19,10 @@ from pixel_telemetry import MetricsServer
 from pixel_gateway.adapters.inbound.grpc import SERVICES, register
 from pixel_gateway.adapters.inbound.http.app import create_app
 from pixel_gateway.adapters.inbound.http.health import Health
+from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.inbound.http.server import HttpServer
 from pixel_gateway.adapters.inbound.status_follower import StatusFollower
+from pixel_gateway.adapters.metrics import WATCHED_GENERATIONS, WATCHERS
 from pixel_gateway.adapters.outbound.cache import CachedLastStatus
 from pixel_gateway.adapters.outbound.generation_rpc import GrpcBilling, GrpcGenerations
 from pixel_gateway.adapters.outbound.media_rpc import GrpcMedia
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from pixel_gateway.settings import Settings
 
 ALL_ROLES = frozenset({"serve", "work", "relay"})
+"""Every service takes these roles; this one writes no events, so its relay has nothing to do."""
+
 SCHEMA = "gateway"
 USAGE_EVERY_S = 10.0
 OWED_CREDITS_EVERY_S = 30.0
@@ -70,8 +74,6 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         service = Service("gateway", parts=parts, checks={"postgres": pool.check})
         if settings.metrics_address:
             parts.append(MetricsServer(settings.metrics_address))
-        if "relay" in roles:
-            parts.append(OutboxRelay(pool, bus, source="/gateway"))
         if "work" in roles:
             parts.append(Loop("gateway-owed-credits", _every(OWED_CREDITS_EVERY_S, app.give_owed_credits)))
         if "serve" in roles:
@@ -86,13 +88,16 @@ def _serve_parts(settings: Settings, app: Application, bus: Bus, service: Servic
         Health(ready=service.ready, bus=bus.health),
         public_url=settings.public_url,
         image_wait_s=settings.image_wait_s,
+        open_streams=OpenStreams(in_all=settings.max_streams, per_user=settings.max_streams_per_user),
     )
+    WATCHERS.set_function(lambda: app.hub.watcher_count)
+    WATCHED_GENERATIONS.set_function(lambda: app.hub.group_count)
     return [
         Loop("gateway-key-usage", _every(USAGE_EVERY_S, app.authenticator.write_usage)),
         Loop("gateway-status-follower", follower.follow),
         Loop("gateway-store-look", app.hub.look),
         RpcServer("gateway-grpc", settings.grpc_address, register(app), services=SERVICES),
-        HttpServer(http, settings.http_address, on_stop=app.hub.close),
+        HttpServer(http, settings.http_address, on_stop=app.hub.close, max_connections=settings.max_connections),
     ]
 
 

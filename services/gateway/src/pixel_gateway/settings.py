@@ -39,5 +39,9 @@ class Settings:
     social_address: str = "127.0.0.1:50053"
     image_wait_s: float = field(default=120.0, metadata={"env": ("PIXEL_GATEWAY_IMAGE_WAIT_S",)})
     """Seconds POST /v1/images/generations waits for its pictures."""
+    max_connections: int = field(default=12_000, metadata={"env": ("PIXEL_GATEWAY_MAX_CONNECTIONS",)})
+    max_streams: int = field(default=10_000, metadata={"env": ("PIXEL_GATEWAY_MAX_STREAMS",)})
+    """Most open progress streams of all users together."""
+    max_streams_per_user: int = field(default=100, metadata={"env": ("PIXEL_GATEWAY_MAX_STREAMS_PER_USER",)})
     log_level: str = "INFO"
     otlp_endpoint: str = ""

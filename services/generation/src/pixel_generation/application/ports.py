@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Collection, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from datetime import datetime
     from uuid import UUID
@@ -111,7 +111,7 @@ class Holder(StrEnum):
     HEIR = "heir"
     """Anyone, once the lease is over."""
     CLOCK = "clock"
-    """Anyone: the job's time is up."""
+    """Anyone: the job's time is up, or nothing can start it any more."""
 
 
 class Jobs(Protocol):
@@ -134,6 +134,9 @@ class Jobs(Protocol):
 
     async def abandoned(self, limit: int) -> list[Job]:
         """Return running jobs whose lease is over."""
+
+    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
+        """Return waiting jobs in none of these lanes and of none of these models."""
 
 
 class Housekeeping(Protocol):

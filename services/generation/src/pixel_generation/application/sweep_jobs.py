@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pixel_generation.application.ports import Clock, Holder, Housekeeping, ImageModel, JobObserver, Jobs
 from pixel_generation.domain.errors import ModelNotFound
 from pixel_generation.domain.job import Job, Status
-from pixel_generation.domain.recovery import RetryPolicy, after_deadline, after_lost_run
+from pixel_generation.domain.recovery import MODEL_GONE, RetryPolicy, after_deadline, after_lost_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +47,7 @@ async def sweep_jobs(*, tools: SweepTools) -> int:
             changed += await _take_over(job, tools)
         for job in await tools.jobs.overdue(BATCH):
             changed += await _end_overdue(job, tools)
+        changed += await _end_unserved(tools)
         await tools.housekeeping.wake_lanes()
         await tools.housekeeping.purge(before=tools.clock.now() - KEYS_KEPT, limit=1_000)
         for lane, waiting in (await tools.housekeeping.queue_depths()).items():
@@ -66,6 +67,15 @@ async def _end_overdue(job: Job, tools: SweepTools) -> bool:
         return False  # its worker ends it, and knows more
     changes = after_deadline(job, repeatable=await _is_repeatable(job, tools), now=now)
     return await _write(job, changes, Holder.CLOCK, "deadline", tools)
+
+
+async def _end_unserved(tools: SweepTools) -> int:
+    """End what waits for a withdrawn model where no worker looks; in lanes they claim from, the workers do it."""
+    catalogue = await tools.catalogue.current()
+    jobs = await tools.jobs.unserved(BATCH, lanes=catalogue.lanes(), models=catalogue.names())
+    now = tools.clock.now()
+    ended = [await _write(job, (job.failed(MODEL_GONE, at=now),), Holder.CLOCK, "model_gone", tools) for job in jobs]
+    return sum(ended)
 
 
 async def _is_repeatable(job: Job, tools: SweepTools) -> bool:

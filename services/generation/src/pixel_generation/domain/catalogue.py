@@ -80,6 +80,10 @@ class Catalogue:
             )
         return model
 
+    def names(self) -> frozenset[str]:
+        """Every id and alias."""
+        return frozenset(self._by_name)
+
     def is_available(self, model: Model) -> bool:
         return model.provider in self._providers
 

@@ -211,5 +211,21 @@ SELECT l.lane, (SELECT count(*) FROM jobs AS j WHERE j.lane = l.lane AND j.statu
 FROM lanes AS l;
 
 -- name: lead_sweep
--- True for one process until its transaction ends.
-SELECT pg_try_advisory_xact_lock(hashtext('pixel_generation.sweep'), hashtext(current_schema())) AS leading;
+-- True for one session until it stops leading or ends.
+SELECT pg_try_advisory_lock(hashtext('pixel_generation.sweep'), hashtext(current_schema())) AS leading;
+
+-- name: stop_leading_sweep
+-- Lets another session lead.
+SELECT pg_advisory_unlock(hashtext('pixel_generation.sweep'), hashtext(current_schema())) AS stopped;
+
+-- name: list_unserved_jobs
+-- Waiting jobs of models that are gone, in lanes that no worker claims from.
+SELECT
+    j.id, j.user_id, j.set_id, j.spec, j.lane, j.cost_credits, j.captured_credits, j.status, j.stage, j.progress,
+    j.sequence, j.attempt, j.retry_count, j.max_retries, j.images, j.failure, j.trace, j.created_at, j.scheduled_at,
+    j.started_at, j.ended_at, j.deadline_at
+FROM jobs AS j
+WHERE j.status = 'queued'
+    AND j.lane IN (SELECT l.lane FROM lanes AS l WHERE l.lane <> ALL (%(lanes)s::text[]))
+    AND j.spec ->> 'model' <> ALL (%(models)s::text[])
+LIMIT %(limit)s::integer;

@@ -86,9 +86,7 @@ async def _promptly(
         yield message
 
 
-async def _chunks(
-    first: bytes, messages: AsyncGenerator[pb.ReadObjectResponse, None]
-) -> AsyncGenerator[bytes, None]:
+async def _chunks(first: bytes, messages: AsyncGenerator[pb.ReadObjectResponse, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(messages):
         if first:
             yield first

@@ -17,6 +17,7 @@ from pixel_gateway.adapters.inbound.http.authentication import require_user, sec
 from pixel_gateway.adapters.inbound.http.doors import Access, Call, header_map
 from pixel_gateway.adapters.inbound.http.edge import Edge, error_reply, request_id_of
 from pixel_gateway.adapters.inbound.http.errors import MethodNotAllowed
+from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.inbound.http.socket import progress_socket
 
 if TYPE_CHECKING:
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 
 
 def create_app(
-    application: Application, checks: Health, *, public_url: str = "", image_wait_s: float = 120.0
+    application: Application,
+    checks: Health,
+    *,
+    public_url: str = "",
+    image_wait_s: float = 120.0,
+    open_streams: OpenStreams | None = None,
 ) -> ASGIApp:
     """Return the application with every door."""
+    open_streams = open_streams or OpenStreams()
     doors = [
         *generations.doors(application),
-        *streams.doors(application),
+        *streams.doors(application, open_streams),
         *images.doors(application),
         *accounts.doors(application),
         *openai.doors(application, wait_s=image_wait_s),
@@ -42,7 +49,10 @@ def create_app(
     ]
     doors += docs.doors(doors)
     inside = Litestar(
-        route_handlers=[*(_route(door, application, public_url) for door in doors), progress_socket(application)],
+        route_handlers=[
+            *(_route(door, application, public_url) for door in doors),
+            progress_socket(application, open_streams),
+        ],
         exception_handlers={Exception: _error_handler(doors)},
         openapi_config=None,
         logging_config=None,

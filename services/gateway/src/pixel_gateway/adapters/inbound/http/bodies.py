@@ -159,9 +159,14 @@ class ProgressView(msgspec.Struct, rename="camel"):
 
 
 class ProcessingUpdate(msgspec.Struct, rename="camel"):
-    """A message of the progress socket. `status` has the words queued, processing, complete and failed."""
+    """A message of the progress socket.
+
+    `status`, and `type` as its other name, has the words queued, processing, complete and failed. `event` is
+    `progress`, `completed`, `failed` or `cancelled` (or `snapshot`, `resync`).
+    """
 
     type: str
+    event: str
     request_id: str
     status: str
     generation_status: str

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pixel_telemetry
 from litestar.exceptions import HTTPException
-from pixel_errors import Internal, Invalid, NotFound, PixelError
+from pixel_errors import Internal, Invalid, NotFound, PixelError, Unavailable
 
 from pixel_gateway.adapters.inbound.http.reply import Reply
 
@@ -72,6 +72,12 @@ class MethodNotAllowed(Invalid):
     """This address does not take that method."""
 
     reason = "METHOD_NOT_ALLOWED"
+
+
+class ConnectionsFull(Unavailable):
+    """As many connections are open as this process takes; try again in a moment."""
+
+    reason = "CONNECTIONS_FULL"
 
 
 STATUS_BY_KIND = {
@@ -176,6 +182,8 @@ def error_headers(error: PixelError) -> list[tuple[bytes, bytes]]:
         headers.append((b"retry-after", b"1"))
     if error.kind == "unauthenticated":
         headers.append((b"www-authenticate", b'Bearer realm="pixel-studio"'))
+    if error.code == ConnectionsFull.reason:
+        headers.append((b"connection", b"close"))
     if error.code == MethodNotAllowed.reason and error.metadata.get("allow"):
         headers.append((b"allow", error.metadata["allow"].encode()))
     return headers

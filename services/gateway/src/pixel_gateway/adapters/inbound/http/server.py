@@ -5,20 +5,29 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pixel_gateway.adapters.inbound.http.edge import Edge
+from pixel_gateway.adapters.inbound.http.errors import ConnectionsFull
+from pixel_gateway.adapters.metrics import REFUSED_CONNECTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from litestar.types import ASGIApp
+    from litestar.types import ASGIApp, Receive, Scope, Send
 
 MAX_HEAD_BYTES = 65_536
 HEAD_WITHIN_S = 15.0
 DRAIN_WITHIN_S = 15.0
 SOCKET_MESSAGE_BYTES = 65_536
+MAX_CONNECTIONS = 12_000
+"""More than the streams that may be open, so that requests get through beside them."""
+
+_RETRY_AFTER_S = 5.0
 
 _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -26,14 +35,20 @@ _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Cuts clients whose request head is endless or never ends; the parser itself has no such bound."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, max_connections: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._max_connections = max_connections
+        self._is_excess = False
         self._head_bytes = 0
         self._is_in_head = True
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > self._max_connections:
+            REFUSED_CONNECTIONS.inc()
+            self._is_excess = True
+            self.app = _refuse  # answers the first request, then the connection closes
         self._head_timer = self.loop.call_later(HEAD_WITHIN_S, transport.close)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -60,10 +75,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         super().on_headers_complete()
 
+    def _should_upgrade(self) -> bool:
+        return not self._is_excess and super()._should_upgrade()
+
     def _stop_timer(self) -> None:
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+async def _full(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    raise ConnectionsFull(retry_after_s=_RETRY_AFTER_S)
+
+
+_refuse: Any = Edge(_full)
 
 
 class _Server(uvicorn.Server):
@@ -87,8 +112,11 @@ class HttpServer:
 
     name = "gateway-http"
 
-    def __init__(self, app: ASGIApp, address: str, *, on_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, address: str, *, on_stop: Callable[[], None], max_connections: int = MAX_CONNECTIONS
+    ) -> None:
         self._app = app
+        self._max_connections = max_connections
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
         self._on_stop = on_stop
@@ -108,7 +136,7 @@ class HttpServer:
             listener.close()
             raise
         self.address = f"{self._host}:{listener.getsockname()[1]}"
-        server = self._server = _Server(_config(self._app))
+        server = self._server = _Server(_config(self._app, self._max_connections))
         self._serving = asyncio.create_task(server.serve(sockets=[listener]), name=self.name)
         listens = asyncio.create_task(server.listens.wait(), name="gateway-http listens")
         await asyncio.wait({self._serving, listens}, return_when=asyncio.FIRST_COMPLETED)
@@ -126,10 +154,10 @@ class HttpServer:
         await serving
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, max_connections: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http=BoundedHttpProtocol,
+        http=cast("type[BoundedHttpProtocol]", partial(BoundedHttpProtocol, max_connections=max_connections)),
         ws="websockets-sansio",
         loop="none",
         lifespan="off",

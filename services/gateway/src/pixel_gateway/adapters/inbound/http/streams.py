@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-
 from pixel_rpc import Caller, calling_as
 
 from pixel_gateway.adapters.inbound.http import bodies

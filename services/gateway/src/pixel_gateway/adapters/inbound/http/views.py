@@ -159,10 +159,12 @@ def socket_update(event: Progress, name: str) -> bodies.ProcessingUpdate:
     error = event.failure.message if event.failure else None
     if event.status is Status.CANCELLED:
         error = error or "cancelled"
+    status = _SOCKET_STATUS.get(event.status, str(event.status))
     return bodies.ProcessingUpdate(
-        type=name,
+        type=status,
+        event=name,
         request_id=event.generation_id,
-        status=_SOCKET_STATUS.get(event.status, str(event.status)),
+        status=status,
         generation_status=event.status,
         stage=event.stage,
         progress=event.percent,

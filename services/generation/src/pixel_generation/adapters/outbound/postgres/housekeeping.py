@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pixel_runtime.clock import Clock
+    from psycopg import AsyncConnection
+    from psycopg.rows import DictRow
 
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
@@ -30,9 +32,15 @@ class PostgresHousekeeping:
 
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[bool]:
-        async with self._pool.transaction() as conn:
+        # A lock of the session: one of a transaction would be lost in a round longer than transactions may idle.
+        async with self._pool.autocommit() as conn:
             row = await fetch_one(conn, JOBS["lead_sweep"])
-            yield row is not None and row["leading"]
+            leading = row is not None and row["leading"]
+            try:
+                yield leading
+            finally:
+                if leading:
+                    await _give_up_lead(conn)
 
     async def wake_lanes(self) -> int:
         now = self._clock.now()
@@ -48,3 +56,12 @@ class PostgresHousekeeping:
     async def queue_depths(self) -> dict[str, int]:
         async with self._pool.autocommit() as conn:
             return {row["lane"]: row["waiting"] for row in await fetch_all(conn, JOBS["count_queued_jobs"])}
+
+
+async def _give_up_lead(conn: AsyncConnection[DictRow]) -> None:
+    """Release the lock; a connection that could not must not go back to the pool with it."""
+    try:
+        await execute(conn, JOBS["stop_leading_sweep"])
+    except BaseException:
+        await conn.close()
+        raise

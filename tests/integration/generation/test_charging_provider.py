@@ -1,0 +1,152 @@
+"""A worker that stops or dies at a provider that charges: no call is made twice, no credit is taken twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
+from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
+from pixel_generation.adapters.outbound.randomness import SystemRandomness
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.ports import Holder, NewGeneration
+from pixel_generation.application.run_job import Run, RunTools
+from pixel_generation.application.sweep_jobs import SweepTools, sweep_jobs
+from pixel_generation.domain.attempt import CallRecord
+from pixel_generation.domain.job import Job, Stage
+from pixel_generation.domain.recovery import RetryPolicy
+from pixel_generation.domain.spec import GenerationSpec
+from pixel_postgres import open_pool
+from pixel_runtime.clock import SystemClock
+from pixel_runtime.ids import new_id
+
+from tests.conftest import WaitUntil
+from tests.fakes.generation_neighbours import FakeAssets, FakeImageModel, FakeObserver, FakeTracing
+from tests.parts import MakeDatabase
+
+IMAGES = 2
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where the first run is held, and what becomes of its job."""
+
+    before_write: Callable[[Job], bool] = lambda _job: False
+    in_call: bool = False
+    calls: int = 1
+    status: str = "failed"
+    captured: int = 0
+    attempts: int = 1
+
+
+MOMENTS = {
+    "before the call is announced": Moment(
+        before_write=lambda job: job.stage is Stage.GENERATING, status="completed", captured=IMAGES, attempts=2
+    ),
+    "during the call": Moment(in_call=True),
+    "before the first picture is recorded": Moment(before_write=lambda job: len(job.images) == 1),
+    "after the first picture was stored": Moment(
+        before_write=lambda job: len(job.images) == IMAGES, status="completed", captured=1
+    ),
+    "before the end is recorded": Moment(
+        before_write=lambda job: job.status.is_final, status="completed", captured=IMAGES
+    ),
+}
+
+
+class HeldJobs(PostgresJobs):
+    """Holds the first write that fits until the run is cancelled."""
+
+    fits: Callable[[Job], bool] = staticmethod(lambda _job: False)
+    is_held = False
+
+    async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+        if not self.is_held and self.fits(after):
+            self.is_held = True
+            await asyncio.Event().wait()
+        return await super().write(before, after, holder=holder, call=call)
+
+
+def submission(user: UUID, at: datetime) -> NewGeneration:
+    spec = GenerationSpec("a fox", model="gpt-image-2", number_of_images=IMAGES, size="1024x1024", seed=1)
+    job = Job(
+        id=new_id(),
+        user_id=user,
+        set_id=new_id(),
+        spec=spec,
+        lane="openai",
+        cost_credits=IMAGES,
+        created_at=at,
+        scheduled_at=at,
+        deadline_at=at + timedelta(hours=1),
+    )
+    return NewGeneration(job, 1, "", "r", b"f")
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
+@pytest.mark.parametrize("name", MOMENTS)
+async def test_no_call_and_no_credit_is_taken_twice(
+    name: str, is_killed: bool, make_database: MakeDatabase, wait_until: WaitUntil
+) -> None:
+    moment, clock, database = MOMENTS[name], SystemClock(), await make_database("generation")
+    provider, observer, user = FakeImageModel(repeatable=False), FakeObserver(), new_id()
+    async with (
+        open_pool(database.url, schema="generation", application="test") as pool,
+        await psycopg.AsyncConnection.connect(
+            database.admin_url, autocommit=True, options="-c search_path=generation"
+        ) as admin,
+    ):
+        jobs = HeldJobs(pool, clock)
+        jobs.fits = moment.before_write
+        catalogue = LiveCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=frozenset({"openai"})))
+        model = (await catalogue.current()).find("gpt-image-2")
+        tools = RunTools(jobs, FakeAssets(), clock, SystemRandomness(), observer, FakeTracing(), RetryPolicy())
+        sweep = SweepTools(
+            jobs, PostgresHousekeeping(pool, clock), catalogue, {"openai": provider}, clock, observer, RetryPolicy()
+        )
+        await PostgresLedger(pool).grant(user, 10, grant_id="signup", reason="")
+        await PostgresSubmissions(pool).submit([submission(user, clock.now())])
+
+        async def claim() -> list[Run]:
+            deadline = clock.now() + timedelta(seconds=300)
+            claimed = await jobs.claim("openai", 1, worker="w", lease_s=15, deadline_at=deadline)
+            return [Run(job, model, provider, tools) for job in claimed]
+
+        (run,) = await claim()
+        if moment.in_call:
+            provider.before = lambda _request: asyncio.Event().wait()
+        task = asyncio.create_task(run.execute())
+        await wait_until(lambda: jobs.is_held or (moment.in_call and bool(provider.requests)))
+        provider.before = None
+        task.cancel()
+        await asyncio.wait([task])
+        if is_killed:
+            await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE status = 'processing'")
+            await sweep_jobs(tools=sweep)
+        else:
+            await run.interrupt()
+        for again in await claim():
+            await again.execute()
+        await sweep_jobs(tools=sweep)
+
+        cursor = await admin.execute("SELECT status, captured_credits FROM jobs")
+        assert await cursor.fetchall() == [(moment.status, moment.captured)]
+        cursor = await admin.execute("SELECT count(*) FROM attempts")
+        assert await cursor.fetchone() == (moment.attempts,)
+        assert len(provider.requests) == len({request.attempt for request in provider.requests}) == moment.calls
+        cursor = await admin.execute(
+            "SELECT kind, count(*) FROM ledger_transfers WHERE kind IN ('hold', 'capture') GROUP BY kind"
+        )
+        assert dict(await cursor.fetchall()) == {"hold": 1} | ({"capture": 1} if moment.captured else {})
+        cursor = await admin.execute("SELECT available, held FROM credit_accounts")
+        assert await cursor.fetchall() == [(10 - moment.captured, 0)]
+        cursor = await admin.execute("SELECT sum(credits) FROM ledger_entries")
+        assert await cursor.fetchone() == (0,)
