@@ -350,7 +350,6 @@ class FakeJobs:
         self.find = store.find_job
         self.overdue = store.overdue
         self.abandoned = store.abandoned
-        self.unserved = store.unserved
 
 
 def a_user() -> UUID:

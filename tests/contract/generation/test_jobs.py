@@ -186,9 +186,9 @@ async def test_a_job_nothing_can_start_is_found_and_ended(store: Store) -> None:
     user = await store.funded_user(10)
     item = store.new(user)
     await store.submit_one(item)
-    assert await store.jobs.unserved(10, lanes=["sketch"], models=[]) == []
-    assert await store.jobs.unserved(10, lanes=["openai"], models=["studio-sketch"]) == []
-    (job,) = await store.jobs.unserved(10, lanes=["openai"], models=["gpt-image-2"])
+    assert await store.housekeeping.unserved(10, lanes=["sketch"], models=[]) == []
+    assert await store.housekeeping.unserved(10, lanes=["openai"], models=["studio-sketch"]) == []
+    (job,) = await store.housekeeping.unserved(10, lanes=["openai"], models=["gpt-image-2"])
     assert job == item.job
     await write(store, job, job.failed(FAILURE, at=store.clock.now()), Holder.CLOCK)
     assert await store.queries.balance(user) == Balance(10, 0)

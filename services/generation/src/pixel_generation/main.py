@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import socket
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from pixel.generation.v1.billing_service_pb2_grpc import add_BillingServiceServicer_to_server
 from pixel.generation.v1.generations_service_pb2_grpc import add_GenerationsServiceServicer_to_server
-from pixel_events import Bus, Consumer, OutboxRelay, open_bus
+from pixel_events import Bus, Consumer, OutboxRelay, bus_of
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
+from pixel_runtime import every
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.service import Loop, Part, Service
 from pixel_telemetry import MetricsServer
@@ -83,6 +83,8 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         source = PostgresCatalogue(pool, default=settings.default_model, providers=frozenset(providers))
         backends = Backends(pool, providers, LiveCatalogue(source))
         parts: list[Part] = []
+        checks: dict[str, Callable[[], Awaitable[None]]] = {"postgres": pool.check}
+        service = Service("generation", parts=parts, checks=checks)
         if settings.metrics_address:
             parts.append(MetricsServer(settings.metrics_address))
         if roles & {"work", "relay"}:
@@ -92,10 +94,10 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
                 parts += relay_parts(settings, backends, bus)
             if "work" in roles:
                 channel = await stack.enter_async_context(open_channel(settings.media_address))
-                parts += work_parts(settings, backends, bus, channel)
+                parts += work_parts(settings, backends, bus, channel, checks)
         if "serve" in roles:
-            parts += serve_parts(settings, backends)
-        yield Service("generation", parts=parts, checks={"postgres": pool.check})
+            parts += serve_parts(settings, backends, service)
+        yield service
 
 
 def open_providers(settings: Settings) -> dict[str, ImageModel]:
@@ -110,18 +112,7 @@ def open_providers(settings: Settings) -> dict[str, ImageModel]:
     return providers
 
 
-def bus_of(settings: Settings) -> Bus:
-    """Return the bus the settings name; it connects when it is used."""
-    return open_bus(
-        f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
-        client_id=settings.kafka_client_id,
-        ssl=settings.kafka_ssl,
-        sasl_username=settings.kafka_sasl_username,
-        sasl_password=settings.kafka_sasl_password.reveal(),
-    )
-
-
-def serve_parts(settings: Settings, backends: Backends) -> list[Part]:
+def serve_parts(settings: Settings, backends: Backends, service: Service) -> list[Part]:
     clock, metrics = SystemClock(), SubmissionMetrics()
     batcher = SubmissionBatcher(PostgresSubmissions(backends.pool), metrics, max_waiting=settings.submit_max_waiting)
     queries = PostgresQueries(backends.pool)
@@ -152,10 +143,19 @@ def serve_parts(settings: Settings, backends: Backends) -> list[Part]:
         add_GenerationsServiceServicer_to_server(GenerationsServicer(app), server)
         add_BillingServiceServicer_to_server(BillingServicer(app), server)
 
-    return [batcher, RpcServer("generation-grpc", settings.grpc_address, register, services=SERVICES)]
+    return [
+        batcher,
+        RpcServer("generation-grpc", settings.grpc_address, register, services=SERVICES, ready=service.ready),
+    ]
 
 
-def work_parts(settings: Settings, backends: Backends, bus: Bus, channel: grpc.aio.Channel) -> list[Part]:
+def work_parts(
+    settings: Settings,
+    backends: Backends,
+    bus: Bus,
+    channel: grpc.aio.Channel,
+    checks: dict[str, Callable[[], Awaitable[None]]],
+) -> list[Part]:
     clock = SystemClock()
     tools = RunTools(
         jobs=PostgresJobs(backends.pool, clock),
@@ -176,7 +176,9 @@ def work_parts(settings: Settings, backends: Backends, bus: Bus, channel: grpc.a
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     worker = Worker(worker_id, catalogue=backends.catalogue, providers=backends.providers, tools=tools, limits=limits)
     handler = on_generation_requested(worker.wake)
-    return [worker, Consumer(GROUP, bus, group=GROUP, topics=[REQUESTS], handler=handler)]
+    consumer = Consumer(GROUP, bus, group=GROUP, topics=[REQUESTS], handler=handler)
+    checks["requests"] = consumer.check
+    return [worker, consumer]
 
 
 def lane_slots(settings: Settings) -> dict[str, int]:
@@ -198,15 +200,3 @@ def relay_parts(settings: Settings, backends: Backends, bus: Bus) -> list[Part]:
     )
     sweep = every(settings.sweep_interval_s, partial(sweep_jobs, tools=tools))
     return [OutboxRelay(backends.pool, bus, source="/generation"), Loop("generation-sweep", sweep)]
-
-
-def every(interval_s: float, work: Callable[[], Awaitable[object]]) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that does the work again and again with a pause between."""
-
-    async def body(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await work()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), interval_s)
-
-    return body

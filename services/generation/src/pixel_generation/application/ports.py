@@ -135,9 +135,6 @@ class Jobs(Protocol):
     async def abandoned(self, limit: int) -> list[Job]:
         """Return running jobs whose lease is over."""
 
-    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
-        """Return waiting jobs in none of these lanes and of none of these models."""
-
 
 class Housekeeping(Protocol):
     """Chores of the relay role."""
@@ -153,6 +150,9 @@ class Housekeeping(Protocol):
 
     async def queue_depths(self) -> dict[str, int]:
         """Count the waiting jobs of each lane."""
+
+    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
+        """Return waiting jobs in none of these lanes and of none of these models."""
 
 
 class Ledger(Protocol):

@@ -72,7 +72,7 @@ async def _end_overdue(job: Job, tools: SweepTools) -> bool:
 async def _end_unserved(tools: SweepTools) -> int:
     """End what waits for a withdrawn model where no worker looks; in lanes they claim from, the workers do it."""
     catalogue = await tools.catalogue.current()
-    jobs = await tools.jobs.unserved(BATCH, lanes=catalogue.lanes(), models=catalogue.names())
+    jobs = await tools.housekeeping.unserved(BATCH, lanes=catalogue.lanes(), models=catalogue.names())
     now = tools.clock.now()
     ended = [await _write(job, (job.failed(MODEL_GONE, at=now),), Holder.CLOCK, "model_gone", tools) for job in jobs]
     return sum(ended)

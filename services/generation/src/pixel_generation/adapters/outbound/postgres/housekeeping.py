@@ -12,12 +12,14 @@ from pixel_generation.adapters.outbound.announcements import wake_up
 from pixel_generation.adapters.outbound.postgres.rows import job_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
     from datetime import datetime
 
     from pixel_runtime.clock import Clock
     from psycopg import AsyncConnection
     from psycopg.rows import DictRow
+
+    from pixel_generation.domain.job import Job
 
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
@@ -48,6 +50,11 @@ class PostgresHousekeeping:
             jobs = [job_of(row) for row in await fetch_all(conn, JOBS["list_overlooked_jobs"])]
             await append_outbox(conn, [wake_up(job, now) for job in jobs])
         return len(jobs)
+
+    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
+        parameters = {"limit": limit, "lanes": list(lanes), "models": list(models)}
+        async with self._pool.autocommit() as conn:
+            return [job_of(row) for row in await fetch_all(conn, JOBS["list_unserved_jobs"], parameters)]
 
     async def purge(self, *, before: datetime, limit: int) -> int:
         async with self._pool.autocommit() as conn:

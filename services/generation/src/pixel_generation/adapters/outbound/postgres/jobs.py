@@ -13,7 +13,7 @@ from pixel_generation.adapters.outbound.postgres.rows import change_parameters, 
 from pixel_generation.domain.attempt import CallRecord, attempt_outcome, attempt_state
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -82,17 +82,14 @@ class PostgresJobs:
         return None if row is None else job_of(row)
 
     async def overdue(self, limit: int) -> list[Job]:
-        return await self._list("list_overdue_jobs", {"limit": limit})
+        return await self._list("list_overdue_jobs", limit)
 
     async def abandoned(self, limit: int) -> list[Job]:
-        return await self._list("list_abandoned_jobs", {"limit": limit})
+        return await self._list("list_abandoned_jobs", limit)
 
-    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
-        return await self._list("list_unserved_jobs", {"limit": limit, "lanes": list(lanes), "models": list(models)})
-
-    async def _list(self, query: str, parameters: dict[str, Any]) -> list[Job]:
+    async def _list(self, query: str, limit: int) -> list[Job]:
         async with self._pool.autocommit() as conn:
-            return [job_of(row) for row in await fetch_all(conn, JOBS[query], parameters)]
+            return [job_of(row) for row in await fetch_all(conn, JOBS[query], {"limit": limit})]
 
     def _events_of(self, jobs: Sequence[Job]) -> dict[str, list[Any]]:
         now = self._clock.now()
