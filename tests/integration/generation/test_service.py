@@ -66,7 +66,7 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-async def running(make_database: MakeDatabase) -> AsyncIterator[Running]:
+async def running(make_database: MakeDatabase, wait_until: WaitUntil) -> AsyncIterator[Running]:
     database, log = await make_database("generation"), await make_database("bus")
     bus = PostgresBus(log.url)
     await bus.ensure_topics()
@@ -83,7 +83,11 @@ async def running(make_database: MakeDatabase) -> AsyncIterator[Running]:
     )
     async with build(settings) as service:
         await service.start()
-        assert await service.ready() == {"postgres": "ok"}
+
+        async def is_ready() -> bool:
+            return await service.ready() == {"postgres": "ok", "requests": "ok"}
+
+        await wait_until(is_ready)
         address = next(part.address for part in service.parts if isinstance(part, RpcServer))
         async with open_channel(address) as channel:
             yield Running(channel, media, bus, database.admin_url)
