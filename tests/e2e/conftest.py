@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import secrets
 import signal
 import sys
@@ -29,6 +30,7 @@ from tests.e2e.person import Person, Studio
 START_WITHIN_S = 120.0
 STOP_WITHIN_S = 10.0
 CHUNK_BYTES = 256 * 1024
+METRICS_LINE = re.compile(r"metrics: http://(\S+)/metrics")
 RENDITIONS = {
     assets_service_pb2.RENDITION_KIND_ORIGINAL: "original",
     assets_service_pb2.RENDITION_KIND_THUMBNAIL: "thumbnail",
@@ -43,6 +45,8 @@ class Running:
     studio: Studio
     media_address: str
     """gRPC address of the media service."""
+    metrics_addresses: frozenset[str]
+    """Addresses whose `/metrics` are those of the product, taken together."""
     restart: Callable[[], Awaitable[None]]
     """Stop every process and start it again on the same data."""
 
@@ -156,7 +160,9 @@ async def run_embedded(data_dir: Path) -> AsyncIterator[Running]:
             child = await start_studio(data_dir, port=int(record.address.rpartition(":")[2]))
 
         media_port = (data_dir / "media.port").read_text().strip()
-        yield Running(Studio(record.address, record.grpc_address), f"127.0.0.1:{media_port}", restart)
+        metrics_addresses = frozenset(METRICS_LINE.findall(data_dir.with_suffix(".log").read_text()))
+        studio = Studio(record.address, record.grpc_address)
+        yield Running(studio, f"127.0.0.1:{media_port}", metrics_addresses, restart)
     finally:
         await stop_studio(child)
 
@@ -194,4 +200,5 @@ async def run_on_real_parts(parts: RealParts, scratch: Path) -> AsyncIterator[Ru
             await asyncio.gather(*(process.start() for process in processes))
 
         studio = Studio(services.address, services.grpc_address)
-        yield Running(studio, services.addresses["media"], restart)
+        metrics_addresses = frozenset(process.metrics_address for process in services.processes.values())
+        yield Running(studio, services.addresses["media"], metrics_addresses, restart)

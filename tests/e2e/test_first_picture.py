@@ -6,7 +6,6 @@ import asyncio
 import base64
 import io
 import json
-import os
 from typing import Any
 
 import httpx2
@@ -16,6 +15,7 @@ import websockets
 from openai import AsyncOpenAI
 from PIL import Image
 
+from tests.e2e.conftest import Running
 from tests.e2e.person import Person, Studio
 from tests.e2e.prompts import PROMPTS, RATIOS, STYLES
 
@@ -235,16 +235,10 @@ async def test_the_operators_doors_answer(studio: Studio, person: Person) -> Non
         assert (await person.http.get("/api/kafka/health")).json()["status"] == "healthy"
 
 
-@pytest.mark.skipif(os.environ.get("MODE", "embedded") != "embedded", reason="each process has metrics of its own")
-async def test_one_port_has_the_metrics_of_every_service(
-    studio: Studio, person: Person, tmp_path_factory: pytest.TempPathFactory
-) -> None:
+async def test_the_metrics_count_what_was_asked_for(running: Running, person: Person) -> None:
     await person.finished((await person.submit({"prompt": "counted", "size": "256x256"}))["id"])
-    records = tmp_path_factory.getbasetemp().glob("studio*/data/run.json")
-    data_dir = next(each.parent for each in records if json.loads(each.read_text())["address"] == studio.address)
-    port = (data_dir / "metrics.port").read_text().strip()
-    assert f"metrics: http://127.0.0.1:{port}/metrics" in data_dir.with_suffix(".log").read_text()
-    metrics = (await fetched(f"http://127.0.0.1:{port}/metrics")).text
+    pages = [(await fetched(f"http://{address}/metrics")).text for address in running.metrics_addresses]
+    metrics = "\n".join(pages)
     assert 'http_requests_total{method="POST",route="/api/generations",status="202"}' in metrics
     assert 'pixel_submissions_total{outcome="accepted"}' in metrics
 

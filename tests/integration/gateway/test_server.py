@@ -25,13 +25,13 @@ async def exchange(server, *parts: bytes, pause_s: float = 0.0) -> bytes:
 
 
 async def test_an_endless_head_is_cut(server):
-    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\nx-long: " + b"a" * 200_000
+    head = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"a" * 200_000
 
     assert b" 431 " in await exchange(server, head)
 
 
 async def test_many_small_fields_are_refused(server):
-    head = b"GET /healthz HTTP/1.1\r\nhost: x\r\n" + b"".join(b"x-%d: 1\r\n" % n for n in range(1000)) + b"\r\n"
+    head = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: 1\r\n" % n for n in range(1000)) + b"\r\n"
 
     assert b" 431 " in await exchange(server, head)
 
@@ -45,7 +45,7 @@ async def test_a_head_that_never_ends_is_closed(server, monkeypatch):
 async def test_a_slow_body_is_408(server, secret, monkeypatch):
     monkeypatch.setattr(json_body, "BODY_WITHIN_S", 0.1)
     head = (
-        f"POST /api/generations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n"
+        f"POST /api/generations HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {secret}\r\n"
         "content-type: application/json\r\ncontent-length: 100\r\n\r\n{"
     )
 
@@ -54,7 +54,7 @@ async def test_a_slow_body_is_408(server, secret, monkeypatch):
 
 async def test_ten_megabytes_are_refused_early(server, secret, backstage):
     head = (
-        f"POST /api/generations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {secret}\r\n"
+        f"POST /api/generations HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {secret}\r\n"
         "content-type: application/json\r\ncontent-length: 10000000\r\n\r\n"
     )
 

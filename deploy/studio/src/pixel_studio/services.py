@@ -57,6 +57,8 @@ class Process:
 
     child: Child
     ready: Callable[[], bool]
+    metrics_address: str
+    """Where its `/metrics` is."""
 
     async def start(self) -> None:
         await self.child.start()
@@ -178,10 +180,10 @@ def _process(service: str, role: str, own: Mapping[str, str], scratch: Path) -> 
         grace_s=25.0,
     )
     if role != "serve":
-        return Process(child, lambda: _listens(metrics_address))
+        return Process(child, lambda: _listens(metrics_address), metrics_address)
     if service == "gateway":
-        return Process(child, lambda: _is_http_ready(own["PIXEL_HTTP_ADDRESS"]))
-    return Process(child, lambda: _is_grpc_ready(own["PIXEL_GRPC_ADDRESS"]))
+        return Process(child, lambda: _is_http_ready(own["PIXEL_HTTP_ADDRESS"]), metrics_address)
+    return Process(child, lambda: _is_grpc_ready(own["PIXEL_GRPC_ADDRESS"]), metrics_address)
 
 
 def _command(service: str, role: str) -> list[str]:

@@ -20,7 +20,10 @@ from pixel_gateway.settings import Settings
 def main() -> int:
     """Run the roles until SIGTERM; 2 when the settings are wrong."""
     parser = argparse.ArgumentParser(
-        prog="python -m pixel_gateway", description="Public HTTP doors, accounts and keys."
+        prog="python -m pixel_gateway",
+        description="Public HTTP doors, accounts and keys.",
+        epilog="Clients that reach it by a name (not by loopback or its own IP address) need PIXEL_PUBLIC_URL or "
+        "PIXEL_ALLOWED_HOSTS=name,name (* allows any); other Host fields are refused.",
     )
     parser.add_argument("roles", nargs="+", choices=[*sorted(ALL_ROLES), "migrate"], help="what this process does")
     parser.add_argument("--config", type=Path, help="TOML file with settings; the environment wins over it")

@@ -19,6 +19,7 @@ from pixel_telemetry import MetricsServer
 from pixel_gateway.adapters.inbound.grpc import SERVICES, register
 from pixel_gateway.adapters.inbound.http.app import create_app
 from pixel_gateway.adapters.inbound.http.health import Health
+from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.inbound.http.server import HttpServer
 from pixel_gateway.adapters.inbound.status_follower import StatusFollower
@@ -88,6 +89,9 @@ def _serve_parts(settings: Settings, app: Application, bus: Bus, service: Servic
         Health(ready=service.ready, bus=bus.health),
         public_url=settings.public_url,
         image_wait_s=settings.image_wait_s,
+        hosts=AllowedHosts(
+            settings.allowed_hosts, public_url=settings.public_url, listen_address=settings.http_address
+        ),
         open_streams=OpenStreams(in_all=settings.max_streams, per_user=settings.max_streams_per_user),
     )
     WATCHERS.set_function(lambda: app.hub.watcher_count)

@@ -17,6 +17,8 @@ class Settings:
     """Address of /metrics; empty means off."""
     public_url: str = ""
     """Address clients use, for absolute links; empty means the one each request came to."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts a request may name besides loopback, the address it came to and the one of `public_url`; `*` is any."""
     database_url: str = field(
         default="postgresql://gateway@127.0.0.1:5432/pixel", metadata={"env": ("PIXEL_GATEWAY_DATABASE_URL",)}
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from pixel_errors import Invalid
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import datetime
@@ -13,6 +15,12 @@ if TYPE_CHECKING:
     from pixel_gateway.domain.api_key import ApiKey, Principal
     from pixel_gateway.domain.generation import Generation, Model, Progress, Spec, Status
     from pixel_gateway.domain.image import Addresses, Image, ImageSet
+
+
+class InvalidPageToken(Invalid):
+    """The cursor is not one that this list gave out."""
+
+    reason = "INVALID_PAGE_TOKEN"
 
 
 class Clock(Protocol):

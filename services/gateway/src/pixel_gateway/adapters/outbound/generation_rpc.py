@@ -9,7 +9,7 @@ from pixel.generation.v1 import billing_service_pb2_grpc as billing_grpc
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel.generation.v1 import generations_service_pb2 as service_pb
 from pixel.generation.v1 import generations_service_pb2_grpc as service_grpc
-from pixel_errors import Internal
+from pixel_errors import Internal, Invalid
 from pixel_rpc import Caller, caller, calling_as
 
 from pixel_gateway.adapters.generation_codec import (
@@ -21,7 +21,7 @@ from pixel_gateway.adapters.generation_codec import (
     submission_message,
 )
 from pixel_gateway.adapters.outbound.coalescing import Coalescer
-from pixel_gateway.application.ports import Accepted
+from pixel_gateway.application.ports import Accepted, InvalidPageToken
 from pixel_gateway.domain.account import Balance
 
 if TYPE_CHECKING:
@@ -61,7 +61,12 @@ class GrpcGenerations:
             status=pb.GENERATION_STATUS_UNSPECIFIED if status is None else STATUS_TO[status],
             idempotency_key=key,
         )
-        answer = await self._stub.ListGenerations(request)
+        try:
+            answer = await self._stub.ListGenerations(request)
+        except Invalid as error:
+            if any(each.field == "cursor" for each in error.violations):
+                raise InvalidPageToken(error.detail, violations=error.violations) from error
+            raise
         return [generation_of(message) for message in answer.generations], answer.next_page_token
 
     async def events(self, user_id: str, generation_id: str, after: int) -> list[Progress]:

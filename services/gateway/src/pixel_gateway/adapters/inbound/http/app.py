@@ -17,6 +17,7 @@ from pixel_gateway.adapters.inbound.http.authentication import require_user, sec
 from pixel_gateway.adapters.inbound.http.doors import Access, Call, header_map
 from pixel_gateway.adapters.inbound.http.edge import Edge, error_reply, request_id_of
 from pixel_gateway.adapters.inbound.http.errors import MethodNotAllowed
+from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.inbound.http.socket import progress_socket
 
@@ -35,9 +36,11 @@ def create_app(
     public_url: str = "",
     image_wait_s: float = 120.0,
     open_streams: OpenStreams | None = None,
+    hosts: AllowedHosts | None = None,
 ) -> ASGIApp:
     """Return the application with every door."""
     open_streams = open_streams or OpenStreams()
+    hosts = hosts or AllowedHosts(public_url=public_url)
     doors = [
         *generations.doors(application),
         *streams.doors(application, open_streams),
@@ -51,7 +54,7 @@ def create_app(
     inside = Litestar(
         route_handlers=[
             *(_route(door, application, public_url) for door in doors),
-            progress_socket(application, open_streams),
+            progress_socket(application, open_streams, hosts),
         ],
         exception_handlers={Exception: _error_handler(doors)},
         openapi_config=None,
@@ -59,7 +62,7 @@ def create_app(
         request_max_body_size=None,
         debug=False,
     )
-    return Edge(inside)
+    return Edge(inside, hosts)
 
 
 def _route(door: Door, application: Application, public_url: str) -> HTTPRouteHandler:
@@ -82,9 +85,14 @@ def _route(door: Door, application: Application, public_url: str) -> HTTPRouteHa
             return await door.handle(call)
 
     handler = HTTPRouteHandler(
-        door.path, http_method=HttpMethod(door.method), status_code=200, name=f"{door.method} {door.path}"
+        door.path, http_method=_methods(door), status_code=200, name=f"{door.method} {door.path}"
     )
     return handler(answer)
+
+
+def _methods(door: Door) -> list[HttpMethod]:
+    """Return what a door answers to: where there is GET there is HEAD."""
+    return [HttpMethod.GET, HttpMethod.HEAD] if door.method == "GET" else [HttpMethod(door.method)]
 
 
 class _ErrorResponse(Response[bytes]):
@@ -102,7 +110,7 @@ def _error_handler(doors: Sequence[Door]) -> Callable[[Request[Any, Any, Any], E
     """Return what renders any error; a wrong method is told the right ones, which the router keeps to itself."""
     methods: dict[str, list[str]] = {}
     for door in doors:
-        methods.setdefault(_pattern(door.path), []).append(door.method)
+        methods.setdefault(_pattern(door.path), []).extend(map(str, _methods(door)))
 
     def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         if isinstance(error, MethodNotAllowedException):

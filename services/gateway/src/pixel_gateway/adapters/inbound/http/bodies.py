@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 Prompt = Annotated[str, Meta(min_length=1, max_length=4000, description="Text that describes the picture.")]
-Word = Annotated[str, Meta(max_length=64)]
+Word = Annotated[str, Meta(min_length=1, max_length=64)]
 Count = Annotated[int, Meta(ge=1, le=10, description="Number of pictures.")]
 Seed = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807, description="Seed of the first picture.")]
 References = Annotated[

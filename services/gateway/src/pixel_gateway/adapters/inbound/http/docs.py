@@ -73,10 +73,14 @@ def doors(described: Sequence[Door]) -> list[Door]:
             raise NoSuchRoute
         return _asset(_read(name), _ASSETS[name])
 
+    async def home(_: Call) -> Reply:
+        return Reply(302, b"", [(b"location", b"/docs"), (b"cache-control", b"no-store")])
+
     answer = {200: Answer("The document, page or file.")}
     return [
         Door("GET", path, handle, summary, answer, access=Access.PUBLIC, is_documented=False)
         for path, handle, summary in (
+            ("/", home, "Where to begin"),
             ("/openapi.json", openapi, "This document"),
             ("/docs", page, "A page to read this document"),
             ("/docs/{file:str}", asset, "A file of the page"),

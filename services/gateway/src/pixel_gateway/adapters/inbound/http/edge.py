@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 import pixel_telemetry
 
-from pixel_gateway.adapters.inbound.http.errors import HeadersTooLarge, MalformedRequest, problem
+from pixel_gateway.adapters.inbound.http.errors import HeadersTooLarge, MalformedRequest, NoSuchRoute, problem
 from pixel_gateway.adapters.inbound.http.openai_errors import openai_error
 from pixel_gateway.adapters.metrics import REQUEST_SECONDS, REQUESTS
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from litestar.types import ASGIApp, Message, Receive, Scope, Send
     from prometheus_client import Counter, Histogram
 
+    from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
     from pixel_gateway.adapters.inbound.http.reply import Reply
 
 log = pixel_telemetry.get_logger(__name__)
@@ -38,8 +39,9 @@ _EVERYWHERE = [
 class Edge:
     """Wraps the application; knows nothing of any door."""
 
-    def __init__(self, inside: ASGIApp) -> None:
+    def __init__(self, inside: ASGIApp, hosts: AllowedHosts) -> None:
         self._inside = inside
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = str(scope["type"])
@@ -64,7 +66,7 @@ class Edge:
         ):
             answer.trace = pixel_telemetry.inject().get("traceparent", "")
             try:
-                check_head(scope)
+                check_head(scope, self._hosts)
                 await self._inside(scope, receive, answer)
             except Exception as error:  # noqa: BLE001  the last place that can answer
                 await self._fail(error, scope, receive, answer)
@@ -144,14 +146,15 @@ def _request_id(scope: Any) -> str:
     return f"req_{secrets.token_hex(16)}"
 
 
-def check_head(scope: Any) -> None:
-    """Raise HeadersTooLarge or MalformedRequest for a head that no door should see."""
+def check_head(scope: Any, allowed: AllowedHosts) -> None:
+    """Raise HeadersTooLarge, MalformedRequest, HostNotAllowed or NoSuchRoute for a head that no door should see."""
     headers = scope["headers"]
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         raise HeadersTooLarge(f"At most {MAX_HEADERS} header fields of {MAX_HEADER_BYTES} bytes together.")
     hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (hosts and not _HOST.fullmatch(hosts[0])):
         raise MalformedRequest("The Host field is malformed.")
+    allowed.check(scope)
     raw_path: bytes = scope.get("raw_path") or b""
     if b"%" in raw_path:
         try:
@@ -160,3 +163,6 @@ def check_head(scope: Any) -> None:
             raise MalformedRequest("The path is not UTF-8 in percent encoding.") from None
         if "\x00" in path:
             raise MalformedRequest("The path holds NUL.")
+    # The router would take these for the address without them, and give one thing two addresses.
+    if "//" in scope["path"] or (scope["path"].endswith("/") and scope["path"] != "/"):
+        raise NoSuchRoute

@@ -74,6 +74,28 @@ class MethodNotAllowed(Invalid):
     reason = "METHOD_NOT_ALLOWED"
 
 
+class HostNotAllowed(Invalid):
+    """The Host field names no host of this server; PIXEL_ALLOWED_HOSTS or PIXEL_PUBLIC_URL names more."""
+
+    reason = "HOST_NOT_ALLOWED"
+
+
+class Pointer(str):
+    """A field that is written as a JSON pointer (RFC 6901) already."""
+
+    __slots__ = ()
+
+    @property
+    def path(self) -> str:
+        """The same place with dots, as OpenAI writes it."""
+        return self.removeprefix("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
+
+    @classmethod
+    def to(cls, *parts: str | int) -> Pointer:
+        """Return the pointer to a place, given part by part."""
+        return cls("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts))
+
+
 class ConnectionsFull(Unavailable):
     """As many connections are open as this process takes; try again in a moment."""
 
@@ -102,6 +124,7 @@ STATUS_BY_REASON = {
     "HEADERS_TOO_LARGE": 431,
     "METHOD_NOT_ALLOWED": 405,
     "TOKEN_IN_ADDRESS": 400,
+    "HOST_NOT_ALLOWED": 400,
     "INSUFFICIENT_CREDITS": 402,
     "IDEMPOTENCY_KEY_REUSED": 422,
 }
@@ -193,6 +216,7 @@ def problem(error: Exception, request_id: str) -> Reply:
     """Render an error as a problem answer."""
     known = expected(error)
     status = status_of(known)
+    is_ours = isinstance(known, InvalidRequest)
     body = Problem(
         type=f"urn:pixel-studio:problem:{known.code.lower().replace('_', '-')}",
         title=TITLES.get(status, "Error"),
@@ -201,17 +225,26 @@ def problem(error: Exception, request_id: str) -> Reply:
         code=known.code,
         request_id=request_id,
         retryable=known.kind in _RETRYABLE_KINDS and known.metadata.get(RETRY) != "false",
-        errors=[ProblemField(pointer=pointer_of(each.field), message=each.message) for each in known.violations],
+        errors=[
+            ProblemField(pointer=pointer_of(each.field, is_ours=is_ours), message=each.message)
+            for each in known.violations
+        ],
         facts=_public_facts(known.metadata),
     )
     headers = [(b"content-type", PROBLEM_TYPE), *error_headers(known)]
     return Reply(status, msgspec.json.encode(body), headers)
 
 
-def pointer_of(field: str) -> str:
-    """Return the JSON pointer of a field path, whose names may be snake case: `a.number_of_images` is
-    `/a/numberOfImages`.
+def pointer_of(field: str, *, is_ours: bool) -> str:
+    """Return the JSON pointer of a field.
+
+    What these doors found has the sender's own name for it. What a service found has the path of its own message,
+    whose names are snake case: `a.number_of_images` is `/a/numberOfImages`.
     """
+    if isinstance(field, Pointer):
+        return str(field)
+    if is_ours:
+        return str(Pointer.to(field))
     return "".join(f"/{camel(part)}" for part in field.replace("[", ".").replace("]", "").split(".") if part)
 
 

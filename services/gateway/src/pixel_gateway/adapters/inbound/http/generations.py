@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 SUBMIT_ROUTE = "POST /api/generations"
 MAX_SEQUENCE = 9_223_372_036_854_775_807
 _POLL_AFTER_S = b"1"
-_MAX_CURSOR_CHARS = 512
+_MAX_KEY_CHARS = 512
 _MAX_WAIT_S = 60
 _MAX_WAIT_DIGITS = 9
 _STATUS_WORDS = [*map(str, Status), "pending", "complete", "canceled"]
@@ -74,12 +75,12 @@ def doors(app: Application) -> list[Door]:
 
     async def page(call: Call) -> Reply:
         query = call.query("limit", "cursor", "status", "idempotencyKey")
-        key = query.text("idempotencyKey", max_length=_MAX_CURSOR_CHARS)
+        key = query.text("idempotencyKey", max_length=_MAX_KEY_CHARS)
         word = query.word("status", _STATUS_WORDS, default="")
         generations, next_cursor = await app.list_generations(
             call.user_id,
             limit=query.whole("limit", default=20, least=1, most=100),
-            cursor=query.text("cursor", max_length=_MAX_CURSOR_CHARS),
+            cursor=query.cursor(),
             status=parse_status(word) if word else None,
             key=require_key("idempotencyKey", key) if key else "",
         )
@@ -209,11 +210,20 @@ def limit_parameter(default: int) -> Parameter:
     return Parameter("limit", "Entries on a page.", schema)
 
 
-def spec_of(body: bodies.CreateGeneration) -> Spec:
-    """Return what a body asks for; raise InvalidRequest for a prompt of spaces or two different styles."""
-    if not body.prompt.strip():
-        message = "has to say something; it holds only spaces"
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"})
+"""Unicode categories without a shape. Not Cn, unassigned: an emoji newer than this Python's tables is one of those."""
+
+
+def require_words(prompt: str) -> None:
+    """Raise InvalidRequest for a prompt in which nothing can be seen."""
+    if all(unicodedata.category(char) in _INVISIBLE for char in prompt):
+        message = "has to say something; it holds only spaces or invisible characters"
         raise InvalidRequest(f"prompt {message}.", violations=(Violation("prompt", message),))
+
+
+def spec_of(body: bodies.CreateGeneration) -> Spec:
+    """Return what a body asks for; raise InvalidRequest for an invisible prompt or two different styles."""
+    require_words(body.prompt)
     if body.style and body.style_preset and body.style != body.style_preset:
         message = "differs from style; give one of them"
         raise InvalidRequest(f"stylePreset {message}.", violations=(Violation("stylePreset", message),))

@@ -75,7 +75,7 @@ def discover_query(call: Call) -> DiscoverQuery:
     user_id = query.text("userId")
     return DiscoverQuery(
         limit=query.whole("limit", default=20, least=1, most=100),
-        cursor=query.text("cursor", max_length=512),
+        cursor=query.cursor(),
         page=query.whole("page", default=0, least=1, most=_MAX_PAGE),
         sort=query.word("sortBy", _SORTS, default="recent"),
         model=query.text("filter[model]", max_length=64),

@@ -18,6 +18,7 @@ from pixel_gateway.adapters.inbound.http.errors import (
     InvalidRequest,
     MalformedJson,
     MalformedRequest,
+    Pointer,
     UnsupportedContentType,
 )
 
@@ -101,7 +102,7 @@ def parse(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise MalformedJson(f"The body is not JSON: {error.msg} at character {error.pos}.") from None
     if _ESCAPES_TO_CHECK.search(body):
-        _check_text(content, "")
+        _check_text(content, ())
     return content
 
 
@@ -113,8 +114,10 @@ def invalid(error: msgspec.ValidationError) -> InvalidRequest:
     missing = _MISSING.fullmatch(message)
     if missing:
         path, message = f"{path}.{missing['name']}", "is required"
-    field = path.strip(".") or "body"
-    return InvalidRequest(f"{field}: {message}", violations=(Violation(field, message),))
+    field = path.strip(".")
+    # The names in such a path are those of the struct; what a sender named is shown as `[...]`.
+    parts = [part for part in re.split(r"[.\[\]]", field) if part]
+    return InvalidRequest(f"{field or 'body'}: {message}", violations=(Violation(Pointer.to(*parts), message),))
 
 
 def _check_depth(body: bytes) -> None:
@@ -160,20 +163,21 @@ def _constant(word: str) -> float:
     raise MalformedJson(f"{word} is not JSON.")
 
 
-def _check_text(content: Any, path: str) -> None:
+def _check_text(content: Any, path: tuple[str | int, ...]) -> None:
     """Refuse lone surrogates, which no UTF-8 text can hold, and NUL, which PostgreSQL text cannot."""
     match content:
         case str():
             if "\x00" in content or any("\ud800" <= char <= "\udfff" for char in content):
                 message = "holds a character that is not text (a lone surrogate or NUL)"
-                raise InvalidRequest(f"{path or 'body'}: {message}", violations=(Violation(path, message),))
+                place = Pointer.to(*path)
+                raise InvalidRequest(f"{place or 'body'}: {message}", violations=(Violation(place, message),))
         case dict():
             for name, value in content.items():
                 _check_text(name, path)
-                _check_text(value, f"{path}.{name}".strip("."))
+                _check_text(value, (*path, name))
         case list():
             for index, value in enumerate(content):
-                _check_text(value, f"{path}[{index}]")
+                _check_text(value, (*path, index))
 
 
 def _refuse_unknown(content: dict[str, Any], target: type[Any]) -> None:

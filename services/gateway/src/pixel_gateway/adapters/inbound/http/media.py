@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Forbidden
 
@@ -12,7 +12,7 @@ from pixel_gateway.adapters.inbound.http.doors import Access, Answer, Call, Door
 from pixel_gateway.adapters.inbound.http.reply import Reply
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Receive, Scope, Send
+    from litestar.types import ASGIApp, Receive, Send
 
     from pixel_gateway.application import Application
     from pixel_gateway.application.ports import StoredObject
@@ -74,11 +74,14 @@ class ObjectStream:
         self._stored = stored
         self._headers = headers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
+    async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
         """Send it."""
         length = (b"content-length", str(self._stored.size_bytes).encode())
         async with aclosing(self._stored.chunks) as chunks:
             await send({"type": "http.response.start", "status": 200, "headers": [*self._headers, length]})
+            if scope["method"] == "HEAD":
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
             async for chunk in chunks:
                 async with asyncio.timeout(STALLED_S):
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -91,6 +94,7 @@ def _headers(stored: StoredObject, etag: bytes) -> list[tuple[bytes, bytes]]:
     return [
         (b"content-type", content_type.encode()),
         (b"etag", etag),
+        (b"accept-ranges", b"none"),
         (b"cache-control", b"private, max-age=31536000, immutable"),
         (b"content-disposition", b"inline" if is_inline else b"attachment"),
         (b"content-security-policy", b"default-src 'none'; sandbox"),

@@ -13,7 +13,7 @@ from pixel_errors import NotFound, PixelError, Unavailable, Violation
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
 from pixel_gateway.adapters.inbound.http.errors import RETRY, InvalidRequest
-from pixel_gateway.adapters.inbound.http.generations import IDEMPOTENCY_KEY, accepted_reply
+from pixel_gateway.adapters.inbound.http.generations import IDEMPOTENCY_KEY, accepted_reply, require_words
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
 from pixel_gateway.adapters.inbound.http.submitting import submitting
 from pixel_gateway.adapters.inbound.http.views import generation_view
@@ -29,7 +29,7 @@ IMAGES_ROUTE = "POST /v1/images/generations"
 _ALWAYS_BASE64 = "gpt-image"
 """Models of this family answer with bytes unless asked otherwise, as at OpenAI."""
 
-_Text = Annotated[str, Meta(max_length=64)]
+_Text = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class CreateImages(msgspec.Struct):
@@ -164,8 +164,7 @@ def spec_of(body: CreateImages) -> Spec:
         raise _refused("stream" if body.stream else "partial_images", "is not offered; leave it out")
     if body.output_compression not in (None, 100):
         raise _refused("output_compression", "has to be 100: PNG is not lossy")
-    if not body.prompt.strip():
-        raise _refused("prompt", "has to say something; it holds only spaces")
+    require_words(body.prompt)
     return Spec(
         prompt=body.prompt,
         model=body.model or "",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pixel_gateway.adapters.inbound.http.errors import RETRY, error_headers, expected, status_of
+from pixel_gateway.adapters.inbound.http.errors import RETRY, Pointer, error_headers, expected, status_of
 from pixel_gateway.adapters.inbound.http.reply import Reply
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def openai_error(error: Exception, request_id: str) -> Reply:
     known = expected(error)
     status = openai_status(known)
     field = known.violations[0].field if known.violations else None
+    if isinstance(field, Pointer):
+        field = field.path
     body = ErrorBody(
         message=known.detail,
         type=_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error"),  # noqa: PLR2004

@@ -9,12 +9,14 @@ from urllib.parse import parse_qsl
 from pixel_errors import Violation
 
 from pixel_gateway.adapters.inbound.http.errors import InvalidRequest, MalformedRequest
+from pixel_gateway.application.ports import InvalidPageToken
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
 _MAX_FIELDS = 50
 _MAX_TEXT = 1000
+_MAX_CURSOR_CHARS = 512
 
 
 class Query:
@@ -32,6 +34,15 @@ class Query:
                     raise _bad(name, f"at most {max_length} characters")
                 return value
         return ""
+
+    def cursor(self) -> str:
+        """Return the cursor, or the empty text when none is given; raise InvalidPageToken for one that cannot be."""
+        value = self._values.get("cursor")
+        if value is None:
+            return ""
+        if not 1 <= len(value) <= _MAX_CURSOR_CHARS:
+            raise InvalidPageToken(violations=(Violation("cursor", "has to be nextCursor of the page before"),))
+        return value
 
     def whole(self, name: str, *, default: int, least: int, most: int) -> int:
         """Return a whole number within bounds."""

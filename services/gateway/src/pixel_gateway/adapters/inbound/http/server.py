@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode
 
 from pixel_gateway.adapters.inbound.http.edge import Edge
 from pixel_gateway.adapters.inbound.http.errors import ConnectionsFull
+from pixel_gateway.adapters.inbound.http.hosts import ANY, AllowedHosts
 from pixel_gateway.adapters.metrics import REFUSED_CONNECTIONS
 
 if TYPE_CHECKING:
@@ -84,11 +87,31 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_timer = None
 
 
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """Takes a refused opening as answered, and text that is no UTF-8 as the client's fault; neither is an error."""
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(CloseCode.INVALID_DATA)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
+
 async def _full(_scope: Scope, _receive: Receive, _send: Send) -> None:
     raise ConnectionsFull(retry_after_s=_RETRY_AFTER_S)
 
 
-_refuse: Any = Edge(_full)
+_refuse: Any = Edge(_full, AllowedHosts([ANY]))
 
 
 class _Server(uvicorn.Server):
@@ -158,7 +181,7 @@ def _config(app: ASGIApp, max_connections: int) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=cast("type[BoundedHttpProtocol]", partial(BoundedHttpProtocol, max_connections=max_connections)),
-        ws="websockets-sansio",
+        ws=SocketProtocol,
         loop="none",
         lifespan="off",
         log_config=None,

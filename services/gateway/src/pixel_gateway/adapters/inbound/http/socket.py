@@ -27,6 +27,7 @@ from pixel_gateway.application.live import Update, UpdateKind
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
     from pixel_gateway.adapters.inbound.http.reply import Reply
     from pixel_gateway.application import Application
@@ -41,13 +42,13 @@ _encoder = msgspec.json.Encoder()
 Socket = WebSocket[Any, Any, Any]
 
 
-def progress_socket(app: Application, open_streams: OpenStreams) -> WebsocketRouteHandler:
+def progress_socket(app: Application, open_streams: OpenStreams, hosts: AllowedHosts) -> WebsocketRouteHandler:
     """Return the route of the socket."""
 
     async def follow(socket: Socket) -> None:
         with ExitStack() as held:
             try:
-                wanted = await _read_opening(app, socket)
+                wanted = await _read_opening(app, socket, hosts)
                 held.enter_context(open_streams.opened(wanted.who.user_id, "websocket"))
                 held.enter_context(calling_as(wanted.who))
                 updates = app.hub.watch(wanted.who.user_id, wanted.generation_id, wanted.after)
@@ -76,8 +77,8 @@ class _Wanted:
     after: int | None
 
 
-async def _read_opening(app: Application, socket: Socket) -> _Wanted:
-    check_head(socket.scope)
+async def _read_opening(app: Application, socket: Socket, hosts: AllowedHosts) -> _Wanted:
+    check_head(socket.scope, hosts)
     headers = header_map(socket.scope["headers"])
     _refuse_token_in_address(socket.scope["query_string"])
     user_id = await require_user(socket_secret_in(headers), app.authenticator)

@@ -13,6 +13,7 @@ from pixel_rpc import Caller, calling_as
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter
 from pixel_gateway.adapters.inbound.http.generations import AFTER, MAX_SEQUENCE
+from pixel_gateway.adapters.inbound.http.reply import Reply
 from pixel_gateway.adapters.inbound.http.views import event_name, event_view
 from pixel_gateway.application.live import Update, UpdateKind
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from contextlib import AbstractContextManager
 
-    from litestar.types import Receive, Scope, Send
+    from litestar.types import ASGIApp, Receive, Scope, Send
 
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
     from pixel_gateway.application import Application
@@ -43,12 +44,15 @@ _encoder = msgspec.json.Encoder()
 def doors(app: Application, open_streams: OpenStreams) -> list[Door]:
     """Return the doors of this group."""
 
-    async def events(call: Call) -> EventStream:
+    async def events(call: Call) -> ASGIApp:
         query_after = call.query("after").whole("after", default=-1, least=0, most=MAX_SEQUENCE)
         after = last_event_id(call.headers)
         if after is None and query_after >= 0:
             after = query_after
         generation_id = call.id_in_path("gen")
+        if call.scope["method"] == "HEAD":
+            await app.view_progress(call.user_id, generation_id)
+            return Reply(200, b"", _HEADERS)
         with ExitStack() as held:
             held.enter_context(open_streams.opened(call.user_id, "sse"))
             updates = app.hub.watch(call.user_id, generation_id, after)
