@@ -90,7 +90,7 @@ class RpcServer:
         port = server.add_insecure_port(self.address)
         self._is_ready = True
         await self._report()
-        await self._look()
+        await self._look(is_starting=True)
         await server.start()
         self._server = server
         self.address = f"{self.address.rpartition(':')[0]}:{port}"
@@ -111,8 +111,11 @@ class RpcServer:
             await pause(stop, LOOK_EVERY_S if self._is_ready else LOOK_AGAIN_S)
             await self._look()
 
-    async def _look(self) -> None:
-        """Check the readiness and report a change; a check that raises is a defect and counts as not ready."""
+    async def _look(self, *, is_starting: bool = False) -> None:
+        """Check the readiness and report a change; a check that raises is a defect and counts as not ready.
+
+        Not being ready yet is no news worth a warning while starting.
+        """
         if self._ready is None:
             return
         reasons: Mapping[str, str] = {}
@@ -122,7 +125,7 @@ class RpcServer:
             self._is_ready = not reasons
         finally:
             if self._is_ready != was_ready:
-                tell = log.info if self._is_ready else log.warning
+                tell = log.info if self._is_ready or is_starting else log.warning
                 tell("readiness_changed", server=self.name, ready=self._is_ready, reasons=reasons)
                 await self._report()
 
