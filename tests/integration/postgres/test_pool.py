@@ -181,7 +181,7 @@ async def test_a_connection_lost_at_commit_leaves_the_outcome_open(pool):
 
 
 async def test_idle_connections_the_server_closed_are_replaced_unseen(pool, database):
-    async with pool.autocommit(), pool.autocommit(), pool.autocommit():
+    async with pool.autocommit(), pool.autocommit(), pool.autocommit(), pool.autocommit():
         pass
     await terminate(database)
     for _ in range(5):

@@ -105,7 +105,7 @@ class Pool:
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[DictRow]]:
         try:
-            conn = await self._pool.getconn()
+            conn = await self._getconn()
         except Error:
             self._refused.inc()
             raise
@@ -115,6 +115,21 @@ class Pool:
         finally:
             self._in_use.dec()
             await self._pool.putconn(conn)
+
+    async def _getconn(self) -> AsyncConnection[DictRow]:
+        """Take a connection; drop the ones the server closed while they were idle, however many a restart left.
+
+        The pool's own `check` pauses one second and more after the second dead one, longer than a caller waits.
+        """
+        for _ in range(self._pool.max_size):
+            conn = await self._pool.getconn()
+            if not _spoken_to(conn):
+                return conn
+            try:
+                await conn.close()
+            finally:
+                await self._pool.putconn(conn)
+        return await self._pool.getconn()
 
 
 @asynccontextmanager
@@ -133,7 +148,6 @@ async def open_pool(
         max_size=max_size,
         open=False,
         name=application,
-        check=_check_when_spoken_to,
         timeout=_WAIT_FOR_CONNECTION_S,
         max_waiting=_MAX_WAITING,
         reconnect_timeout=_GIVE_UP_CONNECTING_AFTER_S,
@@ -155,15 +169,16 @@ def session_conninfo(url: str, *, schema: str, application: str) -> str:
     return make_conninfo("", **wanted)
 
 
-async def _check_when_spoken_to(conn: AsyncConnection[DictRow]) -> None:
-    """Ask the server only when an idle connection has something to read: as a rule, that it was closed.
+def _spoken_to(conn: AsyncConnection[DictRow]) -> bool:
+    """Tell whether an idle connection has something to read: as a rule, that the server closed it.
 
     Costs one system call instead of a round trip, and after a restart of the server spares each caller an error.
     """
+    if conn.closed:
+        return True
     poll = select.poll()
     poll.register(conn.fileno(), select.POLLIN)
-    if poll.poll(0):
-        await AsyncConnectionPool.check_connection(conn)
+    return bool(poll.poll(0))
 
 
 def _no_answer() -> Unavailable:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 from pixel_cache import Cache, InProcessCache
-from pixel_events import Bus, open_bus
+from pixel_events import Bus, bus_of
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
+from pixel_runtime import every
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import format_id, new_id
 from pixel_runtime.service import Loop, Service
@@ -32,7 +32,7 @@ from pixel_gateway.adapters.outbound.social_rpc import GrpcSets
 from pixel_gateway.application import Application, Ports
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
 
     from pixel_runtime.service import Part
 
@@ -76,7 +76,9 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         if settings.metrics_address:
             parts.append(MetricsServer(settings.metrics_address))
         if "work" in roles:
-            parts.append(Loop("gateway-owed-credits", _every(OWED_CREDITS_EVERY_S, app.give_owed_credits)))
+            parts.append(
+                Loop("gateway-owed-credits", every(OWED_CREDITS_EVERY_S, app.give_owed_credits, once_more=True))
+            )
         if "serve" in roles:
             parts += _serve_parts(settings, app, bus, service)
         yield service
@@ -97,7 +99,7 @@ def _serve_parts(settings: Settings, app: Application, bus: Bus, service: Servic
     WATCHERS.set_function(lambda: app.hub.watcher_count)
     WATCHED_GENERATIONS.set_function(lambda: app.hub.group_count)
     return [
-        Loop("gateway-key-usage", _every(USAGE_EVERY_S, app.authenticator.write_usage)),
+        Loop("gateway-key-usage", every(USAGE_EVERY_S, app.authenticator.write_usage, once_more=True)),
         Loop("gateway-status-follower", follower.follow),
         Loop("gateway-store-look", app.hub.look),
         RpcServer("gateway-grpc", settings.grpc_address, register(app), services=SERVICES),
@@ -132,17 +134,6 @@ async def _application(settings: Settings, pool: Pool, stack: AsyncExitStack) ->
     return app
 
 
-def bus_of(settings: Settings) -> Bus:
-    """Return the bus the settings name; it connects when it is used."""
-    return open_bus(
-        f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
-        client_id=settings.kafka_client_id,
-        ssl=settings.kafka_ssl,
-        sasl_username=settings.kafka_sasl_username,
-        sasl_password=settings.kafka_sasl_password.reveal(),
-    )
-
-
 def cache_of(settings: Settings) -> Cache:
     """Return the cache the settings name; it connects when it is used."""
     if not settings.redis_url:
@@ -150,19 +141,3 @@ def cache_of(settings: Settings) -> Cache:
     from pixel_cache import RedisCache
 
     return RedisCache(settings.redis_url)
-
-
-def _every(seconds: float, act: Callable[[], Awaitable[object]]) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that acts now, then after each pause, and once more at the end."""
-
-    async def body(stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            await act()
-            try:
-                async with asyncio.timeout(seconds):
-                    await stop.wait()
-            except TimeoutError:
-                continue
-        await act()
-
-    return body
