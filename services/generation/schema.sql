@@ -14,7 +14,8 @@ CREATE FUNCTION generation.require_balanced_transfers() RETURNS trigger
 DECLARE
     wrong uuid;
 BEGIN
-    SELECT a.transfer_id INTO wrong FROM added AS a GROUP BY a.transfer_id HAVING sum(a.credits) <> 0 LIMIT 1;
+    SELECT a.transfer_id INTO wrong
+    FROM added AS a GROUP BY a.transfer_id HAVING sum(a.credits) <> 0 OR sum(a.usd_micros) <> 0 LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'the entries of transfer % do not sum to 0', wrong USING ERRCODE = 'check_violation';
     END IF;
@@ -26,6 +27,17 @@ BEGIN
     RETURN NULL;
 END $$;
 ALTER FUNCTION generation.require_balanced_transfers() OWNER TO generation_owner;
+CREATE TABLE generation.actions (
+    id uuid NOT NULL,
+    actor text NOT NULL,
+    action text NOT NULL,
+    user_id uuid,
+    job_id uuid,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL
+);
+ALTER TABLE generation.actions OWNER TO generation_owner;
+COMMENT ON TABLE generation.actions IS 'What people did: cancel, retry, redrive, pause, adjust; what jobs did is in job_events.';
 CREATE TABLE generation.attempts (
     job_id uuid NOT NULL,
     attempt integer NOT NULL,
@@ -39,23 +51,71 @@ CREATE TABLE generation.attempts (
     claimed_at timestamp with time zone DEFAULT now() NOT NULL,
     submitted_at timestamp with time zone,
     ended_at timestamp with time zone,
+    round integer DEFAULT 1 NOT NULL,
+    provider text DEFAULT ''::text NOT NULL,
     CONSTRAINT attempts_outcome_check CHECK ((outcome = ANY (ARRAY['sent'::text, 'not_sent'::text, 'unknown'::text]))),
     CONSTRAINT attempts_state_check CHECK ((state = ANY (ARRAY['claimed'::text, 'submitting'::text, 'succeeded'::text, 'failed'::text, 'unknown'::text, 'abandoned'::text])))
 )
 WITH (fillfactor='80');
 ALTER TABLE generation.attempts OWNER TO generation_owner;
 COMMENT ON COLUMN generation.attempts.cost_usd_micros IS 'What the provider charges, in millionths of a US dollar; null means unknown.';
+CREATE TABLE generation.budget_reservations (
+    job_id uuid NOT NULL,
+    round integer NOT NULL,
+    budget_id uuid NOT NULL,
+    period_start date NOT NULL,
+    amount bigint NOT NULL,
+    CONSTRAINT budget_reservations_amount_check CHECK ((amount >= 0))
+);
+ALTER TABLE generation.budget_reservations OWNER TO generation_owner;
+CREATE TABLE generation.budgets (
+    id uuid NOT NULL,
+    scope text NOT NULL,
+    subject text NOT NULL,
+    period text NOT NULL,
+    unit text NOT NULL,
+    limit_amount bigint NOT NULL,
+    used bigint DEFAULT 0 NOT NULL,
+    period_start date DEFAULT '1970-01-01'::date NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT budgets_limit_amount_check CHECK ((limit_amount >= 0)),
+    CONSTRAINT budgets_period_check CHECK ((period = ANY (ARRAY['day'::text, 'month'::text, 'total'::text]))),
+    CONSTRAINT budgets_scope_check CHECK ((scope = ANY (ARRAY['key'::text, 'user'::text, 'provider'::text, 'platform'::text]))),
+    CONSTRAINT budgets_unit_check CHECK ((unit = ANY (ARRAY['credits'::text, 'usd_micros'::text]))),
+    CONSTRAINT budgets_used_check CHECK ((used >= 0))
+)
+WITH (fillfactor='50');
+ALTER TABLE generation.budgets OWNER TO generation_owner;
+COMMENT ON COLUMN generation.budgets.subject IS 'Hex id of the key or user, name of the provider, or empty for the platform.';
+COMMENT ON COLUMN generation.budgets.used IS 'Reserved and spent in the period that began at period_start; an older period counts as 0.';
 CREATE TABLE generation.credit_accounts (
     user_id uuid NOT NULL,
     available bigint DEFAULT 0 NOT NULL,
     held bigint DEFAULT 0 NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
+    plan text DEFAULT 'free'::text NOT NULL,
+    max_running integer,
+    daily_limit bigint,
+    spent_today bigint DEFAULT 0 NOT NULL,
+    spent_on date DEFAULT '1970-01-01'::date NOT NULL,
+    open_jobs integer DEFAULT 0 NOT NULL,
+    places_taken integer DEFAULT 0 NOT NULL,
+    CONSTRAINT credit_accounts_daily_limit_check CHECK ((daily_limit >= 0)),
     CONSTRAINT credit_accounts_held_check CHECK ((held >= 0)),
-    CONSTRAINT credit_accounts_never_overdrawn CHECK ((available >= 0))
+    CONSTRAINT credit_accounts_max_running_check CHECK ((max_running > 0)),
+    CONSTRAINT credit_accounts_never_overdrawn CHECK ((available >= 0)),
+    CONSTRAINT credit_accounts_open_jobs_check CHECK ((open_jobs >= 0)),
+    CONSTRAINT credit_accounts_places_taken_check CHECK ((places_taken >= 0)),
+    CONSTRAINT credit_accounts_spent_today_check CHECK ((spent_today >= 0))
 )
 WITH (fillfactor='50');
 ALTER TABLE generation.credit_accounts OWNER TO generation_owner;
 COMMENT ON TABLE generation.credit_accounts IS 'Running balances of users. Platform accounts have none: one row that every job changes would be a bottleneck.';
+COMMENT ON COLUMN generation.credit_accounts.max_running IS 'Overrides the plan; null means as the plan says.';
+COMMENT ON COLUMN generation.credit_accounts.daily_limit IS 'Overrides the plan; null means as the plan says.';
+COMMENT ON COLUMN generation.credit_accounts.spent_today IS 'Credits held or captured on the UTC day spent_on; what is released on that day is taken off again.';
+COMMENT ON COLUMN generation.credit_accounts.open_jobs IS 'Jobs of the user that have not ended.';
+COMMENT ON COLUMN generation.credit_accounts.places_taken IS 'Jobs of the user that run or wait with an open gate; at most max_running.';
 CREATE TABLE generation.inbox (
     consumer text NOT NULL,
     event_id uuid NOT NULL,
@@ -70,9 +130,27 @@ CREATE TABLE generation.job_events (
     progress smallint NOT NULL,
     message text NOT NULL,
     failure jsonb,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    user_id uuid,
+    xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
+    facts jsonb DEFAULT '{}'::jsonb NOT NULL
 );
 ALTER TABLE generation.job_events OWNER TO generation_owner;
+COMMENT ON COLUMN generation.job_events.facts IS 'What else of the row changed; the events of a job, folded in order, give its row.';
+CREATE TABLE generation.job_stats (
+    user_id uuid NOT NULL,
+    day date NOT NULL,
+    model text NOT NULL,
+    job_type text NOT NULL,
+    status text NOT NULL,
+    jobs bigint NOT NULL,
+    images bigint NOT NULL,
+    run_seconds double precision NOT NULL,
+    credits bigint NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE generation.job_stats OWNER TO generation_owner;
+COMMENT ON TABLE generation.job_stats IS 'Ended jobs summed by user and UTC day, written with the end of each job, so that statistics never read the jobs.';
 CREATE TABLE generation.jobs (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -102,13 +180,29 @@ CREATE TABLE generation.jobs (
     created_at timestamp with time zone NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone,
+    round integer DEFAULT 1 NOT NULL,
+    gate text DEFAULT 'open'::text NOT NULL,
+    plan text DEFAULT 'free'::text NOT NULL,
+    cancel_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    api_key_id uuid,
+    end_user text DEFAULT ''::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    carousel_id uuid,
+    price_id text DEFAULT ''::text NOT NULL,
+    route jsonb DEFAULT '{}'::jsonb NOT NULL,
+    adjustments jsonb DEFAULT '[]'::jsonb NOT NULL,
+    start_after timestamp with time zone,
+    start_before timestamp with time zone,
     CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
     CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
     CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT jobs_gate_check CHECK ((gate = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
     CONSTRAINT jobs_image_count_check CHECK (((image_count >= 1) AND (image_count <= 10))),
-    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['image'::text, 'video'::text, 'carousel'::text, 'edit'::text]))),
+    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['image'::text, 'edit'::text, 'compose'::text, 'video'::text, 'carousel'::text]))),
     CONSTRAINT jobs_lease_while_processing CHECK (((status = 'processing'::text) = (lease_until IS NOT NULL))),
     CONSTRAINT jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
+    CONSTRAINT jobs_round_check CHECK ((round > 0)),
     CONSTRAINT jobs_settled_at_the_end CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = ((ended_at IS NOT NULL) AND (captured_credits IS NOT NULL)))),
     CONSTRAINT jobs_stage_check CHECK ((stage = ANY (ARRAY['waiting'::text, 'routing'::text, 'starting'::text, 'generating'::text, 'uploading'::text, 'reconciling'::text, 'cancelling'::text, 'done'::text]))),
     CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
@@ -118,6 +212,10 @@ ALTER TABLE generation.jobs OWNER TO generation_owner;
 COMMENT ON COLUMN generation.jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low.';
 COMMENT ON COLUMN generation.jobs.virtual_start IS 'Start tag of start-time fair queueing, in pictures of one user in this lane.';
 COMMENT ON COLUMN generation.jobs.attempt IS 'Fencing number: runs started so far; never goes back.';
+COMMENT ON COLUMN generation.jobs.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
+COMMENT ON COLUMN generation.jobs.gate IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a place; open otherwise.';
+COMMENT ON COLUMN generation.jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
+COMMENT ON COLUMN generation.jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
 CREATE TABLE generation.lane_shares (
     lane text NOT NULL,
     user_id uuid NOT NULL,
@@ -127,20 +225,32 @@ WITH (fillfactor='70');
 ALTER TABLE generation.lane_shares OWNER TO generation_owner;
 CREATE TABLE generation.lanes (
     lane text NOT NULL,
-    virtual_time double precision DEFAULT 0 NOT NULL
+    virtual_time double precision DEFAULT 0 NOT NULL,
+    state text DEFAULT 'open'::text NOT NULL,
+    max_running integer,
+    max_queued integer DEFAULT 200000 NOT NULL,
+    provider text DEFAULT ''::text NOT NULL,
+    CONSTRAINT lanes_max_queued_check CHECK ((max_queued > 0)),
+    CONSTRAINT lanes_max_running_check CHECK ((max_running > 0)),
+    CONSTRAINT lanes_state_check CHECK ((state = ANY (ARRAY['open'::text, 'paused'::text, 'draining'::text])))
 )
 WITH (fillfactor='50');
 ALTER TABLE generation.lanes OWNER TO generation_owner;
 COMMENT ON COLUMN generation.lanes.virtual_time IS 'Start tag of the job claimed last; a user who comes now starts from here.';
+COMMENT ON COLUMN generation.lanes.state IS 'open; paused: accepts and does not start; draining: starts and does not accept.';
+COMMENT ON COLUMN generation.lanes.max_running IS 'Jobs of the lane that may run at once over all workers, what its provider allows; null means no limit.';
+COMMENT ON COLUMN generation.lanes.max_queued IS 'Jobs that may wait in the lane; more are refused with 503.';
 CREATE TABLE generation.ledger_entries (
     transfer_id uuid NOT NULL,
     line smallint NOT NULL,
     account text NOT NULL,
     user_id uuid,
-    credits bigint NOT NULL,
+    credits bigint DEFAULT 0 NOT NULL,
+    usd_micros bigint DEFAULT 0 NOT NULL,
     CONSTRAINT ledger_entries_account_check CHECK ((account = ANY (ARRAY['user_available'::text, 'user_held'::text, 'platform_revenue'::text, 'provider_cost'::text, 'promotions'::text, 'payments'::text]))),
-    CONSTRAINT ledger_entries_credits_check CHECK ((credits <> 0)),
-    CONSTRAINT ledger_entries_name_their_user CHECK (((account = ANY (ARRAY['user_available'::text, 'user_held'::text])) = (user_id IS NOT NULL)))
+    CONSTRAINT ledger_entries_name_their_user CHECK (((account = ANY (ARRAY['user_available'::text, 'user_held'::text])) = (user_id IS NOT NULL))),
+    CONSTRAINT ledger_entries_one_unit CHECK (((credits <> 0) <> (usd_micros <> 0))),
+    CONSTRAINT ledger_entries_users_have_credits CHECK (((user_id IS NULL) OR (usd_micros = 0)))
 );
 ALTER TABLE generation.ledger_entries OWNER TO generation_owner;
 CREATE TABLE generation.ledger_transfers (
@@ -151,10 +261,14 @@ CREATE TABLE generation.ledger_transfers (
     grant_id text,
     memo text DEFAULT ''::text NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    CONSTRAINT ledger_transfers_have_a_cause CHECK (((kind = 'grant'::text) = ((grant_id IS NOT NULL) AND (job_id IS NULL)))),
-    CONSTRAINT ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['grant'::text, 'hold'::text, 'capture'::text, 'release'::text])))
+    round integer DEFAULT 1 NOT NULL,
+    actor text DEFAULT ''::text NOT NULL,
+    CONSTRAINT ledger_transfers_have_a_cause CHECK (((kind = ANY (ARRAY['grant'::text, 'promotion'::text, 'adjustment'::text])) = ((grant_id IS NOT NULL) AND (job_id IS NULL)))),
+    CONSTRAINT ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['grant'::text, 'promotion'::text, 'adjustment'::text, 'hold'::text, 'capture'::text, 'release'::text, 'refund'::text, 'provider_cost'::text])))
 );
 ALTER TABLE generation.ledger_transfers OWNER TO generation_owner;
+COMMENT ON COLUMN generation.ledger_transfers.grant_id IS 'Names what is given once: a grant, a promotion code, an adjustment.';
+COMMENT ON COLUMN generation.ledger_transfers.actor IS 'Who made an adjustment or refund; empty for the system.';
 CREATE TABLE generation.models (
     id text NOT NULL,
     "position" smallint NOT NULL,
@@ -200,6 +314,63 @@ ALTER TABLE generation.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+CREATE TABLE generation.plans (
+    id text NOT NULL,
+    weight double precision NOT NULL,
+    max_running integer,
+    max_running_in_all integer,
+    max_open_jobs integer NOT NULL,
+    top_priority smallint NOT NULL,
+    daily_credits bigint,
+    CONSTRAINT plans_daily_credits_check CHECK ((daily_credits >= 0)),
+    CONSTRAINT plans_max_open_jobs_check CHECK ((max_open_jobs > 0)),
+    CONSTRAINT plans_max_running_check CHECK ((max_running > 0)),
+    CONSTRAINT plans_max_running_in_all_check CHECK ((max_running_in_all > 0)),
+    CONSTRAINT plans_top_priority_check CHECK (((top_priority >= 0) AND (top_priority <= 2))),
+    CONSTRAINT plans_weight_check CHECK ((weight > (0)::double precision))
+);
+ALTER TABLE generation.plans OWNER TO generation_owner;
+COMMENT ON COLUMN generation.plans.weight IS 'Share of a lane against other users: 2 gets twice the pictures of 1.';
+COMMENT ON COLUMN generation.plans.max_running IS 'Jobs of one user that may run at once, over all lanes; null means no limit.';
+COMMENT ON COLUMN generation.plans.max_running_in_all IS 'Jobs of all users of the plan that may run at once in a lane; null means no limit.';
+COMMENT ON COLUMN generation.plans.max_open_jobs IS 'Jobs of one user that have not ended; more are refused.';
+COMMENT ON COLUMN generation.plans.daily_credits IS 'Credits a user may hold or spend in a UTC day unless the account says otherwise; null means no limit.';
+CREATE TABLE generation.prices (
+    id text NOT NULL,
+    model text NOT NULL,
+    quality text DEFAULT ''::text NOT NULL,
+    size text DEFAULT ''::text NOT NULL,
+    credits_per_image bigint NOT NULL,
+    cost_usd_micros bigint,
+    CONSTRAINT prices_cost_usd_micros_check CHECK ((cost_usd_micros >= 0)),
+    CONSTRAINT prices_credits_per_image_check CHECK ((credits_per_image > 0))
+);
+ALTER TABLE generation.prices OWNER TO generation_owner;
+COMMENT ON TABLE generation.prices IS 'What a picture costs; the rule that names most of quality and size wins; a model without a rule is refused.';
+COMMENT ON COLUMN generation.prices.cost_usd_micros IS 'What we expect the provider to charge for a picture; null means unknown.';
+CREATE TABLE generation.promotions (
+    code text NOT NULL,
+    credits bigint NOT NULL,
+    max_uses integer,
+    used integer DEFAULT 0 NOT NULL,
+    ends_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT promotions_check CHECK (((max_uses IS NULL) OR (used <= max_uses))),
+    CONSTRAINT promotions_code_check CHECK ((code ~ '^[A-Z0-9-]{3,40}$'::text)),
+    CONSTRAINT promotions_credits_check CHECK ((credits > 0)),
+    CONSTRAINT promotions_max_uses_check CHECK ((max_uses > 0))
+);
+ALTER TABLE generation.promotions OWNER TO generation_owner;
+CREATE TABLE generation.provider_health (
+    provider text NOT NULL,
+    state text DEFAULT 'closed'::text NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    open_until timestamp with time zone,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT provider_health_state_check CHECK ((state = ANY (ARRAY['closed'::text, 'open'::text, 'half_open'::text])))
+);
+ALTER TABLE generation.provider_health OWNER TO generation_owner;
+COMMENT ON TABLE generation.provider_health IS 'Breakers of the workers: open after repeated failures, half open for one probe.';
 CREATE TABLE generation.submissions (
     user_id uuid NOT NULL,
     route text NOT NULL,
@@ -210,14 +381,24 @@ CREATE TABLE generation.submissions (
 );
 ALTER TABLE generation.submissions OWNER TO generation_owner;
 COMMENT ON TABLE generation.submissions IS 'Idempotency keys and the jobs they made; kept for 72 hours.';
+ALTER TABLE ONLY generation.actions
+    ADD CONSTRAINT actions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.attempts
     ADD CONSTRAINT attempts_pkey PRIMARY KEY (job_id, attempt);
+ALTER TABLE ONLY generation.budget_reservations
+    ADD CONSTRAINT budget_reservations_pkey PRIMARY KEY (job_id, round, budget_id);
+ALTER TABLE ONLY generation.budgets
+    ADD CONSTRAINT budgets_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY generation.budgets
+    ADD CONSTRAINT budgets_scope_subject_period_unit_key UNIQUE (scope, subject, period, unit);
 ALTER TABLE ONLY generation.credit_accounts
     ADD CONSTRAINT credit_accounts_pkey PRIMARY KEY (user_id);
 ALTER TABLE ONLY generation.inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_id);
 ALTER TABLE ONLY generation.job_events
     ADD CONSTRAINT job_events_pkey PRIMARY KEY (job_id, sequence);
+ALTER TABLE ONLY generation.job_stats
+    ADD CONSTRAINT job_stats_pkey PRIMARY KEY (user_id, day, model, job_type, status);
 ALTER TABLE ONLY generation.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.lane_shares
@@ -229,32 +410,58 @@ ALTER TABLE ONLY generation.ledger_entries
 ALTER TABLE ONLY generation.ledger_transfers
     ADD CONSTRAINT ledger_transfers_once_per_grant UNIQUE (user_id, grant_id);
 ALTER TABLE ONLY generation.ledger_transfers
-    ADD CONSTRAINT ledger_transfers_once_per_job UNIQUE (job_id, kind);
+    ADD CONSTRAINT ledger_transfers_once_per_job UNIQUE (job_id, round, kind);
 ALTER TABLE ONLY generation.ledger_transfers
     ADD CONSTRAINT ledger_transfers_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.models
     ADD CONSTRAINT models_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY generation.plans
+    ADD CONSTRAINT plans_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY generation.prices
+    ADD CONSTRAINT prices_model_quality_size_key UNIQUE (model, quality, size);
+ALTER TABLE ONLY generation.prices
+    ADD CONSTRAINT prices_pkey PRIMARY KEY (id);
+ALTER TABLE ONLY generation.promotions
+    ADD CONSTRAINT promotions_pkey PRIMARY KEY (code);
+ALTER TABLE ONLY generation.provider_health
+    ADD CONSTRAINT provider_health_pkey PRIMARY KEY (provider);
 ALTER TABLE ONLY generation.submissions
     ADD CONSTRAINT submissions_pkey PRIMARY KEY (user_id, route, key);
+CREATE INDEX actions_of_job ON generation.actions USING btree (job_id, id) WHERE (job_id IS NOT NULL);
+CREATE INDEX actions_of_user ON generation.actions USING btree (user_id, id DESC);
 CREATE INDEX inbox_received_at ON generation.inbox USING btree (received_at);
+CREATE INDEX job_events_of_user ON generation.job_events USING btree (user_id, xid, job_id, sequence);
+CREATE INDEX job_stats_day ON generation.job_stats USING btree (day);
+CREATE INDEX jobs_capped ON generation.jobs USING btree (user_id, priority, virtual_start, id) WHERE ((status = 'queued'::text) AND (gate = 'capped'::text));
 CREATE INDEX jobs_deadline ON generation.jobs USING btree (deadline_at) WHERE (status = ANY (ARRAY['queued'::text, 'processing'::text]));
+CREATE INDEX jobs_failed ON generation.jobs USING btree (ended_at DESC, id) WHERE (status = 'failed'::text);
 CREATE INDEX jobs_latest ON generation.jobs USING btree (lane, ended_at DESC) WHERE (status = 'completed'::text);
 CREATE INDEX jobs_of_user ON generation.jobs USING btree (user_id, id DESC);
 CREATE INDEX jobs_processing ON generation.jobs USING btree (lane) WHERE (status = 'processing'::text);
-CREATE INDEX jobs_queue ON generation.jobs USING btree (lane, priority, virtual_start, id) WHERE (status = 'queued'::text);
+CREATE INDEX jobs_queue ON generation.jobs USING btree (lane, gate, priority, virtual_start, id) WHERE (status = 'queued'::text);
+CREATE INDEX jobs_scheduled ON generation.jobs USING btree (scheduled_at) WHERE ((status = 'queued'::text) AND (gate = 'scheduled'::text));
+CREATE INDEX ledger_transfers_of_user ON generation.ledger_transfers USING btree (user_id, id DESC);
 CREATE INDEX submissions_created_at ON generation.submissions USING btree (created_at);
 CREATE TRIGGER ledger_entries_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON generation.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION generation.refuse_ledger_change();
 CREATE TRIGGER ledger_entries_balanced AFTER INSERT ON generation.ledger_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION generation.require_balanced_transfers();
 CREATE TRIGGER ledger_transfers_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON generation.ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION generation.refuse_ledger_change();
+ALTER TABLE ONLY generation.credit_accounts
+    ADD CONSTRAINT credit_accounts_plan_fkey FOREIGN KEY (plan) REFERENCES generation.plans(id);
 ALTER TABLE ONLY generation.models
     ADD CONSTRAINT models_lane_fkey FOREIGN KEY (lane) REFERENCES generation.lanes(lane);
+ALTER TABLE ONLY generation.prices
+    ADD CONSTRAINT prices_model_fkey FOREIGN KEY (model) REFERENCES generation.models(id);
 GRANT USAGE ON SCHEMA generation TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.actions TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.attempts TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.budget_reservations TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.budgets TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.credit_accounts TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.inbox TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_events TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_stats TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.lane_shares TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.lanes TO generation;
@@ -263,6 +470,10 @@ GRANT SELECT,INSERT ON TABLE generation.ledger_transfers TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.models TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.outbox TO generation;
 GRANT SELECT,USAGE ON SEQUENCE generation.outbox_id_seq TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.plans TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.prices TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.promotions TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.provider_health TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.submissions TO generation;
 ALTER DEFAULT PRIVILEGES FOR ROLE generation_owner IN SCHEMA generation GRANT SELECT,USAGE ON SEQUENCES TO generation;
 ALTER DEFAULT PRIVILEGES FOR ROLE generation_owner IN SCHEMA generation GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES TO generation;

@@ -22,23 +22,76 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)pixel/generation/v1/billing_service.proto\x12\x13pixel.generation.v1\"$\n\x11GetBalanceRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"E\n\x12GetBalanceResponse\x12\x19\n\x11\x61vailable_credits\x18\x01 \x01(\x03\x12\x14\n\x0cheld_credits\x18\x02 \x01(\x03\"Y\n\x13GrantCreditsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63redits\x18\x02 \x01(\x03\x12\x10\n\x08grant_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"B\n\x14GrantCreditsResponse\x12\x19\n\x11\x61vailable_credits\x18\x01 \x01(\x03\x12\x0f\n\x07granted\x18\x02 \x01(\x08\x32\xd4\x01\n\x0e\x42illingService\x12]\n\nGetBalance\x12&.pixel.generation.v1.GetBalanceRequest\x1a\'.pixel.generation.v1.GetBalanceResponse\x12\x63\n\x0cGrantCredits\x12(.pixel.generation.v1.GrantCreditsRequest\x1a).pixel.generation.v1.GrantCreditsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)pixel/generation/v1/billing_service.proto\x12\x13pixel.generation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"$\n\x11GetBalanceRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"\x84\x02\n\x12GetBalanceResponse\x12\x19\n\x11\x61vailable_credits\x18\x01 \x01(\x03\x12\x14\n\x0cheld_credits\x18\x02 \x01(\x03\x12\x0c\n\x04plan\x18\x03 \x01(\t\x12 \n\x13\x64\x61ily_limit_credits\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x1b\n\x13spent_today_credits\x18\x05 \x01(\x03\x12.\n\nreset_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\topen_jobs\x18\x07 \x01(\x05\x12\x15\n\rmax_open_jobs\x18\x08 \x01(\x05\x42\x16\n\x14_daily_limit_credits\"Y\n\x13GrantCreditsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63redits\x18\x02 \x01(\x03\x12\x10\n\x08grant_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\"B\n\x14GrantCreditsResponse\x12\x19\n\x11\x61vailable_credits\x18\x01 \x01(\x03\x12\x0f\n\x07granted\x18\x02 \x01(\x08\"v\n\x17ListTransactionsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x15\n\rgeneration_id\x18\x05 \x01(\t\"\xbf\x01\n\x0bTransaction\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x19\n\x11\x61vailable_credits\x18\x03 \x01(\x03\x12\x14\n\x0cheld_credits\x18\x04 \x01(\x03\x12\x15\n\rgeneration_id\x18\x05 \x01(\t\x12\r\n\x05round\x18\x06 \x01(\x05\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"k\n\x18ListTransactionsResponse\x12\x36\n\x0ctransactions\x18\x01 \x03(\x0b\x32 .pixel.generation.v1.Transaction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"n\n\x14\x41\x64justCreditsRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63redits\x18\x02 \x01(\x03\x12\x15\n\radjustment_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"D\n\x15\x41\x64justCreditsResponse\x12\x19\n\x11\x61vailable_credits\x18\x01 \x01(\x03\x12\x10\n\x08\x61\x64justed\x18\x02 \x01(\x08\"`\n\x17RefundGenerationRequest\x12\x15\n\rgeneration_id\x18\x01 \x01(\t\x12\x0f\n\x07\x63redits\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t\"F\n\x18RefundGenerationResponse\x12\x18\n\x10refunded_credits\x18\x01 \x01(\x03\x12\x10\n\x08refunded\x18\x02 \x01(\x08\"\x86\x01\n\x16\x43reatePromotionRequest\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07\x63redits\x18\x02 \x01(\x03\x12\x10\n\x08max_uses\x18\x03 \x01(\x05\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\t\"\x19\n\x17\x43reatePromotionResponse\"7\n\x16RedeemPromotionRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\"W\n\x17RedeemPromotionResponse\x12\x0f\n\x07\x63redits\x18\x01 \x01(\x03\x12\x19\n\x11\x61vailable_credits\x18\x02 \x01(\x03\x12\x10\n\x08redeemed\x18\x03 \x01(\x08\"\xa8\x01\n\x14UpdateAccountRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04plan\x18\x02 \x01(\t\x12 \n\x13\x64\x61ily_limit_credits\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x18\n\x0bmax_running\x18\x04 \x01(\x05H\x01\x88\x01\x01\x12\r\n\x05\x61\x63tor\x18\x05 \x01(\tB\x16\n\x14_daily_limit_creditsB\x0e\n\x0c_max_running\"Q\n\x15UpdateAccountResponse\x12\x38\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\'.pixel.generation.v1.GetBalanceResponse\"\xb4\x01\n\x06\x42udget\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05scope\x18\x02 \x01(\t\x12\x0f\n\x07subject\x18\x03 \x01(\t\x12\x0e\n\x06period\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x14\n\x0climit_amount\x18\x06 \x01(\x03\x12\x13\n\x0bused_amount\x18\x07 \x01(\x03\x12\x35\n\x11period_start_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x10SetBudgetRequest\x12+\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x1b.pixel.generation.v1.Budget\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"@\n\x11SetBudgetResponse\x12+\n\x06\x62udget\x18\x01 \x01(\x0b\x32\x1b.pixel.generation.v1.Budget\"0\n\x13\x44\x65leteBudgetRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\"\x16\n\x14\x44\x65leteBudgetResponse\"4\n\x12ListBudgetsRequest\x12\r\n\x05scope\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\"C\n\x13ListBudgetsResponse\x12,\n\x07\x62udgets\x18\x01 \x03(\x0b\x32\x1b.pixel.generation.v1.Budget\"\x92\x01\n\x0fGetUsageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08group_by\x18\x02 \x03(\t\x12.\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x08UsageRow\x12\r\n\x05group\x18\x01 \x03(\t\x12\x13\n\x0bgenerations\x18\x02 \x01(\x03\x12\x0e\n\x06images\x18\x03 \x01(\x03\x12\x0f\n\x07\x63redits\x18\x04 \x01(\x03\"V\n\x10GetUsageResponse\x12+\n\x04rows\x18\x01 \x03(\x0b\x32\x1d.pixel.generation.v1.UsageRow\x12\x15\n\rtotal_credits\x18\x02 \x01(\x03\"\x12\n\x10ReconcileRequest\"D\n\x0eReconcileCheck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nviolations\x18\x02 \x01(\x03\x12\x10\n\x08\x65xamples\x18\x03 \x03(\t\"H\n\x11ReconcileResponse\x12\x33\n\x06\x63hecks\x18\x01 \x03(\x0b\x32#.pixel.generation.v1.ReconcileCheck2\xba\n\n\x0e\x42illingService\x12]\n\nGetBalance\x12&.pixel.generation.v1.GetBalanceRequest\x1a\'.pixel.generation.v1.GetBalanceResponse\x12\x63\n\x0cGrantCredits\x12(.pixel.generation.v1.GrantCreditsRequest\x1a).pixel.generation.v1.GrantCreditsResponse\x12o\n\x10ListTransactions\x12,.pixel.generation.v1.ListTransactionsRequest\x1a-.pixel.generation.v1.ListTransactionsResponse\x12\x66\n\rAdjustCredits\x12).pixel.generation.v1.AdjustCreditsRequest\x1a*.pixel.generation.v1.AdjustCreditsResponse\x12o\n\x10RefundGeneration\x12,.pixel.generation.v1.RefundGenerationRequest\x1a-.pixel.generation.v1.RefundGenerationResponse\x12l\n\x0f\x43reatePromotion\x12+.pixel.generation.v1.CreatePromotionRequest\x1a,.pixel.generation.v1.CreatePromotionResponse\x12l\n\x0fRedeemPromotion\x12+.pixel.generation.v1.RedeemPromotionRequest\x1a,.pixel.generation.v1.RedeemPromotionResponse\x12\x66\n\rUpdateAccount\x12).pixel.generation.v1.UpdateAccountRequest\x1a*.pixel.generation.v1.UpdateAccountResponse\x12Z\n\tSetBudget\x12%.pixel.generation.v1.SetBudgetRequest\x1a&.pixel.generation.v1.SetBudgetResponse\x12\x63\n\x0c\x44\x65leteBudget\x12(.pixel.generation.v1.DeleteBudgetRequest\x1a).pixel.generation.v1.DeleteBudgetResponse\x12`\n\x0bListBudgets\x12\'.pixel.generation.v1.ListBudgetsRequest\x1a(.pixel.generation.v1.ListBudgetsResponse\x12W\n\x08GetUsage\x12$.pixel.generation.v1.GetUsageRequest\x1a%.pixel.generation.v1.GetUsageResponse\x12Z\n\tReconcile\x12%.pixel.generation.v1.ReconcileRequest\x1a&.pixel.generation.v1.ReconcileResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'pixel.generation.v1.billing_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETBALANCEREQUEST']._serialized_start=66
-  _globals['_GETBALANCEREQUEST']._serialized_end=102
-  _globals['_GETBALANCERESPONSE']._serialized_start=104
-  _globals['_GETBALANCERESPONSE']._serialized_end=173
-  _globals['_GRANTCREDITSREQUEST']._serialized_start=175
-  _globals['_GRANTCREDITSREQUEST']._serialized_end=264
-  _globals['_GRANTCREDITSRESPONSE']._serialized_start=266
-  _globals['_GRANTCREDITSRESPONSE']._serialized_end=332
-  _globals['_BILLINGSERVICE']._serialized_start=335
-  _globals['_BILLINGSERVICE']._serialized_end=547
+  _globals['_GETBALANCEREQUEST']._serialized_start=99
+  _globals['_GETBALANCEREQUEST']._serialized_end=135
+  _globals['_GETBALANCERESPONSE']._serialized_start=138
+  _globals['_GETBALANCERESPONSE']._serialized_end=398
+  _globals['_GRANTCREDITSREQUEST']._serialized_start=400
+  _globals['_GRANTCREDITSREQUEST']._serialized_end=489
+  _globals['_GRANTCREDITSRESPONSE']._serialized_start=491
+  _globals['_GRANTCREDITSRESPONSE']._serialized_end=557
+  _globals['_LISTTRANSACTIONSREQUEST']._serialized_start=559
+  _globals['_LISTTRANSACTIONSREQUEST']._serialized_end=677
+  _globals['_TRANSACTION']._serialized_start=680
+  _globals['_TRANSACTION']._serialized_end=871
+  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_start=873
+  _globals['_LISTTRANSACTIONSRESPONSE']._serialized_end=980
+  _globals['_ADJUSTCREDITSREQUEST']._serialized_start=982
+  _globals['_ADJUSTCREDITSREQUEST']._serialized_end=1092
+  _globals['_ADJUSTCREDITSRESPONSE']._serialized_start=1094
+  _globals['_ADJUSTCREDITSRESPONSE']._serialized_end=1162
+  _globals['_REFUNDGENERATIONREQUEST']._serialized_start=1164
+  _globals['_REFUNDGENERATIONREQUEST']._serialized_end=1260
+  _globals['_REFUNDGENERATIONRESPONSE']._serialized_start=1262
+  _globals['_REFUNDGENERATIONRESPONSE']._serialized_end=1332
+  _globals['_CREATEPROMOTIONREQUEST']._serialized_start=1335
+  _globals['_CREATEPROMOTIONREQUEST']._serialized_end=1469
+  _globals['_CREATEPROMOTIONRESPONSE']._serialized_start=1471
+  _globals['_CREATEPROMOTIONRESPONSE']._serialized_end=1496
+  _globals['_REDEEMPROMOTIONREQUEST']._serialized_start=1498
+  _globals['_REDEEMPROMOTIONREQUEST']._serialized_end=1553
+  _globals['_REDEEMPROMOTIONRESPONSE']._serialized_start=1555
+  _globals['_REDEEMPROMOTIONRESPONSE']._serialized_end=1642
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=1645
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=1813
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=1815
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=1896
+  _globals['_BUDGET']._serialized_start=1899
+  _globals['_BUDGET']._serialized_end=2079
+  _globals['_SETBUDGETREQUEST']._serialized_start=2081
+  _globals['_SETBUDGETREQUEST']._serialized_end=2159
+  _globals['_SETBUDGETRESPONSE']._serialized_start=2161
+  _globals['_SETBUDGETRESPONSE']._serialized_end=2225
+  _globals['_DELETEBUDGETREQUEST']._serialized_start=2227
+  _globals['_DELETEBUDGETREQUEST']._serialized_end=2275
+  _globals['_DELETEBUDGETRESPONSE']._serialized_start=2277
+  _globals['_DELETEBUDGETRESPONSE']._serialized_end=2299
+  _globals['_LISTBUDGETSREQUEST']._serialized_start=2301
+  _globals['_LISTBUDGETSREQUEST']._serialized_end=2353
+  _globals['_LISTBUDGETSRESPONSE']._serialized_start=2355
+  _globals['_LISTBUDGETSRESPONSE']._serialized_end=2422
+  _globals['_GETUSAGEREQUEST']._serialized_start=2425
+  _globals['_GETUSAGEREQUEST']._serialized_end=2571
+  _globals['_USAGEROW']._serialized_start=2573
+  _globals['_USAGEROW']._serialized_end=2652
+  _globals['_GETUSAGERESPONSE']._serialized_start=2654
+  _globals['_GETUSAGERESPONSE']._serialized_end=2740
+  _globals['_RECONCILEREQUEST']._serialized_start=2742
+  _globals['_RECONCILEREQUEST']._serialized_end=2760
+  _globals['_RECONCILECHECK']._serialized_start=2762
+  _globals['_RECONCILECHECK']._serialized_end=2830
+  _globals['_RECONCILERESPONSE']._serialized_start=2832
+  _globals['_RECONCILERESPONSE']._serialized_end=2904
+  _globals['_BILLINGSERVICE']._serialized_start=2907
+  _globals['_BILLINGSERVICE']._serialized_end=4245
 # @@protoc_insertion_point(module_scope)

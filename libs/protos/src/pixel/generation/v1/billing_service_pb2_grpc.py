@@ -45,6 +45,61 @@ class BillingServiceStub:
                 request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GrantCreditsRequest.SerializeToString,
                 response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GrantCreditsResponse.FromString,
                 _registered_method=True)
+        self.ListTransactions = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/ListTransactions',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListTransactionsRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListTransactionsResponse.FromString,
+                _registered_method=True)
+        self.AdjustCredits = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/AdjustCredits',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.AdjustCreditsRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.AdjustCreditsResponse.FromString,
+                _registered_method=True)
+        self.RefundGeneration = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/RefundGeneration',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RefundGenerationRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RefundGenerationResponse.FromString,
+                _registered_method=True)
+        self.CreatePromotion = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/CreatePromotion',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.CreatePromotionRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.CreatePromotionResponse.FromString,
+                _registered_method=True)
+        self.RedeemPromotion = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/RedeemPromotion',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionResponse.FromString,
+                _registered_method=True)
+        self.UpdateAccount = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/UpdateAccount',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.UpdateAccountRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.UpdateAccountResponse.FromString,
+                _registered_method=True)
+        self.SetBudget = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/SetBudget',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.SetBudgetRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.SetBudgetResponse.FromString,
+                _registered_method=True)
+        self.DeleteBudget = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/DeleteBudget',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.DeleteBudgetRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.DeleteBudgetResponse.FromString,
+                _registered_method=True)
+        self.ListBudgets = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/ListBudgets',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListBudgetsRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListBudgetsResponse.FromString,
+                _registered_method=True)
+        self.GetUsage = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/GetUsage',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GetUsageRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GetUsageResponse.FromString,
+                _registered_method=True)
+        self.Reconcile = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/Reconcile',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ReconcileRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ReconcileResponse.FromString,
+                _registered_method=True)
 
 
 class BillingServiceServicer:
@@ -65,6 +120,83 @@ class BillingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListTransactions(self, request, context):
+        """Lists the user's transfers, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AdjustCredits(self, request, context):
+        """Adds or takes credits by a person, as a new transfer with a reason.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RefundGeneration(self, request, context):
+        """Gives captured credits of a generation back, as a new transfer with a reason; once per round.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreatePromotion(self, request, context):
+        """Creates a promotion code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RedeemPromotion(self, request, context):
+        """Gives the credits of a promotion code to a user, once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateAccount(self, request, context):
+        """Sets plan and limits of a user.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetBudget(self, request, context):
+        """Creates or changes a budget.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteBudget(self, request, context):
+        """Removes a budget.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBudgets(self, request, context):
+        """Lists budgets.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUsage(self, request, context):
+        """Sums captured credits by key, end user, model or day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Reconcile(self, request, context):
+        """Proves the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BillingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +209,61 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.GrantCredits,
                     request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GrantCreditsRequest.FromString,
                     response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GrantCreditsResponse.SerializeToString,
+            ),
+            'ListTransactions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTransactions,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListTransactionsRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListTransactionsResponse.SerializeToString,
+            ),
+            'AdjustCredits': grpc.unary_unary_rpc_method_handler(
+                    servicer.AdjustCredits,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.AdjustCreditsRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.AdjustCreditsResponse.SerializeToString,
+            ),
+            'RefundGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundGeneration,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RefundGenerationRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RefundGenerationResponse.SerializeToString,
+            ),
+            'CreatePromotion': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreatePromotion,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.CreatePromotionRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.CreatePromotionResponse.SerializeToString,
+            ),
+            'RedeemPromotion': grpc.unary_unary_rpc_method_handler(
+                    servicer.RedeemPromotion,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionResponse.SerializeToString,
+            ),
+            'UpdateAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAccount,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.UpdateAccountRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.UpdateAccountResponse.SerializeToString,
+            ),
+            'SetBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetBudget,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.SetBudgetRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.SetBudgetResponse.SerializeToString,
+            ),
+            'DeleteBudget': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBudget,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.DeleteBudgetRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.DeleteBudgetResponse.SerializeToString,
+            ),
+            'ListBudgets': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBudgets,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListBudgetsRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListBudgetsResponse.SerializeToString,
+            ),
+            'GetUsage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUsage,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GetUsageRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.GetUsageResponse.SerializeToString,
+            ),
+            'Reconcile': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reconcile,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ReconcileRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ReconcileResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +321,303 @@ class BillingService:
             '/pixel.generation.v1.BillingService/GrantCredits',
             pixel_dot_generation_dot_v1_dot_billing__service__pb2.GrantCreditsRequest.SerializeToString,
             pixel_dot_generation_dot_v1_dot_billing__service__pb2.GrantCreditsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListTransactions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/ListTransactions',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListTransactionsRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListTransactionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AdjustCredits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/AdjustCredits',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.AdjustCreditsRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.AdjustCreditsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RefundGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/RefundGeneration',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.RefundGenerationRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.RefundGenerationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreatePromotion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/CreatePromotion',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.CreatePromotionRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.CreatePromotionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RedeemPromotion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/RedeemPromotion',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/UpdateAccount',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.UpdateAccountRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.UpdateAccountResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/SetBudget',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.SetBudgetRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.SetBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBudget(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/DeleteBudget',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.DeleteBudgetRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.DeleteBudgetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBudgets(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/ListBudgets',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListBudgetsRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListBudgetsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUsage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/GetUsage',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.GetUsageRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.GetUsageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reconcile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/Reconcile',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ReconcileRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ReconcileResponse.FromString,
             options,
             channel_credentials,
             insecure,

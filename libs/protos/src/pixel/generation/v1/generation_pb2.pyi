@@ -75,6 +75,50 @@ GENERATION_STAGE_CANCELLING: GenerationStage.ValueType  # 7
 GENERATION_STAGE_DONE: GenerationStage.ValueType  # 8
 Global___GenerationStage: _TypeAlias = GenerationStage  # noqa: Y015
 
+class _JobType:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JobTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobType.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOB_TYPE_UNSPECIFIED: _JobType.ValueType  # 0
+    JOB_TYPE_IMAGE: _JobType.ValueType  # 1
+    JOB_TYPE_EDIT: _JobType.ValueType  # 2
+    JOB_TYPE_COMPOSE: _JobType.ValueType  # 3
+    JOB_TYPE_VIDEO: _JobType.ValueType  # 4
+    JOB_TYPE_CAROUSEL: _JobType.ValueType  # 5
+
+class JobType(_JobType, metaclass=_JobTypeEnumTypeWrapper):
+    """Kind of work. The words on the HTTP API are the lower-case names."""
+
+JOB_TYPE_UNSPECIFIED: JobType.ValueType  # 0
+JOB_TYPE_IMAGE: JobType.ValueType  # 1
+JOB_TYPE_EDIT: JobType.ValueType  # 2
+JOB_TYPE_COMPOSE: JobType.ValueType  # 3
+JOB_TYPE_VIDEO: JobType.ValueType  # 4
+JOB_TYPE_CAROUSEL: JobType.ValueType  # 5
+Global___JobType: _TypeAlias = JobType  # noqa: Y015
+
+class _JobPriority:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JobPriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobPriority.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOB_PRIORITY_UNSPECIFIED: _JobPriority.ValueType  # 0
+    JOB_PRIORITY_HIGH: _JobPriority.ValueType  # 1
+    JOB_PRIORITY_NORMAL: _JobPriority.ValueType  # 2
+    JOB_PRIORITY_LOW: _JobPriority.ValueType  # 3
+
+class JobPriority(_JobPriority, metaclass=_JobPriorityEnumTypeWrapper):
+    """How soon a job is started among those of its lane. The words on the HTTP API are the lower-case names."""
+
+JOB_PRIORITY_UNSPECIFIED: JobPriority.ValueType  # 0
+JOB_PRIORITY_HIGH: JobPriority.ValueType  # 1
+JOB_PRIORITY_NORMAL: JobPriority.ValueType  # 2
+JOB_PRIORITY_LOW: JobPriority.ValueType  # 3
+Global___JobPriority: _TypeAlias = JobPriority  # noqa: Y015
+
 @_typing.final
 class GeneratedImage(_message.Message):
     """One picture that a generation delivered."""
@@ -152,6 +196,110 @@ class GenerationFailure(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GenerationFailure: _TypeAlias = GenerationFailure  # noqa: Y015
+
+@_typing.final
+class Adjustment(_message.Message):
+    """A requested value that was changed to one the model can make, because the caller allowed it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    REQUESTED_FIELD_NUMBER: _builtins.int
+    USED_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """Field of the request, in the names of the HTTP API."""
+    requested: _builtins.str
+    """Value that was asked for."""
+    used: _builtins.str
+    """Value that is used."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        requested: _builtins.str = ...,
+        used: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field", b"field", "requested", b"requested", "used", b"used"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Adjustment: _TypeAlias = Adjustment  # noqa: Y015
+
+@_typing.final
+class RouteCandidate(_message.Message):
+    """A model that was considered for a request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    COST_CREDITS_FIELD_NUMBER: _builtins.int
+    EXCLUDED_BECAUSE_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Model id."""
+    cost_credits: _builtins.int
+    """Credits for the whole request; absent when no price is known."""
+    excluded_because: _builtins.str
+    """Why it was not taken, for example `provider_unavailable`; empty for a model that could have been."""
+    health: _builtins.str
+    """Breaker state of its provider: `closed`, `open` or `half_open`."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        cost_credits: _builtins.int | None = ...,
+        excluded_because: _builtins.str = ...,
+        health: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_credits", b"_cost_credits", "cost_credits", b"cost_credits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_credits", b"_cost_credits", "cost_credits", b"cost_credits", "excluded_because", b"excluded_because", "health", b"health", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_credits: _TypeAlias = _typing.Literal["cost_credits"]  # noqa: Y015
+    _WhichOneofArgType__cost_credits: _TypeAlias = _typing.Literal["_cost_credits", b"_cost_credits"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_credits) -> _WhichOneofReturnType__cost_credits | None: ...
+
+Global___RouteCandidate: _TypeAlias = RouteCandidate  # noqa: Y015
+
+@_typing.final
+class Route(_message.Message):
+    """Which model runs a request, and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    FALLBACK_MODELS_FIELD_NUMBER: _builtins.int
+    CANDIDATES_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Chosen model id; empty while no model can take the request."""
+    rule: _builtins.str
+    """Rule that chose: `requested`, `cheapest` or `default`."""
+    @_builtins.property
+    def fallback_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Models to try next, in order."""
+
+    @_builtins.property
+    def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___RouteCandidate]:
+        """Every model considered, in catalogue order."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        fallback_models: _abc.Iterable[_builtins.str] | None = ...,
+        candidates: _abc.Iterable[Global___RouteCandidate] | None = ...,
+        rule: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "fallback_models", b"fallback_models", "model", b"model", "rule", b"rule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Route: _TypeAlias = Route  # noqa: Y015
 
 @_typing.final
 class EtaInterval(_message.Message):
@@ -251,6 +399,26 @@ class Generation(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
@@ -271,6 +439,16 @@ class Generation(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
+    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
+    CANCEL_TIME_FIELD_NUMBER: _builtins.int
+    ADJUSTMENTS_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    WAITS_FOR_FIELD_NUMBER: _builtins.int
+    END_USER_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`gen_` and 32 hex digits (UUIDv7)."""
     user_id: _builtins.str
@@ -297,6 +475,16 @@ class Generation(_message.Message):
     """Expected seconds until the end; absent when unknown or ended."""
     attempt: _builtins.int
     """Runs started so far."""
+    job_type: Global___JobType.ValueType
+    """Kind of work."""
+    priority: Global___JobPriority.ValueType
+    """Priority in its lane."""
+    round: _builtins.int
+    """1, and one more for each retry by its user."""
+    waits_for: _builtins.str
+    """Why a waiting job cannot start yet: `scheduled`, `capped`, `paused`; empty otherwise."""
+    end_user: _builtins.str
+    """End user of the caller's app; empty when not given."""
     @_builtins.property
     def spec(self) -> Global___GenerationSpec:
         """The request as it was understood; model is resolved to its canonical id."""
@@ -325,6 +513,26 @@ class Generation(_message.Message):
     def end_time(self) -> _timestamp_pb2.Timestamp:
         """Ended at; absent before."""
 
+    @_builtins.property
+    def schedule_time(self) -> _timestamp_pb2.Timestamp:
+        """Not started before; absent when it need not wait."""
+
+    @_builtins.property
+    def cancel_time(self) -> _timestamp_pb2.Timestamp:
+        """Ends by then whatever it does; absent when it has only the service's own deadline."""
+
+    @_builtins.property
+    def adjustments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Adjustment]:
+        """Values that were changed because the caller allowed it."""
+
+    @_builtins.property
+    def route(self) -> Global___Route:
+        """Which model was chosen and why; absent in lists."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels the caller gave."""
+
     def __init__(
         self,
         *,
@@ -348,10 +556,20 @@ class Generation(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
+        job_type: Global___JobType.ValueType = ...,
+        priority: Global___JobPriority.ValueType = ...,
+        round: _builtins.int = ...,
+        schedule_time: _timestamp_pb2.Timestamp | None = ...,
+        cancel_time: _timestamp_pb2.Timestamp | None = ...,
+        adjustments: _abc.Iterable[Global___Adjustment] | None = ...,
+        route: Global___Route | None = ...,
+        waits_for: _builtins.str = ...,
+        end_user: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "captured_credits", b"captured_credits", "create_time", b"create_time", "end_time", b"end_time", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "create_time", b"create_time", "end_time", b"end_time", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "route", b"route", "schedule_time", b"schedule_time", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "attempt", b"attempt", "captured_credits", b"captured_credits", "cost_credits", b"cost_credits", "create_time", b"create_time", "end_time", b"end_time", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "id", b"id", "images", b"images", "message", b"message", "progress", b"progress", "queue_position", b"queue_position", "sequence", b"sequence", "set_id", b"set_id", "spec", b"spec", "stage", b"stage", "start_time", b"start_time", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "adjustments", b"adjustments", "attempt", b"attempt", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "cost_credits", b"cost_credits", "create_time", b"create_time", "end_time", b"end_time", "end_user", b"end_user", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "id", b"id", "images", b"images", "job_type", b"job_type", "message", b"message", "metadata", b"metadata", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "round", b"round", "route", b"route", "schedule_time", b"schedule_time", "sequence", b"sequence", "set_id", b"set_id", "spec", b"spec", "stage", b"stage", "start_time", b"start_time", "status", b"status", "user_id", b"user_id", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__captured_credits: _TypeAlias = _typing.Literal["captured_credits"]  # noqa: Y015
     _WhichOneofArgType__captured_credits: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits"]  # noqa: Y015

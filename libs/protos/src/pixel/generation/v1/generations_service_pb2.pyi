@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from pixel.generation.v1 import generation_pb2 as _generation_pb2
 import builtins as _builtins
 import sys
@@ -20,25 +21,106 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _CancelOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CancelOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CANCEL_OUTCOME_UNSPECIFIED: _CancelOutcome.ValueType  # 0
+    CANCEL_OUTCOME_FREE: _CancelOutcome.ValueType  # 1
+    """Ended; nothing was charged."""
+    CANCEL_OUTCOME_PARTIAL: _CancelOutcome.ValueType  # 2
+    """Ended; what was delivered was charged and is kept."""
+    CANCEL_OUTCOME_TOO_LATE: _CancelOutcome.ValueType  # 3
+    """It had completed or failed before."""
+    CANCEL_OUTCOME_PENDING: _CancelOutcome.ValueType  # 4
+    """The run was told to stop and has not answered yet; it will end as free, partial or completed."""
+
+class CancelOutcome(_CancelOutcome, metaclass=_CancelOutcomeEnumTypeWrapper):
+    """What became of a cancellation and of the money."""
+
+CANCEL_OUTCOME_UNSPECIFIED: CancelOutcome.ValueType  # 0
+CANCEL_OUTCOME_FREE: CancelOutcome.ValueType  # 1
+"""Ended; nothing was charged."""
+CANCEL_OUTCOME_PARTIAL: CancelOutcome.ValueType  # 2
+"""Ended; what was delivered was charged and is kept."""
+CANCEL_OUTCOME_TOO_LATE: CancelOutcome.ValueType  # 3
+"""It had completed or failed before."""
+CANCEL_OUTCOME_PENDING: CancelOutcome.ValueType  # 4
+"""The run was told to stop and has not answered yet; it will end as free, partial or completed."""
+Global___CancelOutcome: _TypeAlias = CancelOutcome  # noqa: Y015
+
 @_typing.final
 class Submission(_message.Message):
     """One submission."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     USER_ID_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
+    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
+    CANCEL_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
+    API_KEY_ID_FIELD_NUMBER: _builtins.int
+    END_USER_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    ADJUST_FIELD_NUMBER: _builtins.int
+    ALLOW_FALLBACK_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Paying user, `usr_` id."""
     idempotency_key: _builtins.str
     """Idempotency key of the caller, unique per user and route; empty means none."""
     route: _builtins.str
     """Public route the key belongs to, for example `POST /api/generations`."""
+    job_type: _generation_pb2.JobType.ValueType
+    """Kind of work; UNSPECIFIED means IMAGE."""
+    priority: _generation_pb2.JobPriority.ValueType
+    """Priority; UNSPECIFIED means NORMAL."""
+    cancel_after_seconds: _builtins.float
+    """The generation is cancelled when it has not ended after so many seconds; 0 means never."""
+    api_key_id: _builtins.str
+    """API key that pays, `key_` id; empty when none."""
+    end_user: _builtins.str
+    """End user of the caller's app, at most 200 characters."""
+    adjust: _builtins.bool
+    """Change values that the model cannot make to the nearest it can, and list them, instead of refusing."""
+    allow_fallback: _builtins.bool
+    """Let another model run it when the chosen one cannot; the price never rises."""
     @_builtins.property
     def spec(self) -> _generation_pb2.GenerationSpec:
         """What to make."""
+
+    @_builtins.property
+    def schedule_time(self) -> _timestamp_pb2.Timestamp:
+        """Not started before; absent means at once."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Labels for attribution; at most 16, keys to 64 and values to 512 characters."""
 
     def __init__(
         self,
@@ -47,10 +129,19 @@ class Submission(_message.Message):
         spec: _generation_pb2.GenerationSpec | None = ...,
         idempotency_key: _builtins.str = ...,
         route: _builtins.str = ...,
+        job_type: _generation_pb2.JobType.ValueType = ...,
+        priority: _generation_pb2.JobPriority.ValueType = ...,
+        schedule_time: _timestamp_pb2.Timestamp | None = ...,
+        cancel_after_seconds: _builtins.float = ...,
+        api_key_id: _builtins.str = ...,
+        end_user: _builtins.str = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        adjust: _builtins.bool = ...,
+        allow_fallback: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule_time", b"schedule_time", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "route", b"route", "spec", b"spec", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust", b"adjust", "allow_fallback", b"allow_fallback", "api_key_id", b"api_key_id", "cancel_after_seconds", b"cancel_after_seconds", "end_user", b"end_user", "idempotency_key", b"idempotency_key", "job_type", b"job_type", "metadata", b"metadata", "priority", b"priority", "route", b"route", "schedule_time", b"schedule_time", "spec", b"spec", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -265,6 +356,11 @@ class ListGenerationsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    CREATED_AFTER_FIELD_NUMBER: _builtins.int
+    CREATED_BEFORE_FIELD_NUMBER: _builtins.int
+    FAILURE_CODE_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Caller, `usr_` id."""
     page_size: _builtins.int
@@ -275,6 +371,20 @@ class ListGenerationsRequest(_message.Message):
     """Only this status; UNSPECIFIED means all."""
     idempotency_key: _builtins.str
     """Only what was submitted under this idempotency key, on any route; empty means all."""
+    model: _builtins.str
+    """Only this model; empty means all."""
+    job_type: _generation_pb2.JobType.ValueType
+    """Only this kind of work; UNSPECIFIED means all."""
+    failure_code: _builtins.str
+    """Only failures of this code; empty means all."""
+    @_builtins.property
+    def created_after(self) -> _timestamp_pb2.Timestamp:
+        """Only created at or after; absent means all."""
+
+    @_builtins.property
+    def created_before(self) -> _timestamp_pb2.Timestamp:
+        """Only created before; absent means all."""
+
     def __init__(
         self,
         *,
@@ -283,10 +393,15 @@ class ListGenerationsRequest(_message.Message):
         page_token: _builtins.str = ...,
         status: _generation_pb2.GenerationStatus.ValueType = ...,
         idempotency_key: _builtins.str = ...,
+        model: _builtins.str = ...,
+        job_type: _generation_pb2.JobType.ValueType = ...,
+        created_after: _timestamp_pb2.Timestamp | None = ...,
+        created_before: _timestamp_pb2.Timestamp | None = ...,
+        failure_code: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["idempotency_key", b"idempotency_key", "page_size", b"page_size", "page_token", b"page_token", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "failure_code", b"failure_code", "idempotency_key", b"idempotency_key", "job_type", b"job_type", "model", b"model", "page_size", b"page_size", "page_token", b"page_token", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -420,3 +535,559 @@ class ListModelsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015
+
+@_typing.final
+class ListUserEventsRequest(_message.Message):
+    """Asks for events of all generations of a user."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    AFTER_POSITION_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Caller, `usr_` id."""
+    after_position: _builtins.str
+    """Position after which to read on, as an answer gave it; empty means only where now is."""
+    page_size: _builtins.int
+    """1 to 1,000; 0 means 500."""
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        after_position: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_position", b"after_position", "page_size", b"page_size", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUserEventsRequest: _TypeAlias = ListUserEventsRequest  # noqa: Y015
+
+@_typing.final
+class ListUserEventsResponse(_message.Message):
+    """Answers ListUserEvents."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    RESYNC_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Position after the last event that was looked at; ask with it next."""
+    resync: _builtins.bool
+    """True when after_position is unknown or older than what is kept: read a snapshot and go on from `position`."""
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___PositionedEvent]:
+        """Events in the order of their commits; those of one generation in the order of their sequence."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___PositionedEvent] | None = ...,
+        position: _builtins.str = ...,
+        resync: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "position", b"position", "resync", b"resync"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListUserEventsResponse: _TypeAlias = ListUserEventsResponse  # noqa: Y015
+
+@_typing.final
+class PositionedEvent(_message.Message):
+    """An event and where it stands among all events of its user."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    position: _builtins.str
+    """Position of this event."""
+    @_builtins.property
+    def event(self) -> _generation_pb2.GenerationEvent:
+        """The event."""
+
+    def __init__(
+        self,
+        *,
+        event: _generation_pb2.GenerationEvent | None = ...,
+        position: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "position", b"position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PositionedEvent: _TypeAlias = PositionedEvent  # noqa: Y015
+
+@_typing.final
+class CancelGenerationsRequest(_message.Message):
+    """Asks to cancel."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Caller, `usr_` id."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`gen_` ids, 1 to 100."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelGenerationsRequest: _TypeAlias = CancelGenerationsRequest  # noqa: Y015
+
+@_typing.final
+class CancelResult(_message.Message):
+    """Outcome of one cancellation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    CANCEL_OUTCOME_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """`gen_` id as it was asked."""
+    cancel_outcome: Global___CancelOutcome.ValueType
+    """What became of it; UNSPECIFIED when there is an error."""
+    @_builtins.property
+    def generation(self) -> _generation_pb2.Generation:
+        """The generation now; absent when there is an error."""
+
+    @_builtins.property
+    def error(self) -> Global___SubmissionError:
+        """For example GENERATION_NOT_FOUND."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        cancel_outcome: Global___CancelOutcome.ValueType = ...,
+        generation: _generation_pb2.Generation | None = ...,
+        error: Global___SubmissionError | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "generation", b"generation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_outcome", b"cancel_outcome", "error", b"error", "generation", b"generation", "id", b"id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelResult: _TypeAlias = CancelResult  # noqa: Y015
+
+@_typing.final
+class CancelGenerationsResponse(_message.Message):
+    """Answers CancelGenerations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___CancelResult]:
+        """One result for each id."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___CancelResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CancelGenerationsResponse: _TypeAlias = CancelGenerationsResponse  # noqa: Y015
+
+@_typing.final
+class RetryGenerationsRequest(_message.Message):
+    """Asks to run ended generations again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    IDS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """Caller, `usr_` id."""
+    @_builtins.property
+    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`gen_` ids, 1 to 100."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryGenerationsRequest: _TypeAlias = RetryGenerationsRequest  # noqa: Y015
+
+@_typing.final
+class RetryGenerationsResponse(_message.Message):
+    """Answers RetryGenerations."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubmissionResult]:
+        """One result for each id; `replayed` is true when it was waiting or running again already."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___SubmissionResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RetryGenerationsResponse: _TypeAlias = RetryGenerationsResponse  # noqa: Y015
+
+@_typing.final
+class GetReceiptRequest(_message.Message):
+    """Asks for a receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """`gen_` id."""
+    user_id: _builtins.str
+    """Caller, `usr_` id."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        user_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptRequest: _TypeAlias = GetReceiptRequest  # noqa: Y015
+
+@_typing.final
+class AttemptReceipt(_message.Message):
+    """One run of a generation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    PROVIDER_REQUEST_ID_FIELD_NUMBER: _builtins.int
+    COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    FAILURE_CODE_FIELD_NUMBER: _builtins.int
+    CLAIM_TIME_FIELD_NUMBER: _builtins.int
+    SUBMIT_TIME_FIELD_NUMBER: _builtins.int
+    END_TIME_FIELD_NUMBER: _builtins.int
+    attempt: _builtins.int
+    """1, 2, 3 … over all rounds."""
+    round: _builtins.int
+    """Round it belongs to."""
+    provider: _builtins.str
+    """Provider that was to run it."""
+    model: _builtins.str
+    """Model that was to run it."""
+    state: _builtins.str
+    """`claimed`, `submitting`, `succeeded`, `failed`, `unknown` or `abandoned`."""
+    outcome: _builtins.str
+    """`sent`, `not_sent` or `unknown`; empty before the call."""
+    provider_request_id: _builtins.str
+    """The provider's id of the request; empty when none is known."""
+    cost_usd_micros: _builtins.int
+    """What the provider charges, in millionths of a US dollar; absent means unknown."""
+    failure_code: _builtins.str
+    """Why it failed; empty otherwise."""
+    @_builtins.property
+    def claim_time(self) -> _timestamp_pb2.Timestamp:
+        """When a worker took it."""
+
+    @_builtins.property
+    def submit_time(self) -> _timestamp_pb2.Timestamp:
+        """When the provider was called; absent before."""
+
+    @_builtins.property
+    def end_time(self) -> _timestamp_pb2.Timestamp:
+        """When it ended; absent before."""
+
+    def __init__(
+        self,
+        *,
+        attempt: _builtins.int = ...,
+        round: _builtins.int = ...,
+        provider: _builtins.str = ...,
+        model: _builtins.str = ...,
+        state: _builtins.str = ...,
+        outcome: _builtins.str = ...,
+        provider_request_id: _builtins.str = ...,
+        cost_usd_micros: _builtins.int | None = ...,
+        failure_code: _builtins.str = ...,
+        claim_time: _timestamp_pb2.Timestamp | None = ...,
+        submit_time: _timestamp_pb2.Timestamp | None = ...,
+        end_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_usd_micros", b"_cost_usd_micros", "claim_time", b"claim_time", "cost_usd_micros", b"cost_usd_micros", "end_time", b"end_time", "submit_time", b"submit_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd_micros", b"_cost_usd_micros", "attempt", b"attempt", "claim_time", b"claim_time", "cost_usd_micros", b"cost_usd_micros", "end_time", b"end_time", "failure_code", b"failure_code", "model", b"model", "outcome", b"outcome", "provider", b"provider", "provider_request_id", b"provider_request_id", "round", b"round", "state", b"state", "submit_time", b"submit_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_usd_micros: _TypeAlias = _typing.Literal["cost_usd_micros"]  # noqa: Y015
+    _WhichOneofArgType__cost_usd_micros: _TypeAlias = _typing.Literal["_cost_usd_micros", b"_cost_usd_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_usd_micros) -> _WhichOneofReturnType__cost_usd_micros | None: ...
+
+Global___AttemptReceipt: _TypeAlias = AttemptReceipt  # noqa: Y015
+
+@_typing.final
+class RoundReceipt(_message.Message):
+    """Money of one round; held = captured + released once it has ended."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUND_FIELD_NUMBER: _builtins.int
+    HELD_CREDITS_FIELD_NUMBER: _builtins.int
+    CAPTURED_CREDITS_FIELD_NUMBER: _builtins.int
+    RELEASED_CREDITS_FIELD_NUMBER: _builtins.int
+    REFUNDED_CREDITS_FIELD_NUMBER: _builtins.int
+    SETTLED_FIELD_NUMBER: _builtins.int
+    round: _builtins.int
+    """1, 2, 3 …"""
+    held_credits: _builtins.int
+    """Credits held at submission."""
+    captured_credits: _builtins.int
+    """Credits captured for what was delivered."""
+    released_credits: _builtins.int
+    """Credits given back."""
+    refunded_credits: _builtins.int
+    """Captured credits that were given back later."""
+    settled: _builtins.bool
+    """True once the round has ended and its hold is settled."""
+    def __init__(
+        self,
+        *,
+        round: _builtins.int = ...,
+        held_credits: _builtins.int = ...,
+        captured_credits: _builtins.int = ...,
+        released_credits: _builtins.int = ...,
+        refunded_credits: _builtins.int = ...,
+        settled: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["captured_credits", b"captured_credits", "held_credits", b"held_credits", "refunded_credits", b"refunded_credits", "released_credits", b"released_credits", "round", b"round", "settled", b"settled"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RoundReceipt: _TypeAlias = RoundReceipt  # noqa: Y015
+
+@_typing.final
+class Receipt(_message.Message):
+    """What a generation cost and why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GENERATION_ID_FIELD_NUMBER: _builtins.int
+    QUOTED_CREDITS_FIELD_NUMBER: _builtins.int
+    PRICE_ID_FIELD_NUMBER: _builtins.int
+    CREDITS_PER_IMAGE_FIELD_NUMBER: _builtins.int
+    REQUESTED_IMAGES_FIELD_NUMBER: _builtins.int
+    DELIVERED_IMAGES_FIELD_NUMBER: _builtins.int
+    ROUNDS_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    PROVIDER_COST_USD_MICROS_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CHARGED_CREDITS_FIELD_NUMBER: _builtins.int
+    generation_id: _builtins.str
+    """`gen_` id."""
+    quoted_credits: _builtins.int
+    """Credits the request was quoted at."""
+    price_id: _builtins.str
+    """Price rule that made the quote."""
+    credits_per_image: _builtins.int
+    """Credits for one picture by that rule."""
+    requested_images: _builtins.int
+    """Pictures asked for."""
+    delivered_images: _builtins.int
+    """Pictures delivered."""
+    provider_cost_usd_micros: _builtins.int
+    """Sum of what the providers charge over all runs that called them; absent when one of them is unknown."""
+    status: _generation_pb2.GenerationStatus.ValueType
+    """Public state."""
+    charged_credits: _builtins.int
+    """Captured minus refunded, over all rounds."""
+    @_builtins.property
+    def rounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoundReceipt]:
+        """Rounds in order."""
+
+    @_builtins.property
+    def attempts(self) -> _containers.RepeatedCompositeFieldContainer[Global___AttemptReceipt]:
+        """Runs in order."""
+
+    def __init__(
+        self,
+        *,
+        generation_id: _builtins.str = ...,
+        quoted_credits: _builtins.int = ...,
+        price_id: _builtins.str = ...,
+        credits_per_image: _builtins.int = ...,
+        requested_images: _builtins.int = ...,
+        delivered_images: _builtins.int = ...,
+        rounds: _abc.Iterable[Global___RoundReceipt] | None = ...,
+        attempts: _abc.Iterable[Global___AttemptReceipt] | None = ...,
+        provider_cost_usd_micros: _builtins.int | None = ...,
+        status: _generation_pb2.GenerationStatus.ValueType = ...,
+        charged_credits: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_provider_cost_usd_micros", b"_provider_cost_usd_micros", "provider_cost_usd_micros", b"provider_cost_usd_micros"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_provider_cost_usd_micros", b"_provider_cost_usd_micros", "attempts", b"attempts", "charged_credits", b"charged_credits", "credits_per_image", b"credits_per_image", "delivered_images", b"delivered_images", "generation_id", b"generation_id", "price_id", b"price_id", "provider_cost_usd_micros", b"provider_cost_usd_micros", "quoted_credits", b"quoted_credits", "requested_images", b"requested_images", "rounds", b"rounds", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__provider_cost_usd_micros: _TypeAlias = _typing.Literal["provider_cost_usd_micros"]  # noqa: Y015
+    _WhichOneofArgType__provider_cost_usd_micros: _TypeAlias = _typing.Literal["_provider_cost_usd_micros", b"_provider_cost_usd_micros"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__provider_cost_usd_micros) -> _WhichOneofReturnType__provider_cost_usd_micros | None: ...
+
+Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+
+@_typing.final
+class GetReceiptResponse(_message.Message):
+    """Answers GetReceipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipt(self) -> Global___Receipt:
+        """The receipt."""
+
+    def __init__(
+        self,
+        *,
+        receipt: Global___Receipt | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptResponse: _TypeAlias = GetReceiptResponse  # noqa: Y015
+
+@_typing.final
+class QuoteGenerationRequest(_message.Message):
+    """Asks for a price."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBMISSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def submission(self) -> Global___Submission:
+        """What would be submitted; the idempotency key is not used."""
+
+    def __init__(
+        self,
+        *,
+        submission: Global___Submission | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["submission", b"submission"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteGenerationRequest: _TypeAlias = QuoteGenerationRequest  # noqa: Y015
+
+@_typing.final
+class QuoteGenerationResponse(_message.Message):
+    """Answers QuoteGeneration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COST_CREDITS_FIELD_NUMBER: _builtins.int
+    PRICE_ID_FIELD_NUMBER: _builtins.int
+    CREDITS_PER_IMAGE_FIELD_NUMBER: _builtins.int
+    SPEC_FIELD_NUMBER: _builtins.int
+    ADJUSTMENTS_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    ETA_FIELD_NUMBER: _builtins.int
+    RUN_SECONDS_FIELD_NUMBER: _builtins.int
+    AVAILABLE_CREDITS_FIELD_NUMBER: _builtins.int
+    WOULD_BE_REFUSED_FIELD_NUMBER: _builtins.int
+    cost_credits: _builtins.int
+    """Credits the request would hold."""
+    price_id: _builtins.str
+    """Price rule."""
+    credits_per_image: _builtins.int
+    """Credits for one picture."""
+    run_seconds: _builtins.float
+    """Expected seconds of the run."""
+    available_credits: _builtins.int
+    """Credits the user can spend now."""
+    would_be_refused: _builtins.str
+    """Reason of the refusal a submission would get now, for example INSUFFICIENT_CREDITS; empty when it would be accepted."""
+    @_builtins.property
+    def spec(self) -> _generation_pb2.GenerationSpec:
+        """The request as it would be run."""
+
+    @_builtins.property
+    def adjustments(self) -> _containers.RepeatedCompositeFieldContainer[_generation_pb2.Adjustment]:
+        """Values that would be changed."""
+
+    @_builtins.property
+    def route(self) -> _generation_pb2.Route:
+        """Which model and why."""
+
+    @_builtins.property
+    def eta(self) -> _generation_pb2.EtaInterval:
+        """Expected start if submitted now; absent when not known."""
+
+    def __init__(
+        self,
+        *,
+        cost_credits: _builtins.int = ...,
+        price_id: _builtins.str = ...,
+        credits_per_image: _builtins.int = ...,
+        spec: _generation_pb2.GenerationSpec | None = ...,
+        adjustments: _abc.Iterable[_generation_pb2.Adjustment] | None = ...,
+        route: _generation_pb2.Route | None = ...,
+        eta: _generation_pb2.EtaInterval | None = ...,
+        run_seconds: _builtins.float = ...,
+        available_credits: _builtins.int = ...,
+        would_be_refused: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta", "route", b"route", "spec", b"spec"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustments", b"adjustments", "available_credits", b"available_credits", "cost_credits", b"cost_credits", "credits_per_image", b"credits_per_image", "eta", b"eta", "price_id", b"price_id", "route", b"route", "run_seconds", b"run_seconds", "spec", b"spec", "would_be_refused", b"would_be_refused"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuoteGenerationResponse: _TypeAlias = QuoteGenerationResponse  # noqa: Y015

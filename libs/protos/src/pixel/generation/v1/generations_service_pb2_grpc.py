@@ -55,6 +55,31 @@ class GenerationsServiceStub:
                 request_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListGenerationEventsRequest.SerializeToString,
                 response_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListGenerationEventsResponse.FromString,
                 _registered_method=True)
+        self.ListUserEvents = channel.unary_unary(
+                '/pixel.generation.v1.GenerationsService/ListUserEvents',
+                request_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListUserEventsRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListUserEventsResponse.FromString,
+                _registered_method=True)
+        self.CancelGenerations = channel.unary_unary(
+                '/pixel.generation.v1.GenerationsService/CancelGenerations',
+                request_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.CancelGenerationsRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.CancelGenerationsResponse.FromString,
+                _registered_method=True)
+        self.RetryGenerations = channel.unary_unary(
+                '/pixel.generation.v1.GenerationsService/RetryGenerations',
+                request_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.RetryGenerationsRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.RetryGenerationsResponse.FromString,
+                _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/pixel.generation.v1.GenerationsService/GetReceipt',
+                request_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.GetReceiptResponse.FromString,
+                _registered_method=True)
+        self.QuoteGeneration = channel.unary_unary(
+                '/pixel.generation.v1.GenerationsService/QuoteGeneration',
+                request_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.QuoteGenerationRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.QuoteGenerationResponse.FromString,
+                _registered_method=True)
         self.ListModels = channel.unary_unary(
                 '/pixel.generation.v1.GenerationsService/ListModels',
                 request_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListModelsRequest.SerializeToString,
@@ -94,6 +119,41 @@ class GenerationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListUserEvents(self, request, context):
+        """Lists stored events of all of the user's generations after a position, in the order of their commits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelGenerations(self, request, context):
+        """Cancels generations of the user, each on its own; results stand in the order of the ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RetryGenerations(self, request, context):
+        """Queues ended generations of the user again, each on its own; results stand in the order of the ids.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReceipt(self, request, context):
+        """Tells what one generation cost and why.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def QuoteGeneration(self, request, context):
+        """Prices a request without submitting it, and tells which model would run it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListModels(self, request, context):
         """Lists the catalogue.
         """
@@ -123,6 +183,31 @@ def add_GenerationsServiceServicer_to_server(servicer, server):
                     servicer.ListGenerationEvents,
                     request_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListGenerationEventsRequest.FromString,
                     response_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListGenerationEventsResponse.SerializeToString,
+            ),
+            'ListUserEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListUserEvents,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListUserEventsRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListUserEventsResponse.SerializeToString,
+            ),
+            'CancelGenerations': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelGenerations,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.CancelGenerationsRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.CancelGenerationsResponse.SerializeToString,
+            ),
+            'RetryGenerations': grpc.unary_unary_rpc_method_handler(
+                    servicer.RetryGenerations,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.RetryGenerationsRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.RetryGenerationsResponse.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.GetReceiptRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.GetReceiptResponse.SerializeToString,
+            ),
+            'QuoteGeneration': grpc.unary_unary_rpc_method_handler(
+                    servicer.QuoteGeneration,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.QuoteGenerationRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_generations__service__pb2.QuoteGenerationResponse.SerializeToString,
             ),
             'ListModels': grpc.unary_unary_rpc_method_handler(
                     servicer.ListModels,
@@ -239,6 +324,141 @@ class GenerationsService:
             '/pixel.generation.v1.GenerationsService/ListGenerationEvents',
             pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListGenerationEventsRequest.SerializeToString,
             pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListGenerationEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListUserEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.GenerationsService/ListUserEvents',
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListUserEventsRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.ListUserEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.GenerationsService/CancelGenerations',
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.CancelGenerationsRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.CancelGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RetryGenerations(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.GenerationsService/RetryGenerations',
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.RetryGenerationsRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.RetryGenerationsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.GenerationsService/GetReceipt',
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.GetReceiptRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.GetReceiptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def QuoteGeneration(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.GenerationsService/QuoteGeneration',
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.QuoteGenerationRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_generations__service__pb2.QuoteGenerationResponse.FromString,
             options,
             channel_credentials,
             insecure,

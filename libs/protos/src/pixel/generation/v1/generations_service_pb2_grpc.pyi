@@ -41,6 +41,16 @@ class GenerationsServiceStub:
     """Lists the user's generations, newest first."""
     ListGenerationEvents: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListGenerationEventsRequest, _generations_service_pb2.ListGenerationEventsResponse]
     """Lists the stored events of one generation after a sequence number, oldest first."""
+    ListUserEvents: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListUserEventsRequest, _generations_service_pb2.ListUserEventsResponse]
+    """Lists stored events of all of the user's generations after a position, in the order of their commits."""
+    CancelGenerations: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.CancelGenerationsRequest, _generations_service_pb2.CancelGenerationsResponse]
+    """Cancels generations of the user, each on its own; results stand in the order of the ids."""
+    RetryGenerations: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.RetryGenerationsRequest, _generations_service_pb2.RetryGenerationsResponse]
+    """Queues ended generations of the user again, each on its own; results stand in the order of the ids."""
+    GetReceipt: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.GetReceiptRequest, _generations_service_pb2.GetReceiptResponse]
+    """Tells what one generation cost and why."""
+    QuoteGeneration: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.QuoteGenerationRequest, _generations_service_pb2.QuoteGenerationResponse]
+    """Prices a request without submitting it, and tells which model would run it."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListModelsRequest, _generations_service_pb2.ListModelsResponse]
     """Lists the catalogue."""
 
@@ -57,6 +67,16 @@ class GenerationsServiceAsyncStub(GenerationsServiceStub):
     """Lists the user's generations, newest first."""
     ListGenerationEvents: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListGenerationEventsRequest, _generations_service_pb2.ListGenerationEventsResponse]  # type: ignore[assignment]
     """Lists the stored events of one generation after a sequence number, oldest first."""
+    ListUserEvents: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListUserEventsRequest, _generations_service_pb2.ListUserEventsResponse]  # type: ignore[assignment]
+    """Lists stored events of all of the user's generations after a position, in the order of their commits."""
+    CancelGenerations: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.CancelGenerationsRequest, _generations_service_pb2.CancelGenerationsResponse]  # type: ignore[assignment]
+    """Cancels generations of the user, each on its own; results stand in the order of the ids."""
+    RetryGenerations: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.RetryGenerationsRequest, _generations_service_pb2.RetryGenerationsResponse]  # type: ignore[assignment]
+    """Queues ended generations of the user again, each on its own; results stand in the order of the ids."""
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.GetReceiptRequest, _generations_service_pb2.GetReceiptResponse]  # type: ignore[assignment]
+    """Tells what one generation cost and why."""
+    QuoteGeneration: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.QuoteGenerationRequest, _generations_service_pb2.QuoteGenerationResponse]  # type: ignore[assignment]
+    """Prices a request without submitting it, and tells which model would run it."""
     ListModels: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListModelsRequest, _generations_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the catalogue."""
 
@@ -94,6 +114,46 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.ListGenerationEventsResponse, _abc.Awaitable[_generations_service_pb2.ListGenerationEventsResponse]]:
         """Lists the stored events of one generation after a sequence number, oldest first."""
+
+    @_abc_1.abstractmethod
+    def ListUserEvents(
+        self,
+        request: _generations_service_pb2.ListUserEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generations_service_pb2.ListUserEventsResponse, _abc.Awaitable[_generations_service_pb2.ListUserEventsResponse]]:
+        """Lists stored events of all of the user's generations after a position, in the order of their commits."""
+
+    @_abc_1.abstractmethod
+    def CancelGenerations(
+        self,
+        request: _generations_service_pb2.CancelGenerationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generations_service_pb2.CancelGenerationsResponse, _abc.Awaitable[_generations_service_pb2.CancelGenerationsResponse]]:
+        """Cancels generations of the user, each on its own; results stand in the order of the ids."""
+
+    @_abc_1.abstractmethod
+    def RetryGenerations(
+        self,
+        request: _generations_service_pb2.RetryGenerationsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generations_service_pb2.RetryGenerationsResponse, _abc.Awaitable[_generations_service_pb2.RetryGenerationsResponse]]:
+        """Queues ended generations of the user again, each on its own; results stand in the order of the ids."""
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _generations_service_pb2.GetReceiptRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generations_service_pb2.GetReceiptResponse, _abc.Awaitable[_generations_service_pb2.GetReceiptResponse]]:
+        """Tells what one generation cost and why."""
+
+    @_abc_1.abstractmethod
+    def QuoteGeneration(
+        self,
+        request: _generations_service_pb2.QuoteGenerationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_generations_service_pb2.QuoteGenerationResponse, _abc.Awaitable[_generations_service_pb2.QuoteGenerationResponse]]:
+        """Prices a request without submitting it, and tells which model would run it."""
 
     @_abc_1.abstractmethod
     def ListModels(
