@@ -38,6 +38,11 @@ $(UV):
 	@$(UV) sync --quiet --frozen --python $(PYTHON)
 	@touch .venv/.run $@
 
+.venv/.bench: .venv/.dev
+	@printf 'setup: installing the peers of the benchmarks into .venv\n'
+	@$(UV) sync --quiet --frozen --inexact --group bench
+	@touch $@
+
 setup: .venv/.dev ## Install everything a developer needs into .venv
 
 run: .venv/.run ## Start the studio, make a first picture, serve until Ctrl-C
@@ -90,7 +95,7 @@ protos: .venv/.dev ## Generate libs/protos from protos/
 schema: .venv/.dev ## Write services/*/schema.sql from the migrations
 	@$(BIN)/python -m pixel_embedded.schemas
 
-bench: .venv/.dev parts ## Run the benchmarks, or one: make bench BENCH=submit
+bench: .venv/.bench parts ## Run the benchmarks, or one: make bench BENCH=submit
 	@$(BIN)/python -m tests.load $(BENCH)
 
 clean: ## Remove what was built; keeps .studio (your pictures) and .tools
