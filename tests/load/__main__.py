@@ -1,4 +1,7 @@
-"""`python -m tests.load [NAME|all]`: each benchmark is a module of this package with an async `main()`."""
+"""`python -m tests.load [NAME|all] [--hot]`: each benchmark is a module of this package with an async `main()`.
+
+`submit --hot` is the variant of `submit` where every job is of one account.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import asyncio
 import importlib
 import sys
 
-BENCHES = ("submit", "hop", "relay", "pickup", "painter")
+BENCHES = ("submit", "hop", "relay", "pickup", "painter", "claim", "engine", "fair", "fanout")
 
 
 def main() -> None:
@@ -15,7 +18,11 @@ def main() -> None:
         sys.exit(f"no benchmark {wanted!r}; there are {', '.join(BENCHES)} and all")
     for name in BENCHES if wanted == "all" else (wanted,):
         print(f"\n== {name}", flush=True)
-        asyncio.run(importlib.import_module(f"tests.load.{name}").main())
+        module = importlib.import_module(f"tests.load.{name}")
+        if "--hot" not in sys.argv[2:] or wanted == "all":
+            asyncio.run(module.main())
+        if name == "submit" and ("--hot" in sys.argv[2:] or wanted == "all"):
+            asyncio.run(module.hot())
 
 
 if __name__ == "__main__":

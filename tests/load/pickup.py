@@ -93,7 +93,7 @@ class BareTransactions:
             for number in range(JOBS + WARM):
                 job = self._job(number, clock.now())
                 started = time.perf_counter()
-                await submissions.submit([NewGeneration(job, 1, "", "", b"")])
+                await submissions.submit([NewGeneration(job, "", "", b"")])
                 (claimed,) = await jobs.claim(self.lane, 1, worker="bare", lease_s=15, deadline_at=job.deadline_at)
                 assert await jobs.write(claimed, claimed.calling(), holder=Holder.WORKER)
                 seconds.append(time.perf_counter() - started)

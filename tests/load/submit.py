@@ -51,8 +51,12 @@ def user(number: int) -> UUID:
 async def fill_accounts(admin_url: str) -> None:
     async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as conn:
         await conn.execute(
-            "INSERT INTO generation.credit_accounts (user_id, available)"
-            " SELECT lpad(to_hex(n), 32, '0')::uuid, 1000000000 FROM generate_series(1, %s) AS n",
+            "INSERT INTO generation.plans (id, weight, max_open_jobs, top_priority) VALUES ('bench', 1, 2000000000, 0)"
+        )
+        await conn.execute("UPDATE generation.lanes SET max_queued = 2000000000")
+        await conn.execute(
+            "INSERT INTO generation.credit_accounts (user_id, available, plan)"
+            " SELECT lpad(to_hex(n), 32, '0')::uuid, 1000000000, 'bench' FROM generate_series(1, %s) AS n",
             (ACCOUNTS,),
         )
 
@@ -147,7 +151,8 @@ class Core:
             "max_retries": 2,
         }
 
-    async def run(self, callers: int) -> Sample:
+    async def run(self, callers: int, *, hot: bool = False) -> Sample:
+        """Submit for a few seconds; `hot` takes every credit from one account."""
         await self._batcher.start()
         accepted, end = 0, time.monotonic() + SECONDS
 
@@ -157,7 +162,7 @@ class Core:
             while time.monotonic() < end:
                 turn += callers
                 command = SubmitGeneration(
-                    user_id=user(turn * 7919 % ACCOUNTS),
+                    user_id=user(0 if hot else turn * 7919 % ACCOUNTS),
                     spec=GenerationSpec(prompt=PROMPT),
                     idempotency_key=secrets.token_hex(8),
                     route="POST /api/generations",
@@ -183,6 +188,19 @@ async def front_door(server: PostgresServer, urls: dict[str, str], folder: Path)
         keys = await door.accounts(50)
         body = {"prompt": PROMPT, "numberOfImages": 1}
         yield HttpLoad(door.address, "/api/generations", body, keys, pids=(server.pid, *door.pids))
+
+
+async def hot() -> None:
+    """`submit --hot`: all jobs of one account against jobs of ten thousand."""
+    async with scratch_dir() as folder, postgres(folder, ["generation"]) as (server, urls):
+        await fill_accounts(server.admin_url)
+        async with open_pool(urls["generation"], schema="generation", application="bench", max_size=4) as pool:
+            core = Core(pool, server)
+            samples = await shuffled({"hot": lambda: core.run(32, hot=True), "spread": lambda: core.run(32)})
+    rates = {name: median_rate(each) for name, each in samples.items()}
+    ratio = rates["hot"] / rates["spread"]
+    line("one account, 32", rates["hot"], "spread", rates["spread"], ratio=ratio, target=">= 0.8")
+    finish("submit --hot", {"hot": ratio}, {name: median_cpu(each) for name, each in samples.items()})
 
 
 async def main() -> None:

@@ -1,0 +1,133 @@
+"""Jobs a second from submitted to completed with an instant provider, against procrastinate and Celery on a no-op.
+
+Ours holds and captures credits, stores five events a job and writes their outbox rows; the peers do none of that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+import psycopg
+from pixel_embedded import run_redis
+from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
+from pixel_generation.domain.spec import GenerationSpec
+
+from tests.load.instant import Core, core
+from tests.load.peers import celery_peer, procrastinate_peer
+from tests.load.queue_rows import QueueRows
+from tests.load.report import Meter, Sample, finish, line, median_cpu, median_rate, shuffled
+from tests.load.servers import postgres, scratch_dir
+from tests.load.submit import ACCOUNTS, PROMPT, fill_accounts, user
+
+JOBS = 3_000
+CALLERS = 128
+SIZES = (10_000, 100_000, 1_000_000)
+
+
+class Engine:
+    """Submits through the use case while the worker runs; done when the last job is completed."""
+
+    def __init__(self, engine: Core, admin_url: str, server_pid: int) -> None:
+        self._core = engine
+        self._admin_url = admin_url
+        self._pid = server_pid
+        self._turn = 0
+
+    async def run(self) -> Sample:
+        before = await self._completed()
+        meter = Meter((self._pid,))
+        meter.start()
+        await self._core.batcher.start()
+        await self._core.worker.start()
+        await asyncio.gather(*(self._caller(number) for number in range(CALLERS)))
+        async with asyncio.timeout(120):
+            while await self._completed() - before < JOBS:
+                self._core.worker.wake()
+                await asyncio.sleep(0.02)
+        sample = meter.stop(JOBS)
+        await self._core.worker.stop()
+        await self._core.batcher.stop()
+        return sample
+
+    async def _caller(self, number: int) -> None:
+        for _ in range(number, JOBS, CALLERS):
+            self._turn += 1
+            command = SubmitGeneration(user_id=user(self._turn * 7919 % ACCOUNTS), spec=GenerationSpec(prompt=PROMPT))
+            (outcome,) = await submit_generations([command], **self._core.ports)  # type: ignore[arg-type]
+            assert isinstance(outcome, Accepted), outcome
+            self._core.worker.wake()
+
+    async def _completed(self) -> int:
+        """Count by the statistics, which are written with the end of each job."""
+        counted = "SELECT coalesce(sum(jobs), 0) FROM generation.job_stats WHERE status = 'completed'"
+        async with await psycopg.AsyncConnection.connect(self._admin_url, autocommit=True) as conn:
+            cursor = await conn.execute(counted)
+            row = await cursor.fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+def timed(run: Callable[[int], Awaitable[float]], *pids: int) -> Callable[[], Awaitable[Sample]]:
+    """Return a contestant that measures a peer, whose own clock says when it was done."""
+
+    async def contestant() -> Sample:
+        meter = Meter(pids)
+        meter.start()
+        seconds = await run(JOBS)
+        sample = meter.stop(JOBS)
+        return Sample(JOBS, seconds, sample.cpu_s)
+
+    return contestant
+
+
+async def main() -> None:
+    async with (
+        scratch_dir() as folder,
+        postgres(folder, ["generation"]) as (server, urls),
+        run_redis(folder / "redis") as broker,
+        celery_peer(broker.url) as (celery, celery_pid),
+    ):
+        await fill_accounts(server.admin_url)
+        await _create_database(server.admin_url)
+        async with (
+            core(urls["generation"]) as engine,
+            procrastinate_peer(server.admin_url.rsplit("/", 1)[0] + "/procrastinate") as procrastinate,
+        ):
+            ours = Engine(engine, server.admin_url, server.pid)
+            samples = await shuffled(
+                {
+                    "engine": ours.run,
+                    "procrastinate": timed(procrastinate.run, server.pid),
+                    "celery": timed(celery.run, broker.pid, celery_pid),
+                }
+            )
+            growth = await _grown(ours, QueueRows(server.admin_url))
+    rates = {name: median_rate(each) for name, each in samples.items()}
+    ratios = {"procrastinate": rates["engine"] / rates["procrastinate"], "celery": rates["engine"] / rates["celery"]}
+    for peer, target in (("procrastinate", ">= 5"), ("celery", ">= 3")):
+        line("engine", rates["engine"], peer, rates[peer], ratio=ratios[peer], target=target)
+    for size, sample in growth.items():
+        ratios[f"at_{size}"] = sample.rate / rates["engine"]
+        line(
+            f"engine at {size:,} finished", sample.rate, "empty", rates["engine"], ratio=ratios[f"at_{size}"],
+            target="no slope",
+        )  # fmt: skip
+    finish("engine", ratios, {name: median_cpu(each) for name, each in samples.items()})
+
+
+async def _grown(ours: Engine, rows: QueueRows) -> dict[int, Sample]:
+    """Measure once more behind a growing history."""
+    found = {}
+    for size in SIZES:
+        await rows.grow(finished=size, waiting=0)
+        started = time.perf_counter()
+        found[size] = await ours.run()
+        print(f"  at {size:,}: {found[size].rate:,.1f}/s in {time.perf_counter() - started:.1f} s", flush=True)
+    return found
+
+
+async def _create_database(admin_url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(admin_url, autocommit=True) as conn:
+        await conn.execute("CREATE DATABASE procrastinate")

@@ -1,0 +1,89 @@
+"""The generation service's core with a provider and a store that answer at once: what is left is the engine."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from pixel_generation.adapters.metrics import JobMetrics, SubmissionMetrics
+from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
+from pixel_generation.adapters.outbound.randomness import SystemRandomness
+from pixel_generation.adapters.outbound.tracing import TelemetryTracing
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.run_job import RunTools
+from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_generation.application.work import Worker, WorkLimits
+from pixel_generation.domain.images import ImageRequest, ProducedImage
+from pixel_generation.domain.job import DeliveredImage, Job
+from pixel_generation.domain.recovery import RetryPolicy
+from pixel_postgres import Pool, open_pool
+from pixel_runtime.clock import SystemClock
+
+
+class InstantProvider:
+    """Delivers a few bytes for every picture, without delay."""
+
+    repeatable = True
+
+    async def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
+        for index in range(request.count):
+            yield ProducedImage(index, b"picture", "image/png", seed=request.seed + index, cost_usd_micros=0)
+
+    async def close(self) -> None:
+        return
+
+
+class InstantAssets:
+    """Stores nothing."""
+
+    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
+        del job
+        return DeliveredImage(asset_id, image.index, 256, 256, image.content_type, len(image.data), image.seed)
+
+
+class Core:
+    """Submission and work on one pool each, as the roles `serve` and `work` have them."""
+
+    def __init__(self, serving: Pool, working: Pool, *, slots: int, claim_loops: int) -> None:
+        clock, randomness, metrics = SystemClock(), SystemRandomness(), SubmissionMetrics()
+        source = PostgresCatalogue(serving, default="studio-sketch", providers=frozenset({"sketch"}))
+        catalogue = LiveCatalogue(source)
+        self.batcher = SubmissionBatcher(PostgresSubmissions(serving), metrics)
+        self.ports = {
+            "catalogue": catalogue,
+            "batcher": self.batcher,
+            "clock": clock,
+            "randomness": randomness,
+            "observer": metrics,
+            "max_wait": timedelta(days=1),
+            "max_retries": 2,
+        }
+        tools = RunTools(
+            jobs=PostgresJobs(working, clock),
+            assets=InstantAssets(),
+            clock=clock,
+            randomness=randomness,
+            observer=JobMetrics(),
+            tracing=TelemetryTracing(),
+            policy=RetryPolicy(),
+        )
+        self.worker = Worker(
+            "bench",
+            catalogue=catalogue,
+            providers={"sketch": InstantProvider()},
+            tools=tools,
+            limits=WorkLimits(slots=slots, claim_loops=claim_loops, poll_s=0.05),
+        )
+
+
+@asynccontextmanager
+async def core(url: str, *, slots: int = 100, claim_loops: int = 1) -> AsyncIterator[Core]:
+    async with (
+        open_pool(url, schema="generation", application="bench-serve", max_size=4) as serving,
+        open_pool(url, schema="generation", application="bench-work", max_size=10) as working,
+    ):
+        yield Core(serving, working, slots=slots, claim_loops=claim_loops)
