@@ -194,6 +194,8 @@ CREATE TABLE generation.jobs (
     adjustments jsonb DEFAULT '[]'::jsonb NOT NULL,
     start_after timestamp with time zone,
     start_before timestamp with time zone,
+    aged smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
     CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
     CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
     CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
@@ -209,13 +211,14 @@ CREATE TABLE generation.jobs (
 )
 WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05');
 ALTER TABLE generation.jobs OWNER TO generation_owner;
-COMMENT ON COLUMN generation.jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low.';
+COMMENT ON COLUMN generation.jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
 COMMENT ON COLUMN generation.jobs.virtual_start IS 'Start tag of start-time fair queueing, in pictures of one user in this lane.';
 COMMENT ON COLUMN generation.jobs.attempt IS 'Fencing number: runs started so far; never goes back.';
 COMMENT ON COLUMN generation.jobs.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
 COMMENT ON COLUMN generation.jobs.gate IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a place; open otherwise.';
 COMMENT ON COLUMN generation.jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
 COMMENT ON COLUMN generation.jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
+COMMENT ON COLUMN generation.jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
 CREATE TABLE generation.lane_shares (
     lane text NOT NULL,
     user_id uuid NOT NULL,
@@ -286,6 +289,7 @@ CREATE TABLE generation.models (
     max_images smallint DEFAULT 10 NOT NULL,
     typical_seconds double precision NOT NULL,
     enabled boolean DEFAULT true NOT NULL,
+    takes_seed boolean DEFAULT false NOT NULL,
     CONSTRAINT models_credits_per_image_check CHECK ((credits_per_image > 0)),
     CONSTRAINT models_max_images_check CHECK (((max_images >= 1) AND (max_images <= 10))),
     CONSTRAINT models_typical_seconds_check CHECK ((typical_seconds > (0)::double precision))
@@ -294,6 +298,7 @@ ALTER TABLE generation.models OWNER TO generation_owner;
 COMMENT ON COLUMN generation.models.ratios IS 'Aspect ratio to size, such as {"16:9": "1344x768"}; json and not jsonb, because the order is the catalogue''s.';
 COMMENT ON COLUMN generation.models.styles IS 'Accepted presets; empty means any word.';
 COMMENT ON COLUMN generation.models.parameters IS 'Provider options by name, each with the words it accepts.';
+COMMENT ON COLUMN generation.models.takes_seed IS 'Whether a seed reproduces a picture; a seed for a model that takes none is refused, or dropped where the caller allows it.';
 CREATE TABLE generation.outbox (
     id bigint NOT NULL,
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
@@ -442,6 +447,7 @@ CREATE INDEX jobs_of_user ON generation.jobs USING btree (user_id, id DESC);
 CREATE INDEX jobs_processing ON generation.jobs USING btree (lane) WHERE (status = 'processing'::text);
 CREATE INDEX jobs_queue ON generation.jobs USING btree (lane, gate, priority, virtual_start, id) WHERE (status = 'queued'::text);
 CREATE INDEX jobs_scheduled ON generation.jobs USING btree (scheduled_at) WHERE ((status = 'queued'::text) AND (gate = 'scheduled'::text));
+CREATE INDEX ledger_transfers_of_providers ON generation.ledger_transfers USING btree (created_at) INCLUDE (job_id, round) WHERE (kind = 'provider_cost'::text);
 CREATE INDEX ledger_transfers_of_user ON generation.ledger_transfers USING btree (user_id, id DESC);
 CREATE INDEX submissions_created_at ON generation.submissions USING btree (created_at);
 CREATE TRIGGER ledger_entries_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON generation.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION generation.refuse_ledger_change();

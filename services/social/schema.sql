@@ -39,6 +39,26 @@ CREATE TABLE social.inbox (
     received_at timestamp with time zone DEFAULT now() NOT NULL
 );
 ALTER TABLE social.inbox OWNER TO social_owner;
+CREATE TABLE social.notifications (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    group_key text DEFAULT ''::text NOT NULL,
+    count integer DEFAULT 1 NOT NULL,
+    reasons jsonb DEFAULT '{}'::jsonb NOT NULL,
+    resource_id uuid NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    last_at timestamp with time zone NOT NULL,
+    read_at timestamp with time zone,
+    CONSTRAINT notifications_check CHECK ((last_at >= first_at)),
+    CONSTRAINT notifications_count_check CHECK ((count > 0)),
+    CONSTRAINT notifications_kind_check CHECK ((kind = 'generation_failed'::text))
+)
+WITH (fillfactor='80');
+ALTER TABLE social.notifications OWNER TO social_owner;
+COMMENT ON COLUMN social.notifications.group_key IS 'What of a kind belongs together; empty means all of it does.';
+COMMENT ON COLUMN social.notifications.reasons IS 'How often it happened for each reason.';
+COMMENT ON COLUMN social.notifications.resource_id IS 'What it happened to last.';
 CREATE TABLE social.outbox (
     id bigint NOT NULL,
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
@@ -72,6 +92,8 @@ ALTER TABLE ONLY social.images
     ADD CONSTRAINT images_set_id_index_key UNIQUE (set_id, index);
 ALTER TABLE ONLY social.inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_id);
+ALTER TABLE ONLY social.notifications
+    ADD CONSTRAINT notifications_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY social.outbox
     ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY social.sets
@@ -92,12 +114,15 @@ CREATE INDEX images_style_recent ON social.images USING btree (style, created_at
 CREATE INDEX images_style_trending ON social.images USING btree (style, hot DESC, id DESC) WHERE (NOT private);
 CREATE INDEX images_trending ON social.images USING btree (hot DESC, id DESC) WHERE (NOT private);
 CREATE INDEX inbox_received_at ON social.inbox USING btree (received_at);
+CREATE INDEX notifications_of_user ON social.notifications USING btree (user_id, last_at DESC, id DESC);
+CREATE UNIQUE INDEX notifications_unread ON social.notifications USING btree (user_id, kind, group_key) WHERE (read_at IS NULL);
 CREATE INDEX sets_by_user ON social.sets USING btree (user_id, created_at DESC, id DESC);
 ALTER TABLE ONLY social.images
     ADD CONSTRAINT images_set_id_fkey FOREIGN KEY (set_id) REFERENCES social.sets(id) ON DELETE CASCADE;
 GRANT USAGE ON SCHEMA social TO social;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE social.images TO social;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE social.inbox TO social;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE social.notifications TO social;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE social.outbox TO social;
 GRANT SELECT,USAGE ON SEQUENCE social.outbox_id_seq TO social;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE social.sets TO social;

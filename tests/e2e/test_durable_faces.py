@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 
 from tests.e2e.person import Person
 
-CUT_RUNS = int(os.environ.get("CUT_RUNS", "10"))
+CUT_RUNS = int(os.environ.get("CUT_RUNS", "200" if os.environ.get("PROFILE") == "full" else "20"))
 """Streams followed through a line that is cut; 200 in `make faults`."""
 
 
@@ -133,6 +133,62 @@ async def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat(per
             numbers = [number for number, _ in await followed(address, person, accepted["id"])]
             assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
             assert len(numbers) == len(set(numbers))
+
+
+async def all_followed(address: str, person: Person, ids: set[str], position: str) -> dict[str, list[int]]:
+    """Follow the channel of all generations as a browser does until these have ended; return what was told of each."""
+    told: dict[str, list[int]] = {each: [] for each in ids}
+    ended: set[str] = set()
+    headers = {"authorization": f"Bearer {person.api_key}"}
+    async with httpx2.AsyncClient(base_url=address, timeout=10.0) as http, asyncio.timeout(120):
+        while ended != ids:
+            try:
+                async with http.stream("GET", "/api/events", headers=headers | {"last-event-id": position}) as stream:
+                    assert stream.status_code == 200
+                    event_id = ""
+                    async for line in stream.aiter_lines():
+                        if line.startswith("id:"):
+                            event_id = line[3:].strip()
+                        elif line.startswith("data:"):
+                            body = json.loads(line[5:])
+                            assert body["type"] not in {"snapshot", "resync"}
+                            position = event_id
+                            if body["generationId"] in ids:
+                                told[body["generationId"]].append(body["sequence"])
+                                ended |= {body["generationId"]} if body["status"] == "completed" else set()
+                        if ended == ids:
+                            break
+            except httpx2.TransportError:
+                await asyncio.sleep(0.01)
+    return told
+
+
+async def test_a_channel_that_is_cut_again_and_again_has_no_gap_and_no_repeat(person: Person) -> None:
+    headers = {"authorization": f"Bearer {person.api_key}"}
+    async with person.http.stream("GET", "/api/events", headers=headers) as stream, asyncio.timeout(10):
+        lines = [line async for line in _until(stream.aiter_lines(), "data:")]
+    position = next(line[3:].strip() for line in lines if line.startswith("id:"))
+    accepted = []
+    async with cutting_line(person.studio.address, 0.3) as address:
+        following: asyncio.Task[dict[str, list[int]]] | None = None
+        for run in range(0, CUT_RUNS, 10):
+            batch = [
+                await person.submit({"prompt": f"all {run + each}", "numberOfImages": 2, "size": "256x256"})
+                for each in range(min(10, CUT_RUNS - run))
+            ]
+            ids = {each["id"] for each in batch}
+            accepted += batch
+            following = asyncio.create_task(all_followed(address, person, ids, position))
+            for numbers in (await following).values():
+                assert numbers == list(range(1, len(numbers) + 1))
+    assert len(accepted) == CUT_RUNS
+
+
+async def _until(lines: AsyncIterator[str], start: str) -> AsyncIterator[str]:
+    async for line in lines:
+        yield line
+        if line.startswith(start):
+            return
 
 
 async def test_a_client_that_leaves_before_the_answer_pays_for_one_job_at_most(person: Person) -> None:

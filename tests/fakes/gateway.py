@@ -17,11 +17,14 @@ from pixel_gateway.domain.image import Addresses, AssetNotFound, Image, ImageSet
 from pixel_runtime.ids import format_id, new_id
 
 from tests.fakes.gateway_accounts import FakeAccounts, FakeApiKeys
+from tests.fakes.gateway_engine import FakeEngine
+from tests.fakes.gateway_live import FakeTickets, FakeUserEvents
+from tests.fakes.gateway_notifications import FakeNotifications
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from pixel_gateway.application.ports import DiscoverQuery, Submission
+    from pixel_gateway.application.ports import DiscoverQuery, HistoryQuery, Submission
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
@@ -75,6 +78,8 @@ class FakeGenerations:
     clock: FakeClock
     rows: dict[str, Generation] = field(default_factory=dict)
     stored_events: dict[str, list[Progress]] = field(default_factory=dict)
+    log: list[Progress] = field(default_factory=list)
+    """Every event of every user, in the order it was stored."""
     submissions: list[Submission] = field(default_factory=list)
     refusal: Exception | None = None
     loses_answers: bool = False
@@ -105,9 +110,16 @@ class FakeGenerations:
             create_time=self.clock.now(),
             queue_position=1,
             eta_s=(0.0, 2.0),
+            job_type=submission.job_type,
+            priority=submission.priority,
+            schedule_time=submission.schedule_time,
+            waits_for="scheduled" if submission.schedule_time else "",
+            end_user=submission.end_user,
+            metadata=submission.metadata,
         )
         self.rows[generation.id] = generation
         self.stored_events[generation.id] = [generation.as_progress()]
+        self.log.append(generation.as_progress())
         self.replies[submission.user_id, submission.route, submission.idempotency_key] = generation
         self.is_away = self.loses_answers
         self._check()
@@ -121,15 +133,12 @@ class FakeGenerations:
             raise NotFound("There is no such generation, or it is not yours.", reason="GENERATION_NOT_FOUND")
         return generation
 
-    async def page(
-        self, user_id: str, *, limit: int, cursor: str, status: Status | None, key: str = ""
-    ) -> tuple[list[Generation], str]:
+    async def page(self, query: HistoryQuery) -> tuple[list[Generation], str]:
         self._check()
-        mine = [row for row in reversed(self.rows.values()) if row.user_id == user_id]
-        mine = [row for row in mine if status is None or row.status is status]
-        start = int(cursor or 0)
-        more = len(mine) > start + limit
-        return mine[start : start + limit], str(start + limit) if more else ""
+        mine = [row for row in reversed(self.rows.values()) if row.user_id == query.user_id and _matches(row, query)]
+        start = int(query.cursor or 0)
+        end = start + query.limit
+        return mine[start:end], str(end) if len(mine) > end else ""
 
     async def events(self, user_id: str, generation_id: str, after: int) -> list[Progress]:
         await self.get(user_id, generation_id)
@@ -161,6 +170,7 @@ class FakeGenerations:
         )
         event = self.rows[generation_id].as_progress()
         self.stored_events[generation_id].append(event)
+        self.log.append(event)
         return event
 
     def _check(self) -> None:
@@ -278,6 +288,10 @@ class Backstage:
         self.sets = FakeSets()
         self.media = FakeMedia(self.clock)
         self.last_status = FakeLastStatus()
+        self.user_events = FakeUserEvents(self.generations)
+        self.tickets = FakeTickets()
+        self.notifications = FakeNotifications(self.clock)
+        self.engine = FakeEngine(self.clock, self.generations, self.billing)
         self.app = Application(
             Ports(
                 accounts=self.accounts,
@@ -287,6 +301,11 @@ class Backstage:
                 sets=self.sets,
                 media=self.media,
                 last_status=self.last_status,
+                user_events=self.user_events,
+                tickets=self.tickets,
+                notifications=self.notifications,
+                engine=self.engine.ports(),
+                admin_usernames=frozenset({"root"}),
                 ids=FakeIds(),
                 clock=self.clock,
             )
@@ -296,7 +315,18 @@ class Backstage:
         """Complete a generation, make its set readable and tell the watchers."""
         event = self.generations.advance(generation_id, Status.COMPLETED, 100, "Done")
         self.sets.add(self.generations.rows[generation_id])
-        self.app.hub.publish(event)
+        self.app.publish(event)
+
+
+def _matches(row: Generation, query: HistoryQuery) -> bool:
+    return (
+        query.status in (None, row.status)
+        and query.model in ("", row.spec.model)
+        and query.job_type in (None, row.job_type)
+        and (query.from_time is None or row.create_time >= query.from_time)
+        and (query.to_time is None or row.create_time < query.to_time)
+        and query.failure_code in ("", row.failure.code if row.failure else "")
+    )
 
 
 def _picture(index: int) -> Picture:

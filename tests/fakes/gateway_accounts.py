@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pixel_errors import NotFound
+from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.api_key import MAX_KEYS, ApiKey, KeyNotFound, Principal, TooManyKeys
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ class FakeAccounts:
             if row.account.id == user_id:
                 row.is_given = True
 
+    async def set_role(self, user_id: str, role: Role) -> None:
+        for row in self.rows.values():
+            if row.account.id == user_id:
+                row.account = replace(row.account, role=role)
+                return
+        raise NotFound("There is no such account.", reason="ACCOUNT_NOT_FOUND")
+
 
 class FakeApiKeys:
     """API keys by digest."""
@@ -62,7 +70,10 @@ class FakeApiKeys:
     async def find(self, secret_digest: bytes) -> Principal | None:
         self.lookups += 1
         key = self.rows.get(secret_digest)
-        return None if key is None or key.revoke_time else Principal(key.user_id, key.id)
+        if key is None or key.revoke_time:
+            return None
+        account = await self._accounts.get(key.user_id)
+        return Principal(key.user_id, key.id, Role.MEMBER if account is None else account.role)
 
     async def revoke(self, user_id: str, key_id: str, at: datetime) -> tuple[ApiKey, bytes]:
         for secret_digest, key in self.rows.items():

@@ -11,40 +11,24 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pixel_errors import Unavailable
-from pixel_generation.application.ports import Decision, Holder, NewGeneration, Verdict
+from pixel_generation.application.engine_ports import Reconciling
+from pixel_generation.application.page import Page
+from pixel_generation.application.ports import (
+    Decision,
+    GenerationFilter,
+    Holder,
+    NewGeneration,
+    Standing,
+    UserEvents,
+    Verdict,
+)
 from pixel_generation.domain.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
-from pixel_generation.domain.catalogue import Catalogue, Model, Size
 from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.estimate import LaneMeasure
 from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import Job, Status, StoredEvent
-
-SKETCH = Model(
-    id="studio-sketch",
-    provider="sketch",
-    provider_model="studio-sketch",
-    display_name="Sketch",
-    lane="sketch",
-    credits_per_image=1,
-    ratios={"1:1": Size(1024, 1024), "16:9": Size(1344, 768), "3:2": Size(1248, 832)},
-    extra_sizes=(Size(512, 512), Size(640, 512), Size(1536, 1024), Size(1792, 1024)),
-    styles=("ink", "oil"),
-    typical_seconds=1.0,
-)
-FLARE = Model(
-    id="gpt-image-2.5-flare",
-    provider="openai",
-    provider_model="gpt-image-2.5-flare",
-    display_name="Flare",
-    lane="openai",
-    credits_per_image=4,
-    ratios={"1:1": Size(1024, 1024), "3:2": Size(1536, 1024)},
-    qualities=("low", "high"),
-    parameters={"background": ("auto", "opaque")},
-    aliases=("dall-e-3",),
-    max_images=4,
-    typical_seconds=20.0,
-)
+from pixel_generation.domain.job import Job, Stage, Status, StoredEvent
+from pixel_generation.domain.lanes import LaneState
+from pixel_generation.domain.position import Position
 
 
 class FakeClock:
@@ -78,14 +62,6 @@ class FakeRandomness:
         return self._random.random()
 
 
-class FakeCatalogue:
-    def __init__(self, *models: Model, providers: frozenset[str] = frozenset({"sketch"})) -> None:
-        self.catalogue = Catalogue(models or (SKETCH, FLARE), default="studio-sketch", providers=providers)
-
-    async def load(self) -> Catalogue:
-        return self.catalogue
-
-
 @dataclass
 class FakeAttempt:
     worker: str
@@ -117,6 +93,9 @@ class FakeStore:
         self.shares: dict[tuple[str, UUID], float] = {}
         self.virtual_time: dict[str, float] = {}
         self.attempts: dict[tuple[UUID, int], FakeAttempt] = {}
+        self.log: list[tuple[UUID, UUID, StoredEvent]] = []
+        """Events of all users in the order of their commits."""
+        self.lane_states: dict[str, LaneState] = {}
         self.woken: list[str] = []
         self.leads = True
         self.lost_answers = 0
@@ -125,6 +104,7 @@ class FakeStore:
         """This many writes time out undone."""
         self.away = False
         """No write is done."""
+        self.max_open_jobs = 10_000
         self.refused = 0
 
     async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
@@ -132,6 +112,11 @@ class FakeStore:
         spent: dict[UUID, int] = {}
         seen: set[tuple[UUID, str, str]] = set()
         return [self._decide(item, before, spent, seen) for item in batch]
+
+    async def rehearse(self, item: NewGeneration) -> Decision:
+        aside = FakeStore(self.clock)
+        aside.balances, aside.keys = dict(self.balances), dict(self.keys)
+        return (await aside.submit([item]))[0]
 
     def _decide(
         self,
@@ -150,13 +135,25 @@ class FakeStore:
                 fingerprint, known = self.keys[key]
                 same = fingerprint == item.fingerprint
                 return Decision(Verdict.REPLAYED if same else Verdict.KEY_REUSED, known, available)
-        if job.cost_credits > available:
-            return Decision(Verdict.INSUFFICIENT, job.id, available)
+        if job.round > 1 and self.rows[job.id].job.sequence != job.sequence - 1:
+            return Decision(Verdict.MOVED, job.id, available)
+        refused = self._refused(item, available)
+        if refused is not None:
+            return Decision(refused, job.id, available, limit=self.max_open_jobs)
         spent[job.user_id] = spent.get(job.user_id, 0) + job.cost_credits
         if spent[job.user_id] > available:
             return Decision(Verdict.AGAIN, job.id, available)
         self._accept(item)
         return Decision(Verdict.ACCEPTED, job.id, available)
+
+    def _refused(self, item: NewGeneration, available: int) -> Verdict | None:
+        jobs = [row.job for row in self.rows.values() if row.job.user_id == item.job.user_id]
+        refusals = {
+            Verdict.LANE_FULL: item.lane_is_full,
+            Verdict.QUEUE_FULL: sum(not job.status.is_final for job in jobs) >= self.max_open_jobs,
+            Verdict.INSUFFICIENT: item.job.cost_credits > available,
+        }
+        return next((verdict for verdict, holds in refusals.items() if holds), None)
 
     def _accept(self, item: NewGeneration) -> None:
         job = item.job
@@ -165,7 +162,11 @@ class FakeStore:
         share = (job.lane, job.user_id)
         start = max(self.virtual_time.get(job.lane, 0.0), self.shares.get(share, 0.0))
         self.shares[share] = start + job.spec.number_of_images
-        self.rows[job.id] = Row(job, item.priority, start)
+        if job.round == 1:
+            self.rows[job.id] = Row(job, job.priority, start)
+        else:
+            row = self.rows[job.id]
+            row.job, row.virtual_start = job, start
         self._transfer("hold", job.user_id, "user_available", "user_held", job.cost_credits)
         self._store_event(job)
 
@@ -195,11 +196,12 @@ class FakeStore:
         row = self.rows[before.id]
         same = (row.job.status, row.job.attempt, row.job.sequence) == (before.status, before.attempt, before.sequence)
         live = row.lease_until is not None and row.lease_until > self.clock.now()
-        allowed = holder is Holder.CLOCK or (row.lease_until is not None and live is (holder is Holder.WORKER))
+        allowed = holder in {Holder.CLOCK, Holder.OWNER} or (row.lease_until is not None and live is (holder is Holder.WORKER))
         if not (same and allowed):
             return False
         record = call or CallRecord()
-        if attempt := self.attempts.get((before.id, before.attempt)):
+        attempt = self.attempts.get((before.id, before.attempt))
+        if attempt and before.status is Status.PROCESSING and (holder is not Holder.OWNER or after.status.is_final):
             attempt.state = attempt_state(before, after, record)
             attempt.outcome = attempt_outcome(attempt.state, record) or attempt.outcome
         row.job = after
@@ -215,14 +217,14 @@ class FakeStore:
             raise Unavailable("the answer was lost")
         return True
 
-    async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> set[UUID]:
+    async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
         now = self.clock.now()
-        held = set()
+        held = {}
         for job_id, attempt in runs:
             row = self.rows[job_id]
             if row.job.attempt == attempt and row.lease_until is not None and row.lease_until > now:
                 row.lease_until = now + timedelta(seconds=lease_s)
-                held.add(job_id)
+                held[job_id] = row.job.stage
         return held
 
     async def find_job(self, job_id: UUID) -> Job | None:
@@ -235,7 +237,16 @@ class FakeStore:
 
     async def abandoned(self, limit: int) -> list[Job]:
         now = self.clock.now()
-        return [row.job for row in self.rows.values() if row.lease_until is not None and row.lease_until <= now][:limit]
+        rows = [row for row in self.rows.values() if row.lease_until is not None and row.lease_until <= now]
+        return [row.job for row in rows if row.job.stage is not Stage.RECONCILING][:limit]
+
+    async def reconciling(self, limit: int) -> list[Reconciling]:
+        jobs = [row.job for row in self.rows.values() if row.job.stage is Stage.RECONCILING]
+        return [Reconciling(job, "") for job in jobs[:limit]]
+
+    async def find_owned(self, job_ids: Sequence[UUID], user_id: UUID) -> dict[UUID, Job]:
+        rows = [self.rows[job_id] for job_id in job_ids if job_id in self.rows]
+        return {row.job.id: row.job for row in rows if row.job.user_id == user_id}
 
     async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
         queued = [row.job for row in self.rows.values() if row.job.status is Status.QUEUED]
@@ -251,22 +262,41 @@ class FakeStore:
     async def balance(self, user_id: UUID) -> Balance:
         return self.balances.get(user_id, Balance(0, 0))
 
-    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
         rows = [self.rows[job_id] for job_id in ids if job_id in self.rows]
-        return {row.job.id: (row.job, self._ahead(row)) for row in rows if row.job.user_id == user_id}
+        return {row.job.id: self._standing(row) for row in rows if row.job.user_id == user_id}
 
-    async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int, key: str = ""
-    ) -> list[tuple[Job, int]]:
+    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
         rows = sorted(self.rows.values(), key=lambda row: row.job.id, reverse=True)
-        return [
-            (row.job, self._ahead(row))
-            for row in rows
-            if row.job.user_id == user_id
-            and (before is None or row.job.id < before)
-            and (status is None or row.job.status is status)
-            and (not key or any(known == (user_id, key, row.job.id) for known in self._keyed()))
-        ][:limit]
+        found = [row for row in rows if row.job.id < before and self._fits(row.job, which)]
+        return Page(
+            [self._standing(row) for row in found[:limit]], found[limit - 1].job.id if len(found) > limit else None
+        )
+
+    async def user_events(self, user_id: UUID, *, after: Position, limit: int) -> UserEvents:
+        placed = [
+            (Position(xid, job_id, event.sequence), event)
+            for xid, (owner, job_id, event) in enumerate(self.log, 1)
+            if owner == user_id
+        ]
+        horizon = Position(len(self.log) + 1)
+        known = after.xid <= horizon.xid and (not after.sequence or after in {position for position, _ in placed})
+        return UserEvents([item for item in placed if item[0] > after][:limit], horizon, known)
+
+    def _standing(self, row: Row) -> Standing:
+        return Standing(row.job, self._ahead(row), self.lane_states.get(row.job.lane, LaneState.OPEN))
+
+    def _fits(self, job: Job, which: GenerationFilter) -> bool:
+        return (
+            job.user_id == which.user_id
+            and which.status in {None, job.status}
+            and (not which.idempotency_key or (job.user_id, which.idempotency_key, job.id) in self._keyed())
+            and which.model in {"", job.spec.model}
+            and which.job_type in {None, job.job_type}
+            and (which.created_after is None or job.created_at >= which.created_after)
+            and (which.created_before is None or job.created_at < which.created_before)
+            and (not which.failure_code or (job.failure is not None and job.failure.code == which.failure_code))
+        )
 
     def _keyed(self) -> list[tuple[UUID, str, UUID]]:
         return [(user_id, key, job_id) for (user_id, _, key), (_, job_id) in self.keys.items()]
@@ -338,6 +368,7 @@ class FakeStore:
             job.sequence, job.status, job.stage, job.progress, job.message, job.failure, job.set_id, self.clock.now()
         )
         self.rows[job.id].events.append(event)
+        self.log.append((job.user_id, job.id, event))
 
 
 class FakeJobs:

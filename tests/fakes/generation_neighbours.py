@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from pixel_generation.domain.images import ImageRequest, ProducedImage
+from pixel_generation.application.operations_ports import Action
+from pixel_generation.application.page import Page
+from pixel_generation.domain.cancellation import CancelOutcome
+from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage
 from pixel_generation.domain.job import DeliveredImage, Job
 
 
@@ -54,6 +57,71 @@ class FakeAssets:
             await asyncio.Event().wait()
         self.stored[asset_id] = image.data
         return DeliveredImage(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
+
+
+class FakeGates:
+    """Opens nothing; counts the looks."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    async def open_due(self, limit: int) -> int:
+        self.looks += 1
+        return 0
+
+    async def open_missed(self) -> int:
+        self.looks += 1
+        return 0
+
+    async def age(self, limit: int) -> int:
+        self.looks += 1
+        return 0
+
+
+class FakeLookup:
+    """A provider that knows what became of calls."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.asked: list[str] = []
+
+    async def look_up(self, *, generation_id: str, attempt: int, provider_request_id: str) -> Outcome:
+        self.asked.append(generation_id)
+        return self.outcome
+
+
+class FakeActions:
+    """Remembers what people did."""
+
+    def __init__(self) -> None:
+        self.recorded: list[Action] = []
+
+    async def record(self, action: Action) -> None:
+        self.recorded.append(action)
+
+    async def page(self, *, user_id: UUID | None, job_id: UUID | None, before: UUID, limit: int) -> Page[Action, UUID]:
+        return Page(self.recorded[:limit], None)
+
+
+@dataclass
+class FakeEngineObserver:
+    """Remembers what was counted."""
+
+    cancels: list[str] = field(default_factory=list)
+    unknown_calls: int = 0
+    opened: int = 0
+
+    def cancelled(self, outcome: CancelOutcome) -> None:
+        self.cancels.append(outcome.value)
+
+    def reconciling(self, jobs: int) -> None:
+        self.unknown_calls = jobs
+
+    def gates_opened(self, jobs: int, why: str) -> None:
+        self.opened += jobs
+
+    def aged(self, jobs: int) -> None:
+        return
 
 
 class FakeTracing:

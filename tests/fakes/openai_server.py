@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from PIL import Image
@@ -57,22 +58,36 @@ class Call:
     headers: dict[str, str]
     body: dict[str, Any]
     request_id: str
+    fault: Fault = Fault.NONE
+
+    @property
+    def is_charged(self) -> bool:
+        """Whether the provider did the work, whatever became of its answer."""
+        return self.fault not in _REFUSALS
 
 
 @dataclass
 class OpenAIServer:
-    """`plan` is used up one entry a generation call; after it every call is answered well."""
+    """`plan` is used up one entry a generation call; after it every call is answered by `otherwise`."""
 
     plan: list[Fault]
     base_url: str = ""
     calls: list[Call] = field(default_factory=list)
     drip_interval_s: float = 0.05
+    delay_s: float = 0.0
+    """How long a good answer takes."""
+    otherwise: Fault = Fault.NONE
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def generations(self) -> list[Call]:
         """The calls that would have cost money."""
         return [call for call in self.calls if call.path == "/v1/images/generations"]
+
+    @property
+    def charged(self) -> list[Call]:
+        """The generation calls whose work was done, which is what the invoice lists."""
+        return [call for call in self.generations if call.is_charged]
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -86,7 +101,10 @@ class OpenAIServer:
         method, path, _ = head[0].split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        call = Call(method, path, headers, json.loads(raw) if raw else {}, f"req_{len(self.calls):08d}")
+        fault = Fault.NONE
+        if (method, path) == ("POST", "/v1/images/generations") and headers.get("authorization", ""):
+            fault = self.plan.pop(0) if self.plan else self.otherwise
+        call = Call(method, path, headers, json.loads(raw) if raw else {}, f"req_{len(self.calls):08d}", fault)
         self.calls.append(call)
         return call
 
@@ -97,7 +115,7 @@ class OpenAIServer:
             models = [{"id": "gpt-image-2", "object": "model", "created": 1, "owned_by": "openai"}]
             await self._send(writer, call, OK, {"object": "list", "data": models})
         elif (call.method, call.path) == ("POST", "/v1/images/generations"):
-            await self._generate(call, self.plan.pop(0) if self.plan else Fault.NONE, writer)
+            await self._generate(call, call.fault, writer)
         else:
             await self._send(writer, call, "HTTP/1.1 404 Not Found", _error("Unknown path", "not_found"))
 
@@ -119,6 +137,8 @@ class OpenAIServer:
             await self._send_pictures(call, fault, writer)
 
     async def _send_pictures(self, call: Call, fault: Fault, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._closing.wait(), self.delay_s)
         count = call.body.get("n") or 1
         pictures = [picture(call.body.get("size") or "1024x1024", index) for index in range(count)]
         texts = [base64.b64encode(data).decode() for data in pictures]
@@ -212,6 +232,7 @@ _REFUSALS: dict[Fault, tuple[str, dict[str, Any] | str, dict[str, str]]] = {
 }
 
 
+@lru_cache
 def picture(size: str, index: int) -> bytes:
     """A PNG of the size `WIDTHxHEIGHT`, of another colour for each index."""
     width, height = (int(part) for part in size.split("x"))

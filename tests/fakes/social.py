@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from pixel_social.domain.feed import FeedFilter, FeedPage, rank_of
 from pixel_social.domain.image import Image, ImageSet, hot_score
+from pixel_social.domain.notification import Notification, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from pixel_social.domain.notification import Happening, NotificationPosition
 
 
 @dataclass
@@ -127,3 +130,62 @@ def make_image_set(
         for index in range(images)
     )
     return ImageSet(set_id, user_id, generation_id, created_at, pictures)
+
+
+class FakeNotifications:
+    """One notification for each unread group."""
+
+    def __init__(self) -> None:
+        self.rows: dict[UUID, Notification] = {}
+        self._groups: dict[tuple[UUID, NotificationKind, str], UUID] = {}
+        self._handled: set[str] = set()
+
+    async def add(self, event_id: str, happening: Happening) -> bool:
+        if event_id in self._handled:
+            return False
+        self._handled.add(event_id)
+        group = (happening.user_id, happening.kind, happening.group_key)
+        known = self.rows.get(self._groups.get(group, UUID(int=0)))
+        if known is None or known.read_at is not None:
+            fresh = Notification(
+                uuid4(),
+                happening.user_id,
+                happening.kind,
+                1,
+                {happening.reason: 1},
+                happening.resource_id,
+                happening.happened_at,
+                happening.happened_at,
+            )
+            self._groups[group] = fresh.id
+            self.rows[fresh.id] = fresh
+            return True
+        self.rows[known.id] = replace(
+            known,
+            count=known.count + 1,
+            reasons={**known.reasons, happening.reason: known.reasons.get(happening.reason, 0) + 1},
+            resource_id=happening.resource_id if happening.happened_at >= known.last_at else known.resource_id,
+            first_at=min(known.first_at, happening.happened_at),
+            last_at=max(known.last_at, happening.happened_at),
+        )
+        return True
+
+    async def page(
+        self, user_id: UUID, *, unread: bool, after: NotificationPosition | None, limit: int
+    ) -> Sequence[Notification]:
+        mine = [row for row in self.rows.values() if row.user_id == user_id and not (unread and row.read_at)]
+        mine = [row for row in mine if after is None or (row.last_at, row.id) < (after.last_at, after.id)]
+        return sorted(mine, key=lambda row: (row.last_at, row.id), reverse=True)[:limit]
+
+    async def count_unread(self, user_id: UUID) -> int:
+        return sum(row.user_id == user_id and row.read_at is None for row in self.rows.values())
+
+    async def mark_read(self, user_id: UUID, ids: Sequence[UUID]) -> int:
+        now = datetime.now(UTC)
+        chosen = [
+            row
+            for row in self.rows.values()
+            if row.user_id == user_id and row.read_at is None and (not ids or row.id in ids)
+        ]
+        self.rows |= {row.id: replace(row, read_at=now) for row in chosen}
+        return len(chosen)

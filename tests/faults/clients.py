@@ -1,8 +1,12 @@
-"""Clients that do what a careful one does: send a key, try again with it until the answer is known, then watch."""
+"""Clients that do what a careful one does: send a key, try again with it until the answer is known, then watch.
+
+Each step leaves a line in the history: `invoke` before a request, `ok`, `fail` or `unknown` after it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -11,61 +15,90 @@ from typing import Any
 import httpx2
 
 from tests.e2e.person import FINAL, Person
+from tests.faults.history import History
+
+NONCE = re.compile(r"nonce[0-9a-f]{16}")
+REFUSED = 400, 401, 402, 403, 404, 409, 422, 429
+"""Answers that say the request had no effect."""
 
 
 @dataclass
-class History:
-    """What the clients were told."""
+class Client:
+    """A person with a nonce in every prompt, so that an answer tells whose it is."""
 
-    accepted: dict[str, str] = field(default_factory=dict)
-    """Idempotency key to generation id."""
+    person: Person
+    history: History
+    nonce: str = field(default_factory=lambda: f"nonce{secrets.token_hex(8)}")
     retries: int = 0
-    ended: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def body(self, **fields: object) -> dict[str, Any]:
+        return {"prompt": f"a fox {self.nonce}", "numberOfImages": 1, "size": "256x256", **fields}
 
-async def submit_until_known(person: Person, body: dict[str, Any], history: History, *, within_s: float) -> str:
-    """Submit one generation under a key; connection errors and 5xx are tried again with the same key."""
-    key, deadline = secrets.token_hex(8), time.monotonic() + within_s
-    while True:
+    async def submit(self, body: dict[str, Any], *, key: str, timeout_s: float = 30.0) -> httpx2.Response | None:
+        """Ask once; None when it is not known whether it was accepted."""
+        self.history.note("invoke", "submit", key=key, nonce=self.nonce)
         try:
-            answer = await person.http.post("/api/generations", json=body, headers={"idempotency-key": key})
-        except httpx2.TransportError:
-            answer = None
-        if answer is not None and answer.status_code == 202:
-            generation_id: str = answer.json()["data"]["id"]
-            assert history.accepted.setdefault(key, generation_id) == generation_id
-            return generation_id
-        assert answer is None or answer.status_code >= 500, answer.text
-        assert time.monotonic() < deadline, f"not accepted within {within_s} s: {answer and answer.text}"
-        history.retries += 1
-        await asyncio.sleep(0.1)
+            answer = await self.person.http.post(
+                "/api/generations", json=body, headers={"idempotency-key": key}, timeout=timeout_s
+            )
+        except httpx2.TransportError as error:
+            self.history.note("unknown", "submit", key=key, nonce=self.nonce, error=type(error).__name__)
+            return None
+        if answer.status_code == httpx2.codes.ACCEPTED:
+            self.history.note("ok", "submit", key=key, nonce=self.nonce, id=answer.json()["data"]["id"])
+        else:
+            kind = "fail" if answer.status_code in REFUSED else "unknown"
+            self.history.note(
+                kind, "submit", key=key, nonce=self.nonce, status=answer.status_code, error=answer.text[:500]
+            )
+        return answer
 
+    async def submit_until_known(self, body: dict[str, Any], *, within_s: float = 60.0) -> str:
+        """Submit under one key; lost answers and 5xx are tried again with the same key. Returns the id."""
+        key, deadline = secrets.token_hex(8), time.monotonic() + within_s
+        while True:
+            answer = await self.submit(body, key=key)
+            if answer is not None and answer.status_code == httpx2.codes.ACCEPTED:
+                return str(answer.json()["data"]["id"])
+            assert answer is None or answer.status_code not in REFUSED, answer.text
+            assert time.monotonic() < deadline, f"not accepted within {within_s} s: {answer and answer.text}"
+            self.retries += 1
+            await asyncio.sleep(0.1)
 
-async def watch_until_ended(person: Person, generation_id: str, history: History, *, within_s: float) -> None:
-    """Poll until the generation has ended, through outages of the door."""
-    deadline = time.monotonic() + within_s
-    while True:
+    async def read(self, path: str) -> dict[str, Any] | None:
+        """Read once; None when the door is away. The answer's nonces go to the history."""
         try:
-            answer = await person.http.get(f"/api/generation/{generation_id}/status")
-            if answer.status_code == 200 and answer.json()["status"] in FINAL:
-                history.ended[generation_id] = answer.json()
-                return
+            answer = await self.person.http.get(path)
         except httpx2.TransportError:
-            history.retries += 1
-        assert time.monotonic() < deadline, f"{generation_id} not ended within {within_s} s"
-        await asyncio.sleep(0.2)
+            self.retries += 1
+            return None
+        self.history.note("read", "body", id=path, nonce=self.nonce, nonces=sorted(set(NONCE.findall(answer.text))))
+        if not answer.is_success:
+            return None
+        body: dict[str, Any] = answer.json()
+        return body
 
+    async def watch(self, generation_id: str, *, within_s: float = 90.0) -> dict[str, Any]:
+        """Poll until the generation has ended, through outages of the door; return the last status."""
+        deadline = time.monotonic() + within_s
+        while True:
+            body = await self.read(f"/api/generation/{generation_id}/status")
+            if body is not None and body["status"] in FINAL:
+                self.history.note("end", "watch", id=generation_id, nonce=self.nonce, status=body["status"])
+                return body
+            assert time.monotonic() < deadline, f"{generation_id} not ended within {within_s} s: {body}"
+            await asyncio.sleep(0.2)
 
-async def use(person: Person, history: History, *, generations: int, images: int, callers: int = 4) -> None:
-    """Submit and watch a number of small generations, a few at a time."""
-    waiting = iter(range(generations))
+    async def use(self, generations: int, *, callers: int = 4, within_s: float = 90.0, **fields: object) -> None:
+        """Submit and watch a number of generations, a few at a time."""
+        waiting = iter(range(generations))
 
-    async def caller() -> None:
-        for number in waiting:
-            body = {"prompt": f"picture {number} under fire", "numberOfImages": images, "size": "256x256"}
-            generation_id = await submit_until_known(person, body, history, within_s=60)
-            await watch_until_ended(person, generation_id, history, within_s=90)
+        async def caller() -> None:
+            for _ in waiting:
+                await self.watch(
+                    await self.submit_until_known(self.body(**fields), within_s=within_s), within_s=within_s
+                )
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(callers):
-            group.create_task(caller())
+        async with asyncio.TaskGroup() as group:
+            for _ in range(callers):
+                group.create_task(caller())

@@ -59,7 +59,8 @@ class Claimers:
             nonlocal claimed
             for _ in range(CLAIMS):
                 started = time.perf_counter()
-                claimed += await claim()
+                jobs = await claim()
+                claimed += jobs
                 self.seconds[name].append(time.perf_counter() - started)
 
         meter = Meter((self._pid,))

@@ -7,14 +7,20 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from pixel_generation.adapters.metrics import JobMetrics, SubmissionMetrics
+from pixel_generation.adapters.metrics import EtaMetrics, HealthMetrics, JobMetrics, SubmissionMetrics
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
+from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
+from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.adapters.outbound.tracing import TelemetryTracing
+from pixel_generation.application.lane_rooms import LaneRooms
 from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.provider_health import HealthOfProviders
 from pixel_generation.application.run_job import RunTools
+from pixel_generation.application.start_quotes import StartQuotes
 from pixel_generation.application.submission_batcher import SubmissionBatcher
 from pixel_generation.application.work import Worker, WorkLimits
 from pixel_generation.domain.images import ImageRequest, ProducedImage
@@ -59,6 +65,8 @@ class Core:
             "clock": clock,
             "randomness": randomness,
             "observer": metrics,
+            "starts": StartQuotes(PostgresQueueOutlines(serving), catalogue, slots=slots, lane_slots={}),
+            "rooms": LaneRooms(PostgresLaneCounts(serving)),
             "max_wait": timedelta(days=1),
             "max_retries": 2,
         }
@@ -70,6 +78,9 @@ class Core:
             observer=JobMetrics(),
             tracing=TelemetryTracing(),
             policy=RetryPolicy(),
+            health=HealthOfProviders(PostgresProviderHealth(working), HealthMetrics(), randomness.fraction),
+            catalogue=catalogue,
+            eta=EtaMetrics(),
         )
         self.worker = Worker(
             "bench",

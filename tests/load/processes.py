@@ -15,6 +15,7 @@ from pixel.gateway.v1 import accounts_service_pb2, accounts_service_pb2_grpc
 from pixel_embedded.child import Child
 from pixel_embedded.data_dir import free_port
 from pixel_rpc import open_channel
+from pixel_studio.services import NO_RATE_LIMITS
 
 FIRST_CREDITS = 1_000_000_000
 
@@ -56,6 +57,7 @@ async def running(
     ports = {service: free_port() for service in ("gateway", "generation", "media", "social")}
     http = f"127.0.0.1:{free_port()}"
     shared = {
+        **NO_RATE_LIMITS,
         **os.environ,
         **{f"PIXEL_{service.upper()}_ADDRESS": f"127.0.0.1:{port}" for service, port in ports.items()},
         "PIXEL_HTTP_ADDRESS": http,

@@ -23,9 +23,13 @@ from pixel.generation.v1 import events_pb2
 from pixel_embedded import PostgresServer
 from pixel_generation.adapters.metrics import SubmissionMetrics
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
+from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
 from pixel_generation.adapters.outbound.postgres.submissions import SUBMISSIONS, PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
+from pixel_generation.application.lane_rooms import LaneRooms
 from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.start_quotes import StartQuotes
 from pixel_generation.application.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.spec import GenerationSpec
@@ -78,22 +82,26 @@ def pgbench_script(folder: Path) -> Path:
         name: f"lpad(to_hex(4 * :n::bigint + {place}), 32, '0')::uuid"
         for place, name in enumerate(("job", "set", "a", "b"))
     }
+    never, nobody = "'9999-12-31 23:59:59.999999+00'::timestamptz", "'00000000-0000-0000-0000-000000000000'::uuid"
     one = {
-        "job_ids": ids["job"], "set_ids": ids["set"],
-        "user_ids": _uuid(":u::bigint"),
+        "job_ids": ids["job"], "rounds": "1", "sequences": "1::bigint", "set_ids": ids["set"],
+        "user_ids": _uuid(":u::bigint"), "job_types": "'image'",
         "lanes": "'sketch'", "specs": f"'{spec}'::jsonb", "image_counts": "1::smallint", "costs": "1::bigint",
-        "priorities": "1::smallint", "max_retries": "2", "created_at": "now()",
-        "deadlines": "now() + interval '1 day'", "messages": "'Waiting in queue'", "traces": "'{}'::jsonb",
-        "routes": "'POST /api/generations'", "keys_": "to_hex(:n::bigint)", "fingerprints": "'\\x00'::bytea",
-        "transfer_ids": ids["a"],
+        "costs_usd_micros": "0::bigint", "price_ids": "'studio-sketch/1'",
+        "priorities": "1::smallint", "max_retries": "2", "created_at": "now()", "submitted_at": "now()",
+        "scheduled_at": "now()", "deadlines": "now() + interval '1 day'", "cancel_at": never, "start_after": never,
+        "start_before": never, "api_key_ids": nobody, "end_users": "''", "metadata": "'{}'::jsonb",
+        "chosen_routes": "'{}'::jsonb", "adjustments": "'[]'::jsonb", "messages": "'Waiting in queue'",
+        "traces": "'{}'::jsonb", "routes": "'POST /api/generations'", "keys_": "to_hex(:n::bigint)",
+        "fingerprints": "'\\x00'::bytea", "transfer_ids": ids["a"], "event_keys": "to_hex(:u::bigint)",
+        "request_ids": ids["a"], "requests": value, "status_ids": ids["b"], "statuses": value,
+        "lanes_are_full": "false",
     }  # fmt: skip
-    two = {
-        "event_ids": f"{ids['a']}, {ids['b']}", "topics": "'image.generation.requests', 'image.generation.status'",
-        "keys": "to_hex(:u::bigint), to_hex(:u::bigint)", "types": "'requested', 'status'",
-        "values": f"{value}, {value}", "headers": "'{}'::jsonb, '{}'::jsonb",
-        "event_job_ids": f"{ids['job']}, {ids['job']}",
+    scalars = {
+        "request_topic": "'image.generation.requests'", "request_type": "'requested'",
+        "status_topic": "'image.generation.status'", "status_type": "'status'",
     }  # fmt: skip
-    arrays = {name: f"ARRAY[{text}]" for name, text in (one | two).items()}
+    arrays = {name: f"ARRAY[{text}]" for name, text in one.items()} | scalars
     statement = re.sub(r"%\((\w+)\)[sb]", lambda found: arrays[found.group(1)], str(SUBMISSIONS["submit_generations"]))
     statement = re.sub(r"--.*", "", statement).strip().rstrip(";")
     script = folder / "submit.sql"
@@ -138,15 +146,18 @@ class Core:
 
     def __init__(self, pool: Pool, server: PostgresServer) -> None:
         metrics = SubmissionMetrics()
-        catalogue = PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"}))
+        source = PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"}))
+        live = LiveCatalogue(source)
         self._server = server
         self._batcher = SubmissionBatcher(PostgresSubmissions(pool), metrics)
         self._ports = {
-            "catalogue": LiveCatalogue(catalogue),
+            "catalogue": live,
             "batcher": self._batcher,
             "clock": SystemClock(),
             "randomness": SystemRandomness(),
             "observer": metrics,
+            "starts": StartQuotes(PostgresQueueOutlines(pool), live, slots=10, lane_slots={}),
+            "rooms": LaneRooms(PostgresLaneCounts(pool)),
             "max_wait": timedelta(days=1),
             "max_retries": 2,
         }

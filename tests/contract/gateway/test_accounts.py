@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pixel_errors import NotFound
 from pixel_gateway.adapters.outbound.postgres import PostgresAccounts, PostgresApiKeys
+from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.account import Account
 from pixel_gateway.domain.api_key import MAX_KEYS, ApiKey, KeyNotFound, Principal, TooManyKeys, digest
 from pixel_postgres import open_pool
@@ -103,6 +104,28 @@ async def test_another_accounts_key_cannot_be_revoked(backend):
 async def test_an_unknown_account_gets_no_key(backend):
     with pytest.raises(NotFound):
         await backend.keys.add(key_of(Account(format_id("usr", new_id()), "nobody", NOW)), digest("a"))
+
+
+async def test_a_key_stands_for_the_role_its_account_has_now(backend):
+    account = await backend.account()
+    key = key_of(account)
+    await backend.keys.add(key, digest("a"))
+    assert account.role is Role.MEMBER
+    assert await backend.keys.find(digest("a")) == Principal(account.id, key.id, Role.MEMBER)
+
+    await backend.accounts.set_role(account.id, Role.ADMIN)
+
+    assert await backend.keys.find(digest("a")) == Principal(account.id, key.id, Role.ADMIN)
+    assert (await backend.accounts.get(account.id)).role is Role.ADMIN
+    assert (await backend.account()).role is Role.ADMIN
+    with pytest.raises(NotFound):
+        await backend.accounts.set_role(format_id("usr", new_id()), Role.ADMIN)
+
+
+async def test_an_account_may_begin_as_an_admin(backend):
+    new = Account(format_id("usr", new_id()), "root", NOW, Role.ADMIN)
+
+    assert (await backend.accounts.ensure(new, 0)).role is Role.ADMIN
 
 
 async def test_keys_are_listed_newest_first(backend):

@@ -60,7 +60,7 @@ class Store:
             scheduled_at=now,
             deadline_at=now + timedelta(hours=1),
         )
-        return NewGeneration(job, 1, key, "POST /api/generations", fingerprint)
+        return NewGeneration(job, key, "POST /api/generations", fingerprint)
 
     async def submit_one(self, item: NewGeneration) -> Decision:
         return (await self.submissions.submit([item]))[0]

@@ -81,7 +81,7 @@ async def test_a_completed_job_pays_for_what_was_delivered(store: Store) -> None
     job = await deliver(store, await store.running(user, images=3), 2)
     job = await write(store, job, job.completed(at=store.clock.now()))
     assert await store.queries.balance(user) == Balance(8, 0)
-    stored, _ = (await store.queries.find([job.id], user))[job.id]
+    stored, *_ = (await store.queries.find([job.id], user))[job.id]
     assert (stored.status, stored.captured_credits, stored.images) == (Status.COMPLETED, 2, job.images)
     assert await store.sum_of_entries() == 0
     assert await store.attempt_of(job) == ("succeeded", None)
@@ -92,7 +92,7 @@ async def test_a_failed_job_costs_nothing(store: Store) -> None:
     job = await store.running(user, images=3)
     job = await write(store, job, job.failed(FAILURE, at=store.clock.now()))
     assert await store.queries.balance(user) == Balance(10, 0)
-    stored, _ = (await store.queries.find([job.id], user))[job.id]
+    stored, *_ = (await store.queries.find([job.id], user))[job.id]
     assert (stored.status, stored.failure, stored.progress) == (Status.FAILED, FAILURE, 0)
     assert await store.sum_of_entries() == 0
 
@@ -140,14 +140,14 @@ async def test_the_first_worker_is_fenced_once_another_runs_the_job(store: Store
     await write(store, first, back, Holder.HEIR)
     (second,) = await store.claim()
     assert not await store.jobs.write(first, first.calling(), holder=Holder.WORKER)
-    assert await store.jobs.renew([(first.id, first.attempt)], lease_s=15) == set()
-    assert await store.jobs.renew([(second.id, second.attempt)], lease_s=15) == {second.id}
+    assert await store.jobs.renew([(first.id, first.attempt)], lease_s=15) == {}
+    assert await store.jobs.renew([(second.id, second.attempt)], lease_s=15) == {second.id: Stage.STARTING}
 
 
 async def test_a_lease_that_is_over_is_not_revived(store: Store) -> None:
     job = await store.running(await store.funded_user())
     await store.end_leases()
-    assert await store.jobs.renew([(job.id, job.attempt)], lease_s=15) == set()
+    assert await store.jobs.renew([(job.id, job.attempt)], lease_s=15) == {}
 
 
 async def test_an_unknown_outcome_is_kept_with_the_attempt(store: Store) -> None:

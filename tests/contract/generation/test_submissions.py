@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 
-import pytest
-from pixel_generation.application.ports import Verdict
+from pixel_generation.application.page import FIRST
+from pixel_generation.application.ports import GenerationFilter, Verdict
 from pixel_generation.application.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.job import Status
@@ -20,7 +21,7 @@ async def test_an_accepted_submission_is_queued_and_its_cost_is_held(store: Stor
     user = await store.funded_user(10)
     item = store.new(user, images=3)
     assert (await store.submit_one(item)).verdict is Verdict.ACCEPTED
-    job, ahead = (await store.queries.find([item.job.id], user))[item.job.id]
+    job, ahead, _ = (await store.queries.find([item.job.id], user))[item.job.id]
     assert (job.status, job.spec, job.set_id, ahead) == (Status.QUEUED, item.job.spec, item.job.set_id, 0)
     assert await store.queries.balance(user) == Balance(7, 3)
     events = await store.queries.events(job.id, user, after=0, limit=10)
@@ -62,6 +63,16 @@ async def test_the_same_key_and_request_give_the_same_job(store: Store) -> None:
     assert (await store.queries.balance(user)).held == 1
 
 
+async def test_a_full_lane_takes_nothing_and_still_knows_what_it_took(store: Store) -> None:
+    user = await store.funded_user()
+    first = store.new(user, key="k")
+    assert (await store.submit_one(first)).verdict is Verdict.ACCEPTED
+    twin, late = (replace(store.new(user, key=key), lane_is_full=True) for key in ("k", ""))
+    assert (await store.submit_one(twin)).verdict is Verdict.REPLAYED
+    assert (await store.submit_one(late)).verdict is Verdict.LANE_FULL
+    assert (await store.queries.balance(user)).held == 1
+
+
 async def test_a_key_is_not_reused_for_another_request(store: Store) -> None:
     user = await store.funded_user()
     await store.submit_one(store.new(user, key="k"))
@@ -94,7 +105,7 @@ async def test_two_hundred_at_once_spend_a_balance_of_ten_exactly(store: Store) 
         await batcher.stop()
     assert Counter(decision.verdict for decision in decisions) == {Verdict.ACCEPTED: 10, Verdict.INSUFFICIENT: 190}
     assert await store.queries.balance(user) == Balance(0, 10)
-    assert len(await store.queries.page(user, before=None, status=None, limit=200)) == 10
+    assert len((await store.queries.page(GenerationFilter(user), before=FIRST, limit=200)).items) == 10
     assert await store.sum_of_entries() == 0
 
 
@@ -126,27 +137,6 @@ async def test_a_grant_is_given_once(store: Store) -> None:
     assert await store.ledger.grant(user, 10, grant_id="signup", reason="welcome") == (False, 10)
     assert await store.ledger.grant(user, 5, grant_id="other", reason="") == (True, 15)
     assert await store.sum_of_entries() == 0
-
-
-@pytest.mark.parametrize("status", [Status.QUEUED, None])
-async def test_generations_are_listed_newest_first_by_pages(store: Store, status: Status | None) -> None:
-    user, other = await store.funded_user(), await store.funded_user()
-    items = [store.new(user) for _ in range(5)]
-    await store.submissions.submit([*items, store.new(other)])
-    newest = [item.job.id for item in reversed(items)]
-    first = await store.queries.page(user, before=None, status=status, limit=3)
-    rest = await store.queries.page(user, before=first[-1][0].id, status=status, limit=3)
-    assert [job.id for job, _ in (*first, *rest)] == newest
-    assert await store.queries.page(user, before=None, status=Status.FAILED, limit=3) == []
-
-
-async def test_a_generation_is_found_by_the_key_it_was_submitted_under(store: Store) -> None:
-    user, other = await store.funded_user(), await store.funded_user()
-    mine, theirs = store.new(user, key="lost-answer"), store.new(other, key="lost-answer")
-    await store.submissions.submit([mine, theirs, store.new(user)])
-    found = await store.queries.page(user, before=None, status=None, limit=3, key="lost-answer")
-    assert [job.id for job, _ in found] == [mine.job.id]
-    assert await store.queries.page(user, before=None, status=None, limit=3, key="another") == []
 
 
 async def test_nobody_reads_what_is_anothers(store: Store) -> None:

@@ -7,7 +7,7 @@ import contextlib
 import time
 
 import pytest
-from pixel_cache import RedisCache
+from pixel_cache import RedisCache, RedisLeakyBuckets
 from pixel_errors import Unavailable
 
 
@@ -49,3 +49,18 @@ async def test_a_cancelled_call_never_leaves_its_answer_to_another(redis_url):
             with contextlib.suppress(asyncio.CancelledError):
                 assert await call == str(number).encode()
     await cache.close()
+
+
+async def test_buckets_that_never_answer_cost_less_than_a_tenth_of_a_second():
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(-1)
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        buckets = RedisLeakyBuckets(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            await buckets.pour("a", 1, capacity_us=1)
+        assert time.monotonic() - began < 0.1
+        await buckets.close()

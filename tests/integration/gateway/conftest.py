@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 
 import httpx2
 import pytest
@@ -11,6 +12,7 @@ from pixel_events import BusHealth
 from pixel_gateway.adapters.inbound.http.app import create_app
 from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.application import Application
 from pixel_gateway.application.accounts import EnsureAccount
 from pixel_gateway.application.api_keys import CreateApiKey
 
@@ -31,7 +33,7 @@ async def server(backstage: Backstage) -> AsyncIterator[HttpServer]:
         return BusHealth(reachable=True)
 
     app = create_app(backstage.app, Health(ready=ready, bus=bus))
-    server = HttpServer(app, "127.0.0.1:0", on_stop=backstage.app.hub.close)
+    server = HttpServer(app, "127.0.0.1:0", on_stop=backstage.app.close_streams)
     await server.start()
     stop = asyncio.Event()
     looking = asyncio.create_task(backstage.app.hub.look(stop))
@@ -57,3 +59,41 @@ async def client(server: HttpServer, secret: str) -> AsyncIterator[httpx2.AsyncC
     headers = {"authorization": f"Bearer {secret}"}
     async with httpx2.AsyncClient(base_url=f"http://{server.address}", headers=headers, trust_env=False) as client:
         yield client
+
+
+@dataclass
+class Gateway:
+    """One of several gateways on the same store."""
+
+    app: Application
+    server: HttpServer
+    clients: list[httpx2.AsyncClient] = field(default_factory=list)
+
+    def client(self, headers: dict[str, str]) -> httpx2.AsyncClient:
+        client = httpx2.AsyncClient(base_url=f"http://{self.server.address}", headers=headers, trust_env=False)
+        self.clients.append(client)
+        return client
+
+
+@pytest.fixture
+async def two_gateways(backstage: Backstage) -> AsyncIterator[list[Gateway]]:
+    async def ready() -> dict[str, str]:
+        return {}
+
+    async def bus() -> BusHealth:
+        return BusHealth(reachable=True)
+
+    gateways = []
+    for app in (backstage.app, Application(backstage.app.ports)):
+        server = HttpServer(create_app(app, Health(ready=ready, bus=bus)), "127.0.0.1:0", on_stop=app.close_streams)
+        await server.start()
+        gateways.append(Gateway(app, server))
+    stop = asyncio.Event()
+    looking = [asyncio.create_task(each.app.hub.look(stop)) for each in gateways]
+    yield gateways
+    for each in gateways:
+        for client in each.clients:
+            await client.aclose()
+        await each.server.stop()
+    stop.set()
+    await asyncio.gather(*looking)

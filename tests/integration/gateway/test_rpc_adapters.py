@@ -18,10 +18,11 @@ from pixel.social.v1 import sets_service_pb2 as social_pb
 from pixel.social.v1 import sets_service_pb2_grpc as social_grpc
 from pixel_errors import DeadlineExceeded, FailedPrecondition, Forbidden, NotFound
 from pixel_gateway.adapters.outbound import media_rpc
-from pixel_gateway.adapters.outbound.generation_rpc import GrpcBilling, GrpcGenerations
+from pixel_gateway.adapters.outbound.billing_rpc import GrpcBilling
+from pixel_gateway.adapters.outbound.generation_rpc import GrpcGenerations
 from pixel_gateway.adapters.outbound.media_rpc import GrpcMedia
 from pixel_gateway.adapters.outbound.social_rpc import GrpcSets
-from pixel_gateway.application.ports import DiscoverQuery, Submission
+from pixel_gateway.application.ports import DiscoverQuery, HistoryQuery, Submission
 from pixel_gateway.domain.generation import Spec, Stage, Status
 from pixel_rpc import RpcServer, open_channel
 
@@ -185,7 +186,7 @@ async def test_a_refusal_is_restored_with_its_facts(channel):
 async def test_reads_are_translated(channel, peers):
     generations = GrpcGenerations(channel)
 
-    assert await generations.page("usr_1", limit=5, cursor="c", status=Status.FAILED) == ([], "next")
+    assert await generations.page(HistoryQuery("usr_1", 5, "c", Status.FAILED)) == ([], "next")
     assert peers.requests[0].page_size == 5
     assert peers.requests[0].status == generation_pb.GENERATION_STATUS_FAILED
     event = (await generations.events("usr_1", "gen_1", 4))[0]

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from pixel_gateway.adapters.inbound.http import streams
+from pixel_gateway.adapters.inbound.http import pulse
 from pixel_gateway.domain.generation import Status
 from pixel_rpc import caller
 from websockets.asyncio.client import connect
@@ -27,7 +27,7 @@ def frames(text: str) -> list[dict[str, str]]:
 
 
 def publish(backstage, generation_id, percent):
-    backstage.app.hub.publish(backstage.generations.advance(generation_id, Status.PROCESSING, percent))
+    backstage.app.publish(backstage.generations.advance(generation_id, Status.PROCESSING, percent))
 
 
 async def test_a_stream_begins_with_a_snapshot_and_closes_after_the_end(client, backstage):
@@ -69,7 +69,7 @@ async def test_a_forged_resume_id_gets_a_resync(client, backstage, last):
 
 
 async def test_a_silent_stream_has_heartbeats(client, backstage, monkeypatch):
-    monkeypatch.setattr(streams, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(pulse, "HEARTBEAT_S", 0.02)
     generation_id = await submitted(client)
     async with asyncio.timeout(10), client.stream("GET", f"/api/generations/{generation_id}/events") as answer:
         async for line in answer.aiter_lines():

@@ -14,10 +14,12 @@ from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalo
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
+from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.live_catalogue import LiveCatalogue
 from pixel_generation.application.ports import Holder, NewGeneration
+from pixel_generation.application.provider_health import HealthOfProviders
 from pixel_generation.application.run_job import Run, RunTools
 from pixel_generation.application.sweep_jobs import SweepTools, sweep_jobs
 from pixel_generation.domain.attempt import CallRecord
@@ -29,6 +31,8 @@ from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
 from tests.conftest import WaitUntil
+from tests.fakes.generation_eta import FakeEtaObserver
+from tests.fakes.generation_health import FakeHealthObserver
 from tests.fakes.generation_neighbours import FakeAssets, FakeImageModel, FakeObserver, FakeTracing
 from tests.parts import MakeDatabase
 
@@ -88,7 +92,7 @@ def submission(user: UUID, at: datetime) -> NewGeneration:
         scheduled_at=at,
         deadline_at=at + timedelta(hours=1),
     )
-    return NewGeneration(job, 1, "", "r", b"f")
+    return NewGeneration(job, "", "r", b"f")
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
@@ -108,7 +112,8 @@ async def test_no_call_and_no_credit_is_taken_twice(
         jobs.fits = moment.before_write
         catalogue = LiveCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=frozenset({"openai"})))
         model = (await catalogue.current()).find("gpt-image-2")
-        tools = RunTools(jobs, FakeAssets(), clock, SystemRandomness(), observer, FakeTracing(), RetryPolicy())
+        health = HealthOfProviders(PostgresProviderHealth(pool), FakeHealthObserver(), SystemRandomness().fraction)
+        tools = RunTools(jobs, FakeAssets(), clock, SystemRandomness(), observer, FakeTracing(), RetryPolicy(), health, catalogue, FakeEtaObserver())
         sweep = SweepTools(
             jobs, PostgresHousekeeping(pool, clock), catalogue, {"openai": provider}, clock, observer, RetryPolicy()
         )

@@ -8,7 +8,12 @@ from uuid import uuid4
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pixel.generation.v1 import events_pb2, generation_pb2
-from pixel.social.v1 import sets_service_pb2, sets_service_pb2_grpc
+from pixel.social.v1 import (
+    notifications_service_pb2,
+    notifications_service_pb2_grpc,
+    sets_service_pb2,
+    sets_service_pb2_grpc,
+)
 from pixel_errors import Invalid, NotFound
 from pixel_events import Event, PostgresBus
 from pixel_rpc import RpcServer, open_channel
@@ -202,3 +207,39 @@ async def test_the_service_serves_while_it_reads_the_bus(make_database, bus, bus
         await service.stop()
     assert reasons["postgres"] == "ok"
     assert (reasons["completions"] == "ok") is bus_is_there
+
+
+async def test_failed_generations_of_every_class_become_one_notification_of_their_owner(bus, channel, wait_until):
+    stub = notifications_service_pb2_grpc.NotificationsServiceStub(channel)
+    owner = "usr_" + "9" * 32
+    events = []
+    for number in range(6):
+        message = events_pb2.ImageGenerationFailed(request_id=f"gen_{number + 900:032x}", user_id=owner)
+        message.failure.code = f"class_{number}"
+        message.failed_at.FromDatetime(datetime(2026, 1, 1, 0, number, tzinfo=UTC))
+        events.append(
+            Event(
+                topic="image.generation.failed",
+                key=owner,
+                type="pixel.generation.v1.ImageGenerationFailed",
+                value=message.SerializeToString(),
+                id=str(uuid4()),
+                source="/generation",
+                time=datetime.now(UTC),
+            )
+        )
+    await bus.publish([*events, *events])
+
+    async def listed():
+        return await stub.ListNotifications(notifications_service_pb2.ListNotificationsRequest(user_id=owner))
+
+    async def has_heard_all() -> bool:
+        return [each.count for each in (await listed()).notifications] == [6]
+
+    await wait_until(has_heard_all)
+    (only,) = (await listed()).notifications
+    assert dict(only.reasons) == {f"class_{number}": 1 for number in range(6)}
+    assert (only.kind, only.resource_id) == ("generation_failed", f"gen_{905:032x}")
+    asked = notifications_service_pb2.MarkNotificationsReadRequest(user_id=owner, ids=[only.id])
+    assert (await stub.MarkNotificationsRead(asked)).marked_count == 1
+    assert (await listed()).unread_count == 0

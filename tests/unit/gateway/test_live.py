@@ -172,3 +172,26 @@ async def test_watchers_that_wait_for_one_set_share_the_lookups(backstage, user_
     await asyncio.gather(*waits)
 
     assert backstage.sets.lookups <= 3
+
+
+async def test_a_watcher_of_a_job_that_its_user_retried_sees_the_new_round(backstage, user_id):
+    generation_id = await submitted(backstage, user_id)
+    for status in (Status.FAILED, Status.QUEUED):
+        backstage.generations.advance(generation_id, status, 0)
+    updates = backstage.app.hub.watch(user_id, generation_id)
+    first = await anext(updates)
+    backstage.finish(generation_id)
+
+    assert (first.progress.status, first.progress.sequence) == (Status.QUEUED, 3)
+    assert await collect(updates) == [("event", 4, "completed")]
+
+
+async def test_a_client_that_resumes_before_the_end_of_an_old_round_gets_both_rounds(backstage, user_id):
+    generation_id = await submitted(backstage, user_id)
+    for status in (Status.FAILED, Status.QUEUED):
+        backstage.generations.advance(generation_id, status, 0)
+    backstage.finish(generation_id)
+
+    told = await collect(backstage.app.hub.watch(user_id, generation_id, after=1))
+
+    assert told == [("event", 2, "failed"), ("event", 3, "queued"), ("event", 4, "completed")]

@@ -26,7 +26,7 @@ async def bus():
 @pytest.fixture
 async def following(backstage, bus, wait_until):
     stop = asyncio.Event()
-    follower = StatusFollower(bus, backstage.app.hub, backstage.last_status, backstage.clock)
+    follower = StatusFollower(bus, backstage.app.publish, backstage.last_status, backstage.clock)
     task = asyncio.create_task(follower.follow(stop))
 
     async def is_following() -> bool:
@@ -40,12 +40,20 @@ async def following(backstage, bus, wait_until):
     await task
 
 
-def status_event(backstage, generation_id: str, user_id: str, sequence: int, value: bytes | None = None) -> Event:
+def status_event(
+    backstage,
+    generation_id: str,
+    user_id: str,
+    sequence: int,
+    *,
+    value: bytes | None = None,
+    status: pb.GenerationStatus = pb.GENERATION_STATUS_FAILED,
+) -> Event:
     event = pb.GenerationEvent(
         generation_id=generation_id,
         user_id=user_id,
         sequence=sequence,
-        status=pb.GENERATION_STATUS_FAILED,
+        status=status,
         stage=pb.GENERATION_STAGE_DONE,
         event_time=Timestamp(seconds=1),
     )

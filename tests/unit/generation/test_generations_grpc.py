@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from typing import NoReturn
 from uuid import UUID
 
 from pixel.generation.v1 import generation_pb2 as messages
@@ -11,7 +11,6 @@ from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError, Unavailable
 from pixel_generation.adapters.inbound.generations_grpc import GenerationsServicer
 from pixel_generation.application import Application
-from pixel_generation.application.grant_credits import grant_credits
 from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
 from pixel_generation.domain.estimate import LaneMeasure
 from pixel_generation.domain.job import Job
@@ -20,12 +19,15 @@ from pixel_runtime.ids import format_id
 from tests.unit.generation.conftest import Engine
 
 
+async def unused(*_: object) -> NoReturn:
+    raise AssertionError("these tests read no receipt and ask for no quote")
+
+
 def servicer(engine: Engine) -> GenerationsServicer:
     async def submit(commands: Sequence[SubmitGeneration]) -> list[Accepted | PixelError]:
         return await engine.submit(*commands)
 
-    grant = partial(grant_credits, ledger=engine.store)
-    return GenerationsServicer(Application(submit, grant, engine.reader, engine.store.balance, engine.catalogue))
+    return GenerationsServicer(Application(submit, engine.reader, engine.catalogue, *[unused] * 4))
 
 
 def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pixel_generation.domain.errors import IllegalTransition
 from pixel_generation.domain.images import Outcome, ProviderError
-from pixel_generation.domain.job import TRANSITIONS, DeliveredImage, Failure, Job, Move, Stage, Status
+from pixel_generation.domain.job import TRANSITIONS, DeliveredImage, Failure, Job, Move, Stage, State, Status
 from pixel_generation.domain.recovery import (
     RetryPolicy,
     after_broken_run,
+    after_cancel,
     after_deadline,
+    after_lookup,
     after_lost_run,
     after_provider_error,
     after_storage_trouble,
@@ -47,47 +51,123 @@ def picture(index: int) -> DeliveredImage:
     return DeliveredImage(UUID(int=100 + index), index, 1, 1, "image/png", 1)
 
 
+LATER = NOW + timedelta(hours=1)
 MOVES: dict[Move, Callable[[Job, int], Job]] = {
     Move.CLAIM: lambda job, _: job.claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300)),
     Move.CALL: lambda job, _: job.calling(),
     Move.DELIVER: lambda job, index: job.delivered(picture(index)),
     Move.REQUEUE: lambda job, index: job.requeued(scheduled_at=NOW, counts_as_retry=index % 2 == 0),
-    Move.RECONCILE: lambda job, _: job.reconciling(),
+    Move.REROUTE: lambda job, _: job.rerouted(replace(job, lane="another"), at=NOW),
+    Move.RECONCILE: lambda job, index: job.reconciling(until=NOW + timedelta(seconds=index)),
+    Move.CANCEL: lambda job, _: job.cancelling(at=NOW),
+    Move.STOP: lambda job, _: job.cancelled(at=NOW),
     Move.COMPLETE: lambda job, _: job.completed(at=NOW),
     Move.FAIL: lambda job, _: job.failed(FAILURE, at=NOW),
+    Move.RETRY: lambda job, _: job.retried(at=NOW, deadline_at=LATER),
 }
 
 
-@given(st.lists(st.sampled_from(Move), max_size=30))
-def test_whatever_happens_a_job_stays_consistent(moves: list[Move]) -> None:
+def life(moves: list[Move]) -> list[tuple[Move, Job, Job]]:
+    """Return the moves that were possible, each with the job before and after."""
+    steps: list[tuple[Move, Job, Job]] = []
     job = a_job()
     for index, what in enumerate(moves):
         try:
             after = MOVES[what](job, index)
         except IllegalTransition:
             continue
-        assert not job.status.is_final
+        steps.append((what, job, after))
+        job = after
+    return steps
+
+
+@given(st.lists(st.sampled_from(Move), max_size=40))
+def test_whatever_happens_a_job_stays_consistent(moves: list[Move]) -> None:
+    for what, job, after in life(moves):
         assert after.sequence == job.sequence + 1
         assert after.attempt == job.attempt + (what is Move.CLAIM)
-        assert after.retry_count in {job.retry_count, job.retry_count + 1}
+        assert after.round == job.round + (what is Move.RETRY)
+        assert after.retry_count in ({0} if what is Move.RETRY else {job.retry_count, job.retry_count + 1})
         assert 0 <= after.progress <= 100
         if after.status is Status.PROCESSING:
             assert after.progress >= job.progress
-        assert after.status.is_final == (after.stage is Stage.DONE) == (after.captured_credits is not None)
-        if after.captured_credits is not None:
-            assert 0 <= after.captured_credits <= after.cost_credits
+            assert after.started_at is not None
         assert (after.status is Status.FAILED) == (after.failure is not None)
         assert after.message
-        job = after
 
 
-def test_every_state_that_is_not_final_can_fail() -> None:
-    states = {state for state, _ in TRANSITIONS} | set(TRANSITIONS.values())
-    assert {state for state in states if not state[0].is_final} == {s for s, m in TRANSITIONS if m is Move.FAIL}
+@given(st.lists(st.sampled_from(Move), max_size=40))
+def test_whatever_happens_money_moves_at_the_end_and_only_then(moves: list[Move]) -> None:
+    for _, _, after in life(moves):
+        ended = after.status.is_final
+        assert ended == (after.stage is Stage.DONE) == (after.captured_credits is not None) == bool(after.ended_at)
+        if after.captured_credits is not None:
+            assert after.captured_credits == 2 * len(after.images) <= after.cost_credits
 
 
-def test_nothing_leaves_a_final_state() -> None:
-    assert not [state for state, _ in TRANSITIONS if state[0].is_final]
+@given(st.lists(st.sampled_from(Move), max_size=60))
+def test_whatever_happens_each_round_ends_at_most_once(moves: list[Move]) -> None:
+    ends = Counter(after.round for _, _, after in life(moves) if after.status.is_final)
+    assert all(count == 1 for count in ends.values())
+    left = {what for what, job, _ in life(moves) if job.status.is_final}
+    assert left <= {Move.RETRY}
+
+
+def states() -> set[State]:
+    return {state for state, _ in TRANSITIONS} | set(TRANSITIONS.values())
+
+
+def test_every_state_that_is_not_final_can_end_without_pictures() -> None:
+    can_end = {state for (state, move), _ in TRANSITIONS.items() if move in {Move.FAIL, Move.STOP}}
+    assert {state for state in states() if not state[0].is_final} == can_end
+
+
+def test_every_state_that_is_not_final_can_be_cancelled() -> None:
+    can_be = {state for state, move in TRANSITIONS if move in {Move.CANCEL, Move.STOP}}
+    assert {state for state in states() if not state[0].is_final} == can_be
+
+
+def test_only_a_retry_of_its_user_leaves_a_final_state() -> None:
+    assert {(state[0], move) for state, move in TRANSITIONS if state[0].is_final} == {
+        (Status.FAILED, Move.RETRY),
+        (Status.CANCELLED, Move.RETRY),
+    }
+
+
+def test_what_was_paid_for_is_not_retried() -> None:
+    stopped = claimed(4).calling().delivered(picture(0)).cancelling(at=NOW).cancelled(at=NOW)
+    assert (stopped.status, stopped.captured_credits) == (Status.CANCELLED, 2)
+    with pytest.raises(IllegalTransition):
+        stopped.retried(at=NOW, deadline_at=LATER)
+
+
+def test_a_retry_begins_a_round_with_nothing_of_the_last_one() -> None:
+    job = claimed().cancelling(at=NOW).cancelled(at=NOW)
+    again = job.retried(at=LATER, deadline_at=LATER)
+    assert (again.status, again.round, again.attempt) == (Status.QUEUED, 2, 1)
+    assert (again.started_at, again.ended_at, again.captured_credits, again.cancel_requested_at) == (None,) * 4
+
+
+def test_a_cancelled_run_that_had_delivered_everything_completes() -> None:
+    all_there = claimed(1).calling().delivered(picture(0)).cancelling(at=NOW)
+    assert [job.status for job in after_cancel(all_there, now=NOW)] == [Status.COMPLETED]
+    some = claimed(2).calling().delivered(picture(0)).cancelling(at=NOW)
+    assert [job.status for job in after_cancel(some, now=NOW)] == [Status.CANCELLED]
+
+
+def test_a_job_ends_by_the_time_its_user_set() -> None:
+    job = replace(a_job(), cancel_at=NOW + timedelta(seconds=10))
+    running = job.claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300))
+    assert running.deadline_at == job.cancel_at
+    late = NOW + timedelta(seconds=10)
+    for alive in (job, running, running.calling(), running.calling().delivered(picture(0))):
+        end = after_deadline(alive, repeatable=False, now=late)[-1]
+        assert (end.status, end.failure, len(end.images)) == (Status.CANCELLED, None, len(alive.images))
+
+
+def test_pictures_of_a_fallback_cost_what_the_fallback_costs() -> None:
+    job = replace(claimed(4), route={"credits_per_image": 1}).calling().delivered(picture(0)).delivered(picture(1))
+    assert job.completed(at=NOW).captured_credits == 2
 
 
 def test_a_partly_delivered_job_is_paid_in_part() -> None:
@@ -155,10 +235,23 @@ def test_a_refusal_is_not_tried_again() -> None:
 
 
 def test_an_unknown_outcome_is_never_repeated_at_a_provider_that_charges() -> None:
-    reconciling, failed = after_error(claimed().calling(), error(Outcome.UNKNOWN))
-    assert reconciling.stage is Stage.RECONCILING
+    (reconciling,) = after_error(claimed().calling(), error(Outcome.UNKNOWN))
+    assert (reconciling.stage, reconciling.deadline_at) == (Stage.RECONCILING, NOW + timedelta(seconds=60))
+    (failed,) = after_deadline(reconciling, repeatable=False, now=reconciling.deadline_at)
     assert failed.failure is not None
     assert (failed.failure.code, failed.captured_credits) == ("provider_outcome_unknown", 0)
+
+
+def test_a_provider_that_tells_what_became_of_a_call_ends_the_doubt() -> None:
+    def after(outcome: Outcome) -> list[Status]:
+        unknown = claimed().calling().reconciling()
+        return [job.status for job in after_lookup(unknown, outcome, policy=POLICY, now=NOW)]
+
+    assert (after(Outcome.UNKNOWN), after(Outcome.NOT_SENT), after(Outcome.SENT)) == (
+        [],
+        [Status.QUEUED],
+        [Status.FAILED],
+    )
 
 
 def test_an_unknown_outcome_is_repeated_where_a_second_call_costs_nothing() -> None:
@@ -177,12 +270,16 @@ def test_a_run_lost_before_its_call_is_repeated_without_counting() -> None:
 
 def test_a_run_lost_in_its_call_is_repeated_only_where_that_is_free() -> None:
     assert lost(claimed().calling(), repeatable=True)[-1].status is Status.QUEUED
-    assert lost(claimed().calling(), repeatable=False)[-1].status is Status.FAILED
+    assert lost(claimed().calling(), repeatable=False)[-1].stage is Stage.RECONCILING
 
 
-def test_a_run_lost_while_reconciling_ends() -> None:
-    (job,) = lost(claimed().calling().reconciling(), repeatable=True)
-    assert job.status is Status.FAILED
+def test_a_job_that_reconciles_has_no_run_to_lose() -> None:
+    assert lost(claimed().calling().reconciling(), repeatable=True) == ()
+
+
+def test_a_run_lost_while_cancelling_is_cancelled() -> None:
+    (job,) = lost(claimed().calling().cancelling(at=NOW), repeatable=True)
+    assert (job.status, job.captured_credits) == (Status.CANCELLED, 0)
 
 
 def test_a_job_that_loses_every_worker_ends() -> None:
@@ -237,7 +334,7 @@ ENDS_WITH_WHAT_IS_STORED: dict[str, Callable[[Job], tuple[Job, ...]]] = {
     "run lost, no time left": lambda job: lost(job, repeatable=True, now=LATE),
     "run lost, not repeatable, no time left": lambda job: lost(job, repeatable=False, now=LATE),
     "run lost, no runs left": lambda job: after_lost_run(job, repeatable=True, policy=ONE_RUN, now=NOW),
-    "run lost while reconciling": lambda job: lost(job.reconciling(), repeatable=False),
+    "reconciled in vain": lambda job: after_deadline(job.reconciling(), repeatable=False, now=LATE),
     "deadline": lambda job: after_deadline(job, repeatable=True, now=LATE),
     "deadline, not repeatable": lambda job: after_deadline(job, repeatable=False, now=LATE),
     "bug": lambda job: after_broken_run(job, repeatable=True, now=NOW),

@@ -31,7 +31,7 @@ def item(prompt: str = "a fox") -> NewGeneration:
         scheduled_at=now,
         deadline_at=now + timedelta(hours=1),
     )
-    return NewGeneration(job, 1, "", "", b"")
+    return NewGeneration(job, "", "", b"")
 
 
 class GatedSubmissions:

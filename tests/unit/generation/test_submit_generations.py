@@ -8,7 +8,8 @@ from pixel_generation.application.submit_generations import Accepted, SubmitGene
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.spec import GenerationSpec
 
-from tests.fakes.generation import FakeCatalogue, FakeStore, a_user
+from tests.fakes.generation import FakeStore, a_user
+from tests.fakes.generation_catalogue import FakeCatalogue
 from tests.unit.generation.conftest import Engine
 
 FOX = GenerationSpec("a fox")

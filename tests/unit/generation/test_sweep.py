@@ -3,13 +3,16 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from pixel_generation.application.live_catalogue import LiveCatalogue
 from pixel_generation.application.ports import Holder
 from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.images import Outcome
 from pixel_generation.domain.job import DeliveredImage, Job, Status
 
-from tests.fakes.generation import SKETCH, FakeCatalogue, FakeJobs
+from tests.fakes.generation import FakeJobs
+from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
+from tests.fakes.generation_neighbours import FakeLookup
 from tests.unit.generation.conftest import Engine
 
 FLARE = "gpt-image-2.5-flare"
@@ -43,8 +46,25 @@ async def test_a_paid_call_of_a_dead_worker_ends_unknown_and_costs_the_user_noth
     await call(engine, await running(engine, "openai"))
     engine.clock.advance(16)
     await engine.sweep()
+    assert engine.observer.ends == []
+    engine.clock.advance(60)
+    await engine.sweep()
     assert engine.observer.ends == [("failed", "provider_outcome_unknown")]
     assert engine.store.balances[user] == Balance(10, 0)
+
+
+@pytest.mark.parametrize(("outcome", "status"), [(Outcome.NOT_SENT, Status.QUEUED), (Outcome.SENT, Status.FAILED)])
+async def test_a_provider_that_can_tell_ends_the_doubt_about_a_call(
+    engine: Engine, outcome: Outcome, status: Status
+) -> None:
+    await engine.accepted(await engine.user(10), images=1, model=FLARE)
+    job = await call(engine, await running(engine, "openai"))
+    engine.clock.advance(16)
+    await engine.sweep()
+    assert engine.engine_observer.unknown_calls == 1
+    lookup = FakeLookup(outcome)
+    await engine.sweep({"openai": lookup})
+    assert (engine.job(job.id).status, lookup.asked) == (status, [f"gen_{job.id.hex}"])
 
 
 async def test_pictures_a_dead_worker_stored_are_kept_and_paid(engine: Engine) -> None:

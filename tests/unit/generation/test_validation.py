@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from pixel_errors import PixelError
 from pixel_generation.domain.catalogue import Catalogue
 from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, SpecInvalid
+from pixel_generation.domain.routing import RoutedSpec, route
 from pixel_generation.domain.spec import MAX_SEED, GenerationSpec
-from pixel_generation.domain.validation import ResolvedSpec, resolve
 
-from tests.fakes.generation import FLARE, SKETCH
+from tests.fakes.generation_catalogue import FLARE, SKETCH
 
 EVERY = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch", "openai"}))
 KEYLESS = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch"}))
 FOX = GenerationSpec("a fox")
 
 
-def check(catalogue: Catalogue = EVERY, **changes: Any) -> ResolvedSpec:
-    return resolve(replace(FOX, **changes), catalogue, lambda: 42)
+def check(catalogue: Catalogue = EVERY, **changes: Any) -> RoutedSpec:
+    return route(replace(FOX, **changes), catalogue, lambda: 42)
 
 
 def fields_at_fault(**changes: Any) -> set[str]:
@@ -126,7 +126,7 @@ def test_anything_is_either_resolved_or_refused(
     except PixelError:
         return
     assert resolved.spec.prompt
-    assert resolve(resolved.spec, EVERY, lambda: 1).spec == resolved.spec
+    assert route(resolved.spec, EVERY, lambda: 1).spec == resolved.spec
 
 
 def test_equal_requests_have_equal_fingerprints_and_others_do_not() -> None:

@@ -129,7 +129,11 @@ async def test_a_call_with_unknown_outcome_is_never_made_twice(engine: Engine, w
     engine.vendor.then = trouble(Outcome.UNKNOWN)
     job_id = await engine.accepted(await engine.user(), images=1, model=FLARE)
     async with working(engine):
-        await wait_until(ended(engine, job_id))
+        await wait_until(lambda: engine.job(job_id).stage is Stage.RECONCILING)
+    engine.clock.advance(59)
+    assert await engine.sweep() == 0
+    engine.clock.advance(1)
+    assert await engine.sweep() == 1
     assert len(engine.vendor.requests) == 1
     assert engine.observer.ends == [("failed", "provider_outcome_unknown")]
     assert engine.store.attempts[job_id, 1].state is AttemptState.UNKNOWN
@@ -289,6 +293,9 @@ async def test_a_stopped_worker_does_not_repeat_a_call_that_costs(engine: Engine
     job_id = await engine.accepted(user, images=1, model=FLARE)
     async with working(engine):
         await wait_until(lambda: engine.vendor.requests)
+    assert engine.job(job_id).stage is Stage.RECONCILING
+    engine.clock.advance(60)
+    await engine.sweep()
     assert engine.job(job_id).failure is not None
     assert engine.store.balances[user] == Balance(10, 0)
 

@@ -27,10 +27,11 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Load the queries of a text that lies in a package of the test's own."""
     package = f"queries_of_a_test_{next(numbers)}"
 
-    def written(text: str):
+    def written(text: str, columns: str = ""):
         folder = tmp_path / package
         folder.mkdir()
         (folder / "__init__.py").touch()
+        (folder / "columns.txt").write_text(columns, encoding="utf-8")
         (folder / "jars.sql").write_text(text, encoding="utf-8")
         monkeypatch.syspath_prepend(tmp_path)
         return load_queries(package, "jars.sql")
@@ -54,10 +55,17 @@ def test_text_of_many_languages_is_kept(load):
     assert load("-- name: greet\nSELECT 'שלום 👋 été';")["greet"] == "SELECT 'שלום 👋 été';"
 
 
+def test_a_list_of_columns_is_written_out_wherever_it_is_named(load):
+    columns = "jar_columns:\n    id,\n    marbles\n\nlid_columns: id, colour\n"
+    text = "-- name: list_jars\nSELECT {jar_columns of j}, {lid_columns of l} FROM jars AS j, lids AS l;"
+    assert load(text, columns)["list_jars"] == "SELECT j.id, j.marbles, l.id, l.colour FROM jars AS j, lids AS l;"
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("-- name: a\nSELECT 1;\n-- name: a\nSELECT 2;", "query a is there twice"),
+        ("-- name: a\nSELECT {jar_columns of j} FROM jars AS j;", "there is no list of columns jar_columns"),
         ("-- name: a\n-- only words\n", "query a is empty"),
         ("SELECT 1;\n-- name: a\nSELECT 2;", "before the first"),
     ],

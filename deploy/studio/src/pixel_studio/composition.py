@@ -108,6 +108,10 @@ async def build_services(
         media_address=addresses.media,
         social_address=addresses.social,
         pool_max_size=POOL_MAX_SIZE,
+        creates_per_minute=0,
+        reads_per_minute=0,
+        status_reads_per_minute=0,
+        critical_per_minute=0,
     )
     say(f"metrics: http://{gateway.metrics_address}/metrics")
     return [

@@ -1,4 +1,4 @@
-"""A cache with time to live: in process and Redis behind one contract."""
+"""A cache with time to live, and leaky buckets: each in process and in Redis behind one contract."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_cache.cache import Cache
 from pixel_cache.in_process import InProcessCache
+from pixel_cache.leaky_buckets import InProcessLeakyBuckets, LeakyBuckets, Poured
 
 if TYPE_CHECKING:
     from pixel_cache.redis_cache import RedisCache
+    from pixel_cache.redis_leaky_buckets import RedisLeakyBuckets
 
-__all__ = ["Cache", "InProcessCache", "RedisCache"]
+__all__ = [
+    "Cache",
+    "InProcessCache",
+    "InProcessLeakyBuckets",
+    "LeakyBuckets",
+    "Poured",
+    "RedisCache",
+    "RedisLeakyBuckets",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -19,4 +29,12 @@ def __getattr__(name: str) -> Any:
         from pixel_cache.redis_cache import RedisCache
 
         return RedisCache
+    if name == "RedisChannel":
+        from pixel_cache.redis_channel import RedisChannel
+
+        return RedisChannel
+    if name == "RedisLeakyBuckets":
+        from pixel_cache.redis_leaky_buckets import RedisLeakyBuckets
+
+        return RedisLeakyBuckets
     raise AttributeError(name)

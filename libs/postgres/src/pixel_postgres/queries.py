@@ -30,6 +30,8 @@ SLOW_QUERY_MS = 1000.0
 
 _log = get_logger(__name__)
 _NAME = re.compile(r"^--\s*name:\s*(?P<name>[a-z][a-z0-9_]*)\s*$", re.MULTILINE)
+COLUMNS_FILE = "columns.txt"
+_USE = re.compile(r"\{(?P<list>[a-z][a-z0-9_]*) of (?P<alias>[a-z][a-z0-9_]*)\}")
 
 
 class Query(str):
@@ -48,7 +50,10 @@ class Query(str):
 def load_queries(package: str, filename: str) -> Mapping[str, Query]:
     """Read the queries of a file in a package by name: each a `-- name: verb_noun` line and the text below it.
 
-    Raises ValueError when a name is there twice, a query is empty, or SQL stands before the first name.
+    `{job_columns of j}` in a query stands for `j.id, j.user_id, …`, the columns that the package's columns.txt lists
+    under `job_columns:`, so that every query that reads a whole row reads the same one.
+    Raises ValueError when a name is there twice, a query is empty, SQL stands before the first name, or a list of
+    columns is unknown.
     """
     source = f"{package}/{filename}"
     text = files(package).joinpath(filename).read_text(encoding="utf-8")
@@ -62,8 +67,23 @@ def load_queries(package: str, filename: str) -> Mapping[str, Query]:
             raise ValueError(f"{source}: query {name} is there twice")
         if not statement:
             raise ValueError(f"{source}: query {name} is empty")
-        queries[name] = Query(statement, name)
+        queries[name] = Query(_USE.sub(lambda use: _written_out(use, package, source), statement), name)
     return MappingProxyType(queries)
+
+
+def _written_out(use: re.Match[str], package: str, source: str) -> str:
+    columns = _column_lists(package).get(use["list"])
+    if columns is None:
+        raise ValueError(f"{source}: there is no list of columns {use['list']}")
+    return ", ".join(f"{use['alias']}.{column}" for column in columns)
+
+
+@cache
+def _column_lists(package: str) -> Mapping[str, tuple[str, ...]]:
+    file = files(package).joinpath(COLUMNS_FILE)
+    text = file.read_text(encoding="utf-8") if file.is_file() else ""
+    lists = (paragraph.partition(":") for paragraph in text.split("\n\n"))
+    return {name.strip(): tuple(re.findall(r"\w+", columns)) for name, _, columns in lists}
 
 
 def _without_leading_comments(body: str) -> str:

@@ -6,7 +6,7 @@ import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
-from pixel_cache import Cache, InProcessCache
+from pixel_cache import Cache, InProcessCache, InProcessLeakyBuckets, LeakyBuckets
 from pixel_events import Bus, bus_of
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
@@ -22,18 +22,34 @@ from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.adapters.inbound.http.traffic import LoadControl
+from pixel_gateway.adapters.inbound.status_broadcast import CHANNEL, StatusBroadcast
 from pixel_gateway.adapters.inbound.status_follower import StatusFollower
-from pixel_gateway.adapters.metrics import WATCHED_GENERATIONS, WATCHERS
+from pixel_gateway.adapters.load_metrics import LoadMetrics
+from pixel_gateway.adapters.metrics import LISTENERS, WATCHED_GENERATIONS, WATCHERS
+from pixel_gateway.adapters.outbound.billing_rpc import GrpcAdjustments, GrpcBilling, GrpcBooks, GrpcBudgets
+from pixel_gateway.adapters.outbound.bulk_calls import PostgresBulkCalls
 from pixel_gateway.adapters.outbound.cache import CachedLastStatus
-from pixel_gateway.adapters.outbound.generation_rpc import GrpcBilling, GrpcGenerations
+from pixel_gateway.adapters.outbound.control_rpc import GrpcControl
+from pixel_gateway.adapters.outbound.generation_rpc import GrpcGenerations
 from pixel_gateway.adapters.outbound.media_rpc import GrpcMedia
+from pixel_gateway.adapters.outbound.notifications_rpc import GrpcNotifications
+from pixel_gateway.adapters.outbound.operations_rpc import GrpcFailedGenerations, GrpcQueue, GrpcRecords
 from pixel_gateway.adapters.outbound.postgres import PostgresAccounts, PostgresApiKeys
 from pixel_gateway.adapters.outbound.social_rpc import GrpcSets
+from pixel_gateway.adapters.outbound.tickets import PostgresTickets
+from pixel_gateway.adapters.outbound.user_events_rpc import GrpcUserEvents
 from pixel_gateway.application import Application, Ports
+from pixel_gateway.application.admission import Admission
+from pixel_gateway.application.engine import EnginePorts
+from pixel_gateway.application.rate_limiting import RateLimiter
+from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
+from pixel_gateway.domain.rate_limit import policies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import grpc.aio
     from pixel_runtime.service import Part
 
     from pixel_gateway.settings import Settings
@@ -80,30 +96,35 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
                 Loop("gateway-owed-credits", every(OWED_CREDITS_EVERY_S, app.give_owed_credits, once_more=True))
             )
         if "serve" in roles:
-            parts += _serve_parts(settings, app, bus, service)
+            parts += _serve_parts(settings, app, bus, service, stack)
         yield service
 
 
-def _serve_parts(settings: Settings, app: Application, bus: Bus, service: Service) -> list[Part]:
-    follower = StatusFollower(bus, app.hub, app.ports.last_status, app.ports.clock)
+def _serve_parts(settings: Settings, app: Application, bus: Bus, service: Service, stack: AsyncExitStack) -> list[Part]:
+    broadcast = _broadcast(settings, app, stack)
+    follower = StatusFollower(bus, app.publish, app.ports.last_status, app.ports.clock, broadcast)
     http = create_app(
         app,
         Health(ready=service.ready, bus=bus.health),
         public_url=settings.public_url,
         image_wait_s=settings.image_wait_s,
+        queue_secret=settings.queue_processor_secret.reveal(),
         hosts=AllowedHosts(
             settings.allowed_hosts, public_url=settings.public_url, listen_address=settings.http_address
         ),
         open_streams=OpenStreams(in_all=settings.max_streams, per_user=settings.max_streams_per_user),
+        load=_load_control(settings, stack),
     )
     WATCHERS.set_function(lambda: app.hub.watcher_count)
     WATCHED_GENERATIONS.set_function(lambda: app.hub.group_count)
+    LISTENERS.set_function(lambda: app.channels.listener_count)
     return [
         Loop("gateway-key-usage", every(USAGE_EVERY_S, app.authenticator.write_usage, once_more=True)),
         Loop("gateway-status-follower", follower.follow),
+        *([Loop("gateway-status-broadcast", broadcast.listen)] if broadcast else []),
         Loop("gateway-store-look", app.hub.look),
         RpcServer("gateway-grpc", settings.grpc_address, register(app), services=SERVICES),
-        HttpServer(http, settings.http_address, on_stop=app.hub.close, max_connections=settings.max_connections),
+        HttpServer(http, settings.http_address, on_stop=app.close_streams, max_connections=settings.max_connections),
     ]
 
 
@@ -126,6 +147,11 @@ async def _application(settings: Settings, pool: Pool, stack: AsyncExitStack) ->
             sets=GrpcSets(social),
             media=GrpcMedia(media),
             last_status=CachedLastStatus(cache),
+            user_events=GrpcUserEvents(generation),
+            tickets=PostgresTickets(pool),
+            notifications=GrpcNotifications(social),
+            engine=_engine_ports(generation, pool),
+            admin_usernames=frozenset(settings.admin_usernames),
             ids=RandomIds(),
             clock=SystemClock(),
         )
@@ -134,10 +160,56 @@ async def _application(settings: Settings, pool: Pool, stack: AsyncExitStack) ->
     return app
 
 
+def _engine_ports(generation: grpc.aio.Channel, pool: Pool) -> EnginePorts:
+    return EnginePorts(
+        control=GrpcControl(generation),
+        books=GrpcBooks(generation),
+        budgets=GrpcBudgets(generation),
+        adjustments=GrpcAdjustments(generation),
+        queue=GrpcQueue(generation),
+        failures=GrpcFailedGenerations(generation),
+        records=GrpcRecords(generation),
+        bulk_calls=PostgresBulkCalls(pool),
+    )
+
+
 def cache_of(settings: Settings) -> Cache:
     """Return the cache the settings name; it connects when it is used."""
-    if not settings.redis_url:
+    url = settings.redis_url or settings.broadcast_url
+    if not url:
         return InProcessCache()
     from pixel_cache import RedisCache
 
-    return RedisCache(settings.redis_url)
+    return RedisCache(url)
+
+
+def _load_control(settings: Settings, stack: AsyncExitStack) -> LoadControl:
+    """Return what turns requests away: this process's admission, and limits that share Redis where there is one."""
+    metrics = LoadMetrics()
+    own = InProcessLeakyBuckets()
+    shared: LeakyBuckets = own
+    url = settings.redis_url or settings.broadcast_url
+    if url:
+        from pixel_cache import RedisLeakyBuckets
+
+        shared = RedisLeakyBuckets(url)
+        stack.push_async_callback(shared.close)
+    limit = ConcurrencyLimit(settings.min_in_flight, settings.max_in_flight, settings.calm_latency_s)
+    per_minute = policies(
+        creates=settings.creates_per_minute,
+        reads=settings.reads_per_minute,
+        status_reads=settings.status_reads_per_minute,
+        critical=settings.critical_per_minute,
+    )
+    return LoadControl(Admission(limit, metrics), RateLimiter(per_minute, shared=shared, own=own, observer=metrics))
+
+
+def _broadcast(settings: Settings, app: Application, stack: AsyncExitStack) -> StatusBroadcast | None:
+    """Return what carries status events to the other gateways, or None where each reads the bus itself."""
+    if not settings.broadcast_url:
+        return None
+    from pixel_cache import RedisChannel
+
+    channel = RedisChannel(settings.broadcast_url, CHANNEL)
+    stack.push_async_callback(channel.close)
+    return StatusBroadcast(channel, app.publish)

@@ -34,16 +34,37 @@ class Settings:
     kafka_ssl: bool = field(default=False, metadata={"env": ("KAFKA_SSL",)})
     kafka_sasl_username: str = field(default="", metadata={"env": ("KAFKA_SASL_USERNAME",)})
     kafka_sasl_password: Secret = field(default=Secret(), metadata={"env": ("KAFKA_SASL_PASSWORD",)})
-    redis_url: str = field(default="", metadata={"env": ("REDIS_URL", "REDIS_WS_ADAPTER_URL")})
-    """Where last statuses are kept; empty means in this process."""
+    redis_url: str = field(default="", metadata={"env": ("REDIS_URL",)})
+    """Where last statuses are kept; empty means where `broadcast_url` says, or in this process."""
+    broadcast_url: str = field(default="", metadata={"env": ("REDIS_WS_ADAPTER_URL",)})
+    """Redis whose pub/sub carries status events between gateways, which then share one reading of the bus.
+
+    Empty means that each gateway reads every event from the bus itself.
+    """
     generation_address: str = "127.0.0.1:50051"
     media_address: str = "127.0.0.1:50052"
     social_address: str = "127.0.0.1:50053"
+    admin_usernames: tuple[str, ...] = ("studio",)
+    """Accounts of these names are admins; PATCH /api/admin/users/{id} makes further ones."""
+    queue_processor_secret: Secret = field(default=Secret(), metadata={"env": ("QUEUE_PROCESSOR_SECRET",)})
+    """What POST /api/queue/process wants to be told; empty means that nobody may use it."""
     image_wait_s: float = field(default=120.0, metadata={"env": ("PIXEL_GATEWAY_IMAGE_WAIT_S",)})
     """Seconds POST /v1/images/generations waits for its pictures."""
     max_connections: int = field(default=12_000, metadata={"env": ("PIXEL_GATEWAY_MAX_CONNECTIONS",)})
     max_streams: int = field(default=10_000, metadata={"env": ("PIXEL_GATEWAY_MAX_STREAMS",)})
     """Most open progress streams of all users together."""
     max_streams_per_user: int = field(default=100, metadata={"env": ("PIXEL_GATEWAY_MAX_STREAMS_PER_USER",)})
+    creates_per_minute: int = 600
+    """Requests for new work a caller may send in a minute, at any moment and as a burst; 0 means no limit."""
+    reads_per_minute: int = 6_000
+    status_reads_per_minute: int = 12_000
+    critical_per_minute: int = 60_000
+    """Far bound of requests about money, cancels and operation; 0 means no limit."""
+    max_in_flight: int = 2_048
+    """Largest number of requests under way at once; new work is turned away before that, when they take too long."""
+    min_in_flight: int = 128
+    """Number of requests under way at once that is never too many."""
+    calm_latency_s: float = 0.1
+    """Seconds requests may take on average, whatever they take alone, before new work is turned away."""
     log_level: str = "INFO"
     otlp_endpoint: str = ""

@@ -13,35 +13,75 @@ from typing import TYPE_CHECKING
 
 from pixel.generation.v1.billing_service_pb2_grpc import add_BillingServiceServicer_to_server
 from pixel.generation.v1.generations_service_pb2_grpc import add_GenerationsServiceServicer_to_server
+from pixel.generation.v1.operations_service_pb2_grpc import add_OperationsServiceServicer_to_server
 from pixel_events import Bus, Consumer, OutboxRelay, bus_of
 from pixel_postgres import Pool, open_pool
 from pixel_rpc import RpcServer, open_channel
 from pixel_runtime import every
 from pixel_runtime.clock import SystemClock
+from pixel_runtime.loop import pause
 from pixel_runtime.service import Loop, Part, Service
 from pixel_telemetry import MetricsServer
 
 from pixel_generation.adapters.inbound.billing_grpc import BillingServicer
 from pixel_generation.adapters.inbound.generations_grpc import GenerationsServicer
+from pixel_generation.adapters.inbound.operations_grpc import OperationsServicer
 from pixel_generation.adapters.inbound.wake_ups import GROUP, REQUESTS, on_generation_requested
-from pixel_generation.adapters.metrics import JobMetrics, SubmissionMetrics
+from pixel_generation.adapters.inbound.worker_signals import on_cancel, on_runnable
+from pixel_generation.adapters.metrics import (
+    EngineMetrics,
+    EtaMetrics,
+    HealthMetrics,
+    JobMetrics,
+    LedgerMetrics,
+    SubmissionMetrics,
+)
 from pixel_generation.adapters.outbound.media_rpc import GrpcAssets
+from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
+from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
+from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
+from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresJobIds, PostgresLedgerRules
+from pixel_generation.adapters.outbound.postgres.operations import (
+    PostgresActions,
+    PostgresFailures,
+    PostgresLanes,
+    PostgresStatistics,
+)
+from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
+from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
+from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.adapters.outbound.tracing import TelemetryTracing
 from pixel_generation.application import Application
-from pixel_generation.application.grant_credits import grant_credits
+from pixel_generation.application.billing import Billing
+from pixel_generation.application.cancel_generations import CancelTools, cancel_generations
+from pixel_generation.application.engine_ports import CallLookup
+from pixel_generation.application.lane_rooms import LaneRooms
 from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.new_generation import JobLimits
+from pixel_generation.application.operate_queue import QueueOperator
+from pixel_generation.application.operations import Operations
+from pixel_generation.application.provider_health import HealthOfProviders
+from pixel_generation.application.quote_generation import quote_generation
 from pixel_generation.application.read_generations import GenerationReader
+from pixel_generation.application.read_statement import StatementReader
+from pixel_generation.application.read_statistics import read_statistics
+from pixel_generation.application.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
+from pixel_generation.application.redrive_failures import FailureDesk
+from pixel_generation.application.replay_jobs import replay_jobs
+from pixel_generation.application.resubmissions import Resubmissions
+from pixel_generation.application.retry_generations import RetryTools, retry_generations
 from pixel_generation.application.run_job import RunTools
+from pixel_generation.application.start_quotes import StartQuotes
 from pixel_generation.application.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submit_generations import submit_generations
-from pixel_generation.application.sweep_jobs import SweepTools, sweep_jobs
+from pixel_generation.application.sweep_jobs import SweepTools, open_due_gates, sweep_jobs
 from pixel_generation.application.work import Worker, WorkLimits
 from pixel_generation.domain.recovery import RetryPolicy
 
@@ -51,11 +91,17 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from pixel_generation.application.ports import ImageModel
+    from pixel_generation.application.replay_jobs import Replayed
+    from pixel_generation.application.statement_ports import RuleResult
     from pixel_generation.settings import Settings
 
 ALL_ROLES = frozenset({"serve", "work", "relay"})
 SCHEMA = "generation"
-SERVICES = ("pixel.generation.v1.GenerationsService", "pixel.generation.v1.BillingService")
+SERVICES = (
+    "pixel.generation.v1.GenerationsService",
+    "pixel.generation.v1.BillingService",
+    "pixel.generation.v1.OperationsService",
+)
 SKETCH_LANE = "sketch"
 
 
@@ -66,6 +112,14 @@ class Backends:
     pool: Pool
     providers: Mapping[str, ImageModel]
     catalogue: LiveCatalogue
+
+
+@dataclass(frozen=True)
+class Commands:
+    """What an operator runs by hand."""
+
+    reconcile: Callable[[], Awaitable[list[RuleResult]]]
+    replay: Callable[[int], Awaitable[Replayed]]
 
 
 @asynccontextmanager
@@ -100,6 +154,17 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         yield service
 
 
+@asynccontextmanager
+async def open_commands(settings: Settings) -> AsyncIterator[Commands]:
+    """Give what an operator runs by hand."""
+    async with open_pool(settings.database_url, schema=SCHEMA, application="pixel-generation-operator") as pool:
+        jobs = PostgresJobs(pool, SystemClock())
+        yield Commands(
+            reconcile=partial(reconcile_ledger, rules=PostgresLedgerRules(pool), observer=LedgerMetrics()),
+            replay=partial(replay_jobs, ids=PostgresJobIds(pool), jobs=jobs, history=jobs),
+        )
+
+
 def open_providers(settings: Settings) -> dict[str, ImageModel]:
     """Return the providers that are configured, by the name the catalogue gives them."""
     from pixel_generation.adapters.outbound.sketch import SketchPainter
@@ -114,8 +179,20 @@ def open_providers(settings: Settings) -> dict[str, ImageModel]:
 
 def serve_parts(settings: Settings, backends: Backends, service: Service) -> list[Part]:
     clock, metrics = SystemClock(), SubmissionMetrics()
-    batcher = SubmissionBatcher(PostgresSubmissions(backends.pool), metrics, max_waiting=settings.submit_max_waiting)
+    submissions = PostgresSubmissions(backends.pool)
+    batcher = SubmissionBatcher(submissions, metrics, max_waiting=settings.submit_max_waiting)
     queries = PostgresQueries(backends.pool)
+    starts = StartQuotes(
+        PostgresQueueOutlines(backends.pool),
+        backends.catalogue,
+        slots=settings.max_concurrent_generations,
+        lane_slots=lane_slots(settings),
+    )
+    statement = StatementReader(PostgresStatements(backends.pool), clock)
+    max_wait = timedelta(seconds=settings.queue_timeout_s)
+    resubmissions = Resubmissions(batcher, backends.catalogue, clock, metrics, max_wait=max_wait)
+    operations = operations_of(settings, backends, resubmissions)
+    reconcile = partial(reconcile_ledger, rules=PostgresLedgerRules(backends.pool), observer=LedgerMetrics())
     app = Application(
         submit_generations=partial(
             submit_generations,
@@ -124,10 +201,11 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
             clock=clock,
             randomness=SystemRandomness(),
             observer=metrics,
-            max_wait=timedelta(seconds=settings.queue_timeout_s),
+            starts=starts,
+            rooms=LaneRooms(PostgresLaneCounts(backends.pool)),
+            max_wait=max_wait,
             max_retries=settings.generation_max_retries,
         ),
-        grant_credits=partial(grant_credits, ledger=PostgresLedger(backends.pool)),
         generations=GenerationReader(
             queries,
             backends.catalogue,
@@ -135,18 +213,67 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
             lane_slots=lane_slots(settings),
             slots=settings.max_concurrent_generations,
         ),
-        balance=queries.balance,
         catalogue=backends.catalogue,
+        receipt=statement.receipt,
+        quote_generation=partial(
+            quote_generation,
+            rehearsals=submissions,
+            catalogue=backends.catalogue,
+            starts=starts,
+            clock=clock,
+            randomness=SystemRandomness(),
+            limits=JobLimits(max_wait, settings.generation_max_retries),
+        ),
+        cancel_generations=partial(cancel_generations, tools=cancel_tools(backends)),
+        retry_generations=partial(retry_generations, tools=retry_tools(backends, resubmissions)),
+    )
+
+    ledger = PostgresLedger(backends.pool)
+    billing = Billing(
+        ledger=ledger,
+        corrections=ledger,
+        promotions=PostgresPromotions(backends.pool),
+        accounts=PostgresAccounts(backends.pool),
+        budgets=PostgresBudgets(backends.pool),
     )
 
     def register(server: grpc.aio.Server) -> None:
         add_GenerationsServiceServicer_to_server(GenerationsServicer(app), server)
-        add_BillingServiceServicer_to_server(BillingServicer(app), server)
+        add_BillingServiceServicer_to_server(BillingServicer(billing, statement, reconcile), server)
+        add_OperationsServiceServicer_to_server(OperationsServicer(operations), server)
 
     return [
         batcher,
         RpcServer("generation-grpc", settings.grpc_address, register, services=SERVICES, ready=service.ready),
     ]
+
+
+def cancel_tools(backends: Backends) -> CancelTools:
+    clock = SystemClock()
+    jobs = PostgresJobs(backends.pool, clock)
+    return CancelTools(jobs, jobs, clock, JobMetrics(), EngineMetrics())
+
+
+def retry_tools(backends: Backends, resubmissions: Resubmissions) -> RetryTools:
+    clock = SystemClock()
+    jobs, actions = PostgresJobs(backends.pool, clock), PostgresActions(backends.pool)
+    return RetryTools(jobs, resubmissions, actions, clock, SystemRandomness())
+
+
+def operations_of(settings: Settings, backends: Backends, resubmissions: Resubmissions) -> Operations:
+    clock, pool = SystemClock(), backends.pool
+    actions = PostgresActions(pool)
+    tools = sweep_tools(settings, backends)
+    return Operations(
+        queue=QueueOperator(
+            PostgresLanes(pool), wake_lanes=tools.housekeeping.wake_lanes, sweep=partial(sweep_jobs, tools=tools)
+        ),
+        failures=FailureDesk(
+            PostgresFailures(pool), actions, PostgresJobs(pool, clock), resubmissions, clock, SystemRandomness()
+        ),
+        statistics=partial(read_statistics, statistics=PostgresStatistics(pool), clock=clock),
+        actions=actions,
+    )
 
 
 def work_parts(
@@ -164,12 +291,17 @@ def work_parts(
         randomness=SystemRandomness(),
         observer=JobMetrics(),
         tracing=TelemetryTracing(),
-        policy=RetryPolicy(),
+        policy=RetryPolicy(reconcile_for_s=settings.reconcile_for_s),
+        health=HealthOfProviders(PostgresProviderHealth(backends.pool), HealthMetrics(), SystemRandomness().fraction),
+        catalogue=backends.catalogue,
+        eta=EtaMetrics(),
     )
     limits = WorkLimits(
         slots=settings.max_concurrent_generations,
         lane_slots=lane_slots(settings),
         claim_loops=settings.processing_worker_instances,
+        lease_s=settings.worker_lease_s,
+        heartbeat_s=settings.worker_heartbeat_s,
         run_timeout_s=settings.generation_timeout_ms / 1000,
         grace_s=settings.stop_grace_s,
     )
@@ -178,7 +310,9 @@ def work_parts(
     handler = on_generation_requested(worker.wake)
     consumer = Consumer(GROUP, bus, group=GROUP, topics=[REQUESTS], handler=handler)
     checks["requests"] = consumer.check
-    return [worker, consumer]
+    cancels = Loop("generation-cancels", on_cancel(backends.pool, worker))
+    runnable = Loop("generation-runnable", on_runnable(backends.pool, worker))
+    return [worker, cancels, runnable, consumer]
 
 
 def lane_slots(settings: Settings) -> dict[str, int]:
@@ -187,16 +321,40 @@ def lane_slots(settings: Settings) -> dict[str, int]:
     return {SKETCH_LANE: min(settings.max_concurrent_generations, max(2, cores))}
 
 
-def relay_parts(settings: Settings, backends: Backends, bus: Bus) -> list[Part]:
+def sweep_tools(settings: Settings, backends: Backends) -> SweepTools:
     clock = SystemClock()
-    tools = SweepTools(
-        jobs=PostgresJobs(backends.pool, clock),
+    jobs = PostgresJobs(backends.pool, clock)
+    return SweepTools(
+        jobs=jobs,
         housekeeping=PostgresHousekeeping(backends.pool, clock),
         catalogue=backends.catalogue,
         providers=backends.providers,
         clock=clock,
         observer=JobMetrics(),
-        policy=RetryPolicy(),
+        policy=RetryPolicy(reconcile_for_s=settings.reconcile_for_s),
+        gates=PostgresGates(backends.pool),
+        calls=jobs,
+        engine_observer=EngineMetrics(),
+        lookups=lookups_of(backends.providers),
     )
-    sweep = every(settings.sweep_interval_s, partial(sweep_jobs, tools=tools))
-    return [OutboxRelay(backends.pool, bus, source="/generation"), Loop("generation-sweep", sweep)]
+
+
+def lookups_of(providers: Mapping[str, object]) -> dict[str, CallLookup]:
+    """Return the providers that can tell what became of a call."""
+    return {name: provider for name, provider in providers.items() if isinstance(provider, CallLookup)}
+
+
+def relay_parts(settings: Settings, backends: Backends, bus: Bus) -> list[Part]:
+    sweep = every(settings.sweep_interval_s, partial(sweep_jobs, tools=sweep_tools(settings, backends)))
+    gates = every(
+        settings.gate_interval_s,
+        partial(open_due_gates, gates=PostgresGates(backends.pool), observer=EngineMetrics()),
+    )
+    rules = PostgresLedgerRules(backends.pool)
+    reconcile = nightly(partial(reconcile_as_leader, rules=rules, observer=LedgerMetrics()), SystemClock(), pause)
+    return [
+        OutboxRelay(backends.pool, bus, source="/generation"),
+        Loop("generation-sweep", sweep),
+        Loop("generation-gates", gates),
+        Loop("generation-reconcile", reconcile),
+    ]

@@ -42,6 +42,10 @@ class Settings:
     """Jobs that one worker process runs side by side."""
     generation_timeout_ms: int = field(default=300_000, metadata={"env": ("GENERATION_TIMEOUT_MS",)})
     """Time for a job from its first start to its end, retries included."""
+    worker_lease_s: float = 15.0
+    """A worker that is silent for so long has lost its jobs."""
+    worker_heartbeat_s: float = 5.0
+    """How often a worker prolongs the leases of its jobs."""
     stop_grace_s: float = 20.0
     """Time running jobs have to end when the worker is stopped; the others are given back."""
     queue_timeout_s: int = 86_400
@@ -51,6 +55,10 @@ class Settings:
     submit_max_waiting: int = 8_192
     """Submissions that may wait for the database; more are refused."""
     sweep_interval_s: float = 2.0
+    gate_interval_s: float = 0.25
+    """Pause between looks for jobs whose scheduled time has come."""
+    reconcile_for_s: float = 60.0
+    """Time an unknown outcome of a provider's call may become known; then the job ends and its user is not charged."""
     log_level: str = "INFO"
     otlp_endpoint: str = ""
 
@@ -59,10 +67,14 @@ class Settings:
             "processing_worker_instances",
             "max_concurrent_generations",
             "generation_timeout_ms",
+            "worker_lease_s",
+            "worker_heartbeat_s",
             "stop_grace_s",
             "queue_timeout_s",
             "submit_max_waiting",
             "sweep_interval_s",
+            "gate_interval_s",
+            "reconcile_for_s",
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be greater than 0")

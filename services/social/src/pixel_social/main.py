@@ -13,11 +13,15 @@ from pixel_runtime.service import Service
 from pixel_telemetry import MetricsServer
 
 from pixel_social.adapters.inbound.events import COMPLETIONS, on_generation_completed
+from pixel_social.adapters.inbound.failures import FAILURES, on_generation_failed
 from pixel_social.adapters.inbound.grpc import SERVICES, register
+from pixel_social.adapters.outbound.notifications import CONSUMER as NOTIFIER
+from pixel_social.adapters.outbound.notifications import PostgresNotifications
 from pixel_social.adapters.outbound.postgres import CONSUMER, PostgresImages, PostgresStore
 from pixel_social.application import Application
 from pixel_social.application.discover import discover
 from pixel_social.application.get_set import get_set
+from pixel_social.application.notifications import list_notifications, mark_read
 from pixel_social.application.record_set import record_set
 
 if TYPE_CHECKING:
@@ -39,11 +43,14 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
             open_pool(settings.database_url, schema=SCHEMA, application="pixel-social", max_size=settings.pool_max_size)
         )
         checks: dict[str, Callable[[], Awaitable[None]]] = {"postgres": pool.check}
-        images = PostgresImages(pool)
+        images, notifications = PostgresImages(pool), PostgresNotifications(pool)
         app = Application(
             record_set=partial(record_set, store=PostgresStore(pool)),
             get_set=partial(get_set, images=images),
             discover=partial(discover, images=images),
+            notify=notifications.add,
+            list_notifications=partial(list_notifications, notifications=notifications),
+            mark_notifications_read=partial(mark_read, notifications=notifications),
         )
         parts: list[Part] = []
         service = Service("social", parts=parts, checks=checks)
@@ -55,10 +62,13 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
             if "relay" in roles:
                 parts.append(OutboxRelay(pool, bus, source="/social"))
             if "work" in roles:
-                handler = on_generation_completed(app)
-                consumer = Consumer(CONSUMER, bus, group=CONSUMER, topics=[COMPLETIONS], handler=handler)
-                parts.append(consumer)
-                checks["completions"] = consumer.check
+                for reads, name, topic, handler in (
+                    ("completions", CONSUMER, COMPLETIONS, on_generation_completed(app)),
+                    ("failures", NOTIFIER, FAILURES, on_generation_failed(app)),
+                ):
+                    consumer = Consumer(name, bus, group=name, topics=[topic], handler=handler)
+                    parts.append(consumer)
+                    checks[reads] = consumer.check
         if "serve" in roles:
             parts.append(
                 RpcServer("social-grpc", settings.grpc_address, register(app), services=SERVICES, ready=service.ready)

@@ -6,22 +6,55 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict
+from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel.generation.v1 import generations_service_pb2 as service_pb
-from pixel_errors import PixelError, Violation, restore
+from pixel_errors import Internal, PixelError, Violation, restore
 
-from pixel_gateway.domain.generation import Failure, Generation, Model, Picture, Progress, Spec, Stage, Status
+from pixel_gateway.adapters.message_reader import facts_of
+from pixel_gateway.application.ports import Accepted
+from pixel_gateway.domain.generation import (
+    Adjustment,
+    Failure,
+    Generation,
+    JobType,
+    Model,
+    Picture,
+    Priority,
+    Progress,
+    Route,
+    Spec,
+    Stage,
+    Status,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
-
-    from google.protobuf.timestamp_pb2 import Timestamp
 
     from pixel_gateway.application.ports import Submission
 
 STATUS_OF = {getattr(pb, f"GENERATION_STATUS_{status.name}"): status for status in Status}
 STATUS_TO = {status: number for number, status in STATUS_OF.items()}
 STAGE_OF = {getattr(pb, f"GENERATION_STAGE_{stage.name}"): stage for stage in Stage}
+JOB_TYPE_TO = {job_type: getattr(pb, f"JOB_TYPE_{job_type.name}") for job_type in JobType}
+_JOB_TYPE_OF = {number: job_type for job_type, number in JOB_TYPE_TO.items()}
+_PRIORITY_TO = {priority: getattr(pb, f"JOB_PRIORITY_{priority.name}") for priority in Priority}
+_PRIORITY_OF = {number: priority for priority, number in _PRIORITY_TO.items()}
+
+
+def stamp_of(moment: datetime | None) -> Timestamp | None:
+    """Return the moment as a message, or None."""
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def job_type_word(number: int) -> str:
+    """Return the public word of a kind of work."""
+    return str(_JOB_TYPE_OF.get(number, JobType.IMAGE))
 
 
 def time_of(timestamp: Timestamp) -> datetime:
@@ -51,7 +84,27 @@ def submission_message(submission: Submission) -> service_pb.Submission:
         spec=spec,
         idempotency_key=submission.idempotency_key,
         route=submission.route,
+        job_type=JOB_TYPE_TO[submission.job_type],
+        priority=_PRIORITY_TO[submission.priority],
+        schedule_time=stamp_of(submission.schedule_time),
+        cancel_after_seconds=submission.cancel_after_s,
+        api_key_id=submission.api_key_id,
+        end_user=submission.end_user,
+        metadata=submission.metadata,
+        adjust=submission.adjust,
+        allow_fallback=submission.allow_fallback,
     )
+
+
+def accepted_of(result: service_pb.SubmissionResult) -> Accepted | PixelError:
+    """Read the outcome of one submission or retry."""
+    match result.WhichOneof("outcome"):
+        case "generation":
+            return Accepted(generation_of(result.generation), replayed=result.replayed)
+        case "error":
+            return refusal(result.error)
+        case _:
+            return Internal("The generation service answered neither a generation nor an error.")
 
 
 def refusal(error: service_pb.SubmissionError) -> PixelError:
@@ -71,7 +124,7 @@ def generation_of(message: pb.Generation) -> Generation:
     return Generation(
         id=message.id,
         user_id=message.user_id,
-        spec=_spec_of(message.spec),
+        spec=spec_of(message.spec),
         set_id=message.set_id,
         status=STATUS_OF.get(message.status, Status.PROCESSING),
         stage=STAGE_OF.get(message.stage, Stage.WAITING),
@@ -85,10 +138,20 @@ def generation_of(message: pb.Generation) -> Generation:
         failure=_failure_of(message.failure) if message.HasField("failure") else None,
         captured_credits=message.captured_credits if message.HasField("captured_credits") else None,
         queue_position=message.queue_position,
-        eta_s=(message.eta.min_seconds, message.eta.max_seconds) if message.HasField("eta") else None,
+        eta_s=eta_of(message.eta) if message.HasField("eta") else None,
         remaining_s=message.estimated_seconds_remaining if message.HasField("estimated_seconds_remaining") else None,
         start_time=time_of(message.start_time) if message.HasField("start_time") else None,
         end_time=time_of(message.end_time) if message.HasField("end_time") else None,
+        job_type=_JOB_TYPE_OF.get(message.job_type, JobType.IMAGE),
+        priority=_PRIORITY_OF.get(message.priority, Priority.NORMAL),
+        round=message.round or 1,
+        schedule_time=time_of(message.schedule_time) if message.HasField("schedule_time") else None,
+        cancel_time=time_of(message.cancel_time) if message.HasField("cancel_time") else None,
+        adjustments=adjustments_of(message.adjustments),
+        route=route_of(message.route) if message.HasField("route") else None,
+        waits_for=message.waits_for,
+        end_user=message.end_user,
+        metadata=dict(message.metadata),
     )
 
 
@@ -124,7 +187,23 @@ def model_of(message: pb.Model) -> Model:
     )
 
 
-def _spec_of(message: pb.GenerationSpec) -> Spec:
+def eta_of(message: pb.EtaInterval) -> tuple[float, float]:
+    """Read the interval in which a generation is expected to start, in seconds from now."""
+    return message.min_seconds, message.max_seconds
+
+
+def adjustments_of(messages: Iterable[pb.Adjustment]) -> tuple[Adjustment, ...]:
+    """Read the values that were changed."""
+    return tuple(facts_of(message, Adjustment) for message in messages)
+
+
+def route_of(message: pb.Route) -> Route:
+    """Read which model runs a request, and why."""
+    return facts_of(message, Route)
+
+
+def spec_of(message: pb.GenerationSpec) -> Spec:
+    """Read what was asked for."""
     return Spec(
         prompt=message.prompt,
         model=message.model,

@@ -25,3 +25,25 @@ FOLLOW_DELAY_SECONDS = Histogram(
 LAST_STATUS_SKIPPED = Counter(
     "pixel_gateway_last_status_skipped_total", "Last statuses not cached or read because the cache was in trouble."
 )
+CUT_STREAMS = Counter(
+    "pixel_gateway_cut_streams_total", "Progress streams that ended before their end.", ["transport", "why"]
+)
+LISTENERS = Gauge("pixel_gateway_user_channels", "Open channels with all generations of a user.")
+TICKETS = Counter("pixel_gateway_tickets_total", "Tickets for streams that were made, used and refused.", ["outcome"])
+BROADCASTS = Counter(
+    "pixel_gateway_broadcasts_total",
+    "Batches of status events sent to and received from the other gateways, and those that were lost.",
+    ["outcome"],
+)
+REFUSED_ROLES = Counter(
+    "pixel_gateway_refused_roles_total", "Callers refused because of what they are.", ["access", "role"]
+)
+REFUSED_BULK_CALLS = Counter("pixel_gateway_refused_bulk_calls_total", "Bulk calls beyond the number of a day.")
+ADMISSION_IN_FLIGHT = Gauge("pixel_admission_inflight", "Requests under way, open streams and waits not counted.")
+ADMISSION_LIMIT = Gauge("pixel_admission_limit", "Requests that may be under way before new work is turned away.")
+ADMISSION_SHED = Counter("pixel_admission_shed_total", "Requests turned away because of load.", ["class"])
+RATE_LIMITED = Counter("pixel_rate_limited_total", "Requests over their caller's rate limit.", ["policy"])
+RATE_COUNTED_ALONE = Counter(
+    "pixel_rate_limit_counted_alone_total", "Requests counted by this process alone, the shared counters being away."
+)
+CANCELLATIONS = Counter("pixel_gateway_cancellations_total", "Cancellations that were asked for.", ["outcome"])

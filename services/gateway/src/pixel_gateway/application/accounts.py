@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Unavailable
 
+from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.account import Account, check_first_credits, check_username
 
 if TYPE_CHECKING:
@@ -25,13 +26,26 @@ class EnsureAccount:
 
 
 async def ensure_account(
-    command: EnsureAccount, *, accounts: Accounts, billing: Billing, ids: Ids, clock: Clock
+    command: EnsureAccount,
+    *,
+    accounts: Accounts,
+    billing: Billing,
+    ids: Ids,
+    clock: Clock,
+    admin_usernames: frozenset[str] = frozenset(),
 ) -> Account:
-    """Return the account, made when it is new; its first credits are given once, however often this is called."""
+    """Return the account, made when it is new; its first credits are given once, however often this is called.
+
+    The named admins are admins, also those whose account is older than its name here.
+    """
     check_username(command.username)
     check_first_credits(command.first_credits)
-    new = Account(id=ids.new("usr"), username=command.username, create_time=clock.now())
+    role = Role.ADMIN if command.username in admin_usernames else Role.MEMBER
+    new = Account(id=ids.new("usr"), username=command.username, create_time=clock.now(), role=role)
     account = await accounts.ensure(new, command.first_credits)
+    if role is Role.ADMIN and account.role is not role:
+        await accounts.set_role(account.id, role)
+        account = replace(account, role=role)
     if command.first_credits:
         await _give(account.id, command.first_credits, accounts=accounts, billing=billing)
     return account

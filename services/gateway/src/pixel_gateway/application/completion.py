@@ -71,6 +71,23 @@ class Completion:
                 wait.task.cancel()
                 self._waits.pop(set_id, None)
 
+    async def comes(self, event: Progress, closing: asyncio.Event) -> bool:
+        """Wait until the completed generation's set can be read; False when the process closes first."""
+        if event.set_id in self._readable:
+            return True
+        readable = asyncio.ensure_future(self.wait_readable(event.set_id, event.user_id))
+        closes = asyncio.ensure_future(closing.wait())
+        try:
+            await asyncio.wait({readable, closes}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closes.cancel()
+            if not readable.done():
+                readable.cancel()
+        if not readable.done():
+            return False
+        readable.result()
+        return True
+
     async def shown(self, known: Known) -> Known:
         """Return a generation, or its last progress, as it may be shown."""
         if known.status is not Status.COMPLETED or await self.is_readable(known.set_id, known.user_id):

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, PixelError, Unavailable
 
+from pixel_gateway.application.wake import Wake
 from pixel_gateway.domain.generation import Status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator
 
     from pixel_gateway.application.completion import Completion
     from pixel_gateway.application.ports import Generations
@@ -40,7 +41,7 @@ class UpdateKind(StrEnum):
     EVENT = "event"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Update:
     """One message for a watcher. Only events are durable: their sequence can be resumed from."""
 
@@ -48,39 +49,47 @@ class Update:
     progress: Progress
 
 
-@dataclass(eq=False)
 class _Watcher:
-    """The buffer of one client."""
+    """The buffer of one client; an idle one takes the next event at once."""
 
-    last: int = 0
-    is_behind: bool = False
-    buffer: list[Progress] = field(default_factory=list)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    __slots__ = ("_buffer", "_is_behind", "_sink", "last", "wake")
 
-    def offer(self, event: Progress) -> None:
-        if event.sequence <= self.last or self.is_behind:
+    def __init__(self, sink: Callable[[Update], bool] | None) -> None:
+        self._sink = sink
+        self.last = 0
+        self.wake = Wake()
+        self._is_behind = False
+        self._buffer: list[Progress] = []
+
+    def offer(self, event: Progress, update: Update) -> None:
+        if event.sequence <= self.last or self._is_behind:
             return
-        if len(self.buffer) >= _BUFFERED_EVENTS:
+        is_next = self.wake.is_awaited and event.sequence == self.last + 1 and not event.status.is_final
+        # Thousands may watch one generation: no task is woken for what can be told here and now.
+        if is_next and self._sink is not None and self._sink(update):
+            self.last = event.sequence
+            return
+        if len(self._buffer) >= _BUFFERED_EVENTS:
             self.fall_behind()
             return
-        self.buffer.append(event)
+        self._buffer.append(event)
         self.wake.set()
 
     def fall_behind(self) -> None:
         """Forget the buffer; the store is read next."""
-        self.buffer.clear()
-        self.is_behind = True
+        self._buffer.clear()
+        self._is_behind = True
         self.wake.set()
 
     def take(self) -> list[Progress] | None:
         """Return the buffered events in order, or None when the store has to fill a gap."""
-        self.wake.clear()
-        events = sorted({event.sequence: event for event in self.buffer}.values(), key=lambda event: event.sequence)
-        self.buffer.clear()
+        events, self._buffer = self._buffer, []
+        if len(events) > 1:
+            events = sorted({each.sequence: each for each in events}.values(), key=lambda each: each.sequence)
         events = [event for event in events if event.sequence > self.last]
-        is_whole = all(event.sequence == self.last + 1 + index for index, event in enumerate(events))
-        if self.is_behind or not is_whole:
-            self.is_behind = False
+        is_whole = not events or events[-1].sequence == self.last + len(events)
+        if self._is_behind or not is_whole:
+            self._is_behind = False
             return None
         return events
 
@@ -138,18 +147,28 @@ class Hub:
             group.look_every_s = _FIRST_LOOK_S
             group.is_ended = event.status.is_final
         group.look_at = asyncio.get_running_loop().time() + group.look_every_s
+        update = Update(UpdateKind.EVENT, event)
         for watcher in group.watchers:
-            watcher.offer(event)
+            watcher.offer(event, update)
 
-    async def watch(self, user_id: str, generation_id: str, after: int | None = None) -> AsyncGenerator[Update, None]:
-        """Yield updates until the generation ends or the hub closes; raise NotFound before the first.
+    async def watch(
+        self,
+        user_id: str,
+        generation_id: str,
+        after: int | None = None,
+        *,
+        sink: Callable[[Update], bool] | None = None,
+    ) -> AsyncGenerator[Update, None]:
+        """Yield updates until the newest round ends or the hub closes; raise NotFound before the first.
 
-        `after` is the sequence of the last event the client saw.
+        `after` is the sequence of the last event the client saw. A `sink` is offered events while the iterator is
+        awaited; those it takes, which it says at once, are not yielded.
         """
-        with self._joined(generation_id) as (group, watcher):
+        with self._joined(generation_id, sink) as (group, watcher):
             generation = await self._generations.get(user_id, generation_id)
             group.user_id = generation.user_id
-            group.newest = max(group.newest, generation.sequence)
+            if generation.sequence > group.newest:
+                group.newest, group.is_ended = generation.sequence, generation.status.is_final
             async with aclosing(self._opening(generation, watcher, after)) as opening:
                 async for update in opening:
                     yield update
@@ -157,11 +176,12 @@ class Hub:
                         return
             while not self._closing.is_set():
                 for event in await self._next_events(user_id, generation_id, watcher):
-                    if event.status is Status.COMPLETED and not await self._may_show(event):
+                    if event.status is Status.COMPLETED and not await self._completion.comes(event, self._closing):
                         return
                     watcher.last = event.sequence
                     yield Update(UpdateKind.EVENT, event)
-                    if event.status.is_final:
+                    # An end that a retry by the user has followed is history, not the end of the stream.
+                    if event.status.is_final and event.sequence >= group.newest:
                         return
 
     async def look(self, stop: asyncio.Event) -> None:
@@ -206,21 +226,6 @@ class Hub:
             watcher.fall_behind()
             return []
 
-    async def _may_show(self, event: Progress) -> bool:
-        """Wait until the completed generation's set can be read; False when the hub closes first."""
-        readable = asyncio.ensure_future(self._completion.wait_readable(event.set_id, event.user_id))
-        closing = asyncio.ensure_future(self._closing.wait())
-        try:
-            await asyncio.wait({readable, closing}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            closing.cancel()
-            if not readable.done():
-                readable.cancel()
-        if not readable.done():
-            return False
-        readable.result()
-        return True
-
     async def _look_into(self, gate: asyncio.Semaphore, generation_id: str, group: _Group) -> None:
         async with gate:
             newest = group.newest
@@ -236,9 +241,9 @@ class Hub:
             group.look_at = asyncio.get_running_loop().time() + group.look_every_s
 
     @contextmanager
-    def _joined(self, generation_id: str) -> Iterator[tuple[_Group, _Watcher]]:
+    def _joined(self, generation_id: str, sink: Callable[[Update], bool] | None) -> Iterator[tuple[_Group, _Watcher]]:
         group = self._groups.setdefault(generation_id, _Group())
-        watcher = _Watcher()
+        watcher = _Watcher(sink)
         group.watchers.add(watcher)
         try:
             yield group, watcher

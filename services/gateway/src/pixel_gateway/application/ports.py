@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pixel_errors import Invalid
+
+from pixel_gateway.domain.generation import JobType, Priority
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
     from datetime import datetime
 
+    from pixel_gateway.domain.access import Role
     from pixel_gateway.domain.account import Account, Balance
     from pixel_gateway.domain.api_key import ApiKey, Principal
     from pixel_gateway.domain.generation import Generation, Model, Progress, Spec, Status
@@ -55,6 +58,9 @@ class Accounts(Protocol):
     async def first_credits_given(self, user_id: str) -> None:
         """Record that the first credits have arrived; once is enough."""
 
+    async def set_role(self, user_id: str, role: Role) -> None:
+        """Give the account a role; raise NotFound for an unknown account."""
+
 
 class ApiKeys(Protocol):
     """API keys by the digest of their secret."""
@@ -77,12 +83,38 @@ class ApiKeys(Protocol):
 
 @dataclass(frozen=True)
 class Submission:
-    """One request for pictures."""
+    """One request for pictures; no `cancel_after_s` (0) means never."""
 
     user_id: str
     spec: Spec
     idempotency_key: str
     route: str
+    job_type: JobType = JobType.IMAGE
+    priority: Priority = Priority.NORMAL
+    schedule_time: datetime | None = None
+    cancel_after_s: float = 0
+    api_key_id: str = ""
+    end_user: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    adjust: bool = False
+    allow_fallback: bool = False
+
+
+@dataclass(frozen=True)
+class HistoryQuery:
+    """Which generations to list, newest first; empty words and None mean all."""
+
+    user_id: str
+    limit: int
+    cursor: str = ""
+    status: Status | None = None
+    key: str = ""
+    """Only what was submitted under this idempotency key."""
+    model: str = ""
+    job_type: JobType | None = None
+    from_time: datetime | None = None
+    to_time: datetime | None = None
+    failure_code: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,13 +134,8 @@ class Generations(Protocol):
     async def get(self, user_id: str, generation_id: str) -> Generation:
         """Return one generation of the user; raise NotFound."""
 
-    async def page(
-        self, user_id: str, *, limit: int, cursor: str, status: Status | None, key: str = ""
-    ) -> tuple[list[Generation], str]:
-        """Return a page, newest first, and the cursor of the next one (empty on the last).
-
-        With a key only what was submitted under that idempotency key.
-        """
+    async def page(self, query: HistoryQuery) -> tuple[list[Generation], str]:
+        """Return a page, newest first, and the cursor of the next one (empty on the last)."""
 
     async def events(self, user_id: str, generation_id: str, after: int) -> list[Progress]:
         """Return stored events with a greater sequence, oldest first; raise NotFound."""

@@ -10,7 +10,7 @@ from pixel_gateway.domain.generation import Status
 
 if TYPE_CHECKING:
     from pixel_gateway.application.completion import Completion
-    from pixel_gateway.application.ports import Generations, LastStatus
+    from pixel_gateway.application.ports import Generations, HistoryQuery, LastStatus
     from pixel_gateway.domain.generation import Generation, Progress
 
 
@@ -22,17 +22,10 @@ async def view_generation(
 
 
 async def list_generations(
-    user_id: str,
-    *,
-    limit: int,
-    cursor: str,
-    status: Status | None,
-    key: str = "",
-    generations: Generations,
-    completion: Completion,
+    query: HistoryQuery, *, generations: Generations, completion: Completion
 ) -> tuple[list[Generation], str]:
     """Return a page as it may be shown, newest first, and the cursor of the next one."""
-    page, next_cursor = await generations.page(user_id, limit=limit, cursor=cursor, status=status, key=key)
+    page, next_cursor = await generations.page(query)
     return await completion.all_shown(page), next_cursor
 
 

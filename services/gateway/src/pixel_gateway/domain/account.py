@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime  # noqa: TC003  the generic reader of messages needs the name at run time
 
 from pixel_errors import Invalid, Violation
 
-if TYPE_CHECKING:
-    from datetime import datetime
+from pixel_gateway.domain.access import Role
 
 _USERNAME = re.compile(r"[a-z0-9_-]{3,32}")
 _MAX_FIRST_CREDITS = 1_000_000_000
@@ -22,14 +21,32 @@ class Account:
     id: str
     username: str
     create_time: datetime
+    role: Role = Role.MEMBER
 
 
 @dataclass(frozen=True)
 class Balance:
-    """Credits of a user."""
+    """Credits and limits of a user; no daily limit is None."""
 
     available_credits: int
     held_credits: int
+    plan: str = "free"
+    daily_limit_credits: int | None = None
+    spent_today_credits: int = 0
+    reset_time: datetime | None = None
+    open_jobs: int = 0
+    max_open_jobs: int = 0
+
+
+@dataclass(frozen=True)
+class AccountChange:
+    """What to change of a user's account; None leaves it, -1 means as the plan says."""
+
+    user_id: str
+    actor: str
+    plan: str = ""
+    daily_limit_credits: int | None = None
+    max_running: int | None = None
 
 
 class InvalidUsername(Invalid):

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import Conflict, Invalid, NotFound, Unauthenticated, Violation
 
+from pixel_gateway.domain.access import Role
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -39,6 +41,7 @@ class Principal:
 
     user_id: str
     key_id: str
+    role: Role = Role.MEMBER
 
 
 class InvalidKeyName(Invalid):

@@ -59,6 +59,24 @@ _HELD_BACK: Mapping[str, Any] = {
 }
 
 
+class JobType(StrEnum):
+    """Kind of work."""
+
+    IMAGE = "image"
+    EDIT = "edit"
+    COMPOSE = "compose"
+    VIDEO = "video"
+    CAROUSEL = "carousel"
+
+
+class Priority(StrEnum):
+    """How soon a job is started among those of its lane."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 @dataclass(frozen=True)
 class Spec:
     """What a user asks for; empty words mean the model's default."""
@@ -96,6 +114,35 @@ class Failure:
     code: str
     message: str
     retryable: bool
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """A requested value that was changed because the caller allowed it."""
+
+    field: str
+    requested: str
+    used: str
+
+
+@dataclass(frozen=True)
+class RouteCandidate:
+    """A model that was considered; a cost that is not known is None."""
+
+    model: str
+    excluded_because: str
+    health: str
+    cost_credits: int | None = None
+
+
+@dataclass(frozen=True)
+class Route:
+    """Which model runs a request, and why."""
+
+    model: str = ""
+    fallback_models: tuple[str, ...] = ()
+    candidates: tuple[RouteCandidate, ...] = ()
+    rule: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,6 +189,16 @@ class Generation:
     remaining_s: float | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
+    job_type: JobType = JobType.IMAGE
+    priority: Priority = Priority.NORMAL
+    round: int = 1
+    schedule_time: datetime | None = None
+    cancel_time: datetime | None = None
+    adjustments: tuple[Adjustment, ...] = ()
+    route: Route | None = None
+    waits_for: str = ""
+    end_user: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def as_progress(self) -> Progress:
         """Return the present state in the form of an event."""

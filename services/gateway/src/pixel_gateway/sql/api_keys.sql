@@ -14,7 +14,8 @@ VALUES (%(id)s::uuid, %(account_id)s::uuid, %(name)s::text, %(prefix)s::text, %(
 
 -- name: find_working_key
 -- Whom a secret stands for, while it works.
-SELECT id, account_id FROM api_keys WHERE secret_sha256 = %(secret_sha256)s::bytea AND revoked_at IS NULL;
+SELECT k.id, k.account_id, a.role FROM api_keys AS k JOIN accounts AS a ON a.id = k.account_id
+WHERE k.secret_sha256 = %(secret_sha256)s::bytea AND k.revoked_at IS NULL;
 
 -- name: revoke_key
 -- Ends a key; the first time stays.

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from pixel_generation.domain.breaker import BreakerState
+
 if TYPE_CHECKING:
+    from pixel_generation.domain.cancellation import CancelOutcome
+    from pixel_generation.domain.estimate import Punctuality
     from pixel_generation.domain.job import Job
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -29,7 +33,25 @@ PROVIDER = Histogram(
 QUEUE_DEPTH = Gauge("pixel_queue_depth", "Jobs that wait, by lane.", ["lane"])
 CAPTURED = Counter("pixel_credits_captured", "Credits captured for pictures that were delivered.")
 RELEASED = Counter("pixel_credits_released", "Credits released for pictures that were not delivered.")
+CANCELS = Counter("pixel_cancels", "Cancellations answered, by outcome.", ["outcome"])
+RECONCILING = Gauge("pixel_jobs_reconciling", "Jobs whose provider call has an unknown outcome.")
+GATES_OPENED = Counter("pixel_gates_opened", "Waiting jobs let go by the sweep, by reason: due or missed.", ["reason"])
+AGED = Counter("pixel_jobs_aged", "Waiting jobs raised to an earlier priority class.")
 IMAGES = Counter("pixel_images_delivered", "Pictures delivered.", ["model"])
+
+BREAKER = Gauge("pixel_provider_breaker", "1 for the state that a provider's breaker is in.", ["provider", "state"])
+HELD_BACK = Counter("pixel_provider_held_back", "Looks for work that made no call: the breaker is open.", ["provider"])
+REPETITIONS = Counter(
+    "pixel_provider_repetitions",
+    "Failed calls to be repeated, by whether the budget allowed it.",
+    ["provider", "allowed"],
+)
+ETA_QUOTES = Counter(
+    "pixel_eta_quotes", "First starts against the interval that was quoted: inside, early or late.", ["start"]
+)
+
+
+LEDGER_VIOLATIONS = Gauge("pixel_ledger_violations", "Rows that broke a rule when it was last proved.", ["check"])
 
 
 class SubmissionMetrics:
@@ -68,3 +90,47 @@ class JobMetrics:
 
     def queue_depth(self, lane: str, jobs: int) -> None:
         QUEUE_DEPTH.labels(lane).set(jobs)
+
+
+class EngineMetrics:
+    """Counts what the engine does beside running jobs."""
+
+    def cancelled(self, outcome: CancelOutcome) -> None:
+        CANCELS.labels(outcome.value).inc()
+
+    def reconciling(self, jobs: int) -> None:
+        RECONCILING.set(jobs)
+
+    def gates_opened(self, jobs: int, why: str) -> None:
+        GATES_OPENED.labels(why).inc(jobs)
+
+    def aged(self, jobs: int) -> None:
+        AGED.inc(jobs)
+
+
+class HealthMetrics:
+    """Counts what the breakers of providers do."""
+
+    def breaker(self, provider: str, state: BreakerState) -> None:
+        for each in BreakerState:
+            BREAKER.labels(provider, each.value).set(each is state)
+
+    def held_back(self, provider: str) -> None:
+        HELD_BACK.labels(provider).inc()
+
+    def repetition(self, provider: str, *, allowed: bool) -> None:
+        REPETITIONS.labels(provider, "yes" if allowed else "no").inc()
+
+
+class EtaMetrics:
+    """Counts how quotes of starts turned out."""
+
+    def started(self, punctuality: Punctuality) -> None:
+        ETA_QUOTES.labels(punctuality.value).inc()
+
+
+class LedgerMetrics:
+    """Counts what breaks the rules of the ledger."""
+
+    def checked(self, rule: str, violations: int) -> None:
+        LEDGER_VIOLATIONS.labels(rule).set(violations)

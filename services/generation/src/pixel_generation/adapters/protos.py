@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf.json_format import MessageToDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel_runtime.ids import format_id
 
-from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.domain.job import DeliveredImage, Failure, Gate, Job, JobType, Priority, Stage, Status
 from pixel_generation.domain.spec import GenerationSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from uuid import UUID
 
     from pixel_generation.application.read_generations import GenerationView
     from pixel_generation.domain.catalogue import Catalogue, Model
+    from pixel_generation.domain.job import StoredEvent
 
 STATUSES = {status: pb.GenerationStatus.Value(f"GENERATION_STATUS_{status.name}") for status in Status}
 STAGES = {stage: pb.GenerationStage.Value(f"GENERATION_STAGE_{stage.name}") for stage in Stage}
 STATUS_OF = {value: status for status, value in STATUSES.items()}
+JOB_TYPES = {job_type: pb.JobType.Value(f"JOB_TYPE_{job_type.name}") for job_type in JobType}
+JOB_TYPE_OF = {value: job_type for job_type, value in JOB_TYPES.items()}
+PRIORITIES = {priority: pb.JobPriority.Value(f"JOB_PRIORITY_{priority.name}") for priority in Priority}
+PRIORITY_OF = {value: priority for priority, value in PRIORITIES.items()}
 
 
 def timestamp(at: datetime) -> Timestamp:
@@ -82,7 +88,12 @@ def failure_to_proto(failure: Failure | None) -> pb.GenerationFailure | None:
     return pb.GenerationFailure(code=failure.code, message=failure.message, retryable=failure.retryable)
 
 
-def view_to_proto(view: GenerationView) -> pb.Generation:
+def route_to_proto(route: Mapping[str, Any]) -> pb.Route | None:
+    """Write the stored route; None for a job that has none."""
+    return ParseDict(dict(route), pb.Route(), ignore_unknown_fields=True) if route else None
+
+
+def view_to_proto(view: GenerationView, *, with_route: bool = False) -> pb.Generation:
     job = view.job
     eta = view.start_interval_s
     return pb.Generation(
@@ -106,6 +117,18 @@ def view_to_proto(view: GenerationView) -> pb.Generation:
         create_time=timestamp(job.created_at),
         start_time=timestamp(job.started_at) if job.started_at else None,
         end_time=timestamp(job.ended_at) if job.ended_at else None,
+        job_type=JOB_TYPES[job.job_type],
+        priority=PRIORITIES[job.priority],
+        round=job.round,
+        schedule_time=timestamp(job.scheduled_at) if view.waits_for == Gate.SCHEDULED else None,
+        cancel_time=timestamp(job.cancel_at) if job.cancel_at else None,
+        adjustments=[
+            pb.Adjustment(field=item.field, requested=item.requested, used=item.used) for item in job.adjustments
+        ],
+        route=route_to_proto(job.route) if with_route else None,
+        waits_for=view.waits_for,
+        end_user=job.end_user,
+        metadata=dict(job.metadata),
     )
 
 
@@ -133,6 +156,22 @@ def event_to_proto(
         set_id=format_id("set", set_id),
         failure=failure_to_proto(failure),
         event_time=timestamp(at),
+    )
+
+
+def stored_event_to_proto(event: StoredEvent, job_id: UUID, user_id: UUID) -> pb.GenerationEvent:
+    """Tell an entry of a job's event sequence."""
+    return event_to_proto(
+        job_id=job_id,
+        user_id=user_id,
+        set_id=event.set_id,
+        sequence=event.sequence,
+        status=event.status,
+        stage=event.stage,
+        progress=event.progress,
+        message=event.message,
+        failure=event.failure,
+        at=event.created_at,
     )
 
 

@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     from pixel_errors import PixelError
 
-    from pixel_generation.application.grant_credits import GrantCredits
+    from pixel_generation.application.cancel_generations import Cancellation
     from pixel_generation.application.live_catalogue import LiveCatalogue
+    from pixel_generation.application.quote_generation import Quote
     from pixel_generation.application.read_generations import GenerationReader
     from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
-    from pixel_generation.domain.credits import Balance
+    from pixel_generation.domain.receipt import Receipt
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Application:
     """Everything this service can do for others."""
 
     submit_generations: Callable[[Sequence[SubmitGeneration]], Awaitable[list[Accepted | PixelError]]]
-    grant_credits: Callable[[GrantCredits], Awaitable[tuple[bool, int]]]
     generations: GenerationReader
-    balance: Callable[[UUID], Awaitable[Balance]]
     catalogue: LiveCatalogue
+    receipt: Callable[[UUID, UUID], Awaitable[Receipt]]
+    quote_generation: Callable[[SubmitGeneration], Awaitable[Quote]]
+    cancel_generations: Callable[[UUID, Sequence[UUID | PixelError]], Awaitable[list[Cancellation | PixelError]]]
+    retry_generations: Callable[[UUID, Sequence[UUID | PixelError]], Awaitable[list[Accepted | PixelError]]]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from pixel_generation.domain.job import Gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -12,12 +14,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from pixel_generation.application.page import Page
     from pixel_generation.domain.attempt import CallRecord
     from pixel_generation.domain.catalogue import Catalogue
     from pixel_generation.domain.credits import Balance
     from pixel_generation.domain.estimate import LaneMeasure
     from pixel_generation.domain.images import ImageRequest, ProducedImage
-    from pixel_generation.domain.job import DeliveredImage, Job, Status, StoredEvent
+    from pixel_generation.domain.job import DeliveredImage, Job, JobType, Stage, Status, StoredEvent
+    from pixel_generation.domain.lanes import LaneState
+    from pixel_generation.domain.position import Position
 
 
 class Clock(Protocol):
@@ -63,14 +68,19 @@ class CatalogueSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
-    """A validated submission."""
+    """A validated submission: a new job, or a new round of one that has ended."""
 
     job: Job
-    priority: int
-    idempotency_key: str
+    idempotency_key: str = ""
     """Unique per user and route; empty means none."""
-    route: str
-    fingerprint: bytes
+    route: str = ""
+    fingerprint: bytes = b""
+    cost_usd_micros: int | None = None
+    """What the provider is expected to charge; None means unknown."""
+    retried_at: datetime | None = None
+    """When its user asked for the new round; None for a new job."""
+    lane_is_full: bool = False
+    """Its lane took no more when it was last counted; an earlier job of the same key is told all the same."""
 
 
 class Verdict(StrEnum):
@@ -80,6 +90,19 @@ class Verdict(StrEnum):
     REPLAYED = "replayed"
     KEY_REUSED = "key_reused"
     INSUFFICIENT = "insufficient"
+    DAILY_LIMIT = "daily_limit"
+    BUDGET = "budget"
+    PRICE_UNKNOWN = "price_unknown"
+    """A budget in the provider's money applies, and what the provider charges is not known."""
+    PRIORITY = "priority"
+    """The plan does not include it."""
+    QUEUE_FULL = "queue_full"
+    """The user has as many jobs that have not ended as the plan allows."""
+    LANE_CLOSED = "lane_closed"
+    LANE_FULL = "lane_full"
+    """As many jobs wait in the lane as it takes."""
+    MOVED = "moved"
+    """A new round was asked for, and the job is not as its caller knew it."""
     AGAIN = "again"
     """Undecided: refused only because of its company in the batch. The next batch decides it."""
 
@@ -93,13 +116,21 @@ class Decision:
     """The accepted job, or the one the key belongs to."""
     available: int = 0
     """Credits of the user when the decision was made."""
+    limit: int = 0
+    """The limit that refused it: credits a day, open jobs, or the amount of the budget."""
+    scope: str = ""
+    period: str = ""
+    """Of the budget that refused it."""
+    gate: Gate = Gate.OPEN
+    """Of the accepted job."""
+    plan: str = "free"
 
 
 class Submissions(Protocol):
     async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         """Decide each submission and write the accepted ones with their holds and events, atomically, in order.
 
-        The first submission of each user in a batch is always decided. Raises Unavailable with no effect known.
+        At least one submission of a batch is decided, whatever its company. Raises Unavailable with no effect known.
         """
 
 
@@ -112,6 +143,8 @@ class Holder(StrEnum):
     """Anyone, once the lease is over."""
     CLOCK = "clock"
     """Anyone: the job's time is up, or nothing can start it any more."""
+    OWNER = "owner"
+    """The job's user, who cancels it whatever its worker does."""
 
 
 class Jobs(Protocol):
@@ -123,8 +156,8 @@ class Jobs(Protocol):
     async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
         """Write one change with its event and, at the end, its money; False when the job has moved on meanwhile."""
 
-    async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> set[UUID]:
-        """Prolong the leases of runs (job, attempt); return the jobs that are still held."""
+    async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
+        """Prolong the leases of runs (job, attempt); return the jobs that are still held and their stages."""
 
     async def find(self, job_id: UUID) -> Job | None:
         """Return the job as it is now."""
@@ -183,19 +216,59 @@ class Tracing(Protocol):
         """Continue the trace of the job's submission inside the block, with the job named in the logs."""
 
 
+class Standing(NamedTuple):
+    """A job and where it stands in its lane."""
+
+    job: Job
+    ahead: int
+    """Jobs that start earlier, counted up to 1,000."""
+    lane_state: LaneState
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFilter:
+    """Which generations of a user; None and empty mean all."""
+
+    user_id: UUID
+    status: Status | None = None
+    idempotency_key: str = ""
+    """Only what was submitted under it, on any route; the other words but the status are then not looked at."""
+    model: str = ""
+    job_type: JobType | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    failure_code: str = ""
+
+    @property
+    def leaves_some_out(self) -> bool:
+        return self != GenerationFilter(self.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class UserEvents:
+    """Events of all jobs of a user behind a position."""
+
+    events: list[tuple[Position, StoredEvent]]
+    horizon: Position
+    """Every event before it has been committed."""
+    known: bool
+    """False when the position asked for was never given out to this user."""
+
+
 class Queries(Protocol):
     """Reads; a user sees only what is theirs."""
 
-    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
-        """Return those that exist, each with the number of jobs ahead of it (up to 1,000)."""
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
+        """Return those that exist."""
 
-    async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int, key: str = ""
-    ) -> list[tuple[Job, int]]:
-        """Return generations newest first; with a key only those submitted under it, below the id `before`."""
+    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
+        """Return generations newest first, below the id `before`."""
 
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
         """Return stored events oldest first, those with a greater sequence than `after`."""
+
+    async def user_events(self, user_id: UUID, *, after: Position, limit: int) -> UserEvents:
+        """Return stored events of all jobs of the user in the order of their commits."""
 
     async def balance(self, user_id: UUID) -> Balance:
         """Return the user's credits; zeros for an unknown user."""

@@ -8,6 +8,8 @@ import logging
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pixel_errors import Conflict, DeadlineExceeded, Invalid, PixelError, Unavailable
@@ -25,17 +27,23 @@ from pixel_generation.application.ports import (
 from pixel_generation.domain.attempt import CallRecord
 from pixel_generation.domain.catalogue import Model, Size
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.job import Stage
 from pixel_generation.domain.recovery import (
     NO_OUTPUT,
     RetryPolicy,
     after_broken_run,
+    after_cancel,
     after_deadline,
     after_lost_run,
     after_provider_error,
     after_storage_trouble,
 )
+from pixel_generation.domain.routing import next_route
 
 if TYPE_CHECKING:
+    from pixel_generation.application.eta_ports import EtaObserver
+    from pixel_generation.application.live_catalogue import LiveCatalogue
+    from pixel_generation.application.provider_health import HealthOfProviders
     from pixel_generation.domain.job import DeliveredImage, Job
 
 log = logging.getLogger(__name__)
@@ -44,6 +52,11 @@ STORE_TRIES = 3
 STORE_DELAY_S = 0.2
 WRITE_TRIES = 6
 WRITE_DELAY_S = 0.2
+DEADLINE_TOLERANCE = timedelta(seconds=1)
+"""The timer of a run and the clock may differ by so much."""
+HUNG = ProviderError(
+    "The provider did not answer in time.", code="provider_timeout", outcome=Outcome.UNKNOWN, retryable=False
+)
 
 
 @dataclass(frozen=True)
@@ -57,10 +70,17 @@ class RunTools:
     observer: JobObserver
     tracing: Tracing
     policy: RetryPolicy
+    health: HealthOfProviders
+    catalogue: LiveCatalogue
+    eta: EtaObserver
 
 
 class Fenced(Exception):
     """The job has moved on without this run."""
+
+
+class ToldToStop(Exception):
+    """The job's user cancelled it."""
 
 
 class StorageTrouble(Exception):
@@ -76,6 +96,7 @@ class Run:
         self._provider = provider
         self._tools = tools
         self._record = CallRecord()
+        self._is_stopping = False
 
     async def execute(self) -> None:
         """Run to an end state or back to the queue; leaves quietly when the job is no longer this run's."""
@@ -83,20 +104,47 @@ class Run:
             await self._execute()
 
     async def _execute(self) -> None:
-        timer = asyncio.timeout((self.job.deadline_at - self._tools.clock.now()).total_seconds())
         try:
             try:
-                async with timer:
-                    await self._make()
-            except TimeoutError:
-                if not timer.expired():
-                    raise  # somebody else's timer: the job's own time is not up
-                now = self._tools.clock.now()
-                changes = after_deadline(self.job, repeatable=self._provider.repeatable, now=now)
-                await self._finish(changes, "timeout")
+                await self._make_in_time()
+            except ToldToStop:
+                await self._stop()
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if not self._is_stopping or task is None:
+                    raise
+                task.uncancel()
+                await self._stop()
         except Fenced:
             self._tools.observer.fenced()
             log.warning("run_fenced", extra={"attempt": self.job.attempt})
+
+    def tell_to_stop(self, task: asyncio.Task[None]) -> None:
+        """Stop the call of a run that its user cancelled; it settles and ends by itself."""
+        if not self._is_stopping:
+            self._is_stopping = True
+            task.cancel()
+
+    async def _make_in_time(self) -> None:
+        timer = asyncio.timeout((self.job.deadline_at - self._tools.clock.now()).total_seconds())
+        try:
+            async with timer:
+                await self._make()
+        except TimeoutError:
+            if not timer.expired():
+                raise  # somebody else's timer: the job's own time is not up
+            now = max(self._tools.clock.now(), self.job.deadline_at)
+            changes = after_deadline(self.job, repeatable=self._provider.repeatable, now=now)
+            await self._finish(changes, "timeout")
+
+    async def _stop(self) -> None:
+        """End as cancelled, with what was stored before."""
+        self._is_stopping = True
+        current = await self._tools.jobs.find(self.job.id)
+        if current is None or current.attempt != self.job.attempt or current.stage is not Stage.CANCELLING:
+            raise Fenced
+        self.job = current
+        await self._finish(after_cancel(current, now=self._tools.clock.now()), "cancelled")
 
     async def interrupt(self) -> None:
         """Give the job back at once instead of letting its lease run out; for a run that was cancelled."""
@@ -113,7 +161,7 @@ class Run:
         started = time.monotonic()
         outcome = Outcome.UNKNOWN.value  # until somebody tells; a run that is cancelled never learns it
         try:
-            await self._receive()
+            await self._call()
         except ProviderError as error:
             outcome = error.outcome.value
             await self._after_provider_error(error)
@@ -124,8 +172,8 @@ class Run:
                 self.job, repeatable=self._provider.repeatable, policy=self._tools.policy, now=now, draw=draw
             )
             await self._finish(changes, "storage")
-        except (Fenced, PixelError):
-            raise  # the store cannot be reached: nothing can be written now, the lease ends and the sweep takes over
+        except (Fenced, ToldToStop, PixelError):
+            raise  # the job is no longer this run's, or the store is away: the lease ends and the sweep takes over
         except Exception:
             # A bug in an adapter must not leave the job to its deadline; the money goes back.
             outcome = "error"
@@ -140,6 +188,29 @@ class Run:
             await self._finish((done,), "done")
         finally:
             self._tools.observer.called(self._model.provider, outcome, time.monotonic() - started)
+
+    async def _call(self) -> None:
+        """Call the provider and tell its breaker how it went."""
+        health, provider = self._tools.health, self._model.provider
+        is_probe = health.began(provider)
+        try:
+            await self._receive()
+        except ProviderError as error:
+            await health.failed(provider, error, is_probe=is_probe)
+            raise
+        except asyncio.CancelledError:
+            if self._tools.clock.now() + DEADLINE_TOLERANCE >= self.job.deadline_at:
+                await health.failed(provider, HUNG, is_probe=is_probe)
+            else:
+                health.gave_up(provider, is_probe=is_probe)
+            raise
+        except StorageTrouble:
+            await health.succeeded(provider, is_probe=is_probe)
+            raise
+        except BaseException:
+            health.gave_up(provider, is_probe=is_probe)
+            raise
+        await health.succeeded(provider, is_probe=is_probe)
 
     async def _receive(self) -> None:
         async with aclosing(self._provider.generate(self._request())) as pictures:  # type: ignore[type-var]
@@ -174,6 +245,7 @@ class Run:
             cost_usd_micros=self._record.cost_usd_micros,
             failure_code=error.failure_code,
         )
+        catalogue = await self._tools.catalogue.current()
         changes = after_provider_error(
             self.job,
             error,
@@ -181,6 +253,8 @@ class Run:
             policy=self._tools.policy,
             now=self._tools.clock.now(),
             draw=self._tools.randomness.fraction(),
+            fallback=next_route(self.job, catalogue, self._tools.randomness.seed),
+            may_repeat=partial(self._tools.health.may_repeat, self._model.provider),
         )
         await self._finish(changes, error.failure_code)
 
@@ -189,7 +263,7 @@ class Run:
             await self._write(change)
         if self.job.status.is_final:
             self._tools.observer.ended(self.job)
-        else:
+        elif self.job.stage is not Stage.RECONCILING:
             self._tools.observer.requeued(reason)
 
     async def _write(self, after: Job) -> None:
@@ -219,8 +293,16 @@ class Run:
             after.images,
         )
         if not written:
-            raise Fenced
+            raise ToldToStop if self._was_cancelled(current) else Fenced
         return True
+
+    def _was_cancelled(self, current: Job | None) -> bool:
+        return (
+            current is not None
+            and current.attempt == self.job.attempt
+            and current.stage is Stage.CANCELLING
+            and self.job.stage is not Stage.CANCELLING
+        )
 
     def _note(self, picture: ProducedImage) -> None:
         """Keep the provider's request id and price; a price is unknown as soon as one picture's is."""

@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pixel_errors import Invalid, PixelError
+from pixel_errors import PixelError
 
+from pixel_generation.application.new_generation import JobLimits, SubmitGeneration, new_generation
 from pixel_generation.application.ports import Clock, Decision, NewGeneration, Randomness, SubmissionObserver, Verdict
-from pixel_generation.domain.errors import IdempotencyKeyReused, InsufficientCredits
-from pixel_generation.domain.job import Job
-from pixel_generation.domain.validation import resolve
+from pixel_generation.application.refusals import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from datetime import timedelta
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
     from uuid import UUID
 
+    from pixel_generation.application.lane_rooms import LaneRooms
     from pixel_generation.application.live_catalogue import LiveCatalogue
+    from pixel_generation.application.start_quotes import StartQuotes
     from pixel_generation.application.submission_batcher import SubmissionBatcher
-    from pixel_generation.domain.catalogue import Catalogue
-    from pixel_generation.domain.spec import GenerationSpec
+    from pixel_generation.domain.job import Job
 
-NORMAL_PRIORITY = 1
-MAX_KEY_CHARS = 255
-
-
-@dataclass(frozen=True, slots=True)
-class SubmitGeneration:
-    """One request of one user."""
-
-    user_id: UUID
-    spec: GenerationSpec
-    idempotency_key: str = ""
-    route: str = ""
-    trace: Mapping[str, str] = field(default_factory=dict)
+__all__ = ["Accepted", "SubmitGeneration", "submit_generations"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +43,24 @@ async def submit_generations(
     clock: Clock,
     randomness: Randomness,
     observer: SubmissionObserver,
+    starts: StartQuotes,
+    rooms: LaneRooms,
     max_wait: timedelta,
     max_retries: int,
 ) -> list[Accepted | PixelError]:
     """Decide each command on its own, in order; the outcome of a refused one is the reason."""
     models = await catalogue.current()
+    limits = JobLimits(max_wait, max_retries)
 
     async def one(command: SubmitGeneration) -> Accepted | PixelError:
         try:
-            item = _new_generation(
-                command, models, clock=clock, randomness=randomness, max_wait=max_wait, max_retries=max_retries
-            )
-            return _outcome(item, await batcher.submit(item), observer)
+            item = new_generation(command, models, now=clock.now(), randomness=randomness, limits=limits)
+            item = replace(item, job=await starts.promised(item.job), lane_is_full=rooms.is_full(item.job.lane))
+            decision = await batcher.submit(item)
+            if decision.verdict is Verdict.ACCEPTED:
+                rooms.accepted(item.job.lane)
+            retry_after_s = await _retry_after_s(item, decision, starts, rooms)
+            return _outcome(item, decision, observer, clock.now(), retry_after_s)
         except PixelError as refusal:
             observer.submitted(refusal.code.lower())
             return refusal
@@ -74,49 +68,34 @@ async def submit_generations(
     return list(await asyncio.gather(*map(one, commands)))
 
 
-def _new_generation(
-    command: SubmitGeneration,
-    models: Catalogue,
-    *,
-    clock: Clock,
-    randomness: Randomness,
-    max_wait: timedelta,
-    max_retries: int,
-) -> NewGeneration:
-    for text in (command.idempotency_key, command.route):
-        if len(text) > MAX_KEY_CHARS or "\0" in text:
-            raise Invalid(f"An idempotency key and its route have at most {MAX_KEY_CHARS} characters and no NUL.")
-    resolved = resolve(command.spec, models, randomness.seed)
-    now = clock.now()
-    job = Job(
-        id=randomness.new_id(),
-        user_id=command.user_id,
-        set_id=randomness.new_id(),
-        spec=resolved.spec,
-        lane=resolved.model.lane,
-        cost_credits=resolved.cost_credits,
-        created_at=now,
-        scheduled_at=now,
-        deadline_at=now + max_wait,
-        max_retries=max_retries,
-        trace=command.trace,
-    )
-    return NewGeneration(job, NORMAL_PRIORITY, command.idempotency_key, command.route, command.spec.fingerprint())
+async def _retry_after_s(
+    item: NewGeneration, decision: Decision, starts: StartQuotes, rooms: LaneRooms
+) -> float | None:
+    """Reckon when a refused request is worth another try; None when time alone does not help, or nobody knows."""
+    match decision.verdict:
+        case Verdict.QUEUE_FULL:
+            return await starts.own_jobs_end_s(item.job, decision.limit)
+        case Verdict.LANE_FULL:
+            return await starts.lane_has_room_s(item.job, rooms.refused(item.job.lane))
+        case _:
+            return None
 
 
-def _outcome(item: NewGeneration, decision: Decision, observer: SubmissionObserver) -> Accepted:
-    cost = item.job.cost_credits
+def _outcome(
+    item: NewGeneration,
+    decision: Decision,
+    observer: SubmissionObserver,
+    now: datetime,
+    retry_after_s: float | None,
+) -> Accepted:
     match decision.verdict:
         case Verdict.ACCEPTED:
             observer.submitted(decision.verdict)
-            return Accepted(item.job.id, item.job)
+            return Accepted(item.job.id, replace(item.job, gate=decision.gate, plan=decision.plan))
         case Verdict.REPLAYED:
             observer.submitted(decision.verdict)
             return Accepted(decision.job_id, None)
-        case Verdict.KEY_REUSED:
-            raise IdempotencyKeyReused(metadata={"key": item.idempotency_key})
         case _:
-            raise InsufficientCredits(
-                f"This costs {cost} credits and {decision.available} are available.",
-                metadata={"cost": str(cost), "available": str(decision.available)},
-            )
+            refused = refusal(item, decision, now=now)
+            refused.retry_after_s = retry_after_s or refused.retry_after_s
+            raise refused

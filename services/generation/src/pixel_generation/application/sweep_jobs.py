@@ -1,4 +1,4 @@
-"""The leader's slow round: dead leases, deadlines, lost wake-ups, old keys."""
+"""The leader's slow round: dead leases, deadlines, unknown calls, missed gates, long waits, lost wake-ups, old keys."""
 
 from __future__ import annotations
 
@@ -9,17 +9,28 @@ from typing import TYPE_CHECKING
 
 from pixel_generation.application.ports import Clock, Holder, Housekeeping, ImageModel, JobObserver, Jobs
 from pixel_generation.domain.errors import ModelNotFound
-from pixel_generation.domain.job import Job, Status
-from pixel_generation.domain.recovery import MODEL_GONE, RetryPolicy, after_deadline, after_lost_run
+from pixel_generation.domain.images import Outcome, ProviderError
+from pixel_generation.domain.job import Job, Stage, Status
+from pixel_generation.domain.recovery import MODEL_GONE, RetryPolicy, after_deadline, after_lookup, after_lost_run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pixel_generation.application.engine_ports import (
+        CallLookup,
+        EngineObserver,
+        Gates,
+        Reconciling,
+        UnknownCalls,
+    )
     from pixel_generation.application.live_catalogue import LiveCatalogue
 
 log = logging.getLogger(__name__)
 
 BATCH = 100
+GATES_AT_ONCE = 1_000
+HEAD = 500
+"""Jobs of a class and lane that a round looks at for having waited too long: more than start in that time."""
 DEADLINE_GRACE = timedelta(seconds=10)
 KEYS_KEPT = timedelta(hours=72)
 
@@ -35,6 +46,11 @@ class SweepTools:
     clock: Clock
     observer: JobObserver
     policy: RetryPolicy
+    gates: Gates
+    calls: UnknownCalls
+    engine_observer: EngineObserver
+    lookups: Mapping[str, CallLookup]
+    """Providers that can tell what became of a call."""
 
 
 async def sweep_jobs(*, tools: SweepTools) -> int:
@@ -47,12 +63,30 @@ async def sweep_jobs(*, tools: SweepTools) -> int:
             changed += await _take_over(job, tools)
         for job in await tools.jobs.overdue(BATCH):
             changed += await _end_overdue(job, tools)
+        changed += await _look_up_unknown(tools)
+        changed += await _open_missed_gates(tools)
+        tools.engine_observer.aged(await tools.gates.age(HEAD))
         changed += await _end_unserved(tools)
         await tools.housekeeping.wake_lanes()
         await tools.housekeeping.purge(before=tools.clock.now() - KEYS_KEPT, limit=1_000)
         for lane, waiting in (await tools.housekeeping.queue_depths()).items():
             tools.observer.queue_depth(lane, waiting)
         return changed
+
+
+async def open_due_gates(*, gates: Gates, observer: EngineObserver) -> int:
+    """Let jobs go whose time has come; any process may do it at any time."""
+    opened = await gates.open_due(GATES_AT_ONCE)
+    if opened:
+        observer.gates_opened(opened, "due")
+    return opened
+
+
+async def _open_missed_gates(tools: SweepTools) -> int:
+    opened = await tools.gates.open_missed()
+    if opened:
+        tools.engine_observer.gates_opened(opened, "missed")
+    return opened
 
 
 async def _take_over(job: Job, tools: SweepTools) -> bool:
@@ -63,10 +97,42 @@ async def _take_over(job: Job, tools: SweepTools) -> bool:
 
 async def _end_overdue(job: Job, tools: SweepTools) -> bool:
     now = tools.clock.now()
-    if job.status is Status.PROCESSING and now < job.deadline_at + DEADLINE_GRACE:
+    has_worker = job.status is Status.PROCESSING and job.stage is not Stage.RECONCILING
+    if has_worker and now < job.deadline_at + DEADLINE_GRACE:
         return False  # its worker ends it, and knows more
     changes = after_deadline(job, repeatable=await _is_repeatable(job, tools), now=now)
     return await _write(job, changes, Holder.CLOCK, "deadline", tools)
+
+
+async def _look_up_unknown(tools: SweepTools) -> int:
+    """Ask providers that can tell what became of calls with an unknown outcome."""
+    waiting = await tools.calls.reconciling(BATCH)
+    tools.engine_observer.reconciling(len(waiting))
+    changed = 0
+    for call in waiting:
+        outcome = await _outcome_of(call, tools)
+        changes = after_lookup(call.job, outcome, policy=tools.policy, now=tools.clock.now())
+        changed += await _write(call.job, changes, Holder.CLOCK, "looked_up", tools)
+    return changed
+
+
+async def _outcome_of(call: Reconciling, tools: SweepTools) -> Outcome:
+    try:
+        model = (await tools.catalogue.current()).find(call.job.spec.model)
+    except ModelNotFound:
+        return Outcome.UNKNOWN
+    lookup = tools.lookups.get(model.provider)
+    if lookup is None:
+        return Outcome.UNKNOWN
+    try:
+        return await lookup.look_up(
+            generation_id=f"gen_{call.job.id.hex}",
+            attempt=call.job.attempt,
+            provider_request_id=call.provider_request_id,
+        )
+    except ProviderError as error:
+        log.warning("lookup_failed", extra={"job_id": call.job.id.hex, "reason": error.failure_code})
+        return Outcome.UNKNOWN
 
 
 async def _end_unserved(tools: SweepTools) -> int:
@@ -94,9 +160,11 @@ async def _write(job: Job, changes: tuple[Job, ...], holder: Holder, reason: str
             tools.observer.fenced()
             return False
         job = change
+    if not changes:
+        return False
     log.info("job_swept", extra={"job_id": job.id.hex, "status": job.status.value, "reason": reason})
     if job.status.is_final:
         tools.observer.ended(job)
-    else:
+    elif job.status is Status.QUEUED:
         tools.observer.requeued(reason)
     return True

@@ -16,6 +16,8 @@ from pixel_errors import PixelError
 from pixel_generation.application.ports import Holder
 from pixel_generation.application.run_job import Run, RunTools
 from pixel_generation.domain.errors import ModelNotFound
+from pixel_generation.domain.estimate import punctuality
+from pixel_generation.domain.job import Stage
 from pixel_generation.domain.recovery import MODEL_GONE
 
 if TYPE_CHECKING:
@@ -50,6 +52,10 @@ class _Running:
     run: Run
     task: asyncio.Task[None]
     renewed_at: float
+
+    def stop(self) -> None:
+        if not self.task.done():
+            self.run.tell_to_stop(self.task)
 
 
 class Worker:
@@ -143,16 +149,29 @@ class Worker:
                 continue
             self._reserved[lane] += free
             try:
-                deadline = self._tools.clock.now() + timedelta(seconds=self._limits.run_timeout_s)
-                jobs = await self._tools.jobs.claim(
-                    lane, free, worker=self._id, lease_s=self._limits.lease_s, deadline_at=deadline
-                )
+                jobs = await self._claim(lane, free, catalogue.provider_of(lane))
                 for job in jobs:
                     await self._begin(job, catalogue)
             finally:
                 self._reserved[lane] -= free
             started += len(jobs)
         return started
+
+    async def _claim(self, lane: str, free: int, provider: str) -> list[Job]:
+        """Claim as many as the provider's breaker lets start."""
+        may_start = await self._tools.health.claimable(provider, free)
+        if may_start == 0:
+            return []
+        deadline = self._tools.clock.now() + timedelta(seconds=self._limits.run_timeout_s)
+        jobs: list[Job] = []
+        try:
+            jobs = await self._tools.jobs.claim(
+                lane, may_start, worker=self._id, lease_s=self._limits.lease_s, deadline_at=deadline
+            )
+        finally:
+            if not jobs:
+                self._tools.health.unclaimed(provider)
+        return jobs
 
     def _busy(self) -> Counter[str]:
         return Counter(held.run.job.lane for held in self._runs.values()) + self._reserved
@@ -166,6 +185,8 @@ class Worker:
 
     async def _begin(self, job: Job, catalogue: Catalogue) -> None:
         self._tools.observer.picked_up((self._tools.clock.now() - job.scheduled_at).total_seconds())
+        if (found := punctuality(job)) is not None:
+            self._tools.eta.started(found)
         try:
             model = catalogue.find(job.spec.model)
             provider = self._providers[model.provider]
@@ -192,7 +213,7 @@ class Worker:
             await self.renew_once()
 
     async def renew_once(self) -> None:
-        """Prolong the leases of all runs; cancel those that are lost or that cannot be proven to be held."""
+        """Prolong the leases of all runs; stop those that are lost, that cannot be proven to be held, or cancelled."""
         runs = dict(self._runs)
         if not runs:
             return
@@ -206,8 +227,10 @@ class Worker:
             lost = [held for held in runs.values() if asked_at - held.renewed_at > self._limits.lease_s]
         else:
             lost = [held for job_id, held in runs.items() if job_id not in still_held]
-            for job_id in still_held:
+            for job_id, stage in still_held.items():
                 runs[job_id].renewed_at = asked_at
+                if stage is Stage.CANCELLING:
+                    runs[job_id].stop()
         for held in lost:
             if not held.task.done():
                 self._tools.observer.fenced()

@@ -33,16 +33,28 @@ class CallRecord:
 def attempt_state(before: Job, after: Job, call: CallRecord) -> AttemptState:
     """Return the state of the run after a change of its job."""
     if Stage.RECONCILING in {before.stage, after.stage}:
-        return AttemptState.SUCCEEDED if after.status is Status.COMPLETED else AttemptState.UNKNOWN
+        return _state_once_reconciled(after)
     match after.status:
         case Status.COMPLETED:
             return AttemptState.SUCCEEDED
         case Status.QUEUED:
             return AttemptState.FAILED if call.failure_code else AttemptState.ABANDONED
-        case Status.FAILED | Status.CANCELLED:
+        case Status.FAILED:
             return AttemptState.FAILED
+        case Status.CANCELLED:
+            return AttemptState.ABANDONED
         case Status.PROCESSING:
             return AttemptState.SUBMITTING
+
+
+def _state_once_reconciled(after: Job) -> AttemptState:
+    match after.status:
+        case Status.COMPLETED:
+            return AttemptState.SUCCEEDED
+        case Status.QUEUED:
+            return AttemptState.FAILED  # the provider told that it never had it
+        case _:
+            return AttemptState.UNKNOWN
 
 
 def attempt_outcome(state: AttemptState, call: CallRecord) -> Outcome | None:

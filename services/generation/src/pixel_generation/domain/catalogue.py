@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pixel_generation.domain.errors import ModelNotFound
+from pixel_generation.domain.breaker import BreakerState
+from pixel_generation.domain.errors import ModelNotFound, PriceUnknown
+from pixel_generation.domain.lanes import LaneState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +33,23 @@ class Size:
         return f"{self.width}x{self.height}"
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price rule: what a picture of this model costs, in this quality and size where it names them."""
+
+    id: str
+    model: str
+    credits_per_image: int
+    cost_usd_micros: int | None = None
+    """What we expect the provider to charge for a picture; None means unknown."""
+    quality: str = ""
+    size: str = ""
+
+    def applies_to(self, quality: str, size: str) -> bool:
+        """Tell whether the rule leaves open or names both words."""
+        return self.quality in {"", quality} and self.size in {"", size}
+
+
 @dataclass(frozen=True)
 class Model:
     """One row of the catalogue."""
@@ -41,6 +60,7 @@ class Model:
     display_name: str
     lane: str
     credits_per_image: int
+    """The lowest price, for display; what a request costs is in its price rule."""
     ratios: Mapping[str, Size]
     """Accepted aspect ratios in catalogue order, the first is the default, each with the size made for it."""
     extra_sizes: tuple[Size, ...] = ()
@@ -53,6 +73,8 @@ class Model:
     max_images: int = 10
     typical_seconds: float = 10.0
     """Expected run time until the lane has measured its own."""
+    takes_seed: bool = True
+    prices: tuple[Price, ...] = ()
 
     @cached_property
     def sizes(self) -> tuple[Size, ...]:
@@ -61,10 +83,21 @@ class Model:
 
 
 class Catalogue:
-    """The enabled models by id and alias, and which of them can run here."""
+    """The enabled models by id and alias, which of them can run here, and how their lanes and providers are."""
 
-    def __init__(self, models: Sequence[Model], *, default: str, providers: frozenset[str]) -> None:
+    def __init__(
+        self,
+        models: Sequence[Model],
+        *,
+        default: str,
+        providers: frozenset[str],
+        lane_states: Mapping[str, LaneState] | None = None,
+        health: Mapping[str, BreakerState] | None = None,
+    ) -> None:
+        """Take lane states by lane and breaker states by provider; those not named are open and closed."""
         self.models = tuple(models)
+        self._lane_states = lane_states or {}
+        self._health = health or {}
         self._default = default
         self._providers = providers
         self._by_name = {alias: model for model in models for alias in model.aliases}
@@ -80,12 +113,32 @@ class Catalogue:
             )
         return model
 
+    def price(self, model: Model, quality: str, size: str) -> Price:
+        """Return the rule that names most of quality and size, the dearer of two equals; raise PriceUnknown."""
+        rules = [rule for rule in model.prices if rule.applies_to(quality, size)]
+        if not rules:
+            raise PriceUnknown(
+                f"{model.id} has no price for this request, so it cannot be run.", metadata={"model": model.id}
+            )
+        return max(rules, key=lambda r: (bool(r.quality) + bool(r.size), r.credits_per_image, r.id))
+
     def names(self) -> frozenset[str]:
         """Every id and alias."""
         return frozenset(self._by_name)
 
     def is_available(self, model: Model) -> bool:
         return model.provider in self._providers
+
+    def lane_state(self, model: Model) -> LaneState:
+        return self._lane_states.get(model.lane, LaneState.OPEN)
+
+    def health(self, model: Model) -> BreakerState:
+        """Return the state of the breaker of the model's provider."""
+        return self._health.get(model.provider, BreakerState.CLOSED)
+
+    def provider_of(self, lane: str) -> str:
+        """Return the provider that the lane's models call; empty for a lane without models."""
+        return next((model.provider for model in self.models if model.lane == lane), "")
 
     def lanes(self) -> frozenset[str]:
         """Lanes of the models that can run here."""

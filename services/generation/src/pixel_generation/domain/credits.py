@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +16,28 @@ class Balance:
 
     available: int
     held: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Credits of a user and what they may do with them."""
+
+    balance: Balance
+    plan: str
+    daily_limit: int | None
+    """Credits held or spent in a UTC day; None means no limit."""
+    spent_today: int
+    reset_at: datetime
+    """When the day ends."""
+    open_jobs: int
+    max_open_jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """What the newest paid round of a job captured, and what was given back of it."""
+
+    user_id: UUID
+    round: int
+    captured: int
+    refunded: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pixel_errors import Conflict, FailedPrecondition, Invalid, NotFound, Unavailable
+from pixel_errors import Conflict, Exhausted, FailedPrecondition, Forbidden, Invalid, NotFound, Unavailable
 
 
 class SpecInvalid(Invalid):
@@ -23,6 +23,12 @@ class ModelUnavailable(FailedPrecondition):
     reason = "MODEL_UNAVAILABLE"
 
 
+class PriceUnknown(Invalid):
+    """No price rule covers the request, so nothing may be held for it; metadata names the model."""
+
+    reason = "PRICE_UNKNOWN"
+
+
 class GenerationNotFound(NotFound):
     """There is no such generation, or it is another user's."""
 
@@ -33,6 +39,90 @@ class InsufficientCredits(FailedPrecondition):
     """The balance does not cover the cost; metadata holds `cost` and `available`."""
 
     reason = "INSUFFICIENT_CREDITS"
+
+
+class DailyLimitReached(FailedPrecondition):
+    """The request would go over what the user may spend today; metadata holds `limit` and `reset`."""
+
+    reason = "DAILY_LIMIT_REACHED"
+
+
+class BudgetExhausted(FailedPrecondition):
+    """The request would go over a budget; metadata holds its `scope` and `period`."""
+
+    reason = "BUDGET_EXHAUSTED"
+
+
+class PriorityNotAllowed(Forbidden):
+    """The plan of the user does not include this priority."""
+
+    reason = "PRIORITY_NOT_ALLOWED"
+
+
+class JobTypeNotAvailable(Invalid):
+    """This kind of work cannot be run on this server."""
+
+    reason = "JOB_TYPE_NOT_AVAILABLE"
+
+
+class NothingCaptured(FailedPrecondition):
+    """No round of the generation captured credits, so none can be given back."""
+
+    reason = "NOTHING_CAPTURED"
+
+
+class PromotionNotFound(NotFound):
+    """There is no such promotion code."""
+
+    reason = "PROMOTION_NOT_FOUND"
+
+
+class PromotionExists(Conflict):
+    """There is a promotion of this code already."""
+
+    reason = "PROMOTION_EXISTS"
+
+
+class PromotionEnded(FailedPrecondition):
+    """The promotion is over: its time has passed or its uses are used up."""
+
+    reason = "PROMOTION_ENDED"
+
+
+class PlanNotFound(NotFound):
+    """There is no such plan."""
+
+    reason = "PLAN_NOT_FOUND"
+
+
+class BudgetNotFound(NotFound):
+    """There is no such budget."""
+
+    reason = "BUDGET_NOT_FOUND"
+
+
+class QueueFull(Exhausted):
+    """The user has as many jobs that have not ended as the plan allows; metadata holds `limit`."""
+
+    reason = "QUEUE_FULL"
+
+
+class LaneNotFound(NotFound):
+    """There is no such lane; metadata holds `lane`."""
+
+    reason = "LANE_NOT_FOUND"
+
+
+class LaneClosed(Unavailable):
+    """The queue of the model takes nothing new at the moment."""
+
+    reason = "LANE_CLOSED"
+
+
+class LaneFull(Unavailable):
+    """As many jobs wait for the model as its queue takes."""
+
+    reason = "LANE_FULL"
 
 
 class IdempotencyKeyReused(Invalid):
@@ -51,3 +141,9 @@ class IllegalTransition(Conflict):
     """The job is not in a state that allows this change."""
 
     reason = "ILLEGAL_TRANSITION"
+
+
+class RetryNotPossible(Conflict):
+    """Only what failed, or was cancelled before its first picture, can be run again; metadata holds `status`."""
+
+    reason = "RETRY_NOT_POSSIBLE"

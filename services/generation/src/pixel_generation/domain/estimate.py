@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pixel_generation.domain.job import Job, Status
@@ -69,3 +70,20 @@ def remaining_s(job: Job, position: int, lane: LaneSnapshot, now: datetime) -> f
     if elapsed <= lane.median_s:
         return lane.median_s - elapsed
     return lane.slow_s - elapsed if elapsed < lane.slow_s else None
+
+
+class Punctuality(StrEnum):
+    """How a first start compares with the interval that was quoted for it."""
+
+    EARLY = "early"
+    INSIDE = "inside"
+    LATE = "late"
+
+
+def punctuality(job: Job) -> Punctuality | None:
+    """Compare the first start with the quote; None when nothing was quoted or it is not the first start."""
+    if job.start_after is None or job.start_before is None or job.started_at is None or job.attempt != 1:
+        return None
+    if job.started_at < job.start_after:
+        return Punctuality.EARLY
+    return Punctuality.INSIDE if job.started_at <= job.start_before else Punctuality.LATE

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any, Self
 
 from pixel_generation.domain.errors import IllegalTransition
 
@@ -34,11 +34,41 @@ class Stage(StrEnum):
     """Finer position inside a status."""
 
     WAITING = "waiting"
+    ROUTING = "routing"
     STARTING = "starting"
     GENERATING = "generating"
     UPLOADING = "uploading"
     RECONCILING = "reconciling"
+    CANCELLING = "cancelling"
     DONE = "done"
+
+
+class JobType(StrEnum):
+    """Kind of work."""
+
+    IMAGE = "image"
+    EDIT = "edit"
+    COMPOSE = "compose"
+    VIDEO = "video"
+    CAROUSEL = "carousel"
+
+
+class Priority(IntEnum):
+    """How soon a job is started among those of its lane; a smaller number is earlier."""
+
+    HIGH = 0
+    NORMAL = 1
+    LOW = 2
+
+
+class Gate(StrEnum):
+    """Why a queued job cannot be claimed; only what stands behind an open gate is."""
+
+    OPEN = "open"
+    SCHEDULED = "scheduled"
+    """Its time has not come."""
+    CAPPED = "capped"
+    """Its user has no place."""
 
 
 class Move(StrEnum):
@@ -48,38 +78,42 @@ class Move(StrEnum):
     CALL = "call"
     DELIVER = "deliver"
     REQUEUE = "requeue"
+    REROUTE = "reroute"
     RECONCILE = "reconcile"
+    CANCEL = "cancel"
+    STOP = "stop"
     COMPLETE = "complete"
     FAIL = "fail"
+    RETRY = "retry"
 
 
 State = tuple[Status, Stage]
 
 QUEUED: State = (Status.QUEUED, Stage.WAITING)
+ROUTING: State = (Status.QUEUED, Stage.ROUTING)
 STARTING: State = (Status.PROCESSING, Stage.STARTING)
 GENERATING: State = (Status.PROCESSING, Stage.GENERATING)
 UPLOADING: State = (Status.PROCESSING, Stage.UPLOADING)
 RECONCILING: State = (Status.PROCESSING, Stage.RECONCILING)
+CANCELLING: State = (Status.PROCESSING, Stage.CANCELLING)
 COMPLETED: State = (Status.COMPLETED, Stage.DONE)
 FAILED: State = (Status.FAILED, Stage.DONE)
+CANCELLED: State = (Status.CANCELLED, Stage.DONE)
 
 TRANSITIONS: dict[tuple[State, Move], State] = {
-    (QUEUED, Move.CLAIM): STARTING,
-    (QUEUED, Move.FAIL): FAILED,
+    **{(waiting, Move.CLAIM): STARTING for waiting in (QUEUED, ROUTING)},
     (STARTING, Move.CALL): GENERATING,
-    (STARTING, Move.REQUEUE): QUEUED,
-    (STARTING, Move.FAIL): FAILED,
     (GENERATING, Move.DELIVER): UPLOADING,
-    (GENERATING, Move.REQUEUE): QUEUED,
-    (GENERATING, Move.RECONCILE): RECONCILING,
-    (GENERATING, Move.FAIL): FAILED,
     (UPLOADING, Move.DELIVER): UPLOADING,
-    (UPLOADING, Move.COMPLETE): COMPLETED,
-    (UPLOADING, Move.REQUEUE): QUEUED,
-    (UPLOADING, Move.RECONCILE): RECONCILING,
-    (UPLOADING, Move.FAIL): FAILED,
-    (RECONCILING, Move.COMPLETE): COMPLETED,
-    (RECONCILING, Move.FAIL): FAILED,
+    **{(running, Move.REQUEUE): QUEUED for running in (STARTING, GENERATING, UPLOADING, RECONCILING)},
+    **{(running, Move.REROUTE): ROUTING for running in (STARTING, GENERATING, UPLOADING)},
+    **{(called, Move.RECONCILE): RECONCILING for called in (GENERATING, UPLOADING)},
+    # A cancellation of what runs is told to its worker, which stops; what has no worker is cancelled at once.
+    **{(running, Move.CANCEL): CANCELLING for running in (STARTING, GENERATING, UPLOADING)},
+    **{(idle, Move.STOP): CANCELLED for idle in (QUEUED, ROUTING, RECONCILING, CANCELLING)},
+    **{(running, Move.COMPLETE): COMPLETED for running in (UPLOADING, RECONCILING, CANCELLING)},
+    **{(alive, Move.FAIL): FAILED for alive in (QUEUED, ROUTING, STARTING, GENERATING, UPLOADING, RECONCILING)},
+    **{(ended, Move.RETRY): QUEUED for ended in (FAILED, CANCELLED)},
 }
 
 
@@ -103,6 +137,24 @@ class DeliveredImage:
     content_type: str
     size_bytes: int
     seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A requested value that was changed to one the model can make."""
+
+    field: str
+    requested: str
+    used: str
+
+
+_STEPS = {
+    Stage.ROUTING: "Waiting in queue for another model",
+    Stage.GENERATING: "AI is generating your images",
+    Stage.RECONCILING: "Finding out what the provider made",
+    Stage.CANCELLING: "Cancelling",
+}
+_ENDS = {Status.COMPLETED: "Done", Status.FAILED: "Failed", Status.CANCELLED: "Cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +188,27 @@ class Job:
     captured_credits: int | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    job_type: JobType = JobType.IMAGE
+    priority: Priority = Priority.NORMAL
+    round: int = 1
+    """Submissions of this job: one, and one more for each retry by its user. Money is settled once per round."""
+    gate: Gate = Gate.OPEN
+    plan: str = "free"
+    cancel_at: datetime | None = None
+    """Ends by then, whatever it does."""
+    cancel_requested_at: datetime | None = None
+    api_key_id: UUID | None = None
+    end_user: str = ""
+    """Of the caller's app; empty when not given."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    price_id: str = ""
+    """Price rule the cost was made with."""
+    route: Mapping[str, Any] = field(default_factory=dict)
+    """Which model was chosen and why."""
+    adjustments: tuple[Adjustment, ...] = ()
+    start_after: datetime | None = None
+    start_before: datetime | None = None
+    """Start interval that was quoted at submission."""
 
     @property
     def message(self) -> str:
@@ -146,24 +219,32 @@ class Job:
                 return "Waiting in queue" if self.attempt == 0 else "Waiting in queue to try again"
             case Stage.STARTING:
                 return f"Making {wanted} image{'s' if wanted > 1 else ''}"
-            case Stage.GENERATING:
-                return "AI is generating your images"
             case Stage.UPLOADING:
                 return f"Uploading to storage ({len(self.images)} of {wanted})"
-            case Stage.RECONCILING:
-                return "Finding out what the provider made"
             case Stage.DONE:
-                return "Done" if self.status is Status.COMPLETED else "Failed"
+                return _ENDS[self.status]
+            case _:
+                return _STEPS[self.stage]
+
+    @property
+    def is_delivered(self) -> bool:
+        """Every picture that was asked for is stored."""
+        return len(self.images) == self.spec.number_of_images
+
+    @property
+    def can_be_retried(self) -> bool:
+        """It ended with nothing that its user paid for."""
+        return self.status is Status.FAILED or (self.status is Status.CANCELLED and not self.images)
 
     def claimed(self, *, at: datetime, deadline_at: datetime) -> Job:
-        """Begin a run; the first one starts the clock of the whole job."""
-        first = self.attempt == 0
+        """Begin a run; the first one of a round starts the clock of the whole job."""
+        first = self.started_at is None
         return self._moved(
             Move.CLAIM,
             progress=10,
             attempt=self.attempt + 1,
             started_at=at if first else self.started_at,
-            deadline_at=deadline_at if first else self.deadline_at,
+            deadline_at=earlier(deadline_at, self.cancel_at) if first else self.deadline_at,
         )
 
     def calling(self) -> Job:
@@ -172,6 +253,8 @@ class Job:
 
     def delivered(self, image: DeliveredImage) -> Job:
         """One more picture is stored."""
+        if self.is_delivered:
+            raise IllegalTransition(f"Job {self.id} has all its pictures.")
         images = tuple(sorted((*self.images, image), key=lambda delivered: delivered.index))
         progress = 60 + 35 * len(images) // self.spec.number_of_images
         return self._moved(Move.DELIVER, progress=min(progress, 95), images=images)
@@ -186,20 +269,75 @@ class Job:
             retry_count=self.retry_count + counts_as_retry,
         )
 
-    def reconciling(self) -> Job:
-        """Stop before anything is repeated: the provider may have done the work."""
-        return self._moved(Move.RECONCILE)
+    def rerouted(self, moved: Job, *, at: datetime) -> Job:
+        """Give the job back to the queue for the model of `moved`, its next fallback."""
+        return self._moved(
+            Move.REROUTE,
+            progress=0,
+            images=(),
+            scheduled_at=at,
+            spec=moved.spec,
+            lane=moved.lane,
+            route=moved.route,
+            price_id=moved.price_id,
+        )
+
+    def reconciling(self, *, until: datetime | None = None) -> Job:
+        """Stop before anything is repeated: the provider may have done the work. Ends by `until` with what is known."""
+        return self._moved(Move.RECONCILE, deadline_at=earlier(self.deadline_at, until))
+
+    def cancelling(self, *, at: datetime) -> Job:
+        """Tell the run to stop."""
+        return self._moved(Move.CANCEL, cancel_requested_at=at)
 
     def completed(self, *, at: datetime) -> Job:
         """End with the pictures that are stored; only those are paid."""
-        if not self.images:
-            raise IllegalTransition(f"Job {self.id} has no pictures to complete with.")
-        captured = self.cost_credits * len(self.images) // self.spec.number_of_images
-        return self._moved(Move.COMPLETE, progress=100, ended_at=at, captured_credits=captured)
+        if not self.images or (self.stage is Stage.CANCELLING and not self.is_delivered):
+            raise IllegalTransition(f"Job {self.id} lacks the pictures to complete with.")
+        return self._moved(Move.COMPLETE, progress=100, ended_at=at, captured_credits=self._earned_credits)
+
+    def cancelled(self, *, at: datetime) -> Job:
+        """End with the pictures that were stored before it stopped; only those are paid."""
+        return self._moved(
+            Move.STOP,
+            progress=self.progress if self.images else 0,
+            cancel_requested_at=self.cancel_requested_at or at,
+            ended_at=at,
+            captured_credits=self._earned_credits,
+        )
 
     def failed(self, failure: Failure, *, at: datetime) -> Job:
         """End without pictures and without cost."""
         return self._moved(Move.FAIL, progress=0, images=(), failure=failure, ended_at=at, captured_credits=0)
+
+    def retried(self, *, at: datetime, deadline_at: datetime) -> Job:
+        """Begin a new round of a job that ended with nothing; its hold is made anew."""
+        if not self.can_be_retried:
+            raise IllegalTransition(f"Job {self.id} has not ended without pictures.")
+        return self._moved(
+            Move.RETRY,
+            round=self.round + 1,
+            progress=0,
+            retry_count=0,
+            failure=None,
+            captured_credits=None,
+            scheduled_at=at,
+            deadline_at=deadline_at,
+            cancel_at=None,
+            cancel_requested_at=None,
+            started_at=None,
+            ended_at=None,
+            start_after=None,
+            start_before=None,
+        )
+
+    @property
+    def _earned_credits(self) -> int:
+        """Price of the pictures that are stored; that of a fallback model is in the route, and never higher."""
+        per_image = self.route.get("credits_per_image")
+        if per_image is not None:
+            return min(self.cost_credits, int(per_image) * len(self.images))
+        return self.cost_credits * len(self.images) // self.spec.number_of_images
 
     def _moved(self, move: Move, **changes: object) -> Self:
         target = TRANSITIONS.get(((self.status, self.stage), move))
@@ -207,6 +345,10 @@ class Job:
             raise IllegalTransition(f"A job in {self.status}/{self.stage} cannot {move}.")
         status, stage = target
         return replace(self, status=status, stage=stage, sequence=self.sequence + 1, **changes)  # type: ignore[arg-type]
+
+
+def earlier(one: datetime, other: datetime | None) -> datetime:
+    return one if other is None else min(one, other)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,24 @@
 -- name: list_models
--- The enabled models in catalogue order.
+-- The enabled models in catalogue order, each with its price rules, the state of its lane and the breaker of its provider.
 SELECT
     m.id, m.provider, m.provider_model, m.aliases, m.display_name, m.lane, m.credits_per_image, m.ratios, m.extra_sizes,
-    m.styles, m.qualities, m.parameters, m.max_images, m.typical_seconds
+    m.styles, m.qualities, m.parameters, m.max_images, m.typical_seconds, m.takes_seed, r.prices,
+    l.state AS lane_state,
+    CASE WHEN h.state = 'open' AND h.open_until <= now() THEN 'half_open' ELSE coalesce(h.state, 'closed') END AS health
 FROM models AS m
+JOIN lanes AS l ON l.lane = m.lane
+LEFT JOIN provider_health AS h ON h.provider = m.provider
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(
+            json_agg(
+                json_build_object(
+                    'id', p.id, 'credits_per_image', p.credits_per_image, 'cost_usd_micros', p.cost_usd_micros,
+                    'quality', p.quality, 'size', p.size)
+                ORDER BY p.id),
+            '[]') AS prices
+    FROM prices AS p
+    WHERE p.model = m.id
+) AS r
 WHERE m.enabled
 ORDER BY m.position, m.id;

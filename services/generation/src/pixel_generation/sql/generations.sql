@@ -1,52 +1,137 @@
 -- name: get_generations
--- Some generations of one user, each with the number of jobs ahead of it, counted up to 1,000.
+-- Some generations of one user, each with the number of jobs ahead of it: those of its lane behind an open gate and,
+-- where its user has no place, the user's own that also wait for one; each counted up to 1,000.
 SELECT
-    j.id, j.user_id, j.set_id, j.spec, j.lane, j.cost_credits, j.captured_credits, j.status, j.stage, j.progress,
-    j.sequence, j.attempt, j.retry_count, j.max_retries, j.images, j.failure, j.trace, j.created_at, j.scheduled_at,
-    j.started_at, j.ended_at, j.deadline_at, a.ahead
+    {job_columns of j}, a.ahead, coalesce(l.state, 'open') AS lane_state
 FROM jobs AS j
 CROSS JOIN LATERAL (
-    SELECT count(*) AS ahead
-    FROM (
+    SELECT (SELECT count(*) FROM (
         SELECT 1
         FROM jobs AS q
-        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane
+        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000
-    ) AS earlier
+        LIMIT 1000) AS earlier
+    ) + (SELECT count(*) FROM (
+        SELECT 1
+        FROM jobs AS q
+        WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+            AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+        LIMIT 1000) AS own
+    ) AS ahead
 ) AS a
+LEFT JOIN lanes AS l ON l.lane = j.lane
 WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
 
 -- name: list_generations
--- A page of one user's generations, newest first.
+-- A page of one user's generations, newest first, found among the next ones up to a bound. Ids grow with time, so a
+-- range of ids bounds the read before created_at decides.
 SELECT
-    j.id, j.user_id, j.set_id, j.spec, j.lane, j.cost_credits, j.captured_credits, j.status, j.stage, j.progress,
-    j.sequence, j.attempt, j.retry_count, j.max_retries, j.images, j.failure, j.trace, j.created_at, j.scheduled_at,
-    j.started_at, j.ended_at, j.deadline_at, a.ahead
-FROM jobs AS j
-CROSS JOIN LATERAL (
-    SELECT count(*) AS ahead
+    {job_columns of j}, a.ahead, coalesce(l.state, 'open') AS lane_state
+FROM (
+    SELECT {job_columns of w}, w.virtual_start
     FROM (
+        SELECT {job_columns of n}, n.virtual_start
+        FROM jobs AS n
+        WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid AND n.id >= %(first_id)s::uuid
+        ORDER BY n.id DESC
+        LIMIT %(window)s::integer
+    ) AS w
+    WHERE (%(status)s::text IS NULL OR w.status = %(status)s::text)
+        AND (%(model)s::text = '' OR w.spec ->> 'model' = %(model)s::text)
+        AND (%(job_type)s::text IS NULL OR w.job_type = %(job_type)s::text)
+        AND (%(failure_code)s::text = '' OR w.failure ->> 'code' = %(failure_code)s::text)
+        AND (%(created_after)s::timestamptz IS NULL OR w.created_at >= %(created_after)s::timestamptz)
+        AND (%(created_before)s::timestamptz IS NULL OR w.created_at < %(created_before)s::timestamptz)
+    ORDER BY w.id DESC
+    LIMIT %(limit)s::integer
+) AS j
+CROSS JOIN LATERAL (
+    SELECT (SELECT count(*) FROM (
         SELECT 1
         FROM jobs AS q
-        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane
+        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000
-    ) AS earlier
+        LIMIT 1000) AS earlier
+    ) + (SELECT count(*) FROM (
+        SELECT 1
+        FROM jobs AS q
+        WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+            AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+        LIMIT 1000) AS own
+    ) AS ahead
 ) AS a
-WHERE j.user_id = %(user_id)s::uuid
-    AND (%(before)s::uuid IS NULL OR j.id < %(before)s::uuid)
-    AND (%(status)s::text IS NULL OR j.status = %(status)s::text)
-    AND (%(key)s::text = '' OR j.id IN (
+LEFT JOIN lanes AS l ON l.lane = j.lane
+ORDER BY j.id DESC;
+
+-- name: find_end_of_generation_window
+-- The last generation that a page could have looked at, when there are more behind it.
+SELECT n.id
+FROM jobs AS n
+WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid AND n.id >= %(first_id)s::uuid
+ORDER BY n.id DESC
+OFFSET %(window)s::integer - 1
+LIMIT 1;
+
+-- name: list_generations_of_key
+-- What the user submitted under one idempotency key, on any route, newest first.
+SELECT
+    {job_columns of j}, a.ahead, coalesce(l.state, 'open') AS lane_state
+FROM jobs AS j
+CROSS JOIN LATERAL (
+    SELECT (SELECT count(*) FROM (
+        SELECT 1
+        FROM jobs AS q
+        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
+            AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+        LIMIT 1000) AS earlier
+    ) + (SELECT count(*) FROM (
+        SELECT 1
+        FROM jobs AS q
+        WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+            AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+        LIMIT 1000) AS own
+    ) AS ahead
+) AS a
+LEFT JOIN lanes AS l ON l.lane = j.lane
+WHERE j.user_id = %(user_id)s::uuid AND j.id < %(before)s::uuid
+    AND j.id = ANY (ARRAY(
         SELECT s.job_id FROM submissions AS s WHERE s.user_id = %(user_id)s::uuid AND s.key = %(key)s::text))
+    AND (%(status)s::text IS NULL OR j.status = %(status)s::text)
 ORDER BY j.id DESC
 LIMIT %(limit)s::integer;
+
+-- name: list_user_events
+-- Events of all jobs of the user behind a position, in the order of their commits. Only transactions below the oldest
+-- one that still runs are read, so nothing commits behind a position that was given out.
+WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid)
+SELECT
+    h.xid::text AS horizon, %(xid)s::text::xid8 <= h.xid AND (%(sequence)s::bigint = 0 OR EXISTS (
+        SELECT 1
+        FROM job_events AS k
+        WHERE k.user_id = %(user_id)s::uuid AND k.xid = %(xid)s::text::xid8 AND k.job_id = %(job_id)s::uuid
+            AND k.sequence = %(sequence)s::bigint
+    )) AS known,
+    n.xid::text AS xid, n.job_id, n.sequence, n.status, n.stage, n.progress, n.message, n.failure, n.created_at, n.set_id
+FROM horizon AS h
+LEFT JOIN LATERAL (
+    SELECT e.xid, e.job_id, e.sequence, e.status, e.stage, e.progress, e.message, e.failure, e.created_at, j.set_id
+    FROM job_events AS e
+    JOIN jobs AS j ON j.id = e.job_id
+    WHERE e.user_id = %(user_id)s::uuid AND e.xid < h.xid
+        AND (e.xid, e.job_id, e.sequence) > (%(xid)s::text::xid8, %(job_id)s::uuid, %(sequence)s::bigint)
+    ORDER BY e.xid, e.job_id, e.sequence
+    LIMIT %(limit)s::integer
+) AS n ON true
+ORDER BY n.xid, n.job_id, n.sequence;
 
 -- name: measure_lane
 -- What waits (up to 1,000) and runs in a lane, and how long its latest 50 jobs took in seconds.
 SELECT
     (SELECT count(*) FROM (
-        SELECT 1 FROM jobs AS j WHERE j.lane = %(lane)s::text AND j.status = 'queued' LIMIT 1000) AS q) AS queued,
+        SELECT 1
+        FROM jobs AS j
+        WHERE j.lane = %(lane)s::text AND j.status = 'queued' AND j.gate = 'open'
+        LIMIT 1000) AS q) AS queued,
     (SELECT count(*) FROM jobs AS j WHERE j.lane = %(lane)s::text AND j.status = 'processing') AS running,
     ARRAY(
         SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
+    from uuid import UUID
 
     from pixel_social.application.discover import Discover, Discovered
     from pixel_social.application.get_set import GetSet
+    from pixel_social.application.notifications import ListNotifications, NotificationPage
     from pixel_social.application.record_set import RecordSet
     from pixel_social.domain.image import ImageSet
+    from pixel_social.domain.notification import Happening
 
 
 @dataclass(frozen=True)
@@ -21,3 +24,6 @@ class Application:
     record_set: Callable[[RecordSet], Awaitable[bool]]
     get_set: Callable[[GetSet], Awaitable[ImageSet]]
     discover: Callable[[Discover], Awaitable[Discovered]]
+    notify: Callable[[str, Happening], Awaitable[bool]]
+    list_notifications: Callable[[ListNotifications], Awaitable[NotificationPage]]
+    mark_notifications_read: Callable[[UUID, Sequence[UUID]], Awaitable[int]]

@@ -1,7 +1,8 @@
-"""Reads every status event of the bus, as each gateway instance does, and hands it on."""
+"""Reads status events of the bus and hands them on: all of them, or a share when the gateways tell each other."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pixel_telemetry
@@ -13,53 +14,76 @@ from pixel_gateway.adapters.metrics import FOLLOW_DELAY_SECONDS, FOLLOWED_EVENTS
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
     from pixel_events import Bus, Event
     from pixel_runtime.clock import Clock
 
-    from pixel_gateway.application.live import Hub
+    from pixel_gateway.adapters.inbound.status_broadcast import StatusBroadcast
     from pixel_gateway.application.ports import LastStatus
     from pixel_gateway.domain.generation import Progress
 
 log = pixel_telemetry.get_logger(__name__)
 
 STATUS_TOPIC = "image.generation.status"
+GROUP = "gateway-live"
+"""The consumer group of gateways that tell each other."""
+
 _BATCH = 500
 _RECEIVE_S = 0.2
 """Seconds a quiet read lasts; a stop waits for it."""
+_HISTORY = timedelta(hours=1)
+"""Older events are told to nobody: a new group begins with all that the bus has kept."""
 
 
 class StatusFollower:
     """The body of a loop: follow until stopped."""
 
-    def __init__(self, bus: Bus, hub: Hub, last_status: LastStatus, clock: Clock) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        publish: Callable[[Progress], None],
+        last_status: LastStatus,
+        clock: Clock,
+        broadcast: StatusBroadcast | None = None,
+    ) -> None:
         self._bus = bus
-        self._hub = hub
+        self._publish = publish
         self._last_status = last_status
         self._clock = clock
+        self._broadcast = broadcast
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Hand each event to its watchers at once, then remember the newest of each generation."""
-        follower = self._bus.follower([STATUS_TOPIC])
+        shares = self._broadcast is not None
+        reader = self._bus.consumer(GROUP, [STATUS_TOPIC]) if shares else self._bus.follower([STATUS_TOPIC])
         try:
-            await follower.start()
+            await reader.start()
             while not stop.is_set():
-                received = await follower.receive(_BATCH, _RECEIVE_S)
-                events = [progress for event in received if (progress := self._read(event)) is not None]
-                for progress in events:
-                    self._hub.publish(progress)
+                received = await reader.receive(_BATCH, _RECEIVE_S)
+                messages = [message for event in received if (message := self._read(event)) is not None]
+                events = [progress_of(message.event) for message in messages]
+                for event in events:
+                    self._publish(event)
+                if events and self._broadcast is not None:
+                    await self._broadcast.send(messages)
                 if events:
                     await self._last_status.put(events)
+                if received:
+                    await reader.commit(received)
         finally:
-            await follower.close()
+            await reader.close()
 
-    def _read(self, event: Event) -> Progress | None:
+    def _read(self, event: Event) -> GenerationStatusChanged | None:
         FOLLOWED_EVENTS.inc()
-        FOLLOW_DELAY_SECONDS.observe(max(0.0, (self._clock.now() - event.time).total_seconds()))
+        delay = self._clock.now() - event.time
+        FOLLOW_DELAY_SECONDS.observe(max(0.0, delay.total_seconds()))
+        if delay > _HISTORY:
+            return None
         try:
             message = event.message()
         except Invalid as error:
             # Only a live view is lost; the stored events fill the gap.
             log.warning("status_event_unreadable", error=str(error), partition=event.partition, offset=event.offset)
             return None
-        return progress_of(message.event) if isinstance(message, GenerationStatusChanged) else None
+        return message if isinstance(message, GenerationStatusChanged) else None

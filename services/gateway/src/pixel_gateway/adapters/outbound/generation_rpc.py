@@ -4,33 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixel.generation.v1 import billing_service_pb2 as billing_pb
-from pixel.generation.v1 import billing_service_pb2_grpc as billing_grpc
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel.generation.v1 import generations_service_pb2 as service_pb
 from pixel.generation.v1 import generations_service_pb2_grpc as service_grpc
-from pixel_errors import Internal, Invalid
+from pixel_errors import Internal
 from pixel_rpc import Caller, caller, calling_as
 
 from pixel_gateway.adapters.generation_codec import (
+    JOB_TYPE_TO,
     STATUS_TO,
+    accepted_of,
     generation_of,
     model_of,
     progress_of,
-    refusal,
+    stamp_of,
     submission_message,
 )
 from pixel_gateway.adapters.outbound.coalescing import Coalescer
-from pixel_gateway.application.ports import Accepted, InvalidPageToken
-from pixel_gateway.domain.account import Balance
+from pixel_gateway.adapters.outbound.page_tokens import page_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import grpc.aio
 
-    from pixel_gateway.application.ports import Submission
-    from pixel_gateway.domain.generation import Generation, Model, Progress, Status
+    from pixel_gateway.application.ports import Accepted, HistoryQuery, Submission
+    from pixel_gateway.domain.generation import Generation, Model, Progress
 
 
 class GrpcGenerations:
@@ -50,23 +49,22 @@ class GrpcGenerations:
         answer = await self._stub.GetGeneration(request)
         return generation_of(answer.generation)
 
-    async def page(
-        self, user_id: str, *, limit: int, cursor: str, status: Status | None, key: str = ""
-    ) -> tuple[list[Generation], str]:
+    async def page(self, query: HistoryQuery) -> tuple[list[Generation], str]:
         """Return a page, newest first, and the cursor of the next one (empty on the last)."""
         request = service_pb.ListGenerationsRequest(
-            user_id=user_id,
-            page_size=limit,
-            page_token=cursor,
-            status=pb.GENERATION_STATUS_UNSPECIFIED if status is None else STATUS_TO[status],
-            idempotency_key=key,
+            user_id=query.user_id,
+            page_size=query.limit,
+            page_token=query.cursor,
+            status=pb.GENERATION_STATUS_UNSPECIFIED if query.status is None else STATUS_TO[query.status],
+            idempotency_key=query.key,
+            model=query.model,
+            job_type=pb.JOB_TYPE_UNSPECIFIED if query.job_type is None else JOB_TYPE_TO[query.job_type],
+            created_after=stamp_of(query.from_time),
+            created_before=stamp_of(query.to_time),
+            failure_code=query.failure_code,
         )
-        try:
+        with page_tokens():
             answer = await self._stub.ListGenerations(request)
-        except Invalid as error:
-            if any(each.field == "cursor" for each in error.violations):
-                raise InvalidPageToken(error.detail, violations=error.violations) from error
-            raise
         return [generation_of(message) for message in answer.generations], answer.next_page_token
 
     async def events(self, user_id: str, generation_id: str, after: int) -> list[Progress]:
@@ -91,33 +89,4 @@ class GrpcGenerations:
             answer = await self._stub.SubmitMany(request)
         if len(answer.results) != len(submissions):
             raise Internal("The generation service answered for another number of submissions.")
-        return [_outcome(result) for result in answer.results]
-
-
-class GrpcBilling:
-    """Credits."""
-
-    def __init__(self, channel: grpc.aio.Channel) -> None:
-        self._stub = billing_grpc.BillingServiceStub(channel)
-
-    async def balance(self, user_id: str) -> Balance:
-        """Return the user's balance."""
-        answer = await self._stub.GetBalance(billing_pb.GetBalanceRequest(user_id=user_id))
-        return Balance(available_credits=answer.available_credits, held_credits=answer.held_credits)
-
-    async def grant(self, user_id: str, credit_count: int, *, grant_id: str, reason: str) -> None:
-        """Give credits once per user and grant id."""
-        request = billing_pb.GrantCreditsRequest(
-            user_id=user_id, credits=credit_count, grant_id=grant_id, reason=reason
-        )
-        await self._stub.GrantCredits(request)
-
-
-def _outcome(result: service_pb.SubmissionResult) -> Accepted | Exception:
-    match result.WhichOneof("outcome"):
-        case "generation":
-            return Accepted(generation_of(result.generation), replayed=result.replayed)
-        case "error":
-            return refusal(result.error)
-        case _:
-            return Internal("The generation service answered neither a generation nor an error.")
+        return [accepted_of(result) for result in answer.results]

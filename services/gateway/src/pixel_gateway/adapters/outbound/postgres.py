@@ -8,6 +8,7 @@ from pixel_errors import NotFound
 from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
 from pixel_runtime.ids import format_id, parse_id
 
+from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.account import Account
 from pixel_gateway.domain.api_key import MAX_KEYS, ApiKey, KeyNotFound, Principal, TooManyKeys
 
@@ -32,6 +33,7 @@ class PostgresAccounts:
             "username": account.username,
             "first_credits": first_credits,
             "created_at": account.create_time,
+            "role": str(account.role),
         }
         async with self._pool.transaction() as conn:
             await execute(conn, ACCOUNTS["insert_account"], row)
@@ -56,6 +58,13 @@ class PostgresAccounts:
         """Record that the first credits have arrived; once is enough."""
         async with self._pool.autocommit() as conn:
             await execute(conn, ACCOUNTS["mark_first_credits_given"], {"id": parse_id("usr", user_id)})
+
+    async def set_role(self, user_id: str, role: Role) -> None:
+        """Give the account a role; raise NotFound for an unknown account."""
+        facts = {"id": parse_id("usr", user_id), "role": str(role)}
+        async with self._pool.autocommit() as conn:
+            if await fetch_one(conn, ACCOUNTS["set_role"], facts) is None:
+                raise NotFound("There is no such account.", reason="ACCOUNT_NOT_FOUND")
 
 
 class PostgresApiKeys:
@@ -89,7 +98,9 @@ class PostgresApiKeys:
             row = await fetch_one(conn, API_KEYS["find_working_key"], {"secret_sha256": secret_digest})
         if row is None:
             return None
-        return Principal(user_id=format_id("usr", row["account_id"]), key_id=format_id("key", row["id"]))
+        return Principal(
+            user_id=format_id("usr", row["account_id"]), key_id=format_id("key", row["id"]), role=Role(row["role"])
+        )
 
     async def revoke(self, user_id: str, key_id: str, at: datetime) -> tuple[ApiKey, bytes]:
         """Revoke and return the key and its digest; a second time changes nothing; raise KeyNotFound."""
@@ -114,7 +125,12 @@ class PostgresApiKeys:
 
 
 def _account(row: dict[str, Any]) -> Account:
-    return Account(id=format_id("usr", row["id"]), username=row["username"], create_time=row["created_at"])
+    return Account(
+        id=format_id("usr", row["id"]),
+        username=row["username"],
+        create_time=row["created_at"],
+        role=Role(row["role"]),
+    )
 
 
 def _key(row: dict[str, Any]) -> ApiKey:

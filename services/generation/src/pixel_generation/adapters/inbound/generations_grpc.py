@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from google.protobuf.json_format import ParseError
 from pixel.generation.v1 import generation_pb2, generations_service_pb2_grpc
 from pixel.generation.v1 import generations_service_pb2 as pb
-from pixel_errors import Exhausted, Invalid, PixelError, Violation
-from pixel_runtime.ids import parse_id
-from pixel_telemetry import inject
+from pixel_errors import Exhausted, PixelError
 
+from pixel_generation.adapters.inbound.cancel_protos import OUTCOMES, read_generation_ids
+from pixel_generation.adapters.inbound.quote_protos import quote_to_proto
+from pixel_generation.adapters.inbound.read_request import (
+    invalid,
+    read_generation_id,
+    read_size,
+    read_time,
+    read_token,
+    read_user_id,
+    write_token,
+)
+from pixel_generation.adapters.inbound.read_submission import read_submission
+from pixel_generation.adapters.inbound.receipt_protos import receipt_to_proto
 from pixel_generation.adapters.protos import (
+    JOB_TYPE_OF,
     STATUS_OF,
-    event_to_proto,
     model_to_proto,
-    spec_from_proto,
+    stored_event_to_proto,
     timestamp,
     view_to_proto,
 )
+from pixel_generation.application.ports import GenerationFilter
 from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
-from pixel_generation.domain.errors import GenerationNotFound
-from pixel_generation.domain.job import Status
+from pixel_generation.domain.job import JobType, Status
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from pixel_generation.application import Application
+    from pixel_generation.application.cancel_generations import Cancellation
 
 MAX_SUBMISSIONS = 1_000
 MAX_EVENTS = 1_000
+DEFAULT_EVENTS = 500
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
 
@@ -57,16 +68,19 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
     async def _answer(
         self, command: SubmitGeneration | PixelError, outcome: Accepted | PixelError
     ) -> pb.SubmissionResult:
-        """Describe one outcome; trouble with it is its own and leaves the others of the call answered."""
         if isinstance(command, PixelError):
             return pb.SubmissionResult(error=_write_refusal(command))
+        return await self._describe(command.user_id, outcome)
+
+    async def _describe(self, user_id: UUID, outcome: Accepted | PixelError) -> pb.SubmissionResult:
+        """Describe one outcome; trouble with it is its own and leaves the others of the call answered."""
         if isinstance(outcome, PixelError):
             return pb.SubmissionResult(error=_write_refusal(outcome))
         generations = self._app.generations
         if outcome.job is not None:
             return pb.SubmissionResult(generation=view_to_proto(await generations.accepted(outcome.job)))
         try:
-            view = await generations.get_one(outcome.job_id, command.user_id)
+            view = await generations.get_one(outcome.job_id, user_id)
         except PixelError as error:
             return pb.SubmissionResult(error=_write_refusal(error))
         return pb.SubmissionResult(generation=view_to_proto(view), replayed=True)
@@ -75,55 +89,97 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         self, request: pb.GetGenerationRequest, context: object
     ) -> pb.GetGenerationResponse:
         del context
-        view = await self._app.generations.get_one(_generation_id(request.id), _user_id(request.user_id))
-        return pb.GetGenerationResponse(generation=view_to_proto(view))
+        view = await self._app.generations.get_one(read_generation_id(request.id), read_user_id(request.user_id))
+        return pb.GetGenerationResponse(generation=view_to_proto(view, with_route=True))
 
     async def ListGenerations(  # noqa: N802 - named by the proto
         self, request: pb.ListGenerationsRequest, context: object
     ) -> pb.ListGenerationsResponse:
         del context
-        size = request.page_size or DEFAULT_PAGE
-        if not 1 <= size <= MAX_PAGE:
-            raise _invalid("limit", f"A page has 1 to {MAX_PAGE} generations.")
-        views = await self._app.generations.page(
-            _user_id(request.user_id),
-            before=_read_token(request.page_token) if request.page_token else None,
+        job_type = JOB_TYPE_OF.get(request.job_type)
+        if request.job_type and job_type is None:
+            raise invalid("jobType", f"The job type is one of {', '.join(JobType)}.")
+        which = GenerationFilter(
+            read_user_id(request.user_id),
             status=_read_status(request.status),
-            limit=size + 1,
-            key=request.idempotency_key,
+            idempotency_key=request.idempotency_key,
+            model=request.model,
+            job_type=job_type,
+            created_after=read_time(request, "created_after"),
+            created_before=read_time(request, "created_before"),
+            failure_code=request.failure_code,
         )
-        more = len(views) > size
+        size = read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE)
+        page = await self._app.generations.page(which, before=read_token(request.page_token), limit=size)
         return pb.ListGenerationsResponse(
-            generations=map(view_to_proto, views[:size]),
-            next_page_token=_write_token(views[size - 1].job.id) if more else "",
+            generations=map(view_to_proto, page.items), next_page_token=write_token(page.next)
         )
 
     async def ListGenerationEvents(  # noqa: N802 - named by the proto
         self, request: pb.ListGenerationEventsRequest, context: object
     ) -> pb.ListGenerationEventsResponse:
         del context
-        job_id, user_id = _generation_id(request.id), _user_id(request.user_id)
+        job_id, user_id = read_generation_id(request.id), read_user_id(request.user_id)
         events = await self._app.generations.events(
             job_id, user_id, after=max(0, request.after_sequence), limit=MAX_EVENTS
         )
         return pb.ListGenerationEventsResponse(
-            events=[
-                event_to_proto(
-                    job_id=job_id,
-                    user_id=user_id,
-                    set_id=event.set_id,
-                    sequence=event.sequence,
-                    status=event.status,
-                    stage=event.stage,
-                    progress=event.progress,
-                    message=event.message,
-                    failure=event.failure,
-                    at=event.created_at,
-                )
-                for event in events
-            ],
+            events=[stored_event_to_proto(event, job_id, user_id) for event in events],
             read_time=timestamp(datetime.now(UTC)),
         )
+
+    async def ListUserEvents(  # noqa: N802 - named by the proto
+        self, request: pb.ListUserEventsRequest, context: object
+    ) -> pb.ListUserEventsResponse:
+        del context
+        user_id = read_user_id(request.user_id)
+        size = read_size(request.page_size, default=DEFAULT_EVENTS, most=MAX_EVENTS)
+        page = await self._app.generations.user_events(user_id, after=request.after_position, limit=size)
+        return pb.ListUserEventsResponse(
+            events=[
+                pb.PositionedEvent(event=stored_event_to_proto(event, position.job_id, user_id), position=str(position))
+                for position, event in page.events
+            ],
+            position=str(page.position),
+            resync=page.resync,
+        )
+
+    async def CancelGenerations(  # noqa: N802 - named by the proto
+        self, request: pb.CancelGenerationsRequest, context: object
+    ) -> pb.CancelGenerationsResponse:
+        del context
+        ids = read_generation_ids(request.ids)
+        results = await self._app.cancel_generations(read_user_id(request.user_id), ids)
+        answers = (self._cancel_result(text, result) for text, result in zip(request.ids, results, strict=True))
+        return pb.CancelGenerationsResponse(results=await asyncio.gather(*answers))
+
+    async def _cancel_result(self, text: str, result: Cancellation | PixelError) -> pb.CancelResult:
+        if isinstance(result, PixelError):
+            return pb.CancelResult(id=text, error=_write_refusal(result))
+        view = await self._app.generations.started(result.job)
+        return pb.CancelResult(id=text, cancel_outcome=OUTCOMES[result.outcome], generation=view_to_proto(view))
+
+    async def RetryGenerations(  # noqa: N802 - named by the proto
+        self, request: pb.RetryGenerationsRequest, context: object
+    ) -> pb.RetryGenerationsResponse:
+        del context
+        user_id = read_user_id(request.user_id)
+        results = await self._app.retry_generations(user_id, read_generation_ids(request.ids))
+        answers = (self._describe(user_id, result) for result in results)
+        return pb.RetryGenerationsResponse(results=await asyncio.gather(*answers))
+
+    async def GetReceipt(  # noqa: N802 - named by the proto
+        self, request: pb.GetReceiptRequest, context: object
+    ) -> pb.GetReceiptResponse:
+        del context
+        receipt = await self._app.receipt(read_generation_id(request.id), read_user_id(request.user_id))
+        return pb.GetReceiptResponse(receipt=receipt_to_proto(receipt))
+
+    async def QuoteGeneration(  # noqa: N802 - named by the proto
+        self, request: pb.QuoteGenerationRequest, context: object
+    ) -> pb.QuoteGenerationResponse:
+        del context
+        return quote_to_proto(await self._app.quote_generation(read_submission(request.submission)))
 
     async def ListModels(  # noqa: N802 - named by the proto
         self, request: pb.ListModelsRequest, context: object
@@ -135,10 +191,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
 
 def _read_submission(item: pb.Submission) -> SubmitGeneration | PixelError:
     try:
-        spec = spec_from_proto(item.spec)
-        return SubmitGeneration(_user_id(item.user_id), spec, item.idempotency_key, item.route, inject())
-    except ParseError as error:
-        return _invalid("parameters", f"The parameters cannot be read: {error}")
+        return read_submission(item)
     except PixelError as refusal:
         return refusal
 
@@ -154,41 +207,10 @@ def _write_refusal(refusal: PixelError) -> pb.SubmissionError:
     )
 
 
-def _generation_id(text: str) -> UUID:
-    try:
-        return parse_id("gen", text)
-    except ValueError as error:
-        # A malformed id names nothing; the caller need not tell the two cases apart.
-        raise GenerationNotFound from error
-
-
-def _user_id(text: str) -> UUID:
-    try:
-        return parse_id("usr", text)
-    except ValueError as error:
-        raise _invalid("userId", "A user id is usr_ and 32 hex digits.") from error
-
-
 def _read_status(value: generation_pb2.GenerationStatus.ValueType) -> Status | None:
     if value == generation_pb2.GENERATION_STATUS_UNSPECIFIED:
         return None
     status = STATUS_OF.get(value)
     if status is None:
-        raise _invalid("status", f"The status is one of {', '.join(Status)}.")
+        raise invalid("status", f"The status is one of {', '.join(Status)}.")
     return status
-
-
-def _write_token(last: UUID) -> str:
-    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
-
-
-def _read_token(text: str) -> UUID:
-    try:
-        data = base64.b64decode(text + "==", altchars=b"-_", validate=True)
-        return UUID(bytes=data)
-    except (ValueError, binascii.Error) as error:
-        raise _invalid("cursor", "The cursor is not one that this list gave out.") from error
-
-
-def _invalid(field: str, message: str) -> Invalid:
-    return Invalid(message, violations=(Violation(field, message),))

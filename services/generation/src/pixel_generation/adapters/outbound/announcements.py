@@ -47,7 +47,7 @@ def announcements(job: Job, at: datetime) -> list[OutboxEvent]:
     """Return what is announced after a change: the end with its result before the status that tells of it."""
     user = format_id("usr", job.user_id)
     told = [status_changed(job, at)]
-    if job.status is Status.COMPLETED:
+    if job.status is Status.COMPLETED or (job.status is Status.CANCELLED and job.images):
         completed = pb.ImageGenerationCompleted(
             request_id=format_id("gen", job.id),
             user_id=user,

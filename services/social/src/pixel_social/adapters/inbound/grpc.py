@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.social.v1 import sets_service_pb2, sets_service_pb2_grpc
+from pixel.social.v1.notifications_service_pb2_grpc import add_NotificationsServiceServicer_to_server
 from pixel_errors import Invalid, Violation
 from pixel_runtime.ids import format_id, parse_id
 
+from pixel_social.adapters.inbound.notifications_grpc import SERVICE as NOTIFICATIONS
+from pixel_social.adapters.inbound.notifications_grpc import NotificationsServicer
 from pixel_social.application.discover import Discover
 from pixel_social.application.get_set import GetSet
 from pixel_social.domain.feed import FeedFilter, Sort
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from pixel_social.application import Application
     from pixel_social.domain.image import Image, ImageSet
 
-SERVICES = ("pixel.social.v1.SetsService", "pixel.social.v1.FeedService")
+SERVICES = ("pixel.social.v1.SetsService", "pixel.social.v1.FeedService", NOTIFICATIONS)
 
 SORTS = {
     sets_service_pb2.DISCOVER_SORT_UNSPECIFIED: Sort.RECENT,
@@ -67,11 +70,12 @@ class FeedServicer(sets_service_pb2_grpc.FeedServiceServicer):
 
 
 def register(app: Application) -> Callable[[grpc.aio.Server], None]:
-    """Return the function that adds both services to a server."""
+    """Return the function that adds every service to a server."""
 
     def add(server: grpc.aio.Server) -> None:
         sets_service_pb2_grpc.add_SetsServiceServicer_to_server(SetsServicer(app), server)
         sets_service_pb2_grpc.add_FeedServiceServicer_to_server(FeedServicer(app), server)
+        add_NotificationsServiceServicer_to_server(NotificationsServicer(app), server)
 
     return add
 

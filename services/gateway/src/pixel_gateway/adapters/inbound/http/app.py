@@ -12,14 +12,15 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp  # noqa: TC002  Litestar reads the annotations
 from pixel_rpc import Caller, calling_as
 
-from pixel_gateway.adapters.inbound.http import accounts, docs, generations, health, images, media, openai, streams
-from pixel_gateway.adapters.inbound.http.authentication import require_user, secret_in
-from pixel_gateway.adapters.inbound.http.doors import Access, Call, header_map
+from pixel_gateway.adapters.inbound.http.all_doors import all_doors
+from pixel_gateway.adapters.inbound.http.doors import Call, header_map
 from pixel_gateway.adapters.inbound.http.edge import Edge, error_reply, request_id_of
+from pixel_gateway.adapters.inbound.http.entry import Entry
 from pixel_gateway.adapters.inbound.http.errors import MethodNotAllowed
 from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
-from pixel_gateway.adapters.inbound.http.socket import progress_socket
+from pixel_gateway.adapters.inbound.http.socket import sockets
+from pixel_gateway.adapters.inbound.http.traffic import LoadControl, traffic_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,26 +36,21 @@ def create_app(
     *,
     public_url: str = "",
     image_wait_s: float = 120.0,
+    queue_secret: str = "",
     open_streams: OpenStreams | None = None,
     hosts: AllowedHosts | None = None,
+    load: LoadControl | None = None,
 ) -> ASGIApp:
     """Return the application with every door."""
     open_streams = open_streams or OpenStreams()
     hosts = hosts or AllowedHosts(public_url=public_url)
-    doors = [
-        *generations.doors(application),
-        *streams.doors(application, open_streams),
-        *images.doors(application),
-        *accounts.doors(application),
-        *openai.doors(application, wait_s=image_wait_s),
-        *media.doors(application),
-        *health.doors(checks),
-    ]
-    doors += docs.doors(doors)
+    load = load or LoadControl()
+    doors = all_doors(application, checks, open_streams, image_wait_s=image_wait_s)
+    entry = Entry(application, queue_secret)
     inside = Litestar(
         route_handlers=[
-            *(_route(door, application, public_url) for door in doors),
-            progress_socket(application, open_streams, hosts),
+            *(_route(door, entry, public_url, load) for door in doors),
+            *sockets(application, open_streams, hosts),
         ],
         exception_handlers={Exception: _error_handler(doors)},
         openapi_config=None,
@@ -65,13 +61,14 @@ def create_app(
     return Edge(inside, hosts)
 
 
-def _route(door: Door, application: Application, public_url: str) -> HTTPRouteHandler:
+def _route(door: Door, entry: Entry, public_url: str, load: LoadControl) -> HTTPRouteHandler:
+    traffic = traffic_of(door)
+
     async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
         headers = header_map(request.scope["headers"])
-        secret = secret_in(headers) if door.access is not Access.PUBLIC else None
-        user_id = ""
-        if door.access is Access.REQUIRED or secret:
-            user_id = await require_user(secret, application.authenticator)
+        principal = await entry.admit(door, request.scope, headers)
+        user_id = principal.user_id
+        await load.count(traffic, request.scope, user_id)
         request_id = request_id_of(request.scope)
         call = Call(
             request.scope,
@@ -80,14 +77,19 @@ def _route(door: Door, application: Application, public_url: str) -> HTTPRouteHa
             user_id=user_id,
             request_id=request_id,
             public_url=public_url,
+            api_key_id=principal.key_id,
         )
         with calling_as(Caller(user_id=user_id, request_id=request_id)):
             return await door.handle(call)
 
+    async def admitted(request: Request[Any, Any, Any]) -> ASGIApp:
+        with load.admitted(traffic, request.scope):
+            return await answer(request)
+
     handler = HTTPRouteHandler(
         door.path, http_method=_methods(door), status_code=200, name=f"{door.method} {door.path}"
     )
-    return handler(answer)
+    return handler(admitted)
 
 
 def _methods(door: Door) -> list[HttpMethod]:

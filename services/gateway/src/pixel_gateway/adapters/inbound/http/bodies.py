@@ -3,37 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  msgspec reads the annotations
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-Prompt = Annotated[str, Meta(min_length=1, max_length=4000, description="Text that describes the picture.")]
-Word = Annotated[str, Meta(min_length=1, max_length=64)]
-Count = Annotated[int, Meta(ge=1, le=10, description="Number of pictures.")]
-Seed = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807, description="Seed of the first picture.")]
-References = Annotated[
-    list[str], Meta(max_length=0, description="No model takes reference images yet; leave it empty.")
-]
-
-
-class CreateGeneration(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Ask for pictures."""
-
-    prompt: Prompt
-    model: Annotated[Word, Meta(description="Model id or alias; the default model when left out.")] = ""
-    number_of_images: Count = 1
-    style: Annotated[Word, Meta(description="Style preset of the model.")] = ""
-    style_preset: Annotated[Word, Meta(description="Another name of `style`.")] = ""
-    quality: Annotated[Word, Meta(description="Quality word of the model.")] = ""
-    aspect_ratio: Annotated[Word, Meta(description="For example 16:9; 1:1 when neither it nor size is given.")] = ""
-    size: Annotated[Word, Meta(description="For example 1536x1024, in place of aspectRatio.")] = ""
-    custom_prompt: Annotated[str, Meta(max_length=4000, description="Text added to the prompt for the model.")] = ""
-    seed: Seed | None = None
-    private: Annotated[bool, Meta(description="Keep the pictures out of discover.")] = False
-    parameters: Annotated[dict[str, Any], Meta(description="Options of the model.")] = {}
-    product_images: References = []
-    model_images: References = []
+from pixel_gateway.adapters.inbound.http.money_bodies import (  # noqa: TC001  msgspec reads the annotations
+    AdjustmentView,
+    RouteView,
+)
 
 
 class Links(msgspec.Struct, rename="camel"):
@@ -44,6 +22,10 @@ class Links(msgspec.Struct, rename="camel"):
     events: str
     socket: str
     set: str
+    cancel: str
+    retry: str
+    receipt: str
+    log: str
 
 
 class Eta(msgspec.Struct, rename="camel"):
@@ -110,6 +92,16 @@ class GenerationView(msgspec.Struct, rename="camel"):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    job_type: str
+    priority: str
+    round: int
+    scheduled_at: datetime | None
+    cancel_at: datetime | None
+    waits_for: str | None
+    adjustments: list[AdjustmentView]
+    route: RouteView | None
+    user: str | None
+    metadata: dict[str, str]
     links: Links
 
 
@@ -299,3 +291,11 @@ class ModelPage(msgspec.Struct, rename="camel"):
 
     items: list[ModelView]
     next_cursor: None
+
+
+class BusSummary(msgspec.Struct, rename="camel"):
+    """Whether the bus can be reached, and which topics it lacks."""
+
+    reachable: bool
+    missing_topics: list[str]
+    error: str | None

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pixel_gateway.adapters.inbound.http.doors import Access, Answer, Call, Door
+from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
 from pixel_gateway.adapters.inbound.http.errors import NoSuchRoute
 from pixel_gateway.adapters.inbound.http.openapi import document
 from pixel_gateway.adapters.inbound.http.reply import Reply
+from pixel_gateway.domain.access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

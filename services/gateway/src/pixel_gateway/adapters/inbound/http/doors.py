@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pixel_errors import NotFound, Violation
@@ -12,6 +11,7 @@ from pixel_runtime.ids import parse_id
 from pixel_gateway.adapters.inbound.http import json_body
 from pixel_gateway.adapters.inbound.http.errors import InvalidRequest, MalformedRequest
 from pixel_gateway.adapters.inbound.http.query import Query
+from pixel_gateway.domain.access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,14 +22,6 @@ JSON_LIMIT_BYTES = 1_048_576
 _MAX_KEY_CHARS = 255
 
 T = TypeVar("T")
-
-
-class Access(StrEnum):
-    """Who may use a door. A door that does not say is for known callers only."""
-
-    REQUIRED = "required"
-    OPTIONAL = "optional"
-    PUBLIC = "public"
 
 
 @dataclass(frozen=True)
@@ -50,6 +42,8 @@ class Answer:
     body: Any = None
     content_type: str = "application/json"
     example: Any = None
+    other_type: str = ""
+    """Media type of the same content in another form."""
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -69,12 +63,16 @@ class Door:
     body_example: Any = None
     parameters: tuple[Parameter, ...] = ()
     is_documented: bool = True
+    takes_tickets: bool = False
+    """Whether `?ticket=` opens it in place of an API key."""
+    problems: dict[int, str] = field(default_factory=dict)
+    """Documented refusals by status, with their codes."""
 
 
 class Call:
     """One request at a door."""
 
-    __slots__ = ("_public_url", "headers", "receive", "request_id", "scope", "user_id")
+    __slots__ = ("_public_url", "api_key_id", "headers", "receive", "request_id", "scope", "user_id")
 
     def __init__(
         self,
@@ -85,11 +83,13 @@ class Call:
         user_id: str,
         request_id: str,
         public_url: str,
+        api_key_id: str = "",
     ) -> None:
         self.scope = scope
         self.receive = receive
         self.headers = headers
         self.user_id = user_id
+        self.api_key_id = api_key_id
         self.request_id = request_id
         self._public_url = public_url
 
@@ -155,7 +155,18 @@ def header_map(raw: Any) -> dict[str, str]:
     return headers
 
 
-_SINGLE = frozenset({"authorization", "content-length", "content-type", "host", "idempotency-key", "x-api-key"})
+_SINGLE = frozenset(
+    {
+        "authorization",
+        "cancel-after",
+        "content-length",
+        "content-type",
+        "host",
+        "idempotency-key",
+        "x-api-key",
+        "x-queue-secret",
+    }
+)
 
 
 def base_url(public_url: str, scheme: str, headers: dict[str, str]) -> str:

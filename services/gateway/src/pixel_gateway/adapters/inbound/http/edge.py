@@ -13,6 +13,7 @@ import pixel_telemetry
 
 from pixel_gateway.adapters.inbound.http.errors import HeadersTooLarge, MalformedRequest, NoSuchRoute, problem
 from pixel_gateway.adapters.inbound.http.openai_errors import openai_error
+from pixel_gateway.adapters.inbound.http.traffic import standing_headers
 from pixel_gateway.adapters.metrics import REQUEST_SECONDS, REQUESTS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Edge:
     async def _http(self, scope: Any, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         request_id = scope.setdefault("state", {})["request_id"] = _request_id(scope)
-        answer = _Answer(send, request_id)
+        answer = _Answer(send, scope, request_id)
         carrier = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name in _TRACE_FIELDS}
         with (
             pixel_telemetry.bind(request_id=request_id),
@@ -89,10 +90,11 @@ class Edge:
 class _Answer:
     """Adds the fields every answer has, and remembers what was answered."""
 
-    __slots__ = ("_request_id", "_send", "is_stream", "status", "trace")
+    __slots__ = ("_request_id", "_scope", "_send", "is_stream", "status", "trace")
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, scope: Any, request_id: str) -> None:
         self._send = send
+        self._scope = scope
         self._request_id = request_id.encode()
         self.status = 0
         self.is_stream = False
@@ -102,6 +104,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = [*message["headers"], (b"x-request-id", self._request_id), *_EVERYWHERE]
+            headers += standing_headers(self._scope)
             if self.trace:
                 headers.append((b"traceparent", self.trace.encode()))
             self.is_stream = (b"content-type", b"text/event-stream") in headers

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pixel_errors import Violation
-
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter, require_key
-from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
+from pixel_gateway.adapters.inbound.http.submission_bodies import CreateGeneration, submission_of
 from pixel_gateway.adapters.inbound.http.submitting import submitting
 from pixel_gateway.adapters.inbound.http.views import addresses_of, generation_view, model_view, progress_view
-from pixel_gateway.application.ports import Submission
-from pixel_gateway.domain.generation import Generation, Spec, Status, parse_status
+from pixel_gateway.application.ports import HistoryQuery
+from pixel_gateway.domain.generation import Generation, JobType, Status, parse_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,13 +42,9 @@ def doors(app: Application) -> list[Door]:
     """Return the doors of this group."""
 
     async def submit(call: Call) -> Reply:
-        body = await call.json(bodies.CreateGeneration)
-        submission = Submission(
-            user_id=call.user_id,
-            spec=spec_of(body),
-            idempotency_key=call.idempotency_key(),
-            route=SUBMIT_ROUTE,
-        )
+        body = await call.json(CreateGeneration)
+        call.query()
+        submission = submission_of(body, call, route=SUBMIT_ROUTE, idempotency_key=call.idempotency_key())
         with submitting(submission.idempotency_key) as attempt:
             accepted = await app.ports.generations.submit(submission)
             generation = await app.completion.shown(attempt.accepted(accepted))
@@ -74,16 +67,25 @@ def doors(app: Application) -> list[Door]:
         return json_reply(generation_view(generation, call, await _addresses(generation)))
 
     async def page(call: Call) -> Reply:
-        query = call.query("limit", "cursor", "status", "idempotencyKey")
+        query = call.query(
+            "limit", "cursor", "status", "idempotencyKey", "model", "jobType", "from", "to", "failureCode"
+        )
         key = query.text("idempotencyKey", max_length=_MAX_KEY_CHARS)
         word = query.word("status", _STATUS_WORDS, default="")
-        generations, next_cursor = await app.list_generations(
-            call.user_id,
+        job_type = query.word("jobType", [*JobType], default="")
+        wanted = HistoryQuery(
+            user_id=call.user_id,
             limit=query.whole("limit", default=20, least=1, most=100),
             cursor=query.cursor(),
             status=parse_status(word) if word else None,
             key=require_key("idempotencyKey", key) if key else "",
+            model=query.text("model", max_length=64),
+            job_type=JobType(job_type) if job_type else None,
+            from_time=query.moment("from"),
+            to_time=query.moment("to"),
+            failure_code=query.text("failureCode", max_length=64),
         )
+        generations, next_cursor = await app.list_generations(wanted)
         asset_ids = [picture.asset_id for generation in generations for picture in generation.pictures]
         addresses = await addresses_of(app.ports.media, asset_ids)
         items = [generation_view(generation, call, addresses) for generation in generations]
@@ -124,9 +126,10 @@ def doors(app: Application) -> list[Door]:
             },
             description="Holds the credits and answers at once. The same Idempotency-Key with the same body returns "
             "the generation it made before; with another body it is refused with IDEMPOTENCY_KEY_REUSED.",
-            body=bodies.CreateGeneration,
+            body=CreateGeneration,
             body_example=EXAMPLE_REQUEST,
-            parameters=(IDEMPOTENCY_KEY, PREFER_WAIT),
+            parameters=(IDEMPOTENCY_KEY, PREFER_WAIT, CANCEL_AFTER),
+            problems=SUBMISSION_PROBLEMS,
         ),
         Door(
             "GET",
@@ -139,6 +142,11 @@ def doors(app: Application) -> list[Door]:
                 Parameter("cursor", "`nextCursor` of the page before."),
                 Parameter("status", "Only this status.", {"type": "string", "enum": _STATUS_WORDS}),
                 Parameter("idempotencyKey", "Only what was submitted under this key, at any door."),
+                Parameter("model", "Only this model."),
+                Parameter("jobType", "Only this kind of work.", {"type": "string", "enum": [*JobType]}),
+                FROM,
+                TO,
+                Parameter("failureCode", "Only failures of this code."),
             ),
         ),
         Door(
@@ -173,6 +181,20 @@ IDEMPOTENCY_KEY = Parameter(
     {"type": "string", "minLength": 1, "maxLength": 255},
     "header",
 )
+CANCEL_AFTER = Parameter(
+    "Cancel-After",
+    "`90s`, `15m` or `2h`: the generation is cancelled when it has not ended by then; brought into 1 s to 7 days. "
+    "The same as `cancelAfter`, which is in seconds.",
+    place="header",
+)
+FROM = Parameter("from", "From this moment on.", {"type": "string", "format": "date-time"})
+TO = Parameter("to", "Before this moment.", {"type": "string", "format": "date-time"})
+SUBMISSION_PROBLEMS = {
+    402: "INSUFFICIENT_CREDITS, DAILY_LIMIT_REACHED or BUDGET_EXHAUSTED: the request would cost more than is left.",
+    409: "PRICE_UNKNOWN: no price rule covers the request.",
+    429: "QUEUE_FULL: too many of your generations have not ended; `Retry-After` says when one is expected to.",
+    503: "LANE_CLOSED, SUBMISSIONS_FULL or OVERLOADED: the service takes no more at this moment.",
+}
 PREFER_WAIT = Parameter("Prefer", "`wait=N` holds the answer for up to N seconds, 60 at most.", place="header")
 AFTER = Parameter(
     "after",
@@ -208,35 +230,3 @@ def limit_parameter(default: int) -> Parameter:
     """Return the documented page size."""
     schema = {"type": "integer", "minimum": 1, "maximum": 100, "default": default}
     return Parameter("limit", "Entries on a page.", schema)
-
-
-_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"})
-"""Unicode categories without a shape. Not Cn, unassigned: an emoji newer than this Python's tables is one of those."""
-
-
-def require_words(prompt: str) -> None:
-    """Raise InvalidRequest for a prompt in which nothing can be seen."""
-    if all(unicodedata.category(char) in _INVISIBLE for char in prompt):
-        message = "has to say something; it holds only spaces or invisible characters"
-        raise InvalidRequest(f"prompt {message}.", violations=(Violation("prompt", message),))
-
-
-def spec_of(body: bodies.CreateGeneration) -> Spec:
-    """Return what a body asks for; raise InvalidRequest for an invisible prompt or two different styles."""
-    require_words(body.prompt)
-    if body.style and body.style_preset and body.style != body.style_preset:
-        message = "differs from style; give one of them"
-        raise InvalidRequest(f"stylePreset {message}.", violations=(Violation("stylePreset", message),))
-    return Spec(
-        prompt=body.prompt,
-        model=body.model,
-        number_of_images=body.number_of_images,
-        style=body.style or body.style_preset,
-        quality=body.quality,
-        aspect_ratio=body.aspect_ratio,
-        size=body.size,
-        custom_prompt=body.custom_prompt,
-        seed=body.seed,
-        private=body.private,
-        parameters=body.parameters,
-    )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pixel_gateway.adapters.inbound.http.doors import Access, Answer, Call, Door
+from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
+from pixel_gateway.domain.access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

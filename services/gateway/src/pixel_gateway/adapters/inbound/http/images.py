@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pixel_gateway.adapters.inbound.http import bodies
-from pixel_gateway.adapters.inbound.http.doors import Access, Answer, Call, Door, Parameter, require_id
+from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter, require_id
 from pixel_gateway.adapters.inbound.http.generations import limit_parameter
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
 from pixel_gateway.adapters.inbound.http.views import addresses_of, image_view, set_view
 from pixel_gateway.application.ports import DiscoverQuery
+from pixel_gateway.domain.access import Access
 
 if TYPE_CHECKING:
     from pixel_gateway.application import Application

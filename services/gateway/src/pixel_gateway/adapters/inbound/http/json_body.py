@@ -34,7 +34,7 @@ _MAX_INT_CHARS = 20
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _ESCAPES_TO_CHECK = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 _CONTENT_TYPE = re.compile(r"application/(?:[a-z0-9.+-]*\+)?json\s*(?:;\s*charset=\"?utf-?8\"?\s*)?", re.IGNORECASE)
-_AT = re.compile(r"(?P<message>.*) - at `\$(?P<path>.*)`$", re.DOTALL)
+_AT = re.compile(r"(?P<message>.*) - at (?:`key` in )?`\$(?P<path>.*)`$", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(?P<name>.*)`", re.DOTALL)
 _RESERVED_NAMES = frozenset({"__proto__", "constructor", "prototype"})
 

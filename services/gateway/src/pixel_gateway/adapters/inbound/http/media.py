@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Forbidden
 
-from pixel_gateway.adapters.inbound.http.doors import Access, Answer, Call, Door, Parameter
+from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter
 from pixel_gateway.adapters.inbound.http.reply import Reply
+from pixel_gateway.domain.access import Access
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Send

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import Exhausted, Unavailable
 
+from pixel_gateway.adapters.inbound.http.pulse import Pulse
 from pixel_gateway.adapters.metrics import OPEN_STREAMS, REFUSED_STREAMS
 
 if TYPE_CHECKING:
@@ -31,9 +32,10 @@ class StreamsFull(Unavailable):
 
 
 class OpenStreams:
-    """Counts the open streams of every transport."""
+    """Counts the open streams of every transport; their pulse looks after them."""
 
     def __init__(self, *, in_all: int = MAX_STREAMS, per_user: int = MAX_STREAMS_PER_USER) -> None:
+        self.pulse = Pulse()
         self._in_all = in_all
         self._per_user = per_user
         self._count = 0

@@ -13,9 +13,11 @@ from pixel_errors import NotFound, PixelError, Unavailable, Violation
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
 from pixel_gateway.adapters.inbound.http.errors import RETRY, InvalidRequest
-from pixel_gateway.adapters.inbound.http.generations import IDEMPOTENCY_KEY, accepted_reply, require_words
+from pixel_gateway.adapters.inbound.http.generations import IDEMPOTENCY_KEY, accepted_reply
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
+from pixel_gateway.adapters.inbound.http.submission_bodies import require_words
 from pixel_gateway.adapters.inbound.http.submitting import submitting
+from pixel_gateway.adapters.inbound.http.traffic import only_waits
 from pixel_gateway.adapters.inbound.http.views import generation_view
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
@@ -42,7 +44,8 @@ class CreateImages(msgspec.Struct):
     quality: _Text | None = None
     style: _Text | None = None
     response_format: _Text | None = None
-    user: Annotated[str, Meta(max_length=512)] | None = None
+    user: Annotated[str, Meta(max_length=200)] | None = None
+    safety_identifier: Annotated[str, Meta(max_length=200)] | None = None
     background: _Text | None = None
     moderation: _Text | None = None
     output_format: _Text | None = None
@@ -97,7 +100,12 @@ def doors(app: Application, *, wait_s: float) -> list[Door]:
     async def create(call: Call) -> Reply:
         body = await call.json(CreateImages, forbid_unknown=False)
         submission = Submission(
-            user_id=call.user_id, spec=spec_of(body), idempotency_key=call.idempotency_key(), route=IMAGES_ROUTE
+            user_id=call.user_id,
+            spec=spec_of(body),
+            idempotency_key=call.idempotency_key(),
+            route=IMAGES_ROUTE,
+            api_key_id=call.api_key_id,
+            end_user=body.user or body.safety_identifier or "",
         )
         with submitting(submission.idempotency_key) as attempt:
             accepted = await app.ports.generations.submit(submission)
@@ -105,6 +113,7 @@ def doors(app: Application, *, wait_s: float) -> list[Door]:
             if "respond-async" in call.preferences():
                 view = generation_view(await app.completion.shown(generation), call, {})
                 return accepted_reply(view, replayed=accepted.replayed, applied=b"respond-async")
+            only_waits(call.scope)
             made = await app.await_images(generation, wait_s=wait_s)
             if made.generation.status is Status.COMPLETED:
                 return json_reply(await _answer(app, call, made, wants_bytes=wants_base64(body)))

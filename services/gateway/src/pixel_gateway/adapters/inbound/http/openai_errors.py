@@ -23,6 +23,7 @@ _CODES = {
     "INVALID_API_KEY": "invalid_api_key",
     "INSUFFICIENT_CREDITS": "insufficient_quota",
     "MODEL_NOT_FOUND": "model_not_found",
+    "RATE_LIMITED": "rate_limit_exceeded",
 }
 _PARAMETERS = {"number_of_images": "n", "aspect_ratio": "size"}
 _FINAL_STATUSES = frozenset({402, 409, 422})

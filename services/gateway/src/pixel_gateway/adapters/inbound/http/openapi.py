@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pixel_gateway.adapters.inbound.http.doors import Access
 from pixel_gateway.adapters.inbound.http.errors import Problem
 from pixel_gateway.adapters.inbound.http.openai_errors import OpenAIError
+from pixel_gateway.domain.access import Access
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,6 +22,7 @@ _PATH_WORDS = {
     "key": "Object key.",
     "name": "Model id or alias.",
     "file": "File name.",
+    "lane": "Name of the lane.",
 }
 _PROBLEM_EXAMPLE = {
     "type": "urn:pixel-studio:problem:insufficient-credits",
@@ -66,6 +67,7 @@ def document(doors: Sequence[Door], *, version: str) -> dict[str, Any]:
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `pxl_…`."},
                 "apiKey": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "queueSecret": {"type": "apiKey", "in": "header", "name": "x-queue-secret"},
             },
         },
     }
@@ -84,6 +86,8 @@ def _operation(door: Door) -> dict[str, Any]:
             Access.REQUIRED: [{"bearer": []}, {"apiKey": []}],
             Access.OPTIONAL: [{}, {"bearer": []}, {"apiKey": []}],
             Access.PUBLIC: [],
+            Access.ADMIN: [{"bearer": []}, {"apiKey": []}],
+            Access.PROCESSOR: [{"queueSecret": []}],
         }[door.access],
         "responses": _responses(door),
     }
@@ -128,6 +132,10 @@ def _responses(door: Door) -> dict[str, Any]:
     if door.body is not None or door.parameters:
         status = "400" if is_openai else "422"
         responses[status] = {"description": "The request breaks a rule; the answer says which.", "content": content}
+    if door.access is Access.ADMIN:
+        responses["403"] = {"description": "FORBIDDEN: the account is not an admin's.", "content": content}
+    for refused, text in door.problems.items():
+        responses[str(refused)] = {"description": text, "content": content}
     responses["default"] = {"description": "Any other error.", "content": content}
     return responses
 
@@ -139,6 +147,8 @@ def _response(answer: Answer) -> dict[str, Any]:
         if answer.example is not None:
             content["example"] = answer.example
         response["content"] = {answer.content_type: content}
+        if answer.other_type:
+            response["content"][answer.other_type] = {"schema": {"type": "string"}}
     elif answer.content_type != "application/json":
         response["content"] = {answer.content_type: {}}
     if answer.headers:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode
 
 from pixel_gateway.adapters.inbound.http.edge import Edge
 from pixel_gateway.adapters.inbound.http.errors import ConnectionsFull
 from pixel_gateway.adapters.inbound.http.hosts import ANY, AllowedHosts
+from pixel_gateway.adapters.inbound.http.pulse import TRANSPORT
 from pixel_gateway.adapters.metrics import REFUSED_CONNECTIONS
+from pixel_gateway.application.wake import Wake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +30,10 @@ MAX_HEAD_BYTES = 65_536
 HEAD_WITHIN_S = 15.0
 DRAIN_WITHIN_S = 15.0
 SOCKET_MESSAGE_BYTES = 65_536
+PING_EVERY_S = 20.0
+PONG_WITHIN_S = 15.0
+PONG_LATE_S = 3.0
+"""A peer that answers no ping is closed after at most 38 s: the pause between pings, the wait, the close."""
 MAX_CONNECTIONS = 12_000
 """More than the streams that may be open, so that requests get through beside them."""
 
@@ -76,7 +83,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._head_bytes = 0
         self._stop_timer()
+        self.scope["extensions"] = {TRANSPORT: self.transport}  # type: ignore[dict-item]  # uvicorn knows its own
         super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        # The socket has its own protocol; without the ring of the two this one is freed at once.
+        self.parser = None  # type: ignore[assignment]
 
     def _should_upgrade(self) -> bool:
         return not self._is_excess and super()._should_upgrade()
@@ -87,11 +100,61 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._head_timer = None
 
 
+class _Inbox:
+    """What the client sent and nobody has read; a tenth of the size of the queue it stands for."""
+
+    __slots__ = ("_messages", "_wake")
+
+    def __init__(self) -> None:
+        self._messages: list[Any] = []
+        self._wake = Wake()
+
+    def put_nowait(self, message: Any) -> None:
+        self._messages.append(message)
+        self._wake.set()
+
+    def empty(self) -> bool:
+        return not self._messages
+
+    async def get(self) -> Any:
+        while not self._messages:
+            await self._wake.wait()
+        return self._messages.pop(0)
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Takes a refused opening as answered, and text that is no UTF-8 as the client's fault; neither is an error."""
+    """Takes a refused opening as answered, and text that is no UTF-8 as the client's fault; neither is an error.
+
+    A message with `frame` is written as it is: one that goes to many clients is framed once.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.queue = cast("Any", _Inbox())
+
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        if hasattr(self, "scope"):  # otherwise the opening was refused
+            self.scope["extensions"][TRANSPORT] = self.transport  # type: ignore[assignment]
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        # A peer that is gone reads nothing: closing would wait for it to take what was written.
+        self.loop.call_later(PONG_LATE_S, self.transport.abort)
 
     async def send(self, message: Any) -> None:
+        frame = message.get("frame")
+        if frame is not None and self.handshake_complete and not self.close_sent:
+            if not self.writable.is_set():
+                await self.writable.wait()
+            if self.disconnected:
+                raise ClientDisconnected
+            self.transport.write(frame)
+            return
         await super().send(message)
+        if message["type"] == "websocket.accept":
+            # Kilobytes that only the opening needed.
+            self.request = self.response = None  # type: ignore[assignment]
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
 
@@ -193,6 +256,6 @@ def _config(app: ASGIApp, max_connections: int) -> uvicorn.Config:
         timeout_graceful_shutdown=int(DRAIN_WITHIN_S),
         ws_max_size=SOCKET_MESSAGE_BYTES,
         ws_per_message_deflate=False,
-        ws_ping_interval=20.0,
-        ws_ping_timeout=20.0,
+        ws_ping_interval=PING_EVERY_S,
+        ws_ping_timeout=PONG_WITHIN_S,
     )

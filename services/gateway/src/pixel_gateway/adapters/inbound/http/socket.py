@@ -1,93 +1,177 @@
-"""Progress as a WebSocket: /api/processing/{id}/status."""
+"""Progress as WebSockets: /api/processing/{id}/status of one generation, /api/events of all of a user."""
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from litestar import WebSocket
 from litestar.handlers import WebsocketRouteHandler
 from pixel_rpc import Caller, calling_as
 
-from pixel_gateway.adapters.inbound.http.authentication import SOCKET_PROTOCOL, require_user, socket_secret_in
+from pixel_gateway.adapters.inbound.http.authentication import (
+    SOCKET_PROTOCOL,
+    refuse_token_in_address,
+    require_user,
+    socket_secret_in,
+    ticket_in,
+)
 from pixel_gateway.adapters.inbound.http.doors import header_map, require_id
 from pixel_gateway.adapters.inbound.http.edge import check_head, request_id_of
-from pixel_gateway.adapters.inbound.http.errors import MalformedRequest, problem
+from pixel_gateway.adapters.inbound.http.errors import problem
+from pixel_gateway.adapters.inbound.http.frames import EncodedOnce, channel_socket_text, socket_message, socket_text
 from pixel_gateway.adapters.inbound.http.generations import MAX_SEQUENCE
 from pixel_gateway.adapters.inbound.http.open_streams import StreamsFull, TooManyStreams
+from pixel_gateway.adapters.inbound.http.pulse import Ending, Line
 from pixel_gateway.adapters.inbound.http.query import Query
-from pixel_gateway.adapters.inbound.http.streams import STALLED_S, last_event_id
-from pixel_gateway.adapters.inbound.http.views import event_name, socket_update
-from pixel_gateway.application.live import Update, UpdateKind
+from pixel_gateway.adapters.inbound.http.streams import last_event_id, position_in
+from pixel_gateway.adapters.inbound.http.tickets import user_of_ticket
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
     from pixel_gateway.adapters.inbound.http.reply import Reply
     from pixel_gateway.application import Application
-    from pixel_gateway.domain.generation import Progress
+    from pixel_gateway.application.live import Update
+    from pixel_gateway.application.user_channel import ChannelUpdate
 
-PATH = "/api/processing/{id:str}/status"
 NORMAL, GOING_AWAY, TRY_AGAIN = 1000, 1001, 1013
-
-_TOKEN_NAMES = frozenset({"token", "access_token", "api_key", "apikey", "key", "authorization"})
-_encoder = msgspec.json.Encoder()
 
 Socket = WebSocket[Any, Any, Any]
 
 
-def progress_socket(app: Application, open_streams: OpenStreams, hosts: AllowedHosts) -> WebsocketRouteHandler:
-    """Return the route of the socket."""
+def sockets(app: Application, open_streams: OpenStreams, hosts: AllowedHosts) -> list[WebsocketRouteHandler]:
+    """Return the routes of the sockets."""
+    message = EncodedOnce(lambda update: socket_message(socket_text(update)))
 
-    async def follow(socket: Socket) -> None:
+    async def open_one(following: _Following) -> _Opened:
+        socket = following.socket
+        query, headers = _query(socket, hosts)
+        after = query.whole("after", default=-1, least=0, most=MAX_SEQUENCE)
+        generation_id = require_id("gen", str(socket.scope["path_params"]["id"]))
+        who = await _who(app, socket, headers, generation_id)
+        resume = last_event_id(headers)
+        if resume is None and after >= 0:
+            resume = after
+        updates = app.hub.watch(who.user_id, generation_id, resume, sink=following.take)
+        return _Opened(who, updates, message, _sequence_of)
+
+    async def open_all(following: _Following) -> _Opened:
+        socket = following.socket
+        query, headers = _query(socket, hosts)
+        after = position_in(headers.get("last-event-id", "") or query.text("after"))
+        who = await _who(app, socket, headers, "")
+        return _Opened(who, app.channels.watch(who.user_id, after), _channel_message, _position_of)
+
+    async def follow_one(socket: Socket) -> None:
+        await _Following(app, open_streams, socket).run(open_one)
+
+    async def follow_all(socket: Socket) -> None:
+        await _Following(app, open_streams, socket).run(open_all)
+
+    one = WebsocketRouteHandler("/api/processing/{id:str}/status", name="progress socket")
+    every = WebsocketRouteHandler("/api/events", name="events socket")
+    return [one(follow_one), every(follow_all)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What a client follows, and how it is told."""
+
+    who: Caller
+    updates: AsyncGenerator[Any, None]
+    message: Callable[[Any], dict[str, Any]]
+    resume_id: Callable[[Any], str]
+
+
+class _Following:
+    """One socket from its opening request to its close."""
+
+    __slots__ = ("_app", "_line", "_open_streams", "_opened", "_resume_id", "socket")
+
+    def __init__(self, app: Application, open_streams: OpenStreams, socket: Socket) -> None:
+        self.socket = socket
+        self._app = app
+        self._open_streams = open_streams
+        self._opened: _Opened | None = None
+        self._line: Line | None = None
+        self._resume_id = ""
+
+    def take(self, update: Any) -> bool:
+        """Send at once, or say that it has to be sent in turn."""
+        if self._line is None or self._opened is None or not self._line.send_now(self._opened.message(update)):
+            return False
+        self._resume_id = self._opened.resume_id(update)
+        return True
+
+    async def run(self, opening: Callable[[_Following], Awaitable[_Opened]]) -> None:
+        """Answer the opening request, then send until the stream ends or the client leaves."""
+        socket = self.socket
         with ExitStack() as held:
             try:
-                wanted = await _read_opening(app, socket, hosts)
-                held.enter_context(open_streams.opened(wanted.who.user_id, "websocket"))
-                held.enter_context(calling_as(wanted.who))
-                updates = app.hub.watch(wanted.who.user_id, wanted.generation_id, wanted.after)
-                first = await anext(updates)
+                opened = self._opened = await opening(self)
+                held.enter_context(self._open_streams.opened(opened.who.user_id, "websocket"))
+                held.enter_context(calling_as(opened.who))
+                first = await anext(opened.updates)
             except (TooManyStreams, StreamsFull) as error:
                 await _accept(socket)
-                await _close(socket, TRY_AGAIN, error.detail)
+                await socket.send(_close(TRY_AGAIN, error.detail))
                 return
             except Exception as error:  # noqa: BLE001  rendered as the answer to the opening request
                 await _refuse(socket, problem(error, request_id_of(socket.scope)))
                 return
-            async with aclosing(updates):
-                await _accept(socket)
-                await _send_while_connected(socket, first, updates, app)
+            await _accept(socket)
+            line = Line("websocket", socket.scope, socket.send)
+            await line.carry(self._open_streams.pulse, self._send_all(line, first, opened), _client_left(socket))
+            if line.ending is Ending.STALLED:
+                await line.last_words(_close(TRY_AGAIN, f"too slow; resume with after={self._resume_id}"))
 
-    handler = WebsocketRouteHandler(PATH, name="progress socket")
-    return handler(follow)
+    async def _send_all(self, line: Line, first: Any, opened: _Opened) -> None:
+        async with aclosing(opened.updates) as updates:
+            await self._send(line, first, opened)
+            self._line = line
+            async for update in updates:
+                await self._send(line, update, opened)
+        if self._app.hub.is_closing:
+            await line.send(_close(GOING_AWAY, f"going away; resume with after={self._resume_id}"))
+        else:
+            await line.send(_close(NORMAL, "ended"))
+
+    async def _send(self, line: Line, update: Any, opened: _Opened) -> None:
+        await line.send(opened.message(update))
+        self._resume_id = opened.resume_id(update) or self._resume_id
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """What an opening request asks for."""
-
-    who: Caller
-    generation_id: str
-    after: int | None
+def _channel_message(update: ChannelUpdate) -> dict[str, Any]:
+    return socket_message(channel_socket_text(update))
 
 
-async def _read_opening(app: Application, socket: Socket, hosts: AllowedHosts) -> _Wanted:
+def _sequence_of(update: Update) -> str:
+    return str(update.progress.sequence)
+
+
+def _position_of(update: ChannelUpdate) -> str:
+    return update.position
+
+
+def _query(socket: Socket, hosts: AllowedHosts) -> tuple[Query, dict[str, str]]:
+    """Return query and header fields of an opening request that may be looked at."""
     check_head(socket.scope, hosts)
-    headers = header_map(socket.scope["headers"])
-    _refuse_token_in_address(socket.scope["query_string"])
-    user_id = await require_user(socket_secret_in(headers), app.authenticator)
-    generation_id = require_id("gen", str(socket.scope["path_params"]["id"]))
-    after = Query(socket.scope["query_string"], ("after",)).whole("after", default=-1, least=0, most=MAX_SEQUENCE)
-    resume = last_event_id(headers)
-    if resume is None and after >= 0:
-        resume = after
-    return _Wanted(Caller(user_id=user_id, request_id=request_id_of(socket.scope)), generation_id, resume)
+    refuse_token_in_address(socket.scope["query_string"])
+    return Query(socket.scope["query_string"], ("after", "ticket")), header_map(socket.scope["headers"])
+
+
+async def _who(app: Application, socket: Socket, headers: dict[str, str], generation_id: str) -> Caller:
+    """Return whom the opening request comes from; raise KeyRefused or TicketRefused."""
+    secret, ticket = socket_secret_in(headers), ticket_in(socket.scope["query_string"])
+    if ticket and not secret:
+        user_id = await user_of_ticket(app, ticket, generation_id)
+    else:
+        user_id = await require_user(secret, app.authenticator)
+    return Caller(user_id=user_id, request_id=request_id_of(socket.scope))
 
 
 async def _accept(socket: Socket) -> None:
@@ -97,51 +181,8 @@ async def _accept(socket: Socket) -> None:
     await socket.send({"type": "websocket.accept", "subprotocol": protocol, "headers": headers})
 
 
-async def _send_while_connected(
-    socket: Socket, first: Update, updates: AsyncGenerator[Update, None], app: Application
-) -> None:
-    sender = asyncio.create_task(_send_all(socket, first, updates, app), name="progress socket")
-    leaver = asyncio.create_task(_client_left(socket), name="progress socket client")
-    try:
-        await asyncio.wait({sender, leaver}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        sender.cancel()
-        leaver.cancel()
-        await asyncio.gather(sender, leaver, return_exceptions=True)
-
-
-async def _send_all(socket: Socket, first: Update, updates: AsyncGenerator[Update, None], app: Application) -> None:
-    """Send until the generation ends; a client that stalls is cut with the sequence to resume from."""
-    sequence = 0
-    try:
-        await _send(socket, first)
-        sequence = first.progress.sequence
-        if not first.progress.status.is_final:
-            async for update in updates:
-                await _send(socket, update)
-                sequence = update.progress.sequence
-    except TimeoutError:
-        await _close(socket, TRY_AGAIN, f"too slow; resume with after={sequence}")
-        return
-    if app.hub.is_closing:
-        await _close(socket, GOING_AWAY, f"going away; resume with after={sequence}")
-    else:
-        await _close(socket, NORMAL, "ended")
-
-
-async def _send(socket: Socket, update: Update) -> None:
-    async with asyncio.timeout(STALLED_S):
-        await socket.send({"type": "websocket.send", "bytes": None, "text": _text(update.progress, update.kind)})
-
-
-@lru_cache(maxsize=4096)
-def _text(event: Progress, kind: UpdateKind) -> str:
-    name = event_name(event) if kind is UpdateKind.EVENT else str(kind)
-    return _encoder.encode(socket_update(event, name)).decode()
-
-
-async def _close(socket: Socket, code: int, reason: str) -> None:
-    await socket.send({"type": "websocket.close", "code": code, "reason": reason})
+def _close(code: int, reason: str) -> Any:
+    return {"type": "websocket.close", "code": code, "reason": reason}
 
 
 async def _client_left(socket: Socket) -> None:
@@ -155,16 +196,10 @@ async def _client_left(socket: Socket) -> None:
 async def _refuse(socket: Socket, reply: Reply) -> None:
     """Answer the opening request with the problem, or close with its status where the server cannot do that."""
     if "websocket.http.response" not in (socket.scope.get("extensions") or {}):
-        await _close(socket, 4000 + reply.status, "refused")
+        await socket.send(_close(4000 + reply.status, "refused"))
         return
     headers = [*reply.headers, (b"x-request-id", request_id_of(socket.scope).encode())]
     start: Any = {"type": "websocket.http.response.start", "status": reply.status, "headers": headers}
     body: Any = {"type": "websocket.http.response.body", "body": reply.body, "more_body": False}
     await socket.send(start)
     await socket.send(body)
-
-
-def _refuse_token_in_address(query_string: bytes) -> None:
-    names = {pair.partition(b"=")[0].decode("latin-1").lower() for pair in query_string.split(b"&")}
-    if names & _TOKEN_NAMES or b"pxl_" in query_string:
-        raise MalformedRequest("A key in the address ends up in logs; send it in a header.", reason="TOKEN_IN_ADDRESS")

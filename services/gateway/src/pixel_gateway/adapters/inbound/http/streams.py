@@ -1,51 +1,58 @@
-"""Progress as server-sent events."""
+"""Progress as server-sent events: of one generation, and of all generations of a user."""
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import ExitStack, aclosing
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from pixel_rpc import Caller, calling_as
 
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter
+from pixel_gateway.adapters.inbound.http.frames import EncodedOnce, channel_sse_frame, sse_frame, sse_message
 from pixel_gateway.adapters.inbound.http.generations import AFTER, MAX_SEQUENCE
+from pixel_gateway.adapters.inbound.http.live_bodies import ChannelEvent
+from pixel_gateway.adapters.inbound.http.pulse import Ending, Line
 from pixel_gateway.adapters.inbound.http.reply import Reply
-from pixel_gateway.adapters.inbound.http.views import event_name, event_view
-from pixel_gateway.application.live import Update, UpdateKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractContextManager
+    from typing import Self
 
     from litestar.types import ASGIApp, Receive, Scope, Send
 
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
+    from pixel_gateway.adapters.inbound.http.pulse import Pulse
     from pixel_gateway.application import Application
-    from pixel_gateway.domain.generation import Progress
+    from pixel_gateway.application.user_channel import ChannelUpdate
 
-HEARTBEAT_S = 15.0
-STALLED_S = 30.0
-"""Seconds a client may take to read one message before it is cut; it resumes where it was."""
+MAX_POSITION_CHARS = 100
 
 _RETRY = b"retry: 2000\n\n"
-_HEARTBEAT = b": heartbeat\n\n"
+_HEARTBEAT = {"type": "http.response.body", "body": b": heartbeat\n\n", "more_body": True}
+_END = {"type": "http.response.body", "body": b"", "more_body": False}
 _HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
     (b"x-accel-buffering", b"no"),
 ]
-_encoder = msgspec.json.Encoder()
+_TICKET = Parameter("ticket", "A ticket of POST /api/tickets in place of an API key; it works once.")
+_LAST_EVENT_ID = Parameter("Last-Event-ID", "As `after`; sent by browsers that reconnect.", place="header")
 
 
 def doors(app: Application, open_streams: OpenStreams) -> list[Door]:
     """Return the doors of this group."""
+    message = EncodedOnce(lambda update: sse_message(sse_frame(update)))
 
-    async def events(call: Call) -> ASGIApp:
-        query_after = call.query("after").whole("after", default=-1, least=0, most=MAX_SEQUENCE)
+    async def opened(call: Call, stream: EventStream, updates: AsyncGenerator[Any, None]) -> ASGIApp:
+        with ExitStack() as held:
+            held.enter_context(open_streams.opened(call.user_id, "sse"))
+            first = await anext(updates)
+            return stream.opened(first, updates, held.pop_all())
+
+    async def generation_events(call: Call) -> ASGIApp:
+        query_after = call.query("after", "ticket").whole("after", default=-1, least=0, most=MAX_SEQUENCE)
         after = last_event_id(call.headers)
         if after is None and query_after >= 0:
             after = query_after
@@ -53,18 +60,21 @@ def doors(app: Application, open_streams: OpenStreams) -> list[Door]:
         if call.scope["method"] == "HEAD":
             await app.view_progress(call.user_id, generation_id)
             return Reply(200, b"", _HEADERS)
-        with ExitStack() as held:
-            held.enter_context(open_streams.opened(call.user_id, "sse"))
-            updates = app.hub.watch(call.user_id, generation_id, after)
-            first = await anext(updates)
-            who = Caller(user_id=call.user_id, request_id=call.request_id)
-            return EventStream(first, updates, who, held.pop_all())
+        stream = EventStream(message, call, open_streams.pulse)
+        return await opened(call, stream, app.hub.watch(call.user_id, generation_id, after, sink=stream.take))
+
+    async def all_events(call: Call) -> ASGIApp:
+        after = position_in(call.headers.get("last-event-id", "") or call.query("after", "ticket").text("after"))
+        if call.scope["method"] == "HEAD":
+            return Reply(200, b"", _HEADERS)
+        stream = EventStream(_channel_message, call, open_streams.pulse)
+        return await opened(call, stream, app.channels.watch(call.user_id, after))
 
     return [
         Door(
             "GET",
             "/api/generations/{id:str}/events",
-            events,
+            generation_events,
             "Follow a generation live",
             {
                 200: Answer(
@@ -77,92 +87,78 @@ def doors(app: Application, open_streams: OpenStreams) -> list[Door]:
                     example='id: 3\nevent: progress\ndata: {"type":"progress","sequence":3,"progress":50}\n\n',
                 )
             },
+            parameters=(AFTER, _LAST_EVENT_ID, _TICKET),
+            takes_tickets=True,
+        ),
+        Door(
+            "GET",
+            "/api/events",
+            all_events,
+            "Follow all your generations live",
+            {
+                200: Answer(
+                    "Server-sent events of all your generations in the order they were stored, each with its position "
+                    "as `id`. The first is `snapshot`, your generations that have not ended (or, when resuming, the "
+                    "events that were missed). `resync` is a snapshot for a position that is not known or too old. "
+                    "The stream does not end by itself.",
+                    ChannelEvent,
+                    content_type="text/event-stream",
+                    example='id: 7431.0199.3\nevent: progress\ndata: {"type":"progress","sequence":3}\n\n',
+                )
+            },
             parameters=(
-                AFTER,
-                Parameter("Last-Event-ID", "As `after`; sent by browsers that reconnect.", place="header"),
+                Parameter("after", "The last position you saw; the stream goes on after it."),
+                _LAST_EVENT_ID,
+                _TICKET,
             ),
-        )
+            takes_tickets=True,
+        ),
     ]
 
 
 class EventStream:
-    """An open stream; each watcher is its own, the encoded events are shared."""
+    """An open stream; its client reads at its own pace, the encoded events are shared."""
 
-    def __init__(
-        self, first: Update, updates: AsyncGenerator[Update, None], who: Caller, held: AbstractContextManager[object]
-    ) -> None:
+    __slots__ = ("_first", "_held", "_line", "_message", "_pulse", "_updates", "_who")
+
+    def __init__(self, message: Callable[[Any], dict[str, Any]], call: Call, pulse: Pulse) -> None:
+        self._message = message
+        self._who = Caller(user_id=call.user_id, request_id=call.request_id)
+        self._pulse = pulse
+        self._line: Line | None = None
+
+    def opened(self, first: Any, updates: AsyncGenerator[Any, None], held: AbstractContextManager[object]) -> Self:
+        """Give what to send and what to hold until the end."""
         self._first = first
         self._updates = updates
-        self._who = who
         self._held = held
+        return self
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI
-        """Send until the generation ends, the client goes away or stalls, or the process stops."""
-        with self._held:
-            await self._send_while_read(receive, send)
+    def take(self, update: Any) -> bool:
+        """Send at once, or say that it has to be sent in turn."""
+        return self._line is not None and self._line.send_now(self._message(update))
 
-    async def _send_while_read(self, receive: Receive, send: Send) -> None:
-        sender = asyncio.create_task(self._send_all(send), name="event stream")
-        leaver = asyncio.create_task(_client_left(receive), name="event stream client")
-        try:
-            await asyncio.wait({sender, leaver}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sender.cancel()
-            leaver.cancel()
-            outcomes = await asyncio.gather(sender, leaver, return_exceptions=True)
-        if isinstance(outcomes[0], Exception) and not isinstance(outcomes[0], TimeoutError | OSError):
-            raise outcomes[0]
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send until the stream ends, the client goes away or stalls, or the process stops."""
+        line = Line("sse", scope, send, _HEARTBEAT)
+        with self._held, calling_as(self._who):
+            await line.carry(self._pulse, self._send_all(line), _client_left(receive))
+            if line.ending is Ending.STALLED:
+                await line.last_words(_END)
 
-    async def _send_all(self, send: Send) -> None:
-        with calling_as(self._who):
-            await self._send_updates(send)
-
-    async def _send_updates(self, send: Send) -> None:
+    async def _send_all(self, line: Line) -> None:
         async with aclosing(self._updates) as updates:
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await _send_chunk(send, _RETRY + frame(self._first))
-            if not self._first.progress.status.is_final:
-                async for update in with_heartbeats(updates, HEARTBEAT_S):
-                    await _send_chunk(send, _HEARTBEAT if update is None else frame(update))
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            await line.send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await line.send({"type": "http.response.body", "body": _RETRY, "more_body": True})
+            await line.send(self._message(self._first))
+            self._line = line
+            async for update in updates:
+                await line.send(self._message(update))
+            await line.send(_END)
 
 
-async def with_heartbeats(updates: AsyncGenerator[Update, None], every_s: float) -> AsyncGenerator[Update | None, None]:
-    """Yield the updates, and None whenever nothing came for a while."""
-    pending: asyncio.Task[Update] | None = None
-    try:
-        while True:
-            pending = pending or asyncio.ensure_future(anext(updates))
-            done, _ = await asyncio.wait({pending}, timeout=every_s)
-            if not done:
-                yield None
-                continue
-            try:
-                update = pending.result()
-            except StopAsyncIteration:
-                return
-            finally:
-                pending = None
-            yield update
-    finally:
-        if pending is not None:
-            pending.cancel()
-            await asyncio.gather(pending, return_exceptions=True)
-
-
-def frame(update: Update) -> bytes:
-    """Return an update in the form of the wire."""
-    if update.kind is UpdateKind.EVENT:
-        return _event_frame(update.progress)
-    data = _encoder.encode(event_view(update.progress, str(update.kind)))
-    return b"event: %s\ndata: %s\n\n" % (update.kind.encode(), data)
-
-
-@lru_cache(maxsize=4096)
-def _event_frame(event: Progress) -> bytes:
-    name = event_name(event)
-    data = _encoder.encode(event_view(event, name))
-    return b"id: %d\nevent: %s\ndata: %s\n\n" % (event.sequence, name.encode(), data)
+def _channel_message(update: ChannelUpdate) -> dict[str, Any]:
+    return sse_message(channel_sse_frame(update))
 
 
 def last_event_id(headers: dict[str, str]) -> int | None:
@@ -175,9 +171,12 @@ def last_event_id(headers: dict[str, str]) -> int | None:
     return int(text)
 
 
-async def _send_chunk(send: Send, chunk: bytes) -> None:
-    async with asyncio.timeout(STALLED_S):
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+def position_in(text: str) -> str | None:
+    """Return the position a client resumes from; one that cannot be ours asks for a resync (empty)."""
+    if not text:
+        return None
+    is_ours = len(text) <= MAX_POSITION_CHARS and set(text) <= set("0123456789abcdef.")
+    return text if is_ours else ""
 
 
 async def _client_left(receive: Receive) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict
 from pixel_errors import PixelError
 
 from pixel_gateway.adapters.inbound.http import bodies
+from pixel_gateway.adapters.inbound.http.money_bodies import AdjustmentView, CandidateView, RouteView
 from pixel_gateway.domain.generation import Generation, Progress, Status
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from pixel_gateway.adapters.inbound.http.doors import Call
     from pixel_gateway.application.ports import Media
-    from pixel_gateway.domain.generation import Failure, Model
+    from pixel_gateway.domain.generation import Failure, Model, Route
     from pixel_gateway.domain.image import Addresses, Image, ImageSet
 
 
@@ -74,7 +75,30 @@ def generation_view(generation: Generation, call: Call, addresses: Mapping[str, 
         created_at=generation.create_time,
         started_at=generation.start_time,
         ended_at=generation.end_time,
+        job_type=generation.job_type,
+        priority=generation.priority,
+        round=generation.round,
+        scheduled_at=generation.schedule_time,
+        cancel_at=generation.cancel_time,
+        waits_for=generation.waits_for or None if waits else None,
+        adjustments=[AdjustmentView(each.field, each.requested, each.used) for each in generation.adjustments],
+        route=None if generation.route is None else route_view(generation.route),
+        user=generation.end_user or None,
+        metadata=dict(generation.metadata),
         links=links(generation, call),
+    )
+
+
+def route_view(route: Route) -> RouteView:
+    """Return the public form of a route."""
+    return RouteView(
+        model=route.model or None,
+        fallback_models=[*route.fallback_models],
+        candidates=[
+            CandidateView(each.model, each.cost_credits, each.excluded_because or None, each.health)
+            for each in route.candidates
+        ],
+        rule=route.rule,
     )
 
 
@@ -87,6 +111,10 @@ def links(generation: Generation, call: Call) -> bodies.Links:
         events=f"{base}/api/generations/{generation.id}/events",
         socket=f"ws{base.removeprefix('http')}/api/processing/{generation.id}/status",
         set=f"{base}/api/sets/{generation.set_id}",
+        cancel=f"{base}/api/generations/{generation.id}/cancel",
+        retry=f"{base}/api/generations/{generation.id}/retry",
+        receipt=f"{base}/api/generations/{generation.id}/receipt",
+        log=f"{base}/api/generations/{generation.id}/log",
     )
 
 

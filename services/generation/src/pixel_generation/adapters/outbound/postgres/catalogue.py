@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, load_queries
 
-from pixel_generation.domain.catalogue import Catalogue, Model, Size
+from pixel_generation.domain.breaker import BreakerState
+from pixel_generation.domain.catalogue import Catalogue, Model, Price, Size
+from pixel_generation.domain.lanes import LaneState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,17 +27,24 @@ class PostgresCatalogue:
     async def load(self) -> Catalogue:
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, CATALOGUE["list_models"])
-        return Catalogue([_model(row) for row in rows], default=self._default, providers=self._providers)
+        return Catalogue(
+            [_model(row) for row in rows],
+            default=self._default,
+            providers=self._providers,
+            lane_states={row["lane"]: LaneState(row["lane_state"]) for row in rows},
+            health={row["provider"]: BreakerState(row["health"]) for row in rows},
+        )
 
 
 def _model(row: Mapping[str, Any]) -> Model:
+    prices = tuple(Price(model=row["id"], **rule) for rule in row["prices"])
     return Model(
         id=row["id"],
         provider=row["provider"],
         provider_model=row["provider_model"],
         display_name=row["display_name"],
         lane=row["lane"],
-        credits_per_image=row["credits_per_image"],
+        credits_per_image=min((price.credits_per_image for price in prices), default=row["credits_per_image"]),
         ratios={ratio: Size.parse(size) for ratio, size in row["ratios"].items()},
         extra_sizes=tuple(map(Size.parse, row["extra_sizes"])),
         styles=tuple(row["styles"]),
@@ -44,4 +53,6 @@ def _model(row: Mapping[str, Any]) -> Model:
         aliases=tuple(row["aliases"]),
         max_images=row["max_images"],
         typical_seconds=row["typical_seconds"],
+        takes_seed=row["takes_seed"],
+        prices=prices,
     )

@@ -1,20 +1,25 @@
-"""The ledger in PostgreSQL; holds and settlements are written with their jobs."""
+"""Grants, corrections and promotions in PostgreSQL; holds and settlements are written with their jobs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixel_postgres import Pool, fetch_one, load_queries
+from pixel_postgres import Pool, execute, fetch_one, load_queries
 from pixel_runtime.ids import new_id
 
+from pixel_generation.application.billing_ports import Adjusted, Redeemed
+from pixel_generation.domain.credits import Capture
+
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
 LEDGER = load_queries("pixel_generation.sql", "ledger.sql")
+PROMOTIONS = load_queries("pixel_generation.sql", "promotions.sql")
 
 
 class PostgresLedger:
-    """Grants."""
+    """Grants and corrections."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -31,3 +36,68 @@ class PostgresLedger:
             row = await fetch_one(conn, LEDGER["grant_credits"], parameters)
         assert row is not None
         return row["granted"], row["available"]
+
+    async def adjust(
+        self, user_id: UUID, credits_added: int, *, adjustment_id: str, reason: str, actor: str
+    ) -> Adjusted:
+        parameters = {
+            "transfer_id": new_id(),
+            "user_id": user_id,
+            "credits": credits_added,
+            "adjustment_id": adjustment_id,
+            "reason": reason,
+            "actor": actor,
+        }
+        async with self._pool.transaction() as conn:
+            await execute(conn, LEDGER["lock_account"], {"user_id": user_id})
+            row = await fetch_one(conn, LEDGER["adjust_credits"], parameters)
+        assert row is not None
+        return Adjusted(row["adjusted"], row["was_adjusted"], row["available"])
+
+    async def find_capture(self, job_id: UUID) -> Capture | None:
+        async with self._pool.autocommit() as conn:
+            row = await fetch_one(conn, LEDGER["find_capture"], {"job_id": job_id})
+        return None if row is None else Capture(**row)
+
+    async def refund(self, job_id: UUID, capture: Capture, credits_back: int, *, reason: str, actor: str) -> bool:
+        parameters = {
+            "transfer_id": new_id(),
+            "job_id": job_id,
+            "user_id": capture.user_id,
+            "round": capture.round,
+            "credits": credits_back,
+            "reason": reason,
+            "actor": actor,
+        }
+        async with self._pool.autocommit() as conn:
+            return await fetch_one(conn, LEDGER["refund_round"], parameters) is not None
+
+
+class PostgresPromotions:
+    """Codes that give credits."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def create(
+        self, code: str, credits_given: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
+    ) -> bool:
+        parameters = {
+            "code": code,
+            "credits": credits_given,
+            "max_uses": max_uses,
+            "ends_at": ends_at,
+            "actor": actor,
+            "action_id": new_id(),
+        }
+        async with self._pool.autocommit() as conn:
+            return await fetch_one(conn, PROMOTIONS["create_promotion"], parameters) is not None
+
+    async def redeem(self, user_id: UUID, code: str) -> Redeemed | None:
+        parameters = {"transfer_id": new_id(), "user_id": user_id, "code": code}
+        async with self._pool.transaction() as conn:
+            if await fetch_one(conn, PROMOTIONS["lock_promotion"], {"code": code}) is None:
+                return None
+            row = await fetch_one(conn, PROMOTIONS["redeem_promotion"], parameters)
+        assert row is not None
+        return Redeemed(row["credits"], row["redeemed"], row["was_redeemed"], row["available"])

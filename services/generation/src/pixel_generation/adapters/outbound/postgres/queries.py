@@ -2,59 +2,94 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
+from pixel_generation.adapters.outbound.postgres.id_ranges import LOWEST, highest_id_at, lowest_id_at
 from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
+from pixel_generation.application.page import Page
+from pixel_generation.application.ports import GenerationFilter, Standing, UserEvents
 from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.estimate import LaneMeasure
-from pixel_generation.domain.job import Job, Stage, Status, StoredEvent
+from pixel_generation.domain.job import Stage, Status, StoredEvent
+from pixel_generation.domain.lanes import LaneState
+from pixel_generation.domain.position import Position
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from uuid import UUID
 
 GENERATIONS = load_queries("pixel_generation.sql", "generations.sql")
 EVENTS = load_queries("pixel_generation.sql", "events.sql")
 LEDGER = load_queries("pixel_generation.sql", "ledger.sql")
 
+WINDOW = 10_000
+"""Rows that a filtered page looks at; what is behind them is for the next page."""
+
 
 class PostgresQueries:
     """What users may know."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, window: int = WINDOW) -> None:
         self._pool = pool
+        self._window = window
 
-    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, GENERATIONS["get_generations"], {"ids": ids, "user_id": user_id})
-        return {row["id"]: (job_of(row), row["ahead"]) for row in rows}
+        return {row["id"]: _standing_of(row) for row in rows}
 
-    async def page(
-        self, user_id: UUID, *, before: UUID | None, status: Status | None, limit: int, key: str = ""
-    ) -> list[tuple[Job, int]]:
-        parameters = {"user_id": user_id, "before": before, "status": status, "limit": limit, "key": key}
+    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
+        parameters: dict[str, Any] = {
+            "user_id": which.user_id,
+            "before": min(before, highest_id_at(which.created_before)) if which.created_before else before,
+            "first_id": lowest_id_at(which.created_after) if which.created_after else LOWEST,
+            "status": which.status,
+            "model": which.model,
+            "job_type": which.job_type,
+            "failure_code": which.failure_code,
+            "created_after": which.created_after,
+            "created_before": which.created_before,
+            "key": which.idempotency_key,
+            "window": max(self._window, limit + 1),
+            "limit": limit + 1,
+        }
+        name = "list_generations_of_key" if which.idempotency_key else "list_generations"
         async with self._pool.autocommit() as conn:
-            rows = await fetch_all(conn, GENERATIONS["list_generations"], parameters)
-        return [(job_of(row), row["ahead"]) for row in rows]
+            found = [_standing_of(row) for row in await fetch_all(conn, GENERATIONS[name], parameters)]
+            if len(found) > limit:
+                return Page(found[:limit], found[limit - 1].job.id)
+            if which.idempotency_key or not which.leaves_some_out:
+                return Page(found, None)
+            end = await fetch_one(conn, GENERATIONS["find_end_of_generation_window"], parameters)
+        return Page(found, end and end["id"])
 
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
         parameters = {"id": job_id, "user_id": user_id, "after": after, "limit": limit}
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, EVENTS["list_events"], parameters)
-        return [
-            StoredEvent(
-                sequence=row["sequence"],
-                status=Status(row["status"]),
-                stage=Stage(row["stage"]),
-                progress=row["progress"],
-                message=row["message"],
-                failure=failure_of(row["failure"]),
-                set_id=row["set_id"],
-                created_at=row["created_at"],
-            )
-            for row in rows
-        ]
+        return [_event_of(row) for row in rows]
+
+    async def user_events(self, user_id: UUID, *, after: Position, limit: int) -> UserEvents:
+        parameters = {
+            "user_id": user_id,
+            "xid": str(after.xid),
+            "job_id": after.job_id,
+            "sequence": after.sequence,
+            "limit": limit,
+        }
+        async with self._pool.autocommit() as conn:
+            rows = await fetch_all(conn, GENERATIONS["list_user_events"], parameters)
+        return UserEvents(
+            [
+                (Position(int(row["xid"]), row["job_id"], row["sequence"]), _event_of(row))
+                for row in rows
+                if row["xid"] is not None
+            ],
+            horizon=Position(int(rows[0]["horizon"])),
+            known=rows[0]["known"],
+        )
 
     async def balance(self, user_id: UUID) -> Balance:
         async with self._pool.autocommit() as conn:
@@ -66,3 +101,20 @@ class PostgresQueries:
             row = await fetch_one(conn, GENERATIONS["measure_lane"], {"lane": lane})
         assert row is not None
         return LaneMeasure(row["queued"], row["running"], tuple(row["durations_s"]))
+
+
+def _standing_of(row: Mapping[str, Any]) -> Standing:
+    return Standing(job_of(row), row["ahead"], LaneState(row["lane_state"]))
+
+
+def _event_of(row: Mapping[str, Any]) -> StoredEvent:
+    return StoredEvent(
+        sequence=row["sequence"],
+        status=Status(row["status"]),
+        stage=Stage(row["stage"]),
+        progress=row["progress"],
+        message=row["message"],
+        failure=failure_of(row["failure"]),
+        set_id=row["set_id"],
+        created_at=row["created_at"],
+    )

@@ -9,7 +9,18 @@ from uuid import UUID
 from pixel_events.outbox import OutboxEvent, outbox_parameters
 from psycopg.types.json import Jsonb
 
-from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.domain.job import (
+    Adjustment,
+    DeliveredImage,
+    Failure,
+    Gate,
+    Job,
+    JobType,
+    Priority,
+    Stage,
+    Status,
+)
+from pixel_generation.domain.replay import RecordedEvent, facts_of
 from pixel_generation.domain.spec import GenerationSpec
 
 if TYPE_CHECKING:
@@ -40,6 +51,21 @@ def job_of(row: Mapping[str, Any]) -> Job:
         captured_credits=row["captured_credits"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        job_type=JobType(row["job_type"]),
+        priority=Priority(row["priority"] + row["aged"]),
+        round=row["round"],
+        gate=Gate(row["gate"]),
+        plan=row["plan"],
+        cancel_at=row["cancel_at"],
+        cancel_requested_at=row["cancel_requested_at"],
+        api_key_id=row["api_key_id"],
+        end_user=row["end_user"],
+        metadata=row["metadata"],
+        price_id=row["price_id"],
+        route=row["route"],
+        adjustments=tuple(Adjustment(**adjustment) for adjustment in row["adjustments"]),
+        start_after=row["start_after"],
+        start_before=row["start_before"],
     )
 
 
@@ -55,19 +81,40 @@ def images_value(images: Sequence[DeliveredImage]) -> Jsonb:
     return Jsonb([asdict(image) | {"asset_id": image.asset_id.hex} for image in images])
 
 
+def adjustments_value(adjustments: Sequence[Adjustment]) -> Jsonb:
+    return Jsonb([asdict(adjustment) for adjustment in adjustments])
+
+
 def failure_value(failure: Failure | None) -> Jsonb | None:
     return None if failure is None else Jsonb(asdict(failure))
 
 
-def change_parameters(job: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]:
+def recorded_event_of(row: Mapping[str, Any]) -> RecordedEvent:
+    return RecordedEvent(
+        job_id=row["job_id"],
+        sequence=row["sequence"],
+        status=Status(row["status"]),
+        stage=Stage(row["stage"]),
+        progress=row["progress"],
+        failure=failure_of(row["failure"]),
+        facts=row["facts"],
+    )
+
+
+def change_parameters(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]:
     """Return what every written change of a job consists of: its new state, its event, its announcements."""
     return outbox_parameters(events) | {
-        "id": job.id,
-        "attempt": job.attempt,
-        "status": job.status.value,
-        "stage": job.stage.value,
-        "progress": job.progress,
-        "sequence": job.sequence,
-        "images": images_value(job.images),
-        "message": job.message,
+        "id": after.id,
+        "attempt": before.attempt,
+        "from_status": before.status.value,
+        "status": after.status.value,
+        "stage": after.stage.value,
+        "progress": after.progress,
+        "sequence": after.sequence,
+        "images": images_value(after.images),
+        "failure": failure_value(after.failure),
+        "deadline_at": after.deadline_at,
+        "cancel_requested_at": after.cancel_requested_at,
+        "message": after.message,
+        "facts": Jsonb(facts_of(before, after)),
     }

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
-from pixel_events.outbox import OutboxEvent, outbox_parameters
+from pixel_events.outbox import outbox_parameters
 from pixel_postgres import Pool, fetch_all, load_queries
 from pixel_runtime.ids import new_id
 from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.announcements import status_changed, wake_up
-from pixel_generation.adapters.outbound.postgres.rows import spec_value
+from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, spec_value
 from pixel_generation.application.ports import Decision, NewGeneration, Verdict
+from pixel_generation.domain.job import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from uuid import UUID
+
+    from psycopg import AsyncConnection
+    from psycopg.rows import DictRow
 
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
+
+NO_ID = UUID(int=0)
+NO_TIME = datetime.max.replace(tzinfo=UTC)
+NO_COST = -1
+"""Stand-ins for what is absent; the statement reads them as null."""
 
 
 class PostgresSubmissions:
@@ -28,41 +38,86 @@ class PostgresSubmissions:
 
     async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         async with self._pool.autocommit() as conn:
-            rows = await fetch_all(
-                conn, SUBMISSIONS["submit_generations"], _item_columns(batch) | _event_columns(batch)
-            )
-        return [Decision(Verdict(row["verdict"]), row["job_id"], row["available"]) for row in rows]
+            return await _decide(conn, batch)
+
+    async def rehearse(self, item: NewGeneration) -> Decision:
+        """Run the very statement and take it back, so that a quote cannot disagree with the submission after it."""
+        async with self._pool.autocommit() as conn, conn.transaction(force_rollback=True):
+            return (await _decide(conn, [item]))[0]
+
+
+async def _decide(conn: AsyncConnection[DictRow], batch: Sequence[NewGeneration]) -> list[Decision]:
+    rows = await fetch_all(conn, SUBMISSIONS["submit_generations"], _item_columns(batch) | _event_columns(batch))
+    return [
+        Decision(
+            verdict=Verdict(row["verdict"]),
+            job_id=row["job_id"],
+            available=row["available"],
+            limit=row["limit_amount"] or 0,
+            scope=row["scope"],
+            period=row["period"],
+            gate=Gate(row["gate"]),
+            plan=row["plan"],
+        )
+        for row in rows
+    ]
 
 
 def _item_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
     jobs = [item.job for item in batch]
     return {
         "job_ids": [job.id for job in jobs],
+        "rounds": [job.round for job in jobs],
+        "sequences": [job.sequence for job in jobs],
         "set_ids": [job.set_id for job in jobs],
         "user_ids": [job.user_id for job in jobs],
+        "job_types": [job.job_type.value for job in jobs],
         "lanes": [job.lane for job in jobs],
         "specs": [spec_value(job.spec) for job in jobs],
         "image_counts": [job.spec.number_of_images for job in jobs],
         "costs": [job.cost_credits for job in jobs],
-        "priorities": [item.priority for item in batch],
+        "costs_usd_micros": [NO_COST if item.cost_usd_micros is None else item.cost_usd_micros for item in batch],
+        "price_ids": [job.price_id for job in jobs],
+        "priorities": [job.priority.value for job in jobs],
         "max_retries": [job.max_retries for job in jobs],
         "created_at": [job.created_at for job in jobs],
+        "submitted_at": [_submitted_at(item) for item in batch],
+        "scheduled_at": [job.scheduled_at for job in jobs],
         "deadlines": [job.deadline_at for job in jobs],
+        "cancel_at": [job.cancel_at or NO_TIME for job in jobs],
+        "start_after": [job.start_after or NO_TIME for job in jobs],
+        "start_before": [job.start_before or NO_TIME for job in jobs],
+        "api_key_ids": [job.api_key_id or NO_ID for job in jobs],
+        "end_users": [job.end_user for job in jobs],
+        "metadata": [Jsonb(dict(job.metadata)) for job in jobs],
+        "chosen_routes": [Jsonb(dict(job.route)) for job in jobs],
+        "adjustments": [adjustments_value(job.adjustments) for job in jobs],
         "messages": [job.message for job in jobs],
         "traces": [Jsonb(dict(job.trace)) for job in jobs],
         "routes": [item.route for item in batch],
         "keys_": [item.idempotency_key for item in batch],
         "fingerprints": [item.fingerprint for item in batch],
         "transfer_ids": [new_id() for _ in batch],
+        "lanes_are_full": [item.lane_is_full for item in batch],
     }
 
 
-def _event_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
-    """Return the outbox rows of every item; the statement gives each the trace of its own submission as headers."""
-    events: list[OutboxEvent] = []
-    owners: list[UUID] = []
-    for item in batch:
-        told = (wake_up(item.job, item.job.created_at), status_changed(item.job, item.job.created_at))
-        events += told
-        owners += [item.job.id] * len(told)
-    return outbox_parameters(events) | {"event_job_ids": owners}
+def _submitted_at(item: NewGeneration) -> datetime:
+    return item.retried_at or item.job.created_at
+
+
+def _event_columns(batch: Sequence[NewGeneration]) -> dict[str, Any]:
+    """Return the two outbox rows of every item; the statement gives them the trace of their submission as headers."""
+    requests = outbox_parameters([wake_up(item.job, _submitted_at(item)) for item in batch])
+    statuses = outbox_parameters([status_changed(item.job, _submitted_at(item)) for item in batch])
+    return {
+        "event_keys": requests["keys"],
+        "request_topic": requests["topics"][0],
+        "request_type": requests["types"][0],
+        "request_ids": requests["event_ids"],
+        "requests": requests["values"],
+        "status_topic": statuses["topics"][0],
+        "status_type": statuses["types"][0],
+        "status_ids": statuses["event_ids"],
+        "statuses": statuses["values"],
+    }

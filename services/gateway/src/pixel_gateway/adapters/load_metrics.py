@@ -1,0 +1,32 @@
+"""Admission and rate limits as metrics."""
+
+from __future__ import annotations
+
+from pixel_gateway.adapters.metrics import (
+    ADMISSION_IN_FLIGHT,
+    ADMISSION_LIMIT,
+    ADMISSION_SHED,
+    RATE_COUNTED_ALONE,
+    RATE_LIMITED,
+)
+from pixel_gateway.domain.rate_limit import Traffic
+
+
+class LoadMetrics:
+    """Moves the metrics of admission and rate limits."""
+
+    def __init__(self) -> None:
+        self._shed = {traffic: ADMISSION_SHED.labels(str(traffic)) for traffic in Traffic}
+
+    def in_flight(self, requests: int, limit: float) -> None:
+        ADMISSION_IN_FLIGHT.set(requests)
+        ADMISSION_LIMIT.set(limit)
+
+    def shed(self, traffic: Traffic) -> None:
+        self._shed[traffic].inc()
+
+    def limited(self, policy: str) -> None:
+        RATE_LIMITED.labels(policy).inc()
+
+    def counted_alone(self) -> None:
+        RATE_COUNTED_ALONE.inc()

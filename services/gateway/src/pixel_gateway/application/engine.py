@@ -1,0 +1,67 @@
+"""What the gateway can do with the engine, bound to its collaborators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pixel_gateway.application.administer import adjust_credits, monitor, update_user
+from pixel_gateway.application.bulk import cancel_many, retry_many
+from pixel_gateway.application.key_budgets import delete_key_budget, list_key_budgets, put_key_budget
+from pixel_gateway.application.timeline import view_timeline
+
+if TYPE_CHECKING:
+    from pixel_gateway.application.completion import Completion
+    from pixel_gateway.application.engine_ports import (
+        Adjustments,
+        Books,
+        Budgets,
+        BulkCalls,
+        Control,
+        FailedGenerations,
+        Queue,
+        Records,
+    )
+    from pixel_gateway.application.ports import Accounts, ApiKeys, Clock, Generations
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnginePorts:
+    """The engine, as the adapters give it."""
+
+    control: Control
+    books: Books
+    budgets: Budgets
+    adjustments: Adjustments
+    queue: Queue
+    failures: FailedGenerations
+    records: Records
+    bulk_calls: BulkCalls
+
+
+class Engine:
+    """The use cases of the engine, and its ports for reads that need no rule."""
+
+    def __init__(
+        self,
+        ports: EnginePorts,
+        *,
+        accounts: Accounts,
+        keys: ApiKeys,
+        generations: Generations,
+        completion: Completion,
+        clock: Clock,
+    ) -> None:
+        self.ports = ports
+        self.cancel_many = partial(cancel_many, control=ports.control, bulk_calls=ports.bulk_calls, clock=clock)
+        self.retry_many = partial(retry_many, control=ports.control, bulk_calls=ports.bulk_calls, clock=clock)
+        self.view_timeline = partial(
+            view_timeline, generations=generations, records=ports.records, completion=completion
+        )
+        self.list_key_budgets = partial(list_key_budgets, keys=keys, budgets=ports.budgets)
+        self.put_key_budget = partial(put_key_budget, keys=keys, budgets=ports.budgets)
+        self.delete_key_budget = partial(delete_key_budget, keys=keys, budgets=ports.budgets)
+        self.adjust_credits = partial(adjust_credits, accounts=accounts, adjustments=ports.adjustments)
+        self.update_user = partial(update_user, accounts=accounts, adjustments=ports.adjustments)
+        self.monitor = partial(monitor, queue=ports.queue, records=ports.records, failures=ports.failures, clock=clock)

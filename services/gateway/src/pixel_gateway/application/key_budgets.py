@@ -1,0 +1,45 @@
+"""Budgets that an owner gives a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel_gateway.domain.api_key import KeyNotFound
+from pixel_gateway.domain.billing import Budget, BudgetNotFound
+
+if TYPE_CHECKING:
+    from pixel_gateway.application.engine_ports import Budgets
+    from pixel_gateway.application.ports import ApiKeys
+
+_SCOPE = "key"
+
+
+async def list_key_budgets(user_id: str, key_id: str, *, keys: ApiKeys, budgets: Budgets) -> list[Budget]:
+    """Return the budgets of an own key; raise KeyNotFound."""
+    await _require_own(user_id, key_id, keys)
+    return await budgets.of(_SCOPE, key_id)
+
+
+async def put_key_budget(
+    user_id: str, key_id: str, period: str, limit_credits: int, *, keys: ApiKeys, budgets: Budgets
+) -> Budget:
+    """Create or change the budget of an own key for a period; raise KeyNotFound."""
+    await _require_own(user_id, key_id, keys)
+    budget = Budget(id="", scope=_SCOPE, subject=key_id, period=period, unit="credits", limit_amount=limit_credits)
+    return await budgets.put(budget, user_id)
+
+
+async def delete_key_budget(user_id: str, key_id: str, period: str, *, keys: ApiKeys, budgets: Budgets) -> list[Budget]:
+    """Remove the budget of an own key for a period, or all when it is empty; raise KeyNotFound, BudgetNotFound."""
+    await _require_own(user_id, key_id, keys)
+    removed = [each for each in await budgets.of(_SCOPE, key_id) if period in ("", each.period)]
+    if not removed:
+        raise BudgetNotFound
+    for each in removed:
+        await budgets.delete(each.id, user_id)
+    return removed
+
+
+async def _require_own(user_id: str, key_id: str, keys: ApiKeys) -> None:
+    if not any(key.id == key_id for key in await keys.of_account(user_id)):
+        raise KeyNotFound

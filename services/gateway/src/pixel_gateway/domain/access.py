@@ -1,0 +1,65 @@
+"""Who may use which door: one table; what does not stand in it is denied."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pixel_errors import Forbidden, Unauthenticated
+
+
+class Role(StrEnum):
+    """What a caller is. An account is a member, moderator or admin."""
+
+    ANONYMOUS = "anonymous"
+    MEMBER = "member"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+    PROCESSOR = "processor"
+    """Who knows the secret of the queue's processor."""
+
+
+ACCOUNT_ROLES = frozenset({Role.MEMBER, Role.MODERATOR, Role.ADMIN})
+
+
+class Access(StrEnum):
+    """Kind of a door. A door that does not say is for known callers only."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    PUBLIC = "public"
+    ADMIN = "admin"
+    PROCESSOR = "processor"
+
+
+_KNOWN = ACCOUNT_ROLES
+MAY_USE: dict[Access, frozenset[Role]] = {
+    Access.PUBLIC: frozenset({Role.ANONYMOUS, *_KNOWN}),
+    Access.OPTIONAL: frozenset({Role.ANONYMOUS, *_KNOWN}),
+    Access.REQUIRED: _KNOWN,
+    Access.ADMIN: frozenset({Role.ADMIN}),
+    Access.PROCESSOR: frozenset({Role.PROCESSOR}),
+}
+
+
+class RoleRequired(Forbidden):
+    """Your account may not do this."""
+
+    reason = "FORBIDDEN"
+
+
+class QueueSecretNotSet(Forbidden):
+    """No secret of the queue's processor is set, so nobody may run it from here."""
+
+    reason = "QUEUE_SECRET_NOT_SET"
+
+
+class QueueSecretRefused(Unauthenticated):
+    """The secret of the queue's processor is missing or wrong."""
+
+    reason = "INVALID_QUEUE_SECRET"
+
+
+def check_access(access: Access, role: Role) -> None:
+    """Raise RoleRequired unless a caller of the role may use a door of the kind."""
+    if role not in MAY_USE.get(access, frozenset()):
+        raise RoleRequired

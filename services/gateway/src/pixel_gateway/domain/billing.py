@@ -1,0 +1,200 @@
+"""Credits, budgets, prices and receipts as the gateway shows them; the generation service keeps the books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003  the generic reader of messages needs the name at run time
+from typing import TYPE_CHECKING
+
+from pixel_errors import Exhausted, NotFound
+
+if TYPE_CHECKING:
+    from pixel_gateway.domain.generation import Adjustment, Route, Spec
+
+BULK_CALLS_A_DAY = 100
+
+
+class BulkLimitReached(Exhausted):
+    """A user may make 100 bulk calls in a UTC day."""
+
+    reason = "BULK_LIMIT"
+
+
+class BudgetNotFound(NotFound):
+    """There is no such budget."""
+
+    reason = "BUDGET_NOT_FOUND"
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transfer as its user sees it."""
+
+    id: str
+    kind: str
+    available_credits: int
+    held_credits: int
+    generation_id: str
+    round: int
+    reason: str
+    create_time: datetime
+
+
+@dataclass(frozen=True)
+class TransactionQuery:
+    """Which transfers to list; empty words mean all."""
+
+    user_id: str
+    limit: int
+    cursor: str = ""
+    kind: str = ""
+    generation_id: str = ""
+
+
+@dataclass(frozen=True)
+class UsageQuery:
+    """What to sum, and by what."""
+
+    user_id: str
+    group_by: tuple[str, ...]
+    from_time: datetime | None = None
+    to_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class UsageRow:
+    """Sums of one group; its values stand in the order that was asked."""
+
+    group: tuple[str, ...]
+    generations: int
+    images: int
+    credits: int
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Sums by group, largest first, and over all groups."""
+
+    rows: tuple[UsageRow, ...]
+    total_credits: int
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A limit on what may be held and spent in a period."""
+
+    id: str
+    scope: str
+    subject: str
+    period: str
+    unit: str
+    limit_amount: int
+    used_amount: int = 0
+    period_start_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A promotion code; no greatest number of uses or end means no limit."""
+
+    code: str
+    credits: int
+    max_uses: int = 0
+    end_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Redeemed:
+    """Answer to a promotion code."""
+
+    credits: int
+    available_credits: int
+    redeemed: bool
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """Answer to an adjustment by a person."""
+
+    available_credits: int
+    adjusted: bool
+
+
+@dataclass(frozen=True)
+class Refunded:
+    """Answer to a refund."""
+
+    refunded_credits: int
+    refunded: bool
+
+
+@dataclass(frozen=True)
+class ReconcileCheck:
+    """One rule of the ledger and how many rows break it."""
+
+    name: str
+    violations: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AttemptReceipt:
+    """One run of a generation; a cost that is not known is None."""
+
+    attempt: int
+    round: int
+    provider: str
+    model: str
+    state: str
+    outcome: str
+    provider_request_id: str
+    failure_code: str
+    cost_usd_micros: int | None = None
+    claim_time: datetime | None = None
+    submit_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RoundReceipt:
+    """Money of one round; held is captured and released once it is settled."""
+
+    round: int
+    held_credits: int
+    captured_credits: int
+    released_credits: int
+    refunded_credits: int
+    settled: bool
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a generation cost and why."""
+
+    generation_id: str
+    status: str
+    quoted_credits: int
+    price_id: str
+    credits_per_image: int
+    requested_images: int
+    delivered_images: int
+    charged_credits: int
+    rounds: tuple[RoundReceipt, ...] = ()
+    attempts: tuple[AttemptReceipt, ...] = ()
+    provider_cost_usd_micros: int | None = None
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a request would cost and which model would run it."""
+
+    cost_credits: int
+    price_id: str
+    credits_per_image: int
+    spec: Spec
+    adjustments: tuple[Adjustment, ...]
+    route: Route
+    eta_s: tuple[float, float] | None
+    run_seconds: float
+    available_credits: int
+    would_be_refused: str

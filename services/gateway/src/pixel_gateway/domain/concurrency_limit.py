@@ -1,0 +1,80 @@
+"""How many requests may be under way at once, found from how long they take.
+
+The limit follows the gradient of latency, as Netflix' concurrency-limits (Gradient2Limit; "Performance Under Load") and
+Envoy's adaptive concurrency filter do: when requests take longer than they take alone, they wait for each other, and
+the limit shrinks in proportion; otherwise it grows by its square root, the room for a burst. Two things differ. What a
+request takes alone is kept for each door, so that a change in the mix is no change of latency. And that measure rises
+only in windows without pressure, so that a long overload is never mistaken for normal. Latency below `calm_s` is no
+overload whatever it is alone: requests that are batched take longer together and are worth it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+WINDOW_S = 0.5
+MIN_SAMPLES = 10
+TOLERANCE = 2.0
+"""Requests may take this many times what they take alone before the limit shrinks."""
+
+_GROWS, _SHRINKS = 0.2, 0.5
+"""Part of the way to the wanted limit that a window goes: trouble is answered faster than ease."""
+
+_STEEPEST = 0.5
+_RISE = 0.02
+
+
+@dataclass
+class ConcurrencyLimit:
+    """A limit between two bounds; feed it each request that ended."""
+
+    least: int = 128
+    most: int = 2048
+    calm_s: float = 0.1
+    value: float = 0.0
+    _alone_s: dict[str, float] = field(default_factory=dict)
+    _window: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _began_s: float = -math.inf
+    _peak: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.least <= self.most:
+            raise ValueError(f"the limit needs bounds from 1 up, not {self.least} and {self.most}")
+        self.value = self.value or float(min(self.most, 4 * self.least))
+
+    def ended(self, door: str, seconds: float, *, in_flight: int, now_s: float) -> None:
+        """Note a request that took `seconds` while `in_flight` were under way."""
+        count, total_s = self._window.get(door, (0, 0.0))
+        self._window[door] = (count + 1, total_s + seconds)
+        self._peak = max(self._peak, in_flight)
+        if now_s - self._began_s >= WINDOW_S and sum(count for count, _ in self._window.values()) >= MIN_SAMPLES:
+            if self._began_s > -math.inf:
+                self._adapt()
+            self._window, self._peak, self._began_s = {}, 0, now_s
+
+    def _adapt(self) -> None:
+        has_pressure = self._peak * 2 > self.value
+        allowed_s, taken_s = self._measure(may_rise=not has_pressure)
+        if not has_pressure:
+            return
+        gradient = max(_STEEPEST, min(1.0, allowed_s / taken_s)) if taken_s else 1.0
+        if gradient < 1.0:
+            self.value = max(self.least, self.value * (1.0 - _SHRINKS * (1.0 - gradient)))
+        else:
+            self.value = min(self.most, self.value + _GROWS * math.sqrt(self.value))
+
+    def _measure(self, *, may_rise: bool) -> tuple[float, float]:
+        """Update what each door takes alone; return what the window may take at most, and what it took."""
+        allowed_s = taken_s = 0.0
+        for door, (count, total_s) in self._window.items():
+            mean_s = total_s / count
+            alone_s = self._alone_s.get(door, mean_s)
+            if mean_s < alone_s:
+                alone_s = mean_s
+            elif may_rise:
+                alone_s += _RISE * (mean_s - alone_s)
+            self._alone_s[door] = alone_s
+            allowed_s += count * max(TOLERANCE * alone_s, self.calm_s)
+            taken_s += total_s
+        return allowed_s, taken_s

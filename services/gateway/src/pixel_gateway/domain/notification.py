@@ -1,0 +1,36 @@
+"""Notifications: what a user should hear of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+@dataclass(frozen=True)
+class Notification:
+    """All of a kind that happened since its user last looked."""
+
+    id: str
+    kind: str
+    count: int
+    reasons: Mapping[str, int]
+    generation_id: str
+    """What it happened to last."""
+    first_time: datetime
+    last_time: datetime
+    read_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class NotificationPage:
+    """Notifications, the latest first."""
+
+    notifications: tuple[Notification, ...]
+    next_cursor: str
+    """Empty on the last page."""
+    unread_count: int
+    """On all pages."""

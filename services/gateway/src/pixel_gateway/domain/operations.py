@@ -1,0 +1,165 @@
+"""Queues, lanes, failed work and statistics as operators see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime  # noqa: TC003  the generic reader of messages needs the name at run time
+from typing import Any
+
+from pixel_gateway.domain.billing import AttemptReceipt  # noqa: TC001  likewise
+from pixel_gateway.domain.generation import Failure  # noqa: TC001  likewise
+
+
+@dataclass(frozen=True)
+class Lane:
+    """The queue of a provider; no bound of running jobs is None."""
+
+    lane: str
+    provider: str
+    state: str
+    max_queued: int
+    queued: int
+    held_back: int
+    running: int
+    health: str
+    workers: int
+    max_running: int | None = None
+    oldest_wait_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class LaneChange:
+    """What to change of a lane; None leaves it, -1 for `max_running` means no limit."""
+
+    lane: str
+    actor: str
+    state: str = ""
+    max_running: int | None = None
+    max_queued: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class QueueStatus:
+    """What waits and runs; figures that no recent job gives are None."""
+
+    queue_length: int
+    processing_count: int
+    average_wait_seconds: float | None = None
+    estimated_processing_seconds: float | None = None
+    lanes: tuple[Lane, ...] = ()
+
+
+@dataclass(frozen=True)
+class Processed:
+    """What one pass of the queue's processor did."""
+
+    woken_lanes: int
+    swept_jobs: int
+
+
+@dataclass(frozen=True)
+class ModelStats:
+    """Figures of one model."""
+
+    model: str
+    generations: int
+    completed: int
+    images: int
+    credits: int
+    average_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class DayStats:
+    """Figures of one UTC day."""
+
+    day: str
+    generations: int
+    failed: int
+    credits: int
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Sums over ended generations."""
+
+    total_generations: int
+    successful_generations: int
+    failed_generations: int
+    cancelled_generations: int
+    total_credits: int
+    average_seconds: float | None = None
+    models: tuple[ModelStats, ...] = ()
+    days: tuple[DayStats, ...] = ()
+    provider_cost_usd_micros: dict[str, int] = field(default_factory=dict)
+    credits_by_feature: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FailureFilter:
+    """Which failures; empty words mean all."""
+
+    failure_code: str = ""
+    model: str = ""
+    user_id: str = ""
+    job_type: str = ""
+    from_time: datetime | None = None
+    to_time: datetime | None = None
+    generation_id: str = ""
+
+
+@dataclass(frozen=True)
+class FailedWork:
+    """A failed generation without its prompt."""
+
+    id: str
+    user_id: str
+    job_type: str
+    model: str
+    failure: Failure
+    released_credits: int
+    attempts: tuple[AttemptReceipt, ...] = ()
+    redacted_payload: dict[str, Any] = field(default_factory=dict)
+    end_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FailurePage:
+    """Failures, newest first, the cursor of the next page (empty on the last) and their number by code."""
+
+    failures: tuple[FailedWork, ...]
+    next_cursor: str
+    count_by_code: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Redrive:
+    """Failures to run again; a rate of 0 starts all at once."""
+
+    filter: FailureFilter
+    actor: str
+    dry_run: bool
+    limit: int
+    rate_per_second: float
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """Which were, or would be, queued again, and why the others could not."""
+
+    ids: tuple[str, ...]
+    refused: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a person did."""
+
+    id: str
+    actor: str
+    action: str
+    user_id: str
+    generation_id: str
+    create_time: datetime
+    metadata: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,41 @@
+"""What the database tells workers: a run was cancelled, a waiting job was let go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel_runtime.loop import pause
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+    from pixel_postgres import Pool
+
+    from pixel_generation.application.work import Worker
+
+POLL_S = 5.0
+AT_MOST_EVERY_S = 0.02
+"""Signals that come faster are answered together."""
+
+
+def on_cancel(pool: Pool, worker: Worker) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return a loop body that looks at the worker's runs when a cancellation is told; the heartbeat does it anyway."""
+
+    async def body(stop: asyncio.Event) -> None:
+        async for _ in pool.listen(f"{pool.schema}_cancel", stop, POLL_S):
+            await worker.renew_once()
+            await pause(stop, AT_MOST_EVERY_S)
+
+    return body
+
+
+def on_runnable(pool: Pool, worker: Worker) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return a loop body that wakes the worker when a gate opens; it looks by itself every two seconds anyway."""
+
+    async def body(stop: asyncio.Event) -> None:
+        async for _ in pool.listen(f"{pool.schema}_runnable", stop, POLL_S):
+            worker.wake()
+            await pause(stop, AT_MOST_EVERY_S)
+
+    return body

@@ -1,0 +1,72 @@
+"""The rules of the ledger, proved in PostgreSQL."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
+
+from pixel_generation.application.statement_ports import RuleResult
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from uuid import UUID
+
+RECONCILE = load_queries("pixel_generation.sql", "reconcile.sql")
+RULES = (
+    "check_transfers_sum_to_zero",
+    "check_accounts_sum_to_zero",
+    "check_balances_equal_entries",
+    "check_rounds_are_held_once",
+    "check_rounds_are_settled_once",
+    "check_ends_match_captures",
+    "check_refunds_stay_within_captures",
+    "check_open_jobs_equal_counts",
+    "check_places_taken_equal_counts",
+    "check_budgets_equal_reservations",
+    "check_provider_costs_equal_attempts",
+)
+
+
+class PostgresLedgerRules:
+    """One statement a rule, each seeing one moment and none holding a snapshot for the next."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def check(self) -> list[RuleResult]:
+        return [await self._check(rule) for rule in RULES]
+
+    async def _check(self, rule: str) -> RuleResult:
+        async with self._pool.transaction() as conn:
+            await execute(conn, RECONCILE["allow_long_statements"])
+            row = await fetch_one(conn, RECONCILE[rule])
+        assert row is not None
+        return RuleResult(rule.removeprefix("check_"), row["violations"], tuple(row["examples"] or ()))
+
+    @asynccontextmanager
+    async def lead(self) -> AsyncIterator[bool]:
+        async with self._pool.autocommit() as conn:
+            row = await fetch_one(conn, RECONCILE["lead_reconcile"])
+            leading = row is not None and row["leading"]
+            try:
+                yield leading
+            finally:
+                if leading:
+                    try:
+                        await execute(conn, RECONCILE["stop_leading_reconcile"])
+                    except BaseException:
+                        # A connection that still holds the lock must not go back to the pool.
+                        await conn.close()
+                        raise
+
+
+class PostgresJobIds:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def after(self, job_id: UUID, limit: int) -> list[UUID]:
+        async with self._pool.autocommit() as conn:
+            rows = await fetch_all(conn, RECONCILE["list_job_ids"], {"after": job_id, "limit": limit})
+        return [row["id"] for row in rows]

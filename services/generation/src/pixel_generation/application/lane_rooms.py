@@ -1,0 +1,91 @@
+"""Whether a lane takes more jobs, from a count that is made beside the submissions and never in their way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_errors import PixelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 1.0
+REST_FACTOR = 10
+"""Counting takes at most one part in so many of the time, however long the queue."""
+COUNT_WITHIN_S = 5.0
+
+
+class LaneCounts(Protocol):
+    async def count(self, lane: str) -> tuple[int, int]:
+        """Return how many jobs wait in the lane, counted up to what it takes, and what it takes."""
+
+
+@dataclass
+class _Count:
+    """The latest count of a lane, and what came since."""
+
+    queued: int
+    max_queued: int
+    next_at_s: float
+    refused: int = 0
+    refused_before: int = 0
+
+
+class LaneRooms:
+    """Counts each lane that is submitted to about once a second, and what this process adds in between."""
+
+    def __init__(self, counts: LaneCounts, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._counts = counts
+        self._monotonic = monotonic
+        self._known: dict[str, _Count] = {}
+        self._counting: dict[str, asyncio.Task[None]] = {}
+
+    def is_full(self, lane: str) -> bool:
+        """Tell whether the lane takes no more; a lane that was never counted takes some."""
+        known = self._known.get(lane)
+        if (known is None or self._monotonic() >= known.next_at_s) and lane not in self._counting:
+            self._counting[lane] = asyncio.create_task(self._count(lane), name=f"count {lane}")
+        return known is not None and known.queued >= known.max_queued
+
+    def accepted(self, lane: str) -> None:
+        """Count in a job that was just accepted."""
+        if lane in self._known:
+            self._known[lane].queued += 1
+
+    def refused(self, lane: str) -> int:
+        """Note a refusal; return how many there were lately."""
+        known = self._known.get(lane)
+        if known is None:
+            return 1
+        known.refused += 1
+        return max(known.refused, known.refused_before)
+
+    async def close(self) -> None:
+        """End the counts under way."""
+        tasks = list(self._counting.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _count(self, lane: str) -> None:
+        began_s = self._monotonic()
+        before = self._known.get(lane)
+        try:
+            async with asyncio.timeout(COUNT_WITHIN_S):
+                queued, max_queued = await self._counts.count(lane)
+        except (PixelError, TimeoutError) as error:
+            log.warning("lane_not_counted", extra={"lane": lane, "error": type(error).__name__})
+            # A full lane that cannot be counted opens again: refusing is a promise that there is no room.
+            self._known.pop(lane, None)
+        else:
+            now_s = self._monotonic()
+            next_at_s = now_s + max(FRESH_S, REST_FACTOR * (now_s - began_s))
+            self._known[lane] = _Count(queued, max_queued, next_at_s, refused_before=before.refused if before else 0)
+        finally:
+            del self._counting[lane]

@@ -1,0 +1,36 @@
+"""Where an event stands among all events of its user."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+from uuid import UUID
+
+_TEXT = re.compile(r"(\d{1,20})\.([0-9a-f]{32})\.(\d{1,19})")
+_NO_JOB = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """Ordered as the events were committed; those of one job in the order of their sequence."""
+
+    xid: int
+    """Of the transaction that wrote the event."""
+    job_id: UUID = _NO_JOB
+    sequence: int = 0
+    """0 stands before every event of the transaction."""
+
+    def __str__(self) -> str:
+        return f"{self.xid}.{self.job_id.hex}.{self.sequence}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a position that was given out; None when it is not one."""
+        found = _TEXT.fullmatch(text)
+        if found is None:
+            return None
+        xid, sequence = int(found[1]), int(found[3])
+        if xid >= 2**64 or sequence >= 2**63:
+            return None
+        return cls(xid, UUID(hex=found[2]), sequence)

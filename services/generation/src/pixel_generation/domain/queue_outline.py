@@ -1,0 +1,110 @@
+"""When a job that comes now would start, from who waits in its lane and how long the latest runs took."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+MIN_RUNS = 5
+PICKUP_S = 1.0
+"""Until a free worker has seen the job."""
+DEVIATIONS = 1.28
+"""Four fifths of a normal distribution lie within so many standard deviations."""
+SLOWER, FASTER = 1.4, 0.8
+"""How far the lane may drift from its latest runs while a job waits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A user who has jobs in the lane."""
+
+    virtual_finish: float
+    """Where the user's next job starts in virtual time."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """How long one of the latest runs took."""
+
+    seconds: float
+    images: int
+
+
+@dataclass
+class QueueOutline:
+    """The queue of a lane: what can start, in order, and what runs."""
+
+    virtual_time: float
+    waiting: list[tuple[int, float]]
+    """Priority and start tag of each job that can start, in the order of their starts."""
+    shares: dict[UUID, Share]
+    running: int
+    slots: int
+    runs: Sequence[FinishedRun]
+    typical_s: float
+    is_cut: bool = False
+    """More jobs wait than were read."""
+    _moments: tuple[float, float, float] | None = field(default=None, repr=False)
+
+    def start_interval_s(self, user_id: UUID, priority: int) -> tuple[float, float] | None:
+        """Return earliest and latest start, seconds from now, that four of five jobs keep to; None when not known.
+
+        The earliest is when nobody comes any more. Others who come meanwhile start before a user's far jobs; if all who
+        have jobs now go on sending, each gets its fair share. The latest lies between the two.
+        """
+        share = self.shares.get(user_id)
+        tag = self._tag(share)
+        ahead = bisect.bisect_right(self.waiting, (priority, tag))
+        if self.is_cut and ahead == len(self.waiting):
+            return None
+        endings = ahead + self.running - self.slots + 1
+        if endings <= 0:
+            return 0.0, PICKUP_S
+        mean, deviation, per_image = self._measures()
+        steady = endings * mean / self.slots
+        weights = sum(each.weight for each in self.shares.values()) + (0.0 if share else 1.0)
+        fair = (tag - self.virtual_time) * max(1.0, weights) * per_image / self.slots
+        spread = DEVIATIONS * deviation * math.sqrt(endings) / self.slots
+        step = mean / self.slots
+        latest = math.sqrt(steady * max(steady, fair)) * SLOWER + spread + step + PICKUP_S
+        return max(0.0, (steady - step) * FASTER - spread), latest
+
+    def run_s(self, images: int) -> float:
+        """Return the mean time for so many pictures; the catalogue's typical time while there are few runs."""
+        per_image = self._measures()[2]
+        return self.typical_s if len(self.runs) < MIN_RUNS else per_image * images
+
+    def pace_s(self) -> float:
+        """Return the mean time between two ends while every slot is taken."""
+        return self._measures()[0] / self.slots
+
+    def add(self, user_id: UUID, priority: int, images: int) -> None:
+        """Count in a job that was accepted after the queue was read."""
+        share = self.shares.get(user_id)
+        tag = self._tag(share)
+        weight = share.weight if share else 1.0
+        bisect.insort(self.waiting, (priority, tag))
+        self.shares[user_id] = Share(tag + images / weight, weight)
+
+    def _tag(self, share: Share | None) -> float:
+        return self.virtual_time if share is None else max(self.virtual_time, share.virtual_finish)
+
+    def _measures(self) -> tuple[float, float, float]:
+        """Mean and standard deviation of a run, and its mean for one picture; wide while there are few runs."""
+        if self._moments is None:
+            if len(self.runs) < MIN_RUNS:
+                self._moments = self.typical_s, self.typical_s, self.typical_s
+            else:
+                seconds = [run.seconds for run in self.runs]
+                mean = statistics.fmean(seconds)
+                per_image = sum(seconds) / max(1, sum(run.images for run in self.runs))
+                self._moments = mean, statistics.pstdev(seconds, mean), per_image
+        return self._moments

@@ -1,0 +1,46 @@
+"""The statement of a user's credits, and what they were spent on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+METADATA_PREFIX = "metadata."
+USAGE_DIMENSIONS = ("api_key", "end_user", "model", "day")
+USER_TRANSFERS = ("grant", "promotion", "adjustment", "hold", "capture", "release", "refund")
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One transfer as its user sees it."""
+
+    id: UUID
+    kind: str
+    available: int
+    """Change of what can be spent."""
+    held: int
+    """Change of what is held."""
+    job_id: UUID | None
+    round: int
+    reason: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What one group spent."""
+
+    group: tuple[str, ...]
+    generations: int
+    images: int
+    credits: int
+    """Captured minus refunded."""
+
+
+def is_usage_dimension(name: str) -> bool:
+    """Whether usage can be grouped by this word."""
+    return name in USAGE_DIMENSIONS or (name.startswith(METADATA_PREFIX) and len(name) > len(METADATA_PREFIX))

@@ -1,0 +1,62 @@
+-- name: create_promotion
+-- Adds a promotion code; no row when it is there already.
+WITH made AS (
+    INSERT INTO promotions (code, credits, max_uses, ends_at)
+    VALUES (%(code)s::text, %(credits)s::bigint, %(max_uses)s::integer, %(ends_at)s::timestamptz)
+    ON CONFLICT (code) DO NOTHING
+    RETURNING code
+),
+noted AS (
+    INSERT INTO actions (id, actor, action, metadata)
+    SELECT %(action_id)s::uuid, %(actor)s::text, 'create_promotion',
+        jsonb_build_object(
+            'code', m.code, 'credits', %(credits)s::bigint, 'max_uses', %(max_uses)s::integer,
+            'ends_at', %(ends_at)s::timestamptz)
+    FROM made AS m
+)
+SELECT m.code FROM made AS m;
+
+-- name: lock_promotion
+-- Holds a promotion, so that its uses are counted one after the other.
+SELECT p.code FROM promotions AS p WHERE p.code = %(code)s::text FOR NO KEY UPDATE;
+
+-- name: redeem_promotion
+-- Gives the credits of a locked promotion once to a user, while it lasts.
+WITH given AS (
+    INSERT INTO ledger_transfers (id, kind, user_id, grant_id, memo)
+    SELECT %(transfer_id)s::uuid, 'promotion', %(user_id)s::uuid, 'promotion:' || p.code, p.code
+    FROM promotions AS p
+    WHERE p.code = %(code)s::text AND (p.ends_at IS NULL OR p.ends_at > now())
+        AND (p.max_uses IS NULL OR p.used < p.max_uses)
+    ON CONFLICT (user_id, grant_id) DO NOTHING
+    RETURNING id
+),
+counted AS (
+    UPDATE promotions AS p SET used = p.used + 1 FROM given WHERE p.code = %(code)s::text RETURNING p.credits
+),
+entry AS (
+    INSERT INTO ledger_entries (transfer_id, line, account, user_id, credits)
+    SELECT g.id, e.line, e.account, e.user_id, e.sign * c.credits
+    FROM given AS g
+    CROSS JOIN counted AS c
+    CROSS JOIN (VALUES
+        (1::smallint, 'promotions', NULL::uuid, -1), (2::smallint, 'user_available', %(user_id)s::uuid, 1)
+    ) AS e (line, account, user_id, sign)
+),
+credited AS (
+    INSERT INTO credit_accounts AS a (user_id, available)
+    SELECT %(user_id)s::uuid, c.credits FROM counted AS c
+    ON CONFLICT (user_id) DO UPDATE SET available = a.available + excluded.available
+    RETURNING a.available
+)
+SELECT
+    p.credits,
+    EXISTS (SELECT 1 FROM given) AS redeemed,
+    EXISTS (
+        SELECT 1 FROM ledger_transfers AS t
+        WHERE t.user_id = %(user_id)s::uuid AND t.grant_id = 'promotion:' || p.code) AS was_redeemed,
+    coalesce(
+        (SELECT c.available FROM credited AS c),
+        (SELECT a.available FROM credit_accounts AS a WHERE a.user_id = %(user_id)s::uuid), 0) AS available
+FROM promotions AS p
+WHERE p.code = %(code)s::text;

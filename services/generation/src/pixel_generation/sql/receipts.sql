@@ -1,0 +1,28 @@
+-- name: get_receipt
+-- One generation of the user with its rounds from the ledger and its runs, as of one moment.
+SELECT
+    j.id, j.status, j.cost_credits, j.price_id, j.image_count, jsonb_array_length(j.images) AS delivered_images,
+    coalesce((
+        SELECT jsonb_agg(to_jsonb(r) ORDER BY r.round)
+        FROM (
+            SELECT
+                t.round,
+                coalesce(sum(e.credits) FILTER (WHERE t.kind = 'hold'), 0) AS held,
+                coalesce(-sum(e.credits) FILTER (WHERE t.kind = 'capture'), 0) AS captured,
+                coalesce(-sum(e.credits) FILTER (WHERE t.kind = 'release'), 0) AS released,
+                coalesce((
+                    SELECT sum(b.credits)
+                    FROM ledger_transfers AS f
+                    JOIN ledger_entries AS b ON b.transfer_id = f.id AND b.account = 'user_available'
+                    WHERE f.job_id = j.id AND f.round = t.round AND f.kind = 'refund'), 0) AS refunded
+            FROM ledger_transfers AS t
+            JOIN ledger_entries AS e ON e.transfer_id = t.id AND e.account = 'user_held'
+            WHERE t.job_id = j.id
+            GROUP BY t.round
+        ) AS r
+    ), '[]') AS rounds,
+    coalesce((
+        SELECT jsonb_agg(to_jsonb(a) - 'job_id' - 'worker' ORDER BY a.attempt) FROM attempts AS a WHERE a.job_id = j.id
+    ), '[]') AS attempts
+FROM jobs AS j
+WHERE j.id = %(id)s::uuid AND j.user_id = %(user_id)s::uuid;

@@ -1,0 +1,22 @@
+-- name: list_stats_of_user
+-- Ended jobs of one user, summed by UTC day.
+SELECT s.day, s.model, s.job_type, s.status, s.jobs, s.images, s.run_seconds, s.credits
+FROM job_stats AS s
+WHERE s.user_id = %(user_id)s::uuid AND s.day BETWEEN %(first_day)s::date AND %(last_day)s::date;
+
+-- name: list_stats
+-- Ended jobs of all users, summed by UTC day.
+SELECT
+    s.day, s.model, s.job_type, s.status, sum(s.jobs)::bigint AS jobs, sum(s.images)::bigint AS images,
+    sum(s.run_seconds) AS run_seconds, sum(s.credits)::bigint AS credits
+FROM job_stats AS s
+WHERE s.day BETWEEN %(first_day)s::date AND %(last_day)s::date
+GROUP BY s.day, s.model, s.job_type, s.status;
+
+-- name: sum_provider_costs
+-- What the ledger says the providers charged, split by the runs that it was for.
+SELECT a.provider, sum(a.cost_usd_micros)::bigint AS cost_usd_micros
+FROM ledger_transfers AS t
+JOIN attempts AS a ON a.job_id = t.job_id AND a.round = t.round AND a.cost_usd_micros > 0
+WHERE t.kind = 'provider_cost' AND t.created_at >= %(start)s::timestamptz AND t.created_at < %(end)s::timestamptz
+GROUP BY a.provider;

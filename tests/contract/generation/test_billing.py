@@ -1,0 +1,199 @@
+"""Money in and limits: the same in memory and in PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from pixel_errors import Invalid, PixelError
+from pixel_generation.application.billing import Billing
+from pixel_generation.application.billing_ports import AccountChange, Redeemed
+from pixel_generation.application.correct_credits import (
+    AdjustCredits,
+    RefundGeneration,
+    adjust_credits,
+    refund_generation,
+)
+from pixel_generation.application.limit_spending import delete_budget, set_budget, update_account
+from pixel_generation.application.promote import CreatePromotion, create_promotion, redeem_promotion
+from pixel_generation.domain.budgets import BudgetLimit, Period, Scope, Unit
+from pixel_runtime.ids import new_id
+
+from tests.fakes.billing import FakeAccounts, FakeBudgets, FakeLedger
+from tests.integration.generation.desk import open_desk
+from tests.parts import MakeDatabase
+
+
+@dataclass
+class Till:
+    """The ports of money and who did what."""
+
+    billing: Billing
+    actions: Callable[[], Awaitable[list[tuple[str, str]]]]
+
+    async def user(self, credits_given: int = 0) -> UUID:
+        user = new_id()
+        if credits_given:
+            await self.billing.ledger.grant(user, credits_given, grant_id="signup", reason="")
+        return user
+
+    async def adjust(self, user: UUID, amount: int, *, name: str = "a", reason: str = "a mistake of ours") -> bool:
+        command = AdjustCredits(user, amount, name, reason, "usr_admin")
+        return (await adjust_credits(command, corrections=self.billing.corrections)).made
+
+    async def promote(self, code: str = "WELCOME", uses: int = 0, ends_at: datetime | None = None) -> None:
+        command = CreatePromotion(code, 25, uses, ends_at, "usr_admin")
+        await create_promotion(command, promotions=self.billing.promotions)
+
+    async def redeem(self, user: UUID, code: str = "welcome") -> Redeemed:
+        return await redeem_promotion(user, code, promotions=self.billing.promotions)
+
+    async def available(self, user: UUID) -> int:
+        return (await self.billing.accounts.find(user)).balance.available
+
+
+def fake_till() -> Till:
+    ledger = FakeLedger(now=datetime.now(UTC))
+
+    async def actions() -> list[tuple[str, str]]:
+        return ledger.actions
+
+    return Till(Billing(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger)), actions)
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def till(request: pytest.FixtureRequest, make_database: MakeDatabase) -> AsyncIterator[Till]:
+    if request.param == "fake":
+        yield fake_till()
+        return
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(open_desk(make_database))
+
+        async def actions() -> list[tuple[str, str]]:
+            rows = await desk.rows("SELECT actor, action FROM actions ORDER BY id")
+            return [(row["actor"], row["action"]) for row in rows]
+
+        billing = Billing(desk.ledger, desk.ledger, desk.promotions, desk.accounts, desk.budgets)
+        yield Till(billing, actions)
+
+
+async def reason_of(call: Awaitable[object]) -> str:
+    with pytest.raises(PixelError) as caught:
+        await call
+    return caught.value.code
+
+
+async def test_an_adjustment_is_made_once_and_names_who_made_it(till: Till) -> None:
+    user = await till.user()
+    assert [await till.adjust(user, 30), await till.adjust(user, 30), await till.adjust(user, -10, name="b")] == [
+        True, False, True,
+    ]  # fmt: skip
+    assert await till.available(user) == 20
+    assert await till.actions() == [("usr_admin", "adjust_credits")] * 2
+
+
+async def test_an_adjustment_never_takes_more_than_there_is(till: Till) -> None:
+    user = await till.user(20)
+    assert await reason_of(till.adjust(user, -21)) == "INSUFFICIENT_CREDITS"
+    assert await reason_of(till.adjust(await till.user(), -1)) == "INSUFFICIENT_CREDITS"
+    assert await till.adjust(user, -20)
+    assert not await till.adjust(user, -20)
+    assert await till.available(user) == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "name", "reason"),
+    [(0, "a", "r"), (2 * 10**9, "a", "r"), (1, "", "r"), (1, "a", " "), (1, "a", "r" * 201)],
+)
+async def test_an_adjustment_without_name_or_reason_is_refused(till: Till, amount: int, name: str, reason: str) -> None:
+    with pytest.raises(Invalid):
+        await till.adjust(await till.user(10), amount, name=name, reason=reason)
+
+
+async def test_adjustments_at_once_under_one_name_are_one(till: Till) -> None:
+    user = await till.user(10)
+    assert sum(await asyncio.gather(*(till.adjust(user, -7) for _ in range(30)))) == 1
+    assert await till.available(user) == 3
+
+
+async def test_a_code_is_redeemed_once_by_a_user_who_asks_a_hundred_times(till: Till) -> None:
+    user = await till.user()
+    await till.promote(uses=1)
+    outcomes = await asyncio.gather(*(till.redeem(user) for _ in range(100)))
+    assert sum(outcome.redeemed for outcome in outcomes) == 1
+    assert {outcome.available for outcome in outcomes} == {25}
+
+
+async def test_a_code_is_redeemed_as_often_as_it_may_be(till: Till) -> None:
+    await till.promote(uses=3)
+    users = [await till.user() for _ in range(20)]
+    outcomes = await asyncio.gather(*(till.redeem(user) for user in users), return_exceptions=True)
+    assert sum(isinstance(outcome, Redeemed) for outcome in outcomes) == 3
+    assert {outcome.code for outcome in outcomes if isinstance(outcome, PixelError)} == {"PROMOTION_ENDED"}
+    assert sum([await till.available(user) for user in users]) == 75
+
+
+async def test_a_code_that_is_over_unknown_or_taken_is_told_apart(till: Till) -> None:
+    user = await till.user()
+    await till.promote("OLD", ends_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert await reason_of(till.redeem(user, "OLD")) == "PROMOTION_ENDED"
+    assert await reason_of(till.redeem(user, "NEVER-WAS")) == "PROMOTION_NOT_FOUND"
+    assert await reason_of(till.redeem(user, "no code!")) == "PROMOTION_NOT_FOUND"
+    assert await reason_of(till.promote("OLD")) == "PROMOTION_EXISTS"
+    assert await reason_of(till.promote("no code!")) == "INVALID"
+
+
+async def test_a_refund_of_what_was_never_submitted_finds_nothing(till: Till) -> None:
+    command = RefundGeneration(new_id(), 0, "a mistake of ours", "usr_admin")
+    assert await reason_of(refund_generation(command, corrections=till.billing.corrections)) == "GENERATION_NOT_FOUND"
+
+
+async def test_plan_and_limits_change_one_by_one(till: Till) -> None:
+    user, accounts = await till.user(5), till.billing.accounts
+    assert (await accounts.find(user)).plan == "free"
+    await update_account(user, AccountChange("pro", 50, None), actor="usr_admin", accounts=accounts)
+    account = await update_account(user, AccountChange(None, None, 3), actor="usr_admin", accounts=accounts)
+    assert (account.plan, account.daily_limit, account.max_open_jobs) == ("pro", 50, 20_000)
+    account = await update_account(user, AccountChange(None, -1, None), actor="usr_admin", accounts=accounts)
+    assert (account.plan, account.daily_limit, account.balance.available) == ("pro", None, 5)
+    assert await till.actions() == [("usr_admin", "update_account")] * 3
+
+
+async def test_a_plan_that_is_not_there_or_a_wrong_limit_changes_nothing(till: Till) -> None:
+    user, accounts = await till.user(), till.billing.accounts
+    for change, reason in (
+        (AccountChange("gold", None, None), "PLAN_NOT_FOUND"),
+        (AccountChange(None, -2, None), "INVALID"),
+        (AccountChange(None, None, 0), "INVALID"),
+    ):
+        assert await reason_of(update_account(user, change, actor="usr_admin", accounts=accounts)) == reason
+    assert (await accounts.find(user)).plan == "free"
+
+
+async def test_a_budget_is_set_changed_listed_and_removed(till: Till) -> None:
+    budgets, key = till.billing.budgets, new_id().hex
+    limit = BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 100)
+    made = await set_budget(limit, actor="usr_owner", budgets=budgets)
+    assert (made.limit, made.used, made.period_start is not None) == (limit, 0, True)
+    changed = await set_budget(
+        BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 7), actor="usr_owner", budgets=budgets
+    )
+    assert (changed.id, changed.limit.limit_amount) == (made.id, 7)
+    assert await budgets.find(scope=Scope.KEY, subject=key, limit=10) == [changed]
+    assert await budgets.find(scope=Scope.KEY, subject=new_id().hex, limit=10) == []
+    await delete_budget(made.id, actor="usr_owner", budgets=budgets)
+    assert await reason_of(delete_budget(made.id, actor="usr_owner", budgets=budgets)) == "BUDGET_NOT_FOUND"
+    assert await till.actions() == [("usr_owner", word) for word in ("set_budget", "set_budget", "delete_budget")]
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject"), [(Scope.KEY, "k"), (Scope.USER, ""), (Scope.PROVIDER, "No Name"), (Scope.PLATFORM, "x")]
+)
+async def test_a_budget_names_a_subject_of_its_scope(till: Till, scope: Scope, subject: str) -> None:
+    limit = BudgetLimit(scope, subject, Period.TOTAL, Unit.CREDITS, 1)
+    assert await reason_of(set_budget(limit, actor="a", budgets=till.billing.budgets)) == "INVALID"

@@ -1,0 +1,100 @@
+"""Breakers shared by workers: the fake and the table follow the same rules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
+from pixel_generation.application.health_ports import HealthStore
+from pixel_generation.domain.breaker import BreakerPolicy, BreakerState, ProviderHealth
+from pixel_postgres import open_pool
+
+from tests.fakes.generation import FakeClock
+from tests.fakes.generation_health import FakeHealthStore
+from tests.parts import MakeDatabase
+
+POLICY = BreakerPolicy(max_failures=3, first_open_s=0.2, max_open_s=0.4, probe_s=0.3)
+
+
+@dataclass
+class Breakers:
+    store: HealthStore
+    wait: Callable[[float], Awaitable[None]]
+
+    async def fail(self, *, trip: bool = False, is_probe: bool = False) -> ProviderHealth:
+        return await self.store.failed("p", policy=POLICY, draw=1.0, trip=trip, is_probe=is_probe)
+
+    async def opened(self) -> None:
+        for _ in range(3):
+            await self.fail()
+
+
+@pytest.fixture(params=["fake", "postgres"])
+async def breakers(request: pytest.FixtureRequest, make_database: MakeDatabase) -> AsyncIterator[Breakers]:
+    if request.param == "fake":
+        clock = FakeClock()
+
+        async def advance(seconds: float) -> None:
+            clock.advance(seconds)
+
+        yield Breakers(FakeHealthStore(clock), advance)
+        return
+    database = await make_database("generation")
+    async with open_pool(database.url, schema="generation", application="test") as pool:
+        yield Breakers(PostgresProviderHealth(pool), asyncio.sleep)
+
+
+async def test_failures_in_a_row_open_it(breakers: Breakers) -> None:
+    assert [(await breakers.fail()).state.value for _ in range(3)] == ["closed", "closed", "open"]
+    health = (await breakers.store.load())["p"]
+    assert (health.state, health.failures, health.open_until is not None) == (BreakerState.OPEN, 3, True)
+
+
+async def test_a_success_starts_the_count_again(breakers: Breakers) -> None:
+    await breakers.fail()
+    await breakers.fail()
+    assert (await breakers.store.succeeded("p", is_probe=False)).failures == 0
+    assert (await breakers.fail()).state is BreakerState.CLOSED
+
+
+async def test_a_rate_opens_it_at_once(breakers: Breakers) -> None:
+    assert (await breakers.fail(trip=True)).state is BreakerState.OPEN
+
+
+async def test_one_of_many_gets_the_probe_when_the_time_has_come(breakers: Breakers) -> None:
+    await breakers.opened()
+    assert not await breakers.store.take_probe("p", policy=POLICY)
+    await breakers.wait(0.25)
+    asked = await asyncio.gather(*(breakers.store.take_probe("p", policy=POLICY) for _ in range(10)))
+    assert sum(asked) == 1
+    assert (await breakers.store.load())["p"].state is BreakerState.HALF_OPEN
+
+
+async def test_the_probe_decides_and_others_do_not(breakers: Breakers) -> None:
+    await breakers.opened()
+    await breakers.wait(0.25)
+    assert await breakers.store.take_probe("p", policy=POLICY)
+    assert (await breakers.store.succeeded("p", is_probe=False)).state is BreakerState.HALF_OPEN
+    assert (await breakers.fail()).state is BreakerState.HALF_OPEN
+    assert (await breakers.fail(is_probe=True)).state is BreakerState.OPEN
+    await breakers.wait(0.25)
+    assert not await breakers.store.take_probe("p", policy=POLICY)
+    await breakers.wait(0.25)
+    assert await breakers.store.take_probe("p", policy=POLICY)
+    assert await breakers.store.succeeded("p", is_probe=True) == ProviderHealth()
+
+
+async def test_a_lost_probe_is_given_again(breakers: Breakers) -> None:
+    await breakers.opened()
+    await breakers.wait(0.25)
+    assert await breakers.store.take_probe("p", policy=POLICY)
+    await breakers.wait(0.35)
+    assert await breakers.store.take_probe("p", policy=POLICY)
+
+
+async def test_a_provider_that_never_failed_has_no_probe(breakers: Breakers) -> None:
+    assert not await breakers.store.take_probe("new", policy=POLICY)
+    assert await breakers.store.succeeded("new", is_probe=False) == ProviderHealth()

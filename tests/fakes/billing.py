@@ -1,0 +1,152 @@
+"""The ledger's corrections, promotions, accounts and budgets in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from pixel_generation.application.billing_ports import AccountChange, Adjusted, Redeemed
+from pixel_generation.domain.budgets import Budget, BudgetLimit, Period, Scope
+from pixel_generation.domain.credits import Account, Balance, Capture
+from pixel_runtime.ids import new_id
+
+PLANS = {"free": 10_000, "pro": 20_000, "studio": 100_000}
+"""Each with the jobs that may be open."""
+
+
+@dataclass
+class FakePromotion:
+    credits: int
+    max_uses: int | None
+    ends_at: datetime | None
+    used: int = 0
+
+
+@dataclass
+class FakeLedger:
+    """Grants, corrections and promotions with the rules of the real ones; `now` stands still until it is set."""
+
+    now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    available: dict[UUID, int] = field(default_factory=dict)
+    given: set[tuple[UUID, str]] = field(default_factory=set)
+    captures: dict[UUID, Capture] = field(default_factory=dict)
+    codes: dict[str, FakePromotion] = field(default_factory=dict)
+    actions: list[tuple[str, str]] = field(default_factory=list)
+
+    async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+        return self._give(user_id, grant_id, credits_given), self.available.get(user_id, 0)
+
+    async def adjust(
+        self, user_id: UUID, credits_added: int, *, adjustment_id: str, reason: str, actor: str
+    ) -> Adjusted:
+        name, available = f"adjustment:{adjustment_id}", self.available.get(user_id, 0)
+        was_made = (user_id, name) in self.given
+        made = available + credits_added >= 0 and self._give(user_id, name, credits_added)
+        if made:
+            self.actions.append((actor, "adjust_credits"))
+        return Adjusted(made, was_made, self.available.get(user_id, 0))
+
+    async def find_capture(self, job_id: UUID) -> Capture | None:
+        return self.captures.get(job_id)
+
+    async def refund(self, job_id: UUID, capture: Capture, credits_back: int, *, reason: str, actor: str) -> bool:
+        if not self._give(capture.user_id, f"refund:{job_id}:{capture.round}", credits_back):
+            return False
+        self.captures[job_id] = replace(capture, refunded=credits_back)
+        self.actions.append((actor, "refund"))
+        return True
+
+    async def create(
+        self, code: str, credits_given: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
+    ) -> bool:
+        if code in self.codes:
+            return False
+        self.codes[code] = FakePromotion(credits_given, max_uses, ends_at)
+        self.actions.append((actor, "create_promotion"))
+        return True
+
+    async def redeem(self, user_id: UUID, code: str) -> Redeemed | None:
+        promotion = self.codes.get(code)
+        if promotion is None:
+            return None
+        was_redeemed = (user_id, f"promotion:{code}") in self.given
+        lasts = promotion.ends_at is None or promotion.ends_at > self.now
+        left = promotion.max_uses is None or promotion.used < promotion.max_uses
+        redeemed = lasts and left and self._give(user_id, f"promotion:{code}", promotion.credits)
+        promotion.used += redeemed
+        return Redeemed(promotion.credits, redeemed, was_redeemed, self.available.get(user_id, 0))
+
+    def _give(self, user_id: UUID, name: str, credits_added: int) -> bool:
+        if (user_id, name) in self.given:
+            return False
+        self.given.add((user_id, name))
+        self.available[user_id] = self.available.get(user_id, 0) + credits_added
+        return True
+
+
+class FakeAccounts:
+    """Accounts over the balances of a ledger."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        self._ledger = ledger
+        self._changes: dict[UUID, AccountChange] = {}
+
+    async def find(self, user_id: UUID) -> Account:
+        change = self._changes.get(user_id, AccountChange("free", None, None))
+        plan, limit = change.plan or "free", change.daily_limit
+        return Account(
+            balance=Balance(self._ledger.available.get(user_id, 0), 0),
+            plan=plan,
+            daily_limit=limit if limit is not None and limit >= 0 else None,
+            spent_today=0,
+            reset_at=self._ledger.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1),
+            open_jobs=0,
+            max_open_jobs=PLANS[plan],
+        )
+
+    async def update(self, user_id: UUID, change: AccountChange, *, actor: str) -> bool:
+        if change.plan is not None and change.plan not in PLANS:
+            return False
+        before = self._changes.get(user_id, AccountChange("free", None, None))
+        self._changes[user_id] = AccountChange(
+            before.plan if change.plan is None else change.plan,
+            before.daily_limit if change.daily_limit is None else change.daily_limit,
+            before.max_running if change.max_running is None else change.max_running,
+        )
+        self._ledger.actions.append((actor, "update_account"))
+        return True
+
+
+class FakeBudgets:
+    """Budgets of which nothing is used."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        self._ledger = ledger
+        self._budgets: dict[UUID, Budget] = {}
+
+    async def set(self, limit: BudgetLimit, *, actor: str) -> Budget:
+        self._ledger.actions.append((actor, "set_budget"))
+        same = next((known for known in self._budgets.values() if _key(known.limit) == _key(limit)), None)
+        started = None if limit.period is Period.TOTAL else self._ledger.now.date()
+        budget = replace(same, limit=limit) if same else Budget(new_id(), limit, 0, started)
+        self._budgets[budget.id] = budget
+        return budget
+
+    async def find(self, *, scope: Scope | None, subject: str | None, limit: int) -> list[Budget]:
+        found = [
+            known
+            for known in self._budgets.values()
+            if scope in {None, known.limit.scope} and subject in {None, known.limit.subject}
+        ]
+        return sorted(found, key=lambda known: _key(known.limit))[:limit]
+
+    async def delete(self, budget_id: UUID, *, actor: str) -> bool:
+        if self._budgets.pop(budget_id, None) is None:
+            return False
+        self._ledger.actions.append((actor, "delete_budget"))
+        return True
+
+
+def _key(limit: BudgetLimit) -> tuple[str, str, str, str]:
+    return limit.scope.value, limit.subject, limit.period.value, limit.unit.value

@@ -1,0 +1,332 @@
+"""The engine behind the gateway, in memory: changes, money, queues and failed work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pixel_errors import Conflict, FailedPrecondition, NotFound, PixelError
+from pixel_gateway.application.engine import EnginePorts
+from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
+from pixel_gateway.application.ports import Accepted
+from pixel_gateway.domain.account import AccountChange, Balance
+from pixel_gateway.domain.billing import (
+    Adjusted,
+    AttemptReceipt,
+    Budget,
+    Quote,
+    Receipt,
+    ReconcileCheck,
+    Redeemed,
+    Refunded,
+    RoundReceipt,
+    Transaction,
+    Usage,
+    UsageRow,
+)
+from pixel_gateway.domain.generation import Failure, Route, RouteCandidate, Status
+from pixel_gateway.domain.operations import (
+    Action,
+    FailedWork,
+    FailurePage,
+    Lane,
+    ModelStats,
+    Processed,
+    QueueStatus,
+    Redriven,
+    Stats,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date, datetime
+
+    from pixel_gateway.application.ports import Submission
+    from pixel_gateway.domain.billing import Promotion, TransactionQuery, UsageQuery
+    from pixel_gateway.domain.operations import FailureFilter, LaneChange, Redrive
+
+    from tests.fakes.gateway import FakeBilling, FakeClock, FakeGenerations
+
+
+@dataclass
+class FakeControl:
+    """Cancels and retries the fake generations."""
+
+    generations: FakeGenerations
+    outcomes: dict[str, CancelOutcome] = field(default_factory=dict)
+    """What the next cancellation of a generation answers; FREE when it is not named."""
+    quoted: list[Submission] = field(default_factory=list)
+
+    async def cancel(self, user_id: str, ids: Sequence[str]) -> list[Cancelled | PixelError]:
+        return [await self._cancel(user_id, each) for each in ids]
+
+    async def retry(self, user_id: str, ids: Sequence[str]) -> list[Accepted | PixelError]:
+        return [await self._retry(user_id, each) for each in ids]
+
+    async def receipt(self, user_id: str, generation_id: str) -> Receipt:
+        row = await self.generations.get(user_id, generation_id)
+        captured = row.captured_credits or 0
+        settled = RoundReceipt(1, row.cost_credits, captured, row.cost_credits - captured, 0, settled=True)
+        run = AttemptReceipt(1, 1, "studio", row.spec.model, "succeeded", "sent", "req-1", "", cost_usd_micros=None)
+        return Receipt(
+            generation_id=row.id,
+            status=row.status,
+            quoted_credits=row.cost_credits,
+            price_id="studio-sketch/1",
+            credits_per_image=2,
+            requested_images=row.spec.number_of_images,
+            delivered_images=len(row.pictures),
+            charged_credits=captured,
+            rounds=(settled,),
+            attempts=(run,),
+        )
+
+    async def quote(self, submission: Submission) -> Quote:
+        self.quoted.append(submission)
+        candidate = RouteCandidate("studio-sketch", "", "closed", 2 * submission.spec.number_of_images)
+        return Quote(
+            cost_credits=2 * submission.spec.number_of_images,
+            price_id="studio-sketch/1",
+            credits_per_image=2,
+            spec=replace(submission.spec, model=submission.spec.model or "studio-sketch"),
+            adjustments=(),
+            route=Route("studio-sketch", (), (candidate,), "default"),
+            eta_s=(0.0, 2.0),
+            run_seconds=1.5,
+            available_credits=1000,
+            would_be_refused="",
+        )
+
+    async def _cancel(self, user_id: str, generation_id: str) -> Cancelled | PixelError:
+        try:
+            row = await self.generations.get(user_id, generation_id)
+        except NotFound as error:
+            return error
+        if row.status in {Status.COMPLETED, Status.FAILED}:
+            return Cancelled(CancelOutcome.TOO_LATE, row)
+        outcome = self.outcomes.get(generation_id, CancelOutcome.FREE)
+        if outcome is not CancelOutcome.PENDING and row.status is not Status.CANCELLED:
+            self.generations.advance(generation_id, Status.CANCELLED, row.percent, "Cancelled")
+        return Cancelled(outcome, self.generations.rows[generation_id])
+
+    async def _retry(self, user_id: str, generation_id: str) -> Accepted | PixelError:
+        try:
+            row = await self.generations.get(user_id, generation_id)
+        except NotFound as error:
+            return error
+        if row.status in {Status.QUEUED, Status.PROCESSING}:
+            return Accepted(row, replayed=True)
+        if row.status is Status.COMPLETED or row.pictures:
+            return FailedPrecondition("It has its pictures.", reason="RETRY_NOT_POSSIBLE")
+        self.generations.advance(generation_id, Status.QUEUED, 0, "Waiting in queue")
+        again = replace(self.generations.rows[generation_id], round=row.round + 1, failure=None)
+        self.generations.rows[generation_id] = again
+        return Accepted(again, replayed=False)
+
+
+@dataclass
+class FakeBooks:
+    """Transfers as the test puts them there."""
+
+    rows: list[Transaction] = field(default_factory=list)
+    queries: list[UsageQuery] = field(default_factory=list)
+    redeemed: set[tuple[str, str]] = field(default_factory=set)
+
+    async def transactions(self, query: TransactionQuery) -> tuple[list[Transaction], str]:
+        start = int(query.cursor or 0)
+        rows = [row for row in self.rows if query.kind in ("", row.kind)]
+        return rows[start : start + query.limit], str(start + query.limit) if len(rows) > start + query.limit else ""
+
+    async def usage(self, query: UsageQuery) -> Usage:
+        self.queries.append(query)
+        group = tuple("=end" for _ in query.group_by)
+        return Usage((UsageRow(group, 2, 3, 6),), 6)
+
+    async def redeem(self, user_id: str, code: str) -> Redeemed:
+        if code.upper() != "WELCOME":
+            raise NotFound("There is no such code.", reason="PROMOTION_NOT_FOUND")
+        is_new = (user_id, code.upper()) not in self.redeemed
+        self.redeemed.add((user_id, code.upper()))
+        return Redeemed(credits=50, available_credits=1050, redeemed=is_new)
+
+
+@dataclass
+class FakeBudgets:
+    """Budgets by scope, subject, period and unit."""
+
+    rows: dict[str, Budget] = field(default_factory=dict)
+
+    async def put(self, budget: Budget, actor: str) -> Budget:
+        for known in self.rows.values():
+            if (known.scope, known.subject, known.period, known.unit) == (
+                budget.scope,
+                budget.subject,
+                budget.period,
+                budget.unit,
+            ):
+                self.rows[known.id] = replace(known, limit_amount=budget.limit_amount)
+                return self.rows[known.id]
+        stored = replace(budget, id=f"{len(self.rows) + 1:032x}")
+        self.rows[stored.id] = stored
+        return stored
+
+    async def delete(self, budget_id: str, actor: str) -> None:
+        if self.rows.pop(budget_id, None) is None:
+            raise NotFound("There is no such budget.", reason="BUDGET_NOT_FOUND")
+
+    async def of(self, scope: str = "", subject: str = "") -> list[Budget]:
+        return [row for row in self.rows.values() if scope in ("", row.scope) and subject in ("", row.subject)]
+
+
+@dataclass
+class FakeAdjustments:
+    """Adjustments on the fake balances."""
+
+    billing: FakeBilling
+    made: dict[tuple[str, str], int] = field(default_factory=dict)
+    refunds: list[tuple[str, int, str, str]] = field(default_factory=list)
+    promotions: dict[str, Promotion] = field(default_factory=dict)
+    changes: list[AccountChange] = field(default_factory=list)
+    violations: int = 0
+
+    async def adjust(self, user_id: str, credit_count: int, *, adjustment_id: str, reason: str, actor: str) -> Adjusted:
+        is_new = (user_id, adjustment_id) not in self.made
+        if is_new:
+            self.made[user_id, adjustment_id] = credit_count
+            self.billing.credits_of[user_id] = self.billing.credits_of.get(user_id, 0) + credit_count
+        return Adjusted(self.billing.credits_of[user_id], is_new)
+
+    async def refund(self, generation_id: str, credit_count: int, *, reason: str, actor: str) -> Refunded:
+        self.refunds.append((generation_id, credit_count, reason, actor))
+        return Refunded(credit_count or 2, refunded=True)
+
+    async def create_promotion(self, promotion: Promotion, actor: str) -> None:
+        if promotion.code in self.promotions:
+            raise Conflict("The code exists.", reason="PROMOTION_EXISTS")
+        self.promotions[promotion.code] = promotion
+
+    async def update_account(self, change: AccountChange) -> Balance:
+        self.changes.append(change)
+        daily = None if change.daily_limit_credits == -1 else change.daily_limit_credits
+        return Balance(1000, 0, plan=change.plan or "free", daily_limit_credits=daily)
+
+    async def reconcile(self) -> list[ReconcileCheck]:
+        return [ReconcileCheck("transfers_sum_to_zero", self.violations)]
+
+
+@dataclass
+class FakeQueue:
+    """One lane."""
+
+    lane: Lane = field(
+        default_factory=lambda: Lane("studio", "studio", "open", 1000, 3, 1, 2, "closed", 4, oldest_wait_seconds=1.5)
+    )
+    passes: int = 0
+
+    async def status(self) -> QueueStatus:
+        return QueueStatus(3, 2, 4.5, 1.5, (self.lane,))
+
+    async def process(self) -> Processed:
+        self.passes += 1
+        return Processed(woken_lanes=1, swept_jobs=0)
+
+    async def lanes(self) -> list[Lane]:
+        return [self.lane]
+
+    async def update_lane(self, change: LaneChange) -> Lane:
+        if change.lane != self.lane.lane:
+            raise NotFound("There is no such lane.", reason="LANE_NOT_FOUND")
+        if change.state:
+            self.lane = replace(self.lane, state=change.state)
+        if change.max_running is not None:
+            self.lane = replace(self.lane, max_running=None if change.max_running == -1 else change.max_running)
+        if change.max_queued is not None:
+            self.lane = replace(self.lane, max_queued=change.max_queued)
+        return self.lane
+
+
+@dataclass
+class FakeFailedGenerations:
+    """One failure for every filter."""
+
+    filters: list[FailureFilter] = field(default_factory=list)
+    redrives: list[Redrive] = field(default_factory=list)
+
+    async def page(self, wanted: FailureFilter, *, limit: int, cursor: str) -> FailurePage:
+        self.filters.append(wanted)
+        failure = Failure("timeout", "The provider took too long.", retryable=True)
+        row = FailedWork(
+            "gen_" + "1" * 32, "usr_" + "1" * 32, "image", "studio-sketch", failure, 2, redacted_payload={"size": "1:1"}
+        )
+        return FailurePage((row,), "", {"timeout": 1})
+
+    async def redrive(self, redrive: Redrive) -> Redriven:
+        self.redrives.append(redrive)
+        return Redriven(("gen_" + "1" * 32,), {})
+
+
+@dataclass
+class FakeRecords:
+    """Figures and actions as the test puts them there."""
+
+    rows: list[Action] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    async def stats(self, user_id: str, from_time: datetime | None, to_time: datetime | None) -> Stats:
+        self.asked.append(user_id)
+        models = (ModelStats("studio-sketch", 4, 3, 5, 10, 1.5),)
+        return Stats(4, 3, 1, 0, 10, 1.5, models, provider_cost_usd_micros={} if user_id else {"studio": 0})
+
+    async def actions(
+        self, *, user_id: str = "", generation_id: str = "", limit: int, cursor: str = ""
+    ) -> tuple[list[Action], str]:
+        rows = [row for row in self.rows if user_id in ("", row.user_id) and generation_id in ("", row.generation_id)]
+        return rows[:limit], ""
+
+
+@dataclass
+class FakeBulkCalls:
+    """Calls by user and day."""
+
+    calls: dict[str, tuple[date, int]] = field(default_factory=dict)
+
+    async def count(self, user_id: str, day: date, most: int) -> bool:
+        known_day, calls = self.calls.get(user_id, (day, 0))
+        calls = calls if known_day == day else 0
+        if calls >= most:
+            return False
+        self.calls[user_id] = (day, calls + 1)
+        return True
+
+
+class FakeEngine:
+    """The engine, and what the tests turn in it."""
+
+    def __init__(self, clock: FakeClock, generations: FakeGenerations, billing: FakeBilling) -> None:
+        self.clock = clock
+        self.control = FakeControl(generations)
+        self.books = FakeBooks()
+        self.budgets = FakeBudgets()
+        self.adjustments = FakeAdjustments(billing)
+        self.queue = FakeQueue()
+        self.failures = FakeFailedGenerations()
+        self.records = FakeRecords()
+        self.bulk_calls = FakeBulkCalls()
+
+    def ports(self) -> EnginePorts:
+        return EnginePorts(
+            control=self.control,
+            books=self.books,
+            budgets=self.budgets,
+            adjustments=self.adjustments,
+            queue=self.queue,
+            failures=self.failures,
+            records=self.records,
+            bulk_calls=self.bulk_calls,
+        )
+
+    def act(self, action: str, user_id: str, generation_id: str, *, actor: str, **facts: str) -> None:
+        """Record that somebody did something now."""
+        at = self.clock.now()
+        number = f"{len(self.records.rows) + 1:032x}"
+        self.records.rows.append(Action(number, actor, action, user_id, generation_id, at, facts))

@@ -1,0 +1,43 @@
+"""A catalogue of two models in memory."""
+
+from __future__ import annotations
+
+from pixel_generation.domain.catalogue import Catalogue, Model, Price, Size
+
+SKETCH = Model(
+    id="studio-sketch",
+    provider="sketch",
+    provider_model="studio-sketch",
+    display_name="Sketch",
+    lane="sketch",
+    credits_per_image=1,
+    ratios={"1:1": Size(1024, 1024), "16:9": Size(1344, 768), "3:2": Size(1248, 832)},
+    extra_sizes=(Size(512, 512), Size(640, 512), Size(1536, 1024), Size(1792, 1024)),
+    styles=("ink", "oil"),
+    typical_seconds=1.0,
+    prices=(Price("studio-sketch/1", "studio-sketch", 1, 0),),
+)
+FLARE = Model(
+    id="gpt-image-2.5-flare",
+    provider="openai",
+    provider_model="gpt-image-2.5-flare",
+    display_name="Flare",
+    lane="openai",
+    credits_per_image=4,
+    ratios={"1:1": Size(1024, 1024), "3:2": Size(1536, 1024)},
+    qualities=("low", "high"),
+    parameters={"background": ("auto", "opaque")},
+    aliases=("dall-e-3",),
+    max_images=4,
+    typical_seconds=20.0,
+    takes_seed=False,
+    prices=(Price("gpt-image-2.5-flare/1", "gpt-image-2.5-flare", 4),),
+)
+
+
+class FakeCatalogue:
+    def __init__(self, *models: Model, providers: frozenset[str] = frozenset({"sketch"})) -> None:
+        self.catalogue = Catalogue(models or (SKETCH, FLARE), default="studio-sketch", providers=providers)
+
+    async def load(self) -> Catalogue:
+        return self.catalogue

@@ -1,0 +1,61 @@
+"""Outlines of the queue in memory."""
+
+from __future__ import annotations
+
+from pixel_generation.domain.estimate import Punctuality
+from pixel_generation.domain.job import Status
+from pixel_generation.domain.queue_outline import FinishedRun, QueueOutline, Share
+
+from tests.fakes.generation import FakeStore
+
+
+class FakeQueueOutlines:
+    """Reads the rows of the store in memory."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+
+    async def outline(self, lane: str, *, slots: int, typical_s: float) -> QueueOutline:
+        rows = [row for row in self._store.rows.values() if row.job.lane == lane]
+        waiting = sorted((int(row.priority), row.virtual_start) for row in rows if row.job.status is Status.QUEUED)
+        done = [row.job for row in rows if row.job.status is Status.COMPLETED]
+        return QueueOutline(
+            virtual_time=self._store.virtual_time.get(lane, 0.0),
+            waiting=waiting,
+            shares={user: Share(finish) for (of, user), finish in self._store.shares.items() if of == lane},
+            running=sum(row.job.status is Status.PROCESSING for row in rows),
+            slots=slots,
+            runs=[
+                FinishedRun((job.ended_at - job.started_at).total_seconds(), len(job.images))
+                for job in done
+                if job.ended_at and job.started_at
+            ],
+            typical_s=typical_s,
+        )
+
+
+class FakeLaneCounts:
+    """Counts the rows of the store in memory."""
+
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
+        self.max_queued = 200_000
+        self.trouble: Exception | None = None
+        self.counted = 0
+
+    async def count(self, lane: str) -> tuple[int, int]:
+        self.counted += 1
+        if self.trouble is not None:
+            raise self.trouble
+        waiting = [row for row in self._store.rows.values() if row.job.status is Status.QUEUED and row.job.lane == lane]
+        return min(len(waiting), self.max_queued), self.max_queued
+
+
+class FakeEtaObserver:
+    """Remembers how quotes turned out."""
+
+    def __init__(self) -> None:
+        self.seen: list[Punctuality] = []
+
+    def started(self, punctuality: Punctuality) -> None:
+        self.seen.append(punctuality)

@@ -1,0 +1,198 @@
+"""The broker away and deaf, the database killed, old snapshots: what was accepted is done, and soon after."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import statistics
+import time
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from pixel_errors import PixelError
+from pixel_generation.settings import Settings
+from pixel_postgres import open_pool
+
+from tests.fakes.generation_neighbours import FakeImageModel
+from tests.faults.conftest import World
+from tests.faults.engine import Caller, assert_at_rest, calling
+from tests.faults.nemesis import IS_FULL, kill_postmaster, only_full, seeded, sized
+from tests.faults.ports import run_engine
+from tests.parts import MakeDatabase
+
+AWAY_S = sized(short=6, full=60)
+DATABASE_KILLS = int(sized(short=2, full=10))
+SNAPSHOT_S = sized(short=6, full=300)
+JOBS_PER_S = 50
+CLAIM_WITHIN_S = 0.050
+BACK_WITHIN_S = 10.0
+FORGOTTEN_S = 30.0
+
+
+@pytest.mark.timeout(400)
+async def test_f4_without_the_broker_work_is_accepted_and_told_after_it_returns(world: World) -> None:
+    async with world.client() as client:
+        async with world.broker_away():
+            load = asyncio.create_task(client.use(8, callers=8, within_s=180))
+            await asyncio.sleep(AWAY_S)
+            accepted = len(world.history.accepted)
+            assert accepted >= 8, "submissions were not accepted while the broker was away"
+        await world.assert_at_rest(within_s=30)
+        await load
+
+
+@only_full
+@pytest.mark.timeout(400)
+async def test_f4_a_broker_that_hears_nothing_holds_nobody_up(world: World) -> None:
+    """Connections stay open and nothing comes back, as behind a one-way cut."""
+    async with world.client() as client:
+        os.kill(world.broker.pid, signal.SIGSTOP)
+        try:
+            load = asyncio.create_task(client.use(8, callers=8, within_s=180))
+            ids = [await client.submit_until_known(client.body(), within_s=AWAY_S + 20) for _ in range(2)]
+            await asyncio.sleep(AWAY_S)
+        finally:
+            os.kill(world.broker.pid, signal.SIGCONT)
+        await load
+        for name in ids:
+            await client.watch(name)
+        await world.assert_at_rest(within_s=30)
+
+
+@pytest.mark.timeout(900)
+async def test_f7_a_killed_database_comes_back_and_loses_nothing(world: World) -> None:
+    draws = seeded("F7")
+    async with world.client() as client:
+        load = asyncio.create_task(client.use(DATABASE_KILLS * 10, callers=6, within_s=180))
+        gaps = []
+        for _ in range(DATABASE_KILLS):
+            await asyncio.sleep(draws.uniform(0.5, 2.0))
+            kill_postmaster(world.postgres_dir)
+            gaps.append(await time_to_accept(world, client.body()["prompt"], client.person.http))
+        await load
+        await world.assert_at_rest()
+    print(f"F7: accepted again after {', '.join(f'{gap:.1f}' for gap in gaps)} s", flush=True)
+    assert max(gaps) <= BACK_WITHIN_S
+
+
+async def time_to_accept(world: World, prompt: str, http: httpx2.AsyncClient) -> float:
+    """Return the seconds until a submission is accepted."""
+    started, key = time.monotonic(), secrets.token_hex(8)
+    body = {"prompt": prompt, "numberOfImages": 1, "size": "256x256"}
+    while time.monotonic() - started < BACK_WITHIN_S * 3:
+        try:
+            answer = await http.post("/api/generations", json=body, headers={"idempotency-key": key}, timeout=5.0)
+            if answer.status_code == httpx2.codes.ACCEPTED:
+                break
+        except httpx2.TransportError:
+            world.history.note("unknown", "submit", key=key)
+        await asyncio.sleep(0.1)
+    return time.monotonic() - started
+
+
+@only_full
+@pytest.mark.timeout(120)
+async def test_connections_cut_between_services_and_database_are_replaced(world: World) -> None:
+    draws = seeded("reset")
+    async with world.client() as client:
+        load = asyncio.create_task(client.use(16, callers=8))
+        while not load.done():
+            await asyncio.sleep(draws.uniform(0.2, 0.6))
+            world.database_proxy.reset()
+            if sum(1 for _ in world.history.of("end", "watch")) and draws.random() < 0.2:
+                break
+        await load
+        await world.assert_at_rest()
+
+
+@dataclass
+class ClaimTimes:
+    """Measures the claims of one loop."""
+
+    seconds: list[float] = field(default_factory=list)
+    _started: float = 0.0
+
+    def before(self, call: str) -> None:
+        if call == "PostgresJobs.claim":
+            self._started = time.monotonic()
+
+    def after(self, call: str, *, found: bool) -> None:
+        if call == "PostgresJobs.claim" and found:
+            self.seconds.append(time.monotonic() - self._started)
+
+    def twice(self, _call: str) -> bool:
+        return False
+
+
+@pytest.mark.timeout(900)
+async def test_f10_an_old_snapshot_slows_no_claim_and_ends_by_its_limit(make_database: MakeDatabase) -> None:
+    """The same load before and under the snapshot; a machine that is slow by itself is compared with itself."""
+    database, times = await make_database("generation"), ClaimTimes()
+    options = replace(
+        Settings(), database_url=database.url, grpc_address="127.0.0.1:0", processing_worker_instances=1,
+        max_concurrent_generations=32,
+    )  # fmt: skip
+    async with (
+        run_engine(options, times, providers={"sketch": FakeImageModel()}) as service,
+        calling(service) as caller,
+    ):
+        user = await caller.user(1_000_000)
+        await steady_load(caller, user, "calm", SNAPSHOT_S / 3)
+        calm, times.seconds = slowest_of_a_hundred(times.seconds), []
+        async with await psycopg.AsyncConnection.connect(database.admin_url) as snapshot:
+            await snapshot.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            await snapshot.execute("SELECT count(*) FROM generation.jobs")
+            forgotten = asyncio.create_task(seconds_until_ended(options)) if IS_FULL else None
+            await steady_load(caller, user, "old", SNAPSHOT_S)
+            assert forgotten is None or await forgotten <= FORGOTTEN_S
+            await assert_at_rest(database.admin_url)
+    slow = slowest_of_a_hundred(times.seconds)
+    print(f"F10: {len(times.seconds)} claims, p99 {slow * 1000:.1f} ms, {calm * 1000:.1f} ms before", flush=True)
+    assert slow <= max(CLAIM_WITHIN_S, 2 * calm)
+
+
+async def steady_load(caller: Caller, user: str, name: str, seconds: float) -> None:
+    """Submit so many jobs a second, those that are late at once."""
+    started, count = time.monotonic(), 0
+    while (elapsed := time.monotonic() - started) < seconds:
+        due = int(elapsed * JOBS_PER_S) - count
+        await asyncio.gather(*(caller.submit(user, f"{name} {count + n}") for n in range(due)))
+        count += due
+        await asyncio.sleep(0.02)
+
+
+def slowest_of_a_hundred(seconds: list[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
+
+
+async def seconds_until_ended(options: Settings) -> float:
+    """Begin a transaction as a service does, write in it and forget it; return how long the server let it be."""
+    started = time.monotonic()
+    with contextlib.suppress(PixelError, psycopg.Error):
+        async with (
+            open_pool(options.database_url, schema="generation", application="forgotten") as pool,
+            pool.transaction() as conn,
+        ):
+            await conn.execute("CREATE TEMPORARY TABLE forgotten ()")
+            await said_something(conn, within_s=FORGOTTEN_S * 2)
+            await conn.execute("SELECT 1")
+    return time.monotonic() - started
+
+
+async def said_something(conn: psycopg.AsyncConnection[Any], *, within_s: float) -> None:
+    """Wait for the server's last word without a query, which would keep the session from being idle."""
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(conn.fileno(), readable.set)
+    try:
+        async with asyncio.timeout(within_s):
+            await readable.wait()
+    except TimeoutError:
+        return
+    finally:
+        loop.remove_reader(conn.fileno())

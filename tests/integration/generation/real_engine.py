@@ -1,0 +1,137 @@
+"""The engine's store on PostgreSQL, and what a test needs to look behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
+from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
+from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
+from pixel_generation.application.ports import Holder, NewGeneration, Verdict
+from pixel_generation.domain.attempt import CallRecord
+from pixel_generation.domain.job import DeliveredImage, Job
+from pixel_generation.domain.replay import fold
+from pixel_generation.domain.spec import GenerationSpec
+from pixel_postgres import Pool, open_pool
+from pixel_runtime.clock import SystemClock
+from pixel_runtime.ids import new_id
+from psycopg.rows import DictRow, dict_row
+
+from tests.parts import MakeDatabase
+
+
+@dataclass
+class RealEngine:
+    pool: Pool
+    submissions: PostgresSubmissions
+    jobs: PostgresJobs
+    ledger: PostgresLedger
+    gates: PostgresGates
+    admin: psycopg.AsyncConnection[DictRow]
+
+    async def user(self, credits_given: int = 1_000, *, max_running: int | None = None) -> UUID:
+        user = new_id()
+        await self.ledger.grant(user, credits_given, grant_id="signup", reason="")
+        await self.admin.execute("UPDATE credit_accounts SET max_running = %s WHERE user_id = %s", (max_running, user))
+        return user
+
+    async def submit(self, user: UUID, count: int = 1, *, cost_usd_micros: int | None = 0, **fields: Any) -> list[Job]:
+        now = datetime.now(UTC)
+        spec = GenerationSpec("a lighthouse", model="studio-sketch", number_of_images=2, size="512x512", seed=7)
+        jobs = [
+            replace(
+                Job(new_id(), user, new_id(), spec, "sketch", 2, now, now + timedelta(hours=1), now, price_id="p"),
+                **fields,
+            )
+            for _ in range(count)
+        ]
+        decisions = await self.submissions.submit([NewGeneration(job, cost_usd_micros=cost_usd_micros) for job in jobs])
+        assert {decision.verdict for decision in decisions} == {Verdict.ACCEPTED}
+        return jobs
+
+    async def claim(self, limit: int = 1, *, lane: str = "sketch", lease_s: float = 15.0) -> list[Job]:
+        deadline = datetime.now(UTC) + timedelta(seconds=300)
+        return await self.jobs.claim(lane, limit, worker="w", lease_s=lease_s, deadline_at=deadline)
+
+    async def write(
+        self, before: Job, after: Job, holder: Holder = Holder.WORKER, call: CallRecord | None = None
+    ) -> Job:
+        assert await self.jobs.write(before, after, holder=holder, call=call)
+        return after
+
+    async def deliver(self, job: Job, count: int, call: CallRecord | None = None) -> Job:
+        job = await self.write(job, job.calling())
+        for index in range(count):
+            image = DeliveredImage(new_id(), index, 512, 512, "image/png", 10, seed=7)
+            job = await self.write(job, job.delivered(image), call=call)
+        return job
+
+    async def complete(self, job: Job, call: CallRecord | None = None) -> Job:
+        job = await self.deliver(job, 2, call)
+        return await self.write(job, job.completed(at=datetime.now(UTC)), call=call)
+
+    async def row(self, query: str, *parameters: object) -> DictRow:
+        row = await (await self.admin.execute(query, parameters)).fetchone()
+        assert row is not None
+        return row
+
+    async def account(self, user: UUID) -> DictRow:
+        return await self.row("SELECT * FROM credit_accounts WHERE user_id = %s", user)
+
+    async def gates_of(self, jobs: list[Job]) -> list[str]:
+        cursor = await self.admin.execute("SELECT id, gate FROM jobs WHERE id = ANY (%s)", ([job.id for job in jobs],))
+        gates = {row["id"]: row["gate"] for row in await cursor.fetchall()}
+        return [gates[job.id] for job in jobs]
+
+    async def assert_consistent(self) -> None:
+        """The counts of every account are those of its jobs, and each round's hold is settled once at its end."""
+        wrong = await (
+            await self.admin.execute(
+                """
+                SELECT c.user_id, c.open_jobs, c.places_taken, c.held, n.open_jobs, n.places, n.held
+                FROM credit_accounts AS c
+                CROSS JOIN LATERAL (
+                    SELECT
+                        count(*) FILTER (WHERE j.status IN ('queued', 'processing')) AS open_jobs,
+                        count(*) FILTER (WHERE j.status = 'processing' OR (j.status = 'queued' AND j.gate = 'open'))
+                            AS places,
+                        coalesce(sum(j.cost_credits) FILTER (WHERE j.status IN ('queued', 'processing')), 0) AS held
+                    FROM jobs AS j WHERE j.user_id = c.user_id
+                ) AS n
+                WHERE (c.open_jobs, c.places_taken, c.held) IS DISTINCT FROM (n.open_jobs, n.places, n.held)
+                """
+            )
+        ).fetchall()
+        assert wrong == []
+
+    async def assert_replayable(self) -> int:
+        """Every job is what its events make it; return how many were compared."""
+        ids = [row["id"] for row in await (await self.admin.execute("SELECT id FROM jobs")).fetchall()]
+        for job_id in ids:
+            row = await self.jobs.find(job_id)
+            assert row is not None
+            folded = fold(await self.jobs.history(job_id))
+            assert replace(folded, gate=row.gate) == row
+        return len(ids)
+
+
+@asynccontextmanager
+async def open_engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
+    database = await make_database("generation")
+    async with (
+        open_pool(database.url, schema="generation", application="test", max_size=20) as pool,
+        await psycopg.AsyncConnection.connect(
+            database.admin_url, autocommit=True, options="-c search_path=generation", row_factory=dict_row
+        ) as admin,
+    ):
+        clock = SystemClock()
+        yield RealEngine(
+            pool, PostgresSubmissions(pool), PostgresJobs(pool, clock), PostgresLedger(pool), PostgresGates(pool), admin
+        )

@@ -1,0 +1,124 @@
+"""No statement that runs for a request, a job or a sweep reads a whole table that grows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from pixel_postgres import load_queries
+
+from tests.parts import MakeDatabase
+
+GROWING = "jobs|job_events|attempts|submissions|ledger_transfers|ledger_entries|job_stats|actions|budget_reservations"
+WHOLE_TABLE = re.compile(rf"Seq Scan on (?:{GROWING})\b")
+PARAMETER = re.compile(r"%\((\w+)\)[sb](?:::([a-z0-9 ]+(?:\[\])?))?")
+FILES = (
+    "jobs.sql",
+    "changes.sql",
+    "gates.sql",
+    "events.sql",
+    "submissions.sql",
+    "generations.sql",
+    "estimates.sql",
+    "receipts.sql",
+    "statements.sql",
+    "operations.sql",
+    "statistics.sql",
+    "ledger.sql",
+    "accounts.sql",
+    "budgets.sql",
+)
+STATEMENTS = [(file, name) for file in FILES for name in load_queries("pixel_generation.sql", file)]
+LARGEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+USER = "00000000-0000-7000-8000-000000000007"
+BY_NAME = {
+    "user_id": USER,
+    "lane": "sketch",
+    "lanes": "{sketch}",
+    "user_ids": f"{{{USER}}}",
+    "last_id": LARGEST,
+    "window": "10000",
+    "limit": "50",
+    "most": "1000",
+    "kinds": "{hold,capture}",
+    "holder": "worker",
+    "from_status": "processing",
+    "key": "key-7",
+    "keys_": "{key-7}",
+    "route": "{}",
+    "sequence": "3",
+    "attempt": "1",
+    "failure_code": "timeout",
+    "model": "studio-sketch",
+    "status": "completed",
+    "statuses": "{queued}",
+    "job_type": "image",
+    "xid": "100",
+    "first_day": "2099-01-01",
+    "start": "2099-01-01",
+}
+BY_TYPE = {
+    "text": "word",
+    "uuid": LARGEST,
+    "integer": "1",
+    "smallint": "1",
+    "bigint": "1",
+    "double precision": "1",
+    "boolean": "true",
+    "timestamptz": "2100-01-01",
+    "date": "2100-01-01",
+    "jsonb": "{}",
+    "json": "{}",
+    "bytea": "x",
+}
+
+
+@pytest.fixture(scope="module")
+async def history(make_database: MakeDatabase) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    database = await make_database("generation")
+    options = "-c search_path=generation"
+    async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True, options=options) as conn:
+        await conn.execute("SET session_replication_role = replica")
+        await conn.execute(load_queries("tests.integration.generation", "history.sql")["fill_history"])
+        await conn.execute("SET session_replication_role = origin")
+        await conn.execute("VACUUM ANALYZE")
+        yield conn
+
+
+def value_of(name: str, kind: str, job: str) -> str:
+    """Return a parameter as a literal such as real calls send."""
+    if name in {"id", "job_id"}:
+        return f"'{job}'"
+    if name in {"ids", "job_ids"}:
+        return f"'{{{job}}}'"
+    if name in BY_NAME and (kind.endswith("[]") is BY_NAME[name].startswith("{") or kind == "jsonb"):
+        return f"'{BY_NAME[name]}'"
+    if kind.endswith("[]"):
+        return f"ARRAY['{BY_TYPE[kind[:-2]]}']::{kind}"
+    return f"'{BY_TYPE[kind]}'"
+
+
+@pytest.mark.parametrize(("file", "name"), STATEMENTS, ids=[name for _, name in STATEMENTS])
+async def test_no_table_that_grows_is_read_whole(history: psycopg.AsyncConnection[Any], file: str, name: str) -> None:
+    query = load_queries("pixel_generation.sql", file)[name]
+    cursor = await history.execute("SELECT id::text FROM jobs WHERE status = 'processing' LIMIT 1")
+    row = await cursor.fetchone()
+    assert row is not None
+    kinds: dict[str, str] = {}
+    for found in PARAMETER.finditer(query):
+        kinds.setdefault(found[1], (found[2] or "text").strip())
+    places = {name: f"${place}" for place, name in enumerate(kinds, 1)}
+    text = PARAMETER.sub(lambda found: places[found[1]] + (f"::{found[2]}" if found[2] else ""), query)
+    text = text.replace("%%", "%")
+    values = ", ".join(value_of(parameter, kind, row[0]) for parameter, kind in kinds.items())
+    declared = ", ".join(kinds.values())
+    await history.execute(f"PREPARE examined{f' ({declared})' if declared else ''} AS {text}")
+    try:
+        cursor = await history.execute(f"EXPLAIN EXECUTE examined{f' ({values})' if values else ''}")
+        plan = "\n".join(line for (line,) in await cursor.fetchall())
+    finally:
+        await history.execute("DEALLOCATE examined")
+    assert WHOLE_TABLE.findall(plan) == [], plan

@@ -1,0 +1,84 @@
+"""What a model cannot make is refused, or listed; and what is delivered has the size that was promised."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.sketch import SketchPainter
+from pixel_generation.domain.catalogue import Catalogue, Model
+from pixel_generation.domain.errors import SpecInvalid
+from pixel_generation.domain.images import ImageRequest
+from pixel_generation.domain.routing import route
+from pixel_generation.domain.spec import GenerationSpec
+from pixel_postgres import open_pool
+
+from tests.parts import MakeDatabase
+
+FOX = GenerationSpec("a fox in the snow")
+
+
+@pytest.fixture
+async def catalogue(make_database: MakeDatabase) -> Catalogue:
+    database = await make_database("generation")
+    async with open_pool(database.url, schema="generation", application="test") as pool:
+        providers = frozenset({"sketch", "openai"})
+        return await PostgresCatalogue(pool, default="studio-sketch", providers=providers).load()
+
+
+def out_of_range(model: Model) -> dict[str, GenerationSpec]:
+    """Return a request for each field in which the model can be asked for too much."""
+    asked = replace(FOX, model=model.id)
+    requests = {
+        "numberOfImages": replace(asked, number_of_images=model.max_images + 1),
+        "quality": replace(asked, quality="unheard-of"),
+        "aspectRatio": replace(asked, aspect_ratio="31:9"),
+        "size": replace(asked, size="1001x999"),
+        "parameters": replace(asked, parameters={"unheard_of": "1"}),
+    }
+    if model.styles:
+        requests["style"] = replace(asked, style="unheard-of")
+    if not model.takes_seed:
+        requests["seed"] = replace(asked, seed=7)
+    return requests
+
+
+async def test_no_value_of_any_model_is_lost_in_silence(catalogue: Catalogue) -> None:
+    for model in catalogue.models:
+        for field, spec in out_of_range(model).items():
+            with pytest.raises(SpecInvalid) as refused:
+                route(spec, catalogue, lambda: 1)
+            (violation,) = refused.value.violations
+            assert violation.field == field
+            found = route(spec, catalogue, lambda: 1, adjust=True)
+            assert [adjustment.field for adjustment in found.adjustments] == [field]
+            assert found.size in model.sizes
+
+
+async def test_seeds_are_for_models_that_repeat_a_picture(catalogue: Catalogue) -> None:
+    assert {model.id for model in catalogue.models if model.takes_seed} == {"studio-sketch"}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"size": "260x250"}, {"size": "300x256"}, {"aspect_ratio": "1:1", "size": "500x400"}]
+)
+async def test_the_picture_has_the_size_that_was_promised(catalogue: Catalogue, changes: dict[str, str]) -> None:
+    found = route(replace(FOX, **changes), catalogue, lambda: 1, adjust=True)  # type: ignore[arg-type]
+    assert found.adjustments
+    painter = SketchPainter()
+    request = ImageRequest(
+        generation_id="gen_1",
+        attempt=1,
+        provider_model=found.model.provider_model,
+        prompt=found.spec.prompt,
+        count=1,
+        width=found.size.width,
+        height=found.size.height,
+        seed=found.spec.seed or 0,
+    )
+    (picture,) = [picture async for picture in painter.generate(request)]
+    await painter.close()
+    assert "x".join(map(str, Image.open(io.BytesIO(picture.data)).size)) == found.spec.size

@@ -1,0 +1,192 @@
+"""Quotes against PostgreSQL: the very statement of a submission, taken back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from pixel_errors import PixelError
+from pixel_generation.adapters.metrics import SubmissionMetrics
+from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
+from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
+from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
+from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
+from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
+from pixel_generation.adapters.outbound.randomness import SystemRandomness
+from pixel_generation.application.lane_rooms import LaneRooms
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.new_generation import JobLimits, SubmitGeneration
+from pixel_generation.application.quote_generation import Quote, quote_generation
+from pixel_generation.application.start_quotes import StartQuotes
+from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_generation.application.submit_generations import Accepted, submit_generations
+from pixel_generation.domain.breaker import BreakerPolicy, BreakerState
+from pixel_generation.domain.errors import PriceUnknown
+from pixel_generation.domain.job import Priority
+from pixel_generation.domain.lanes import LaneState
+from pixel_generation.domain.spec import GenerationSpec
+from pixel_postgres import Pool, open_pool
+from pixel_runtime.clock import SystemClock
+
+from tests.fakes.generation import a_user
+from tests.parts import MakeDatabase
+
+FOX = GenerationSpec("a fox", number_of_images=2)
+
+
+@dataclass
+class Desk:
+    pool: Pool
+    admin_url: str
+    batcher: SubmissionBatcher
+
+    def __post_init__(self) -> None:
+        source = PostgresCatalogue(self.pool, default="studio-sketch", providers=frozenset({"sketch", "openai"}))
+        self.catalogue = LiveCatalogue(source, max_age_s=0)
+        self.starts = StartQuotes(PostgresQueueOutlines(self.pool), self.catalogue, slots=1, lane_slots={})
+
+    async def user(self, credits_given: int = 100) -> UUID:
+        user = a_user()
+        await PostgresLedger(self.pool).grant(user, credits_given, grant_id="signup", reason="")
+        return user
+
+    async def quote(self, command: SubmitGeneration) -> Quote:
+        return await quote_generation(
+            command,
+            rehearsals=PostgresSubmissions(self.pool),
+            catalogue=self.catalogue,
+            starts=self.starts,
+            clock=SystemClock(),
+            randomness=SystemRandomness(),
+            limits=JobLimits(timedelta(hours=1), 2),
+        )
+
+    async def submit(self, command: SubmitGeneration) -> Accepted | PixelError:
+        (outcome,) = await submit_generations(
+            [command],
+            catalogue=self.catalogue,
+            batcher=self.batcher,
+            clock=SystemClock(),
+            randomness=SystemRandomness(),
+            observer=SubmissionMetrics(),
+            starts=self.starts,
+            rooms=LaneRooms(PostgresLaneCounts(self.pool)),
+            max_wait=timedelta(hours=1),
+            max_retries=2,
+        )
+        return outcome
+
+    async def execute(self, statement: str, *parameters: object) -> list[tuple[object, ...]]:
+        async with await psycopg.AsyncConnection.connect(self.admin_url, autocommit=True) as conn:
+            await conn.execute("SET search_path = generation")
+            cursor = await conn.execute(statement, parameters)
+            return await cursor.fetchall() if cursor.description else []
+
+
+@asynccontextmanager
+async def running(pool: Pool, admin_url: str) -> AsyncIterator[Desk]:
+    batcher = SubmissionBatcher(PostgresSubmissions(pool), SubmissionMetrics())
+    await batcher.start()
+    yield Desk(pool, admin_url, batcher)
+    await batcher.stop()
+
+
+@pytest.fixture
+async def desk(make_database: MakeDatabase) -> AsyncIterator[Desk]:
+    database = await make_database("generation")
+    async with (
+        open_pool(database.url, schema="generation", application="test") as pool,
+        running(pool, database.admin_url) as desk,
+    ):
+        yield desk
+
+
+async def test_a_quote_leaves_nothing_behind(desk: Desk) -> None:
+    quoted = await desk.quote(SubmitGeneration(await desk.user(), FOX))
+    assert (quoted.would_be_refused, quoted.job.cost_credits, quoted.available_credits) == ("", 2, 100)
+    for table in ("jobs", "job_events", "outbox", "lane_shares", "budget_reservations"):
+        assert await desk.execute(f"SELECT count(*) FROM {table}") == [(0,)], table
+    assert await desk.execute("SELECT available, held, open_jobs, places_taken FROM credit_accounts") == [
+        (100, 0, 0, 0)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("preparation", "command", "reason"),
+    [
+        ("SELECT 1", {"spec": replace(FOX, number_of_images=10, model="gpt-image-2")}, "INSUFFICIENT_CREDITS"),
+        ("UPDATE plans SET max_open_jobs = 1; UPDATE credit_accounts SET open_jobs = 1", {}, "QUEUE_FULL"),
+        ("UPDATE credit_accounts SET daily_limit = 1", {}, "DAILY_LIMIT_REACHED"),
+        ("UPDATE lanes SET state = 'draining'", {}, "LANE_CLOSED"),
+        ("UPDATE plans SET top_priority = 1", {"priority": Priority.HIGH}, "PRIORITY_NOT_ALLOWED"),
+        (
+            """INSERT INTO budgets (id, scope, subject, period, unit, limit_amount)
+            VALUES (gen_random_uuid(), 'platform', '', 'total', 'credits', 1)""",
+            {},
+            "BUDGET_EXHAUSTED",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isupper() else "",
+)
+async def test_the_reason_is_the_one_that_the_submission_gets(
+    desk: Desk, preparation: str, command: dict[str, object], reason: str
+) -> None:
+    user = await desk.user(50)
+    async with await psycopg.AsyncConnection.connect(desk.admin_url, autocommit=True) as conn:
+        await conn.execute("SET search_path = generation")
+        await conn.execute(preparation)
+    asked = SubmitGeneration(user, **{"spec": FOX, **command})  # type: ignore[arg-type]
+    quoted, outcome = await desk.quote(asked), await desk.submit(asked)
+    assert isinstance(outcome, PixelError)
+    assert quoted.would_be_refused == outcome.code == reason
+
+
+async def test_the_quoted_start_is_stored_with_the_job(desk: Desk) -> None:
+    user = await desk.user()
+    for _ in range(3):
+        assert isinstance(await desk.submit(SubmitGeneration(user, FOX)), Accepted)
+    rows = await desk.execute("SELECT start_before - start_after FROM jobs ORDER BY id")
+    assert len(rows) == 3
+    assert [isinstance(row[0], timedelta) for row in rows] == [True] * 3
+
+
+async def test_the_outline_reads_who_waits_and_how_fast_it_goes(desk: Desk) -> None:
+    users = [await desk.user() for _ in range(2)]
+    for user in (users[0], users[0], users[1]):
+        await desk.submit(SubmitGeneration(user, FOX))
+    outline = await PostgresQueueOutlines(desk.pool).outline("sketch", slots=1, typical_s=1.0)
+    assert outline.waiting == [(1, 0.0), (1, 0.0), (1, 2.0)]
+    assert {user: share.virtual_finish for user, share in outline.shares.items()} == {users[0]: 4.0, users[1]: 2.0}
+    assert (outline.running, outline.is_cut) == (0, False)
+    cut = await PostgresQueueOutlines(desk.pool, most_jobs=2).outline("sketch", slots=1, typical_s=1.0)
+    assert cut.is_cut
+    assert cut.start_interval_s(users[0], Priority.LOW) is None
+    unknown = await PostgresQueueOutlines(desk.pool).outline("none", slots=1, typical_s=1.0)
+    assert unknown.start_interval_s(users[0], Priority.NORMAL) == (0.0, 1.0)
+
+
+async def test_the_catalogue_carries_prices_lane_states_and_breakers(desk: Desk) -> None:
+    await desk.execute(
+        "INSERT INTO prices (id, model, quality, credits_per_image, cost_usd_micros)"
+        " VALUES ('flare/low', 'gpt-image-2.5-flare', 'low', 3, 11000)"
+    )
+    await desk.execute("DELETE FROM prices WHERE model = 'gpt-image-2'")
+    await desk.execute("UPDATE lanes SET state = 'paused' WHERE lane = 'openai'")
+    health = PostgresProviderHealth(desk.pool)
+    policy = BreakerPolicy(first_open_s=60)
+    await health.failed("openai", policy=policy, draw=1.0, trip=True, is_probe=False)
+    catalogue = await desk.catalogue.current()
+    flare = catalogue.find("gpt-image-2.5-flare")
+    assert (flare.credits_per_image, catalogue.price(flare, "low", "1024x1024").cost_usd_micros) == (3, 11_000)
+    assert catalogue.price(flare, "high", "1024x1024").credits_per_image == 4
+    assert (catalogue.lane_state(flare), catalogue.health(flare)) == (LaneState.PAUSED, BreakerState.OPEN)
+    with pytest.raises(PriceUnknown):
+        catalogue.price(catalogue.find("gpt-image-2"), "", "1024x1024")
+    await desk.execute("UPDATE provider_health SET open_until = now()")
+    assert (await desk.catalogue.current()).health(flare) is BreakerState.HALF_OPEN

@@ -1,0 +1,124 @@
+"""N22: the events of jobs of every ending, folded, give their rows."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from pixel_generation.application.ports import Holder, NewGeneration, Verdict
+from pixel_generation.domain.attempt import CallRecord
+from pixel_generation.domain.images import Outcome
+from pixel_generation.domain.job import Failure, Job, Priority, Stage, Status
+
+from tests.integration.generation.real_engine import RealEngine, open_engine
+from tests.parts import MakeDatabase
+
+JOBS = 5_000 if os.environ.get("PROFILE") == "full" else 120
+SEED = 7
+FAILURE = Failure("provider_rejected", "No.", retryable=False)
+CALL = CallRecord(Outcome.SENT, "req", 20)
+
+
+@pytest.fixture
+async def engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
+    async with open_engine(make_database) as engine:
+        yield engine
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def wait(engine: RealEngine, user: UUID, life: random.Random) -> Job:
+    fields = {"priority": life.choice([Priority.NORMAL, Priority.LOW]), "end_user": "eu", "metadata": {"team": "x"}}
+    (job,) = await engine.submit(user, **fields)
+    return job
+
+
+async def start(engine: RealEngine, job: Job) -> Job:
+    (claimed,) = await engine.claim(lane=job.lane, lease_s=60)
+    assert claimed.id == job.id
+    return claimed
+
+
+async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
+    """Take a running job to one of its ends."""
+    if life.random() < 0.2:
+        return await engine.write(job, job.failed(FAILURE, at=now()), Holder.CLOCK)
+    if life.random() < 0.2:
+        told = await engine.write(job, job.cancelling(at=now()), Holder.OWNER)
+        return await engine.write(told, told.cancelled(at=now()))
+    job = await engine.deliver(job, life.randint(0, 2), CALL)
+    ends = [job.failed(FAILURE, at=now()), job.reconciling(), job.cancelling(at=now())]
+    if job.images:
+        ends.append(job.completed(at=now()))
+    after = await engine.write(job, life.choice(ends), call=CALL)
+    if after.stage is Stage.RECONCILING:
+        end = after.completed(at=now()) if after.images else after.failed(FAILURE, at=now())
+        return await engine.write(after, end, Holder.CLOCK)
+    if after.stage is Stage.CANCELLING:
+        end = after.completed(at=now()) if after.is_delivered else after.cancelled(at=now())
+        return await engine.write(after, end)
+    return after
+
+
+async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
+    """Give a running job back to the queue, some to another lane."""
+    if life.random() < 0.5:
+        after = job.requeued(scheduled_at=now(), counts_as_retry=True)
+    else:
+        moved = replace(job, lane="openai", spec=replace(job.spec, model="gpt-image-2"), price_id="other")
+        after = job.rerouted(moved, at=now())
+    return await engine.write(job, after, call=CALL)
+
+
+async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
+    """Lead one job from its submission to its last end; return what it ended as."""
+    job = await wait(engine, user, life)
+    while True:
+        if life.random() < 0.15:
+            end = job.failed(FAILURE, at=now()) if life.random() < 0.5 else job.cancelled(at=now())
+            holder = Holder.CLOCK if end.failure else Holder.OWNER
+            if await engine.jobs.write(job, end, holder=holder):
+                job = end
+        if not job.status.is_final:
+            job = await start(engine, job)
+            if life.random() < 0.3:
+                job = await start(engine, await go_back(engine, job, life))
+            job = await run(engine, job, life)
+        if not job.can_be_retried or life.random() < 0.6:
+            return f"{job.status} {'with' if job.images else 'without'} pictures, round {min(job.round, 2)}"
+        again = job.retried(at=now(), deadline_at=now() + timedelta(hours=1))
+        (decision,) = await engine.submissions.submit([NewGeneration(again, retried_at=now())])
+        assert decision.verdict is Verdict.ACCEPTED
+        job = again
+
+
+async def test_jobs_of_every_ending_are_what_their_events_make_them(engine: RealEngine) -> None:
+    ends: Counter[str] = Counter()
+    user = await engine.user(1_000_000)
+    for place in range(JOBS):
+        ends[await live(engine, user, random.Random(SEED * JOBS + place))] += 1
+    assert sum(ends.values()) == JOBS
+    assert {name.split(",")[0] for name in ends} == {
+        f"{Status.COMPLETED} with pictures",
+        f"{Status.FAILED} without pictures",
+        f"{Status.CANCELLED} with pictures",
+        f"{Status.CANCELLED} without pictures",
+    }
+    assert await engine.assert_replayable() == JOBS
+    await engine.assert_consistent()
+
+
+async def test_a_row_that_was_changed_behind_its_events_is_found(engine: RealEngine) -> None:
+    await engine.submit(await engine.user())
+    assert await engine.assert_replayable() == 1
+    await engine.admin.execute("UPDATE jobs SET max_retries = 9")
+    with pytest.raises(AssertionError):
+        await engine.assert_replayable()

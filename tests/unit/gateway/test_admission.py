@@ -1,0 +1,160 @@
+"""Under overload the work that is done stays worth its while, and money always gets through."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from pixel_gateway.application.admission import Admission, Overloaded
+from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
+from pixel_gateway.domain.rate_limit import Traffic
+
+from tests.fakes.gateway_load import CountingObserver, Seconds, SharedServer, Simulation
+
+WORK_S, LANES = 0.01, 4
+CAPACITY = LANES / WORK_S
+DEADLINE_S = 1.0
+
+
+def admission(clock: Seconds, observer: CountingObserver, limit: ConcurrencyLimit | None = None) -> Admission:
+    limit = limit or ConcurrencyLimit(least=32, most=1024, calm_s=0.01)
+    return Admission(limit, observer, monotonic=clock, fraction=lambda: 0.5)
+
+
+def fill(subject: Admission, traffic: Traffic) -> int:
+    taken = 0
+    while taken < 100_000:
+        try:
+            subject.admit(traffic, "door")
+        except Overloaded:
+            return taken
+        taken += 1
+    return taken
+
+
+def test_create_is_turned_away_first_then_read_then_status_and_money_last():
+    observer = CountingObserver()
+    subject = admission(Seconds(), observer, ConcurrencyLimit(least=100, most=100, value=100))
+
+    taken = [fill(subject, traffic) for traffic in Traffic]
+
+    assert taken == [80, 20, 100, 200]
+    assert observer.sheds == dict.fromkeys(Traffic, 1)
+    assert observer.highest == 400
+
+
+def test_a_place_is_given_back_once():
+    subject = admission(Seconds(), CountingObserver(), ConcurrencyLimit(least=1, most=1, value=1))
+    with subject.admit(Traffic.READ, "door") as flight:
+        with pytest.raises(Overloaded):
+            subject.admit(Traffic.READ, "door")
+        flight.end()
+        second = subject.admit(Traffic.READ, "door")
+    with pytest.raises(Overloaded):
+        subject.admit(Traffic.READ, "door")
+    second.end()
+    subject.admit(Traffic.READ, "door")
+
+
+def test_the_wait_is_as_long_as_what_was_turned_away_takes_to_serve():
+    clock = Seconds()
+    subject = admission(clock, CountingObserver(), ConcurrencyLimit(least=10, most=10, value=10))
+    for _ in range(10):
+        subject.admit(Traffic.READ, "door")
+    for _ in range(50):
+        with pytest.raises(Overloaded):
+            subject.admit(Traffic.READ, "door")
+    clock.now_s += 1.0
+    with pytest.raises(Overloaded) as refusal:
+        subject.admit(Traffic.READ, "door")
+
+    assert refusal.value.retry_after_s == pytest.approx(5.0 * 1.25)
+
+
+class Offered:
+    """Open arrivals of mixed kinds at a shared server behind the real admission."""
+
+    def __init__(self, seed: int = 1, *, is_guarded: bool = True) -> None:
+        self.clock = Seconds()
+        self.observer = CountingObserver()
+        self.admission = admission(self.clock, self.observer)
+        if not is_guarded:
+            self.admission = admission(self.clock, self.observer, ConcurrencyLimit(least=10**6, most=10**6))
+        self.simulation = Simulation(self.clock)
+        self.server = SharedServer(self.simulation, WORK_S, LANES, WORK_S / 100)
+        self.random = random.Random(seed)
+        self.in_time: list[float] = []
+        self.took: list[float] = []
+        self.refused: dict[Traffic, int] = dict.fromkeys(Traffic, 0)
+
+    def arrive(self, rate: float, until_s: float) -> None:
+        self.request(self.random.choices(list(Traffic), weights=(70, 20, 9, 1))[0])
+        next_s = self.clock.now_s + self.random.expovariate(rate)
+        if next_s < until_s:
+            self.simulation.at(next_s, lambda: self.arrive(rate, until_s))
+
+    def request(self, traffic: Traffic) -> None:
+        began = self.clock.now_s
+        try:
+            flight = self.admission.admit(traffic, "door")
+        except Overloaded:
+            self.refused[traffic] += 1
+            self.server.refuse()
+            return
+
+        def done() -> None:
+            flight.end()
+            self.took.append(self.clock.now_s - began)
+            if self.clock.now_s - began <= DEADLINE_S:
+                self.in_time.append(self.clock.now_s)
+
+        self.server.start(done)
+
+    def offer(self, load: float, seconds: float) -> float:
+        """Offer `load` times the capacity; return the goodput as a part of the capacity."""
+        self.took, self.in_time = [], []
+        until = self.clock.now_s + seconds
+        self.arrive(load * CAPACITY, until)
+        self.simulation.run(until)
+        return len(self.in_time) / (seconds * CAPACITY)
+
+
+def p99(seconds: list[float]) -> float:
+    return sorted(seconds)[int(len(seconds) * 0.99)]
+
+
+def test_five_times_the_capacity_keeps_four_fifths_of_the_goodput():
+    offered = Offered()
+    offered.offer(0.5, 10)
+    peak, baseline_s = offered.offer(0.95, 20), p99(offered.took)
+    offered.offer(5.0, 1)
+    overload, overload_s = offered.offer(5.0, 59), p99(offered.took)
+
+    assert overload >= 0.8 * peak
+    assert overload_s <= 2 * baseline_s
+    assert offered.observer.sheds[Traffic.CRITICAL] == 0
+
+    offered.offer(0.5, 1)
+    offered.refused = dict.fromkeys(Traffic, 0)
+    offered.offer(0.5, 10)
+    assert offered.refused == dict.fromkeys(Traffic, 0), "not back to normal"
+
+
+def test_without_admission_the_same_load_is_done_too_late():
+    offered = Offered(is_guarded=False)
+    peak = offered.offer(0.95, 10)
+
+    assert offered.offer(2.0, 10) < 0.8 * peak
+
+
+def test_the_limit_follows_a_service_that_became_slower_and_one_that_became_faster_again():
+    offered = Offered()
+    offered.offer(0.9, 10)
+    offered.offer(5.0, 10)
+    offered.server.work_s = WORK_S * 4
+    slow = offered.offer(1.0, 30)
+    offered.server.work_s = WORK_S
+    fast = offered.offer(5.0, 20)
+
+    assert slow >= 0.25 * 0.8
+    assert fast >= 0.8

@@ -1,0 +1,152 @@
+"""What else a submission can say: when, how soon, by when, for whom."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pixel_gateway.domain.generation import JobType, Priority
+
+PROMPT = {"prompt": "a lighthouse at dawn"}
+
+
+async def test_everything_a_submission_says_arrives(client, backstage):
+    at = "2026-11-21T12:00:00+01:00"
+    fields = {
+        "jobType": "image",
+        "priority": "low",
+        "scheduledAt": at,
+        "cancelAfter": 90,
+        "user": "customer-7",
+        "metadata": {"team": "ads"},
+        "adjust": True,
+        "allowFallback": True,
+    }
+
+    answer = await client.post("/api/generations", json=PROMPT | fields)
+
+    (submission,) = backstage.generations.submissions
+    (key,) = backstage.keys.rows.values()
+    assert answer.status_code == 202, answer.text
+    assert (submission.job_type, submission.priority) == (JobType.IMAGE, Priority.LOW)
+    assert submission.schedule_time == datetime(2026, 11, 21, 11, tzinfo=UTC)
+    assert submission.cancel_after_s == 90
+    assert (submission.end_user, submission.metadata) == ("customer-7", {"team": "ads"})
+    assert (submission.adjust, submission.allow_fallback) == (True, True)
+    assert submission.api_key_id == key.id
+    data = answer.json()["data"]
+    assert (data["priority"], data["user"], data["metadata"]) == ("low", "customer-7", {"team": "ads"})
+    assert data["waitsFor"] == "scheduled"
+    assert data["links"]["cancel"].endswith(f"/api/generations/{data['id']}/cancel")
+
+
+async def test_a_plain_submission_has_the_usual_values(client, backstage):
+    await client.post("/api/generations", json=PROMPT)
+
+    (submission,) = backstage.generations.submissions
+    assert (submission.job_type, submission.priority) == (JobType.IMAGE, Priority.NORMAL)
+    assert submission.schedule_time is None
+    assert submission.cancel_after_s == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("90s", 90), ("15m", 900), ("2h", 7200), ("45", 45), ("0", 1), ("-1s", 1), ("1000000000s", 7 * 86_400)],
+)
+async def test_the_deadline_may_come_as_a_header_field_within_its_bounds(client, backstage, header, seconds):
+    answer = await client.post("/api/generations", json=PROMPT, headers={"cancel-after": header})
+
+    assert answer.status_code == 202, answer.text
+    assert backstage.generations.submissions[0].cancel_after_s == seconds
+
+
+@pytest.mark.parametrize(("given", "seconds"), [(0, 1), (-1, 1), (1e9, 7 * 86_400), (0.5, 1), (12.5, 12.5)])
+async def test_a_deadline_is_brought_within_its_bounds(client, backstage, given, seconds):
+    await client.post("/api/generations", json=PROMPT | {"cancelAfter": given})
+
+    assert backstage.generations.submissions[0].cancel_after_s == seconds
+
+
+@pytest.mark.parametrize("header", ["", "soon", "1e9", "90 s", "1d", "٣s", "nan", "9" * 400])
+async def test_a_deadline_that_is_no_duration_is_refused(client, backstage, header):
+    answer = await client.post("/api/generations", json=PROMPT, headers={"cancel-after": header.encode()})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/Cancel-After")
+    assert backstage.generations.submissions == []
+
+
+async def test_two_different_deadlines_are_refused(client, backstage):
+    headers = {"cancel-after": "1m"}
+    same = await client.post("/api/generations", json=PROMPT | {"cancelAfter": 60}, headers=headers)
+    other = await client.post("/api/generations", json=PROMPT | {"cancelAfter": 61}, headers=headers)
+
+    assert (same.status_code, other.status_code) == (202, 422)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("jobType", "poem"),
+        ("priority", "urgent"),
+        ("priority", 1),
+        ("scheduledAt", "tomorrow"),
+        ("scheduledAt", "2026-11-21T12:00:00"),
+        ("cancelAfter", "90s"),
+        ("cancelAfter", True),
+        ("user", "x" * 201),
+        ("metadata", {"a": 1}),
+        ("metadata", {"": "a"}),
+        ("metadata", {"k" * 65: "a"}),
+        ("metadata", {"a": "v" * 513}),
+        ("metadata", {str(number): "a" for number in range(17)}),
+        ("adjust", "yes"),
+        ("allowFallback", 1),
+    ],
+)
+async def test_a_value_that_cannot_be_is_refused_with_its_place(client, backstage, field, value):
+    answer = await client.post("/api/generations", json=PROMPT | {field: value})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"].startswith(f"/{field}")
+    assert backstage.generations.submissions == []
+
+
+async def test_the_openai_door_tells_key_and_end_user(client, backstage):
+    headers = {"prefer": "respond-async"}
+    await client.post("/v1/images/generations", json=PROMPT | {"user": "u-1"}, headers=headers)
+    await client.post("/v1/images/generations", json=PROMPT | {"safety_identifier": "s-1"}, headers=headers)
+
+    (key,) = backstage.keys.rows.values()
+    assert [each.end_user for each in backstage.generations.submissions] == ["u-1", "s-1"]
+    assert {each.api_key_id for each in backstage.generations.submissions} == {key.id}
+
+
+async def test_the_history_is_filtered(client, backstage):
+    await client.post("/api/generations", json=PROMPT)
+    backstage.clock.advance(3600)
+    await client.post("/api/generations", json=PROMPT | {"jobType": "video", "model": "other"})
+    since = (backstage.clock.now() - timedelta(minutes=1)).isoformat().replace("+", "%2B")
+
+    async def found(query: str) -> int:
+        return len((await client.get(f"/api/generations?{query}")).json()["items"])
+
+    assert await found("") == 2
+    assert await found("model=other") == 1
+    assert await found("jobType=video") == 1
+    assert await found("jobType=image&model=other") == 0
+    assert await found(f"from={since}") == 1
+    assert await found(f"to={since}") == 1
+    assert await found("failureCode=timeout") == 0
+    assert (await client.get("/api/generations?jobType=poem")).status_code == 422
+
+
+async def test_a_quote_prices_the_same_body_and_makes_nothing(client, backstage):
+    quoted = (await client.post("/api/quotes", json=PROMPT | {"numberOfImages": 3, "priority": "low"})).json()
+    route = (await client.post("/api/routes/explain", json=PROMPT)).json()
+
+    assert (quoted["costCredits"], quoted["creditsPerImage"], quoted["priceId"]) == (6, 2, "studio-sketch/1")
+    assert quoted["wouldBeRefused"] is None
+    assert quoted["route"]["model"] == route["model"] == "studio-sketch"
+    assert route["candidates"][0]["excludedBecause"] is None
+    assert backstage.engine.control.quoted[0].priority is Priority.LOW
+    assert backstage.generations.submissions == []

@@ -1,0 +1,159 @@
+"""Cancelling generations: what is answered, what the run does, where the money goes."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from pixel_errors import Invalid
+from pixel_generation.application.work import WorkLimits
+from pixel_generation.domain.attempt import AttemptState
+from pixel_generation.domain.cancellation import CancelOutcome
+from pixel_generation.domain.credits import Balance
+from pixel_generation.domain.images import ImageRequest, Outcome
+from pixel_generation.domain.job import Stage, Status
+
+from tests.conftest import WaitUntil
+from tests.fakes.generation import a_user
+from tests.unit.generation.conftest import Engine
+from tests.unit.generation.test_work import FAST, FLARE, working
+
+FREE, PARTIAL, TOO_LATE, PENDING = CancelOutcome
+
+
+def hang(_request: ImageRequest) -> object:
+    return asyncio.Event().wait()
+
+
+async def test_a_waiting_job_is_cancelled_at_once_and_free(engine: Engine) -> None:
+    user = await engine.user(10)
+    job_id = await engine.accepted(user)
+    assert await engine.cancel(user, job_id) == [FREE]
+    assert (engine.job(job_id).status, engine.store.balances[user]) == (Status.CANCELLED, Balance(10, 0))
+    assert engine.engine_observer.cancels == ["free"]
+
+
+async def test_asking_twice_gives_the_same_answer_and_changes_nothing(engine: Engine) -> None:
+    user = await engine.user(10)
+    job_id = await engine.accepted(user)
+    await engine.cancel(user, job_id)
+    job = engine.job(job_id)
+    assert await engine.cancel(user, job_id, job_id) == [FREE, FREE]
+    assert engine.job(job_id) == job
+
+
+async def test_a_running_job_stops_its_call_and_is_free(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.vendor.before = hang
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1, model=FLARE)
+    async with working(engine):
+        await wait_until(lambda: engine.vendor.requests)
+        assert await engine.cancel(user, job_id) == [FREE]
+    assert (engine.job(job_id).status, engine.store.balances[user]) == (Status.CANCELLED, Balance(10, 0))
+    assert engine.store.attempts[job_id, 1].state is AttemptState.ABANDONED
+    assert engine.observer.ends == [("cancelled", "")]
+
+
+async def test_what_was_delivered_before_is_kept_and_paid(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.assets.stuck_after = 1
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=2)
+    async with working(engine):
+        await wait_until(lambda: engine.job(job_id).images)
+        assert await engine.cancel(user, job_id) == [PARTIAL]
+    assert (engine.job(job_id).captured_credits, len(engine.job(job_id).images)) == (1, 1)
+    assert engine.store.balances[user] == Balance(9, 0)
+
+
+async def test_the_next_write_of_a_cancelled_run_stops_it(engine: Engine, wait_until: WaitUntil) -> None:
+    gate = asyncio.Event()
+    engine.painter.before = lambda _request: gate.wait()
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=2)
+    async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60)):
+        await wait_until(lambda: engine.painter.requests)
+        assert await engine.cancel(user, job_id, patience_s=0) == [PENDING]
+        assert engine.job(job_id).stage is Stage.CANCELLING
+        gate.set()
+        await wait_until(lambda: engine.job(job_id).status.is_final)
+    assert (engine.job(job_id).status, engine.store.balances[user]) == (Status.CANCELLED, Balance(10, 0))
+    assert engine.observer.fences == 0
+    assert await engine.cancel(user, job_id) == [FREE]
+
+
+async def test_a_job_that_ended_before_is_too_late(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(10)
+    done = await engine.accepted(user, images=1)
+    async with working(engine):
+        await wait_until(lambda: engine.job(done).status.is_final)
+    engine.painter.pictures = 0
+    failed = await engine.accepted(user, images=1)
+    async with working(engine):
+        await wait_until(lambda: engine.job(failed).status.is_final)
+    assert await engine.cancel(user, done, failed) == [TOO_LATE, TOO_LATE]
+    assert engine.store.balances[user] == Balance(9, 0)
+
+
+async def test_a_job_whose_worker_died_is_cancelled_by_the_sweep(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.painter.before = hang
+    user = await engine.user(10)
+    job_id = await engine.accepted(user)
+    worker = engine.worker(WorkLimits(poll_s=0.01, heartbeat_s=60))
+    await worker.start()
+    await wait_until(lambda: engine.painter.requests)
+    job = engine.job(job_id)
+    assert await engine.cancel(user, job_id, patience_s=0) == [PENDING]
+    engine.clock.advance(16)
+    assert await engine.sweep() == 1
+    assert (engine.job(job_id).status, engine.job(job_id).attempt) == (Status.CANCELLED, job.attempt)
+    await worker.stop()
+    assert engine.store.balances[user] == Balance(10, 0)
+
+
+async def test_a_stopping_worker_cancels_what_was_to_be_cancelled(engine: Engine, wait_until: WaitUntil) -> None:
+    engine.painter.before = hang
+    user = await engine.user(10)
+    job_id = await engine.accepted(user)
+    async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60, grace_s=0)):
+        await wait_until(lambda: engine.painter.requests)
+        assert await engine.cancel(user, job_id, patience_s=0) == [PENDING]
+    assert engine.job(job_id).status is Status.CANCELLED
+
+
+async def test_a_job_that_reconciles_is_cancelled_at_once_and_its_call_stays_unknown(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    engine.vendor.before = hang
+    user = await engine.user(10)
+    job_id = await engine.accepted(user, images=1, model=FLARE)
+    async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60, grace_s=0)):
+        await wait_until(lambda: engine.vendor.requests)
+    assert engine.job(job_id).stage is Stage.RECONCILING
+    assert await engine.cancel(user, job_id) == [FREE]
+    attempt = engine.store.attempts[job_id, 1]
+    assert (attempt.state, attempt.outcome) == (AttemptState.UNKNOWN, Outcome.UNKNOWN)
+
+
+async def test_nobody_cancels_what_is_anothers(engine: Engine) -> None:
+    owner = await engine.user(10)
+    job_id = await engine.accepted(owner)
+    assert await engine.cancel(a_user(), job_id, UUID(int=5)) == ["GENERATION_NOT_FOUND", "GENERATION_NOT_FOUND"]
+    assert engine.job(job_id).status is Status.QUEUED
+
+
+async def test_many_are_cancelled_each_on_its_own(engine: Engine, wait_until: WaitUntil) -> None:
+    user = await engine.user(100)
+    done = await engine.accepted(user, images=1)
+    async with working(engine, FAST):
+        await wait_until(lambda: engine.job(done).status.is_final)
+    waiting = [await engine.accepted(user) for _ in range(3)]
+    bystander = await engine.accepted(user)
+    assert await engine.cancel(user, done, *waiting, UUID(int=5)) == [TOO_LATE, *[FREE] * 3, "GENERATION_NOT_FOUND"]
+    assert engine.job(bystander).status is Status.QUEUED
+
+
+@pytest.mark.parametrize("count", [0, 101])
+async def test_a_call_names_one_to_a_hundred(engine: Engine, count: int) -> None:
+    with pytest.raises(Invalid):
+        await engine.cancel(await engine.user(), *[UUID(int=n) for n in range(count)])

@@ -1,0 +1,70 @@
+"""Folding the events of a job gives the job."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pixel_generation.domain.job import Adjustment, Gate, Job, Move, Priority
+from pixel_generation.domain.replay import FACTS, NotReplayable, RecordedEvent, facts_of, fold
+
+from tests.unit.generation.test_job import NOW, a_job, life
+
+
+def recorded(job: Job, facts: dict[str, object]) -> RecordedEvent:
+    stored = json.loads(json.dumps(facts))
+    return RecordedEvent(job.id, job.sequence, job.status, job.stage, job.progress, job.failure, stored)
+
+
+def first(job: Job) -> RecordedEvent:
+    """Everything the job was submitted with, whatever its value."""
+    other = replace(job, **{name: object() for name in FACTS})  # type: ignore[arg-type]
+    return recorded(job, facts_of(other, job))
+
+
+@given(st.lists(st.sampled_from(Move), max_size=40))
+def test_whatever_happens_its_events_give_the_job(moves: list[Move]) -> None:
+    job = a_job()
+    events = [first(job)]
+    for _, before, job in life(moves):
+        events.append(recorded(job, facts_of(before, job)))
+    assert fold(events) == job
+
+
+def test_every_field_of_a_submission_survives() -> None:
+    job = replace(
+        a_job(),
+        priority=Priority.LOW,
+        api_key_id=a_job().id,
+        end_user="a",
+        metadata={"team": "x"},
+        price_id="studio-sketch/1",
+        route={"model": "studio-sketch"},
+        adjustments=(Adjustment("size", "1x1", "512x512"),),
+        cancel_at=NOW,
+        start_after=NOW,
+        start_before=NOW,
+        trace={"traceparent": "00-1"},
+    )
+    assert fold([first(job)]) == job
+
+
+def test_the_gate_is_told_by_no_event() -> None:
+    assert facts_of(a_job(), replace(a_job(), gate=Gate.CAPPED)) == {}
+
+
+def test_events_with_a_gap_give_nothing() -> None:
+    job = a_job()
+    claimed = job.claimed(at=NOW, deadline_at=NOW)
+    later = recorded(claimed.calling(), {})
+    for events in ([], [later], [first(job), later]):
+        with pytest.raises(NotReplayable):
+            fold(events)
+
+
+def test_a_first_event_without_the_submission_gives_nothing() -> None:
+    with pytest.raises(NotReplayable, match="cost_credits"):
+        fold([recorded(a_job(), {})])
