@@ -196,7 +196,9 @@ class FakeStore:
         row = self.rows[before.id]
         same = (row.job.status, row.job.attempt, row.job.sequence) == (before.status, before.attempt, before.sequence)
         live = row.lease_until is not None and row.lease_until > self.clock.now()
-        allowed = holder in {Holder.CLOCK, Holder.OWNER} or (row.lease_until is not None and live is (holder is Holder.WORKER))
+        allowed = holder in {Holder.CLOCK, Holder.OWNER} or (
+            row.lease_until is not None and live is (holder is Holder.WORKER)
+        )
         if not (same and allowed):
             return False
         record = call or CallRecord()

@@ -13,7 +13,7 @@ from pixel.generation.v1 import generations_service_pb2 as generations_pb
 from pixel.generation.v1 import generations_service_pb2_grpc as generations_grpc
 from pixel.generation.v1 import operations_service_pb2 as operations_pb
 from pixel.generation.v1 import operations_service_pb2_grpc as operations_grpc
-from pixel_errors import Invalid, NotFound, Violation
+from pixel_errors import Invalid, NotFound, PixelError, Violation
 from pixel_gateway.adapters.generation_codec import submission_message
 from pixel_gateway.adapters.outbound.billing_rpc import GrpcAdjustments, GrpcBilling, GrpcBooks, GrpcBudgets
 from pixel_gateway.adapters.outbound.control_rpc import GrpcControl
@@ -250,7 +250,10 @@ async def test_each_cancellation_has_its_own_answer(channel):
     assert (generation.job_type, generation.priority, generation.round) == (JobType.VIDEO, Priority.LOW, 2)
     assert (generation.schedule_time, generation.cancel_time, generation.waits_for) == (NOW, None, "capped")
     assert generation.adjustments == (Adjustment("size", "1x1", "2x2"),)
+    assert generation.route is not None
     assert (generation.route.model, generation.route.rule, generation.metadata) == ("m", "cheapest", {"team": "ads"})
+    assert isinstance(missing, PixelError)
+    assert isinstance(broken, PixelError)
     assert (missing.kind, missing.code) == ("not_found", "GENERATION_NOT_FOUND")
     assert broken.kind == "internal"
 
@@ -260,6 +263,7 @@ async def test_each_retry_has_its_own_answer(channel):
 
     assert isinstance(again, Accepted)
     assert again.replayed
+    assert isinstance(missing, PixelError)
     assert missing.code == "GENERATION_NOT_FOUND"
 
 

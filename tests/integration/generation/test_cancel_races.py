@@ -74,7 +74,7 @@ async def working(engine: RealEngine, draw: random.Random) -> AsyncIterator[None
     )
     limits = WorkLimits(slots=12, poll_s=0.05, heartbeat_s=5)
     worker = Worker("w", catalogue=catalogue, providers={"sketch": painter}, tools=tools, limits=limits)
-    parts = [
+    parts: list[Worker | Loop] = [
         worker,
         Loop("cancels", on_cancel(engine.pool, worker)),
         Loop("runnable", on_runnable(engine.pool, worker)),
@@ -148,9 +148,7 @@ async def test_users_who_cancel_at_once_free_their_places(make_database: MakeDat
         user = await engine.user(max_running=places)
         jobs = await engine.submit(user, 20)
         running = await engine.claim(5)
-        tools = CancelTools(
-            engine.jobs, engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=0
-        )
+        tools = CancelTools(engine.jobs, engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=0)
         calls = [cancel_generations(user, [job.id for job in jobs[n::4]], tools=tools) for n in range(4)]
         outcomes = [result.outcome for results in await asyncio.gather(*calls) for result in results]  # type: ignore[union-attr]
         assert outcomes.count(CancelOutcome.PENDING) == len(running)

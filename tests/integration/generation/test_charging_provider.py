@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
@@ -33,7 +34,13 @@ from pixel_runtime.ids import new_id
 from tests.conftest import WaitUntil
 from tests.fakes.generation_eta import FakeEtaObserver
 from tests.fakes.generation_health import FakeHealthObserver
-from tests.fakes.generation_neighbours import FakeAssets, FakeImageModel, FakeObserver, FakeTracing
+from tests.fakes.generation_neighbours import (
+    FakeAssets,
+    FakeEngineObserver,
+    FakeImageModel,
+    FakeObserver,
+    FakeTracing,
+)
 from tests.parts import MakeDatabase
 
 IMAGES = 2
@@ -113,9 +120,30 @@ async def test_no_call_and_no_credit_is_taken_twice(
         catalogue = LiveCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=frozenset({"openai"})))
         model = (await catalogue.current()).find("gpt-image-2")
         health = HealthOfProviders(PostgresProviderHealth(pool), FakeHealthObserver(), SystemRandomness().fraction)
-        tools = RunTools(jobs, FakeAssets(), clock, SystemRandomness(), observer, FakeTracing(), RetryPolicy(), health, catalogue, FakeEtaObserver())
+        tools = RunTools(
+            jobs,
+            FakeAssets(),
+            clock,
+            SystemRandomness(),
+            observer,
+            FakeTracing(),
+            RetryPolicy(reconcile_for_s=0),
+            health,
+            catalogue,
+            FakeEtaObserver(),
+        )
         sweep = SweepTools(
-            jobs, PostgresHousekeeping(pool, clock), catalogue, {"openai": provider}, clock, observer, RetryPolicy()
+            jobs,
+            PostgresHousekeeping(pool, clock),
+            catalogue,
+            {"openai": provider},
+            clock,
+            observer,
+            RetryPolicy(reconcile_for_s=0),
+            PostgresGates(pool),
+            jobs,
+            FakeEngineObserver(),
+            {},
         )
         await PostgresLedger(pool).grant(user, 10, grant_id="signup", reason="")
         await PostgresSubmissions(pool).submit([submission(user, clock.now())])

@@ -169,14 +169,16 @@ async def test_a_job_that_ends_in_the_queue_keeps_what_its_last_run_was_told(eng
     attempt = await engine.row("SELECT * FROM attempts WHERE job_id = %s", job.id)
     told = (attempt["provider_request_id"], attempt["cost_usd_micros"], attempt["failure_code"], attempt["state"])
     assert told == ("req-1", 700, "provider_unavailable", "failed")
-    transfer = await engine.row("SELECT count(*) FROM ledger_transfers WHERE job_id = %s AND kind = 'provider_cost'", job.id)
+    transfer = await engine.row(
+        "SELECT count(*) FROM ledger_transfers WHERE job_id = %s AND kind = 'provider_cost'", job.id
+    )
     assert transfer["count"] == 1
 
 
 async def test_ended_jobs_are_counted_by_day(engine: RealEngine) -> None:
     user = await engine.user()
     await engine.submit(user, 3)
-    for job in (await engine.claim(2)):
+    for job in await engine.claim(2):
         await engine.complete(job)
     (job,) = await engine.claim()
     await fail(engine, job)

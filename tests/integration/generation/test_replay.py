@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -36,7 +37,11 @@ def now() -> datetime:
 
 
 async def wait(engine: RealEngine, user: UUID, life: random.Random) -> Job:
-    fields = {"priority": life.choice([Priority.NORMAL, Priority.LOW]), "end_user": "eu", "metadata": {"team": "x"}}
+    fields: dict[str, Any] = {
+        "priority": life.choice([Priority.NORMAL, Priority.LOW]),
+        "end_user": "eu",
+        "metadata": {"team": "x"},
+    }
     (job,) = await engine.submit(user, **fields)
     return job
 

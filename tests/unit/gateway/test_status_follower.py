@@ -47,7 +47,7 @@ def status_event(
     sequence: int,
     *,
     value: bytes | None = None,
-    status: pb.GenerationStatus = pb.GENERATION_STATUS_FAILED,
+    status: pb.GenerationStatus.ValueType = pb.GENERATION_STATUS_FAILED,
 ) -> Event:
     event = pb.GenerationEvent(
         generation_id=generation_id,

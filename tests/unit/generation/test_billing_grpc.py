@@ -31,7 +31,13 @@ def service(ledger: FakeLedger) -> BillingServicer:
 
 
 def budget(**changes: Any) -> pb.SetBudgetRequest:
-    facts = {"scope": "key", "subject": KEY, "period": "month", "unit": "credits", "limit_amount": 7} | changes
+    facts: dict[str, Any] = {
+        "scope": "key",
+        "subject": KEY,
+        "period": "month",
+        "unit": "credits",
+        "limit_amount": 7,
+    } | changes
     return pb.SetBudgetRequest(budget=pb.Budget(**facts), actor="usr_owner")
 
 

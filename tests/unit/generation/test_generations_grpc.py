@@ -11,9 +11,9 @@ from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError, Unavailable
 from pixel_generation.adapters.inbound.generations_grpc import GenerationsServicer
 from pixel_generation.application import Application
+from pixel_generation.application.ports import Standing
 from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
 from pixel_generation.domain.estimate import LaneMeasure
-from pixel_generation.domain.job import Job
 from pixel_runtime.ids import format_id
 
 from tests.unit.generation.conftest import Engine
@@ -61,7 +61,7 @@ async def test_a_replay_that_cannot_be_read_is_that_items_error(engine: Engine) 
     service = servicer(engine)
     await service.SubmitMany(request(user, "old"), None)
 
-    async def away(ids: list[UUID], user_id: UUID) -> dict[UUID, tuple[Job, int]]:
+    async def away(ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
         raise Unavailable("no answer")
 
     engine.store.find = away  # type: ignore[method-assign]

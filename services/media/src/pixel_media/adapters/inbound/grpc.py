@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,7 +15,7 @@ from pixel_runtime.ids import format_id, parse_id
 from pixel_media.adapters.metrics import REFUSED_IMAGES, STORED_BYTES, STORED_IMAGES
 from pixel_media.application.get_assets import MAX_IDS
 from pixel_media.application.store_asset import StoreAsset
-from pixel_media.domain.asset import AssetFacts, RenditionKind
+from pixel_media.domain.asset import MAX_BYTES, AssetFacts, RenditionKind
 from pixel_media.domain.content import Content
 from pixel_media.domain.errors import AssetInvalid
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 SERVICES = ("pixel.media.v1.AssetsService",)
 MAX_CHUNK_BYTES = 262_144
+MAX_CHUNKS = MAX_BYTES // MAX_CHUNK_BYTES
 
 KINDS = {
     RenditionKind.ORIGINAL: pb.RENDITION_KIND_ORIGINAL,
@@ -76,6 +78,7 @@ class AssetsServicer(pb_grpc.AssetsServiceServicer):
         except TimeoutError as error:
             raise DeadlineExceeded(f"The upload took longer than {self._upload_timeout_s:g} s.") from error
         except PixelError as error:
+            await _drain(request_iterator, self._upload_timeout_s)
             REFUSED_IMAGES.labels(error.code).inc()
             raise
         STORED_IMAGES.inc()
@@ -133,6 +136,15 @@ async def _receive(requests: AsyncIterator[pb.StoreAssetRequest]) -> StoreAsset:
     if content is None:
         raise _invalid("header", "must come first")
     return StoreAsset(facts, content.complete())
+
+
+async def _drain(requests: AsyncIterator[pb.StoreAssetRequest], timeout_s: float) -> None:
+    """Read what the caller still sends: a call ended under its writer may lose the status in gRPC's own write error."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            for _ in range(MAX_CHUNKS):
+                if await anext(requests, None) is None:
+                    return
 
 
 def _read_header(header: pb.StoreAssetHeader) -> AssetFacts:
