@@ -38,6 +38,236 @@ CREATE TABLE generation.actions (
 );
 ALTER TABLE generation.actions OWNER TO generation_owner;
 COMMENT ON TABLE generation.actions IS 'What people did: cancel, retry, redrive, pause, adjust; what jobs did is in job_events.';
+CREATE TABLE generation.jobs (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    set_id uuid NOT NULL,
+    job_type text DEFAULT 'image'::text NOT NULL,
+    lane text NOT NULL,
+    spec jsonb NOT NULL,
+    image_count smallint NOT NULL,
+    status text DEFAULT 'queued'::text NOT NULL,
+    stage text DEFAULT 'waiting'::text NOT NULL,
+    progress smallint DEFAULT 0 NOT NULL,
+    sequence bigint DEFAULT 1 NOT NULL,
+    priority smallint NOT NULL,
+    virtual_start double precision NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    retry_count integer DEFAULT 0 NOT NULL,
+    max_retries integer NOT NULL,
+    worker text DEFAULT ''::text NOT NULL,
+    lease_until timestamp with time zone,
+    scheduled_at timestamp with time zone NOT NULL,
+    deadline_at timestamp with time zone NOT NULL,
+    cost_credits bigint NOT NULL,
+    captured_credits bigint,
+    images jsonb DEFAULT '[]'::jsonb NOT NULL,
+    failure jsonb,
+    trace jsonb DEFAULT '{}'::jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    round integer DEFAULT 1 NOT NULL,
+    gate text DEFAULT 'open'::text NOT NULL,
+    plan text DEFAULT 'free'::text NOT NULL,
+    cancel_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    api_key_id uuid,
+    end_user text DEFAULT ''::text NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
+    carousel_id uuid,
+    price_id text DEFAULT ''::text NOT NULL,
+    route jsonb DEFAULT '{}'::jsonb NOT NULL,
+    adjustments jsonb DEFAULT '[]'::jsonb NOT NULL,
+    start_after timestamp with time zone,
+    start_before timestamp with time zone,
+    aged smallint DEFAULT 0 NOT NULL,
+    CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
+    CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
+    CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
+    CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT jobs_gate_check CHECK ((gate = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
+    CONSTRAINT jobs_image_count_check CHECK (((image_count >= 1) AND (image_count <= 10))),
+    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['image'::text, 'edit'::text, 'compose'::text, 'video'::text, 'carousel'::text]))),
+    CONSTRAINT jobs_lease_while_processing CHECK (((status = 'processing'::text) = (lease_until IS NOT NULL))),
+    CONSTRAINT jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
+    CONSTRAINT jobs_round_check CHECK ((round > 0)),
+    CONSTRAINT jobs_settled_at_the_end CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = ((ended_at IS NOT NULL) AND (captured_credits IS NOT NULL)))),
+    CONSTRAINT jobs_stage_check CHECK ((stage = ANY (ARRAY['waiting'::text, 'routing'::text, 'starting'::text, 'generating'::text, 'uploading'::text, 'reconciling'::text, 'cancelling'::text, 'done'::text]))),
+    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05');
+ALTER TABLE generation.jobs OWNER TO generation_owner;
+COMMENT ON COLUMN generation.jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
+COMMENT ON COLUMN generation.jobs.virtual_start IS 'Start tag of start-time fair queueing, in pictures of one user in this lane.';
+COMMENT ON COLUMN generation.jobs.attempt IS 'Fencing number: runs started so far; never goes back.';
+COMMENT ON COLUMN generation.jobs.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
+COMMENT ON COLUMN generation.jobs.gate IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a place; open otherwise.';
+COMMENT ON COLUMN generation.jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
+COMMENT ON COLUMN generation.jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
+COMMENT ON COLUMN generation.jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+CREATE TABLE generation.jobs_archive (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    user_id uuid CONSTRAINT jobs_user_id_not_null NOT NULL,
+    set_id uuid CONSTRAINT jobs_set_id_not_null NOT NULL,
+    job_type text CONSTRAINT jobs_job_type_not_null NOT NULL,
+    lane text CONSTRAINT jobs_lane_not_null NOT NULL,
+    spec jsonb CONSTRAINT jobs_spec_not_null NOT NULL,
+    image_count smallint CONSTRAINT jobs_image_count_not_null NOT NULL,
+    status text CONSTRAINT jobs_status_not_null NOT NULL,
+    stage text CONSTRAINT jobs_stage_not_null NOT NULL,
+    progress smallint CONSTRAINT jobs_progress_not_null NOT NULL,
+    sequence bigint CONSTRAINT jobs_sequence_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    virtual_start double precision CONSTRAINT jobs_virtual_start_not_null NOT NULL,
+    attempt integer CONSTRAINT jobs_attempt_not_null NOT NULL,
+    retry_count integer CONSTRAINT jobs_retry_count_not_null NOT NULL,
+    max_retries integer CONSTRAINT jobs_max_retries_not_null NOT NULL,
+    worker text CONSTRAINT jobs_worker_not_null NOT NULL,
+    lease_until timestamp with time zone,
+    scheduled_at timestamp with time zone CONSTRAINT jobs_scheduled_at_not_null NOT NULL,
+    deadline_at timestamp with time zone CONSTRAINT jobs_deadline_at_not_null NOT NULL,
+    cost_credits bigint CONSTRAINT jobs_cost_credits_not_null NOT NULL,
+    captured_credits bigint,
+    images jsonb CONSTRAINT jobs_images_not_null NOT NULL,
+    failure jsonb,
+    trace jsonb CONSTRAINT jobs_trace_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    round integer CONSTRAINT jobs_round_not_null NOT NULL,
+    gate text CONSTRAINT jobs_gate_not_null NOT NULL,
+    plan text CONSTRAINT jobs_plan_not_null NOT NULL,
+    cancel_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    api_key_id uuid,
+    end_user text CONSTRAINT jobs_end_user_not_null NOT NULL,
+    metadata jsonb CONSTRAINT jobs_metadata_not_null NOT NULL,
+    carousel_id uuid,
+    price_id text CONSTRAINT jobs_price_id_not_null NOT NULL,
+    route jsonb CONSTRAINT jobs_route_not_null NOT NULL,
+    adjustments jsonb CONSTRAINT jobs_adjustments_not_null NOT NULL,
+    start_after timestamp with time zone,
+    start_before timestamp with time zone,
+    aged smallint CONSTRAINT jobs_aged_not_null NOT NULL,
+    CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
+    CONSTRAINT jobs_archive_is_ended CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
+    CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
+    CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT jobs_gate_check CHECK ((gate = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
+    CONSTRAINT jobs_image_count_check CHECK (((image_count >= 1) AND (image_count <= 10))),
+    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['image'::text, 'edit'::text, 'compose'::text, 'video'::text, 'carousel'::text]))),
+    CONSTRAINT jobs_lease_while_processing CHECK (((status = 'processing'::text) = (lease_until IS NOT NULL))),
+    CONSTRAINT jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
+    CONSTRAINT jobs_round_check CHECK ((round > 0)),
+    CONSTRAINT jobs_settled_at_the_end CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = ((ended_at IS NOT NULL) AND (captured_credits IS NOT NULL)))),
+    CONSTRAINT jobs_stage_check CHECK ((stage = ANY (ARRAY['waiting'::text, 'routing'::text, 'starting'::text, 'generating'::text, 'uploading'::text, 'reconciling'::text, 'cancelling'::text, 'done'::text]))),
+    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+)
+WITH (fillfactor='100', autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_vacuum_insert_threshold='10000');
+ALTER TABLE generation.jobs_archive OWNER TO generation_owner;
+COMMENT ON TABLE generation.jobs_archive IS 'Jobs that ended long ago; a job is in jobs or here, never in both.';
+COMMENT ON COLUMN generation.jobs_archive.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
+COMMENT ON COLUMN generation.jobs_archive.virtual_start IS 'Start tag of start-time fair queueing, in pictures of one user in this lane.';
+COMMENT ON COLUMN generation.jobs_archive.attempt IS 'Fencing number: runs started so far; never goes back.';
+COMMENT ON COLUMN generation.jobs_archive.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
+COMMENT ON COLUMN generation.jobs_archive.gate IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a place; open otherwise.';
+COMMENT ON COLUMN generation.jobs_archive.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
+COMMENT ON COLUMN generation.jobs_archive.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
+COMMENT ON COLUMN generation.jobs_archive.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+CREATE VIEW generation.all_jobs AS
+ SELECT jobs.id,
+    jobs.user_id,
+    jobs.set_id,
+    jobs.job_type,
+    jobs.lane,
+    jobs.spec,
+    jobs.image_count,
+    jobs.status,
+    jobs.stage,
+    jobs.progress,
+    jobs.sequence,
+    jobs.priority,
+    jobs.virtual_start,
+    jobs.attempt,
+    jobs.retry_count,
+    jobs.max_retries,
+    jobs.worker,
+    jobs.lease_until,
+    jobs.scheduled_at,
+    jobs.deadline_at,
+    jobs.cost_credits,
+    jobs.captured_credits,
+    jobs.images,
+    jobs.failure,
+    jobs.trace,
+    jobs.created_at,
+    jobs.started_at,
+    jobs.ended_at,
+    jobs.round,
+    jobs.gate,
+    jobs.plan,
+    jobs.cancel_at,
+    jobs.cancel_requested_at,
+    jobs.api_key_id,
+    jobs.end_user,
+    jobs.metadata,
+    jobs.carousel_id,
+    jobs.price_id,
+    jobs.route,
+    jobs.adjustments,
+    jobs.start_after,
+    jobs.start_before,
+    jobs.aged
+   FROM generation.jobs
+UNION ALL
+ SELECT jobs_archive.id,
+    jobs_archive.user_id,
+    jobs_archive.set_id,
+    jobs_archive.job_type,
+    jobs_archive.lane,
+    jobs_archive.spec,
+    jobs_archive.image_count,
+    jobs_archive.status,
+    jobs_archive.stage,
+    jobs_archive.progress,
+    jobs_archive.sequence,
+    jobs_archive.priority,
+    jobs_archive.virtual_start,
+    jobs_archive.attempt,
+    jobs_archive.retry_count,
+    jobs_archive.max_retries,
+    jobs_archive.worker,
+    jobs_archive.lease_until,
+    jobs_archive.scheduled_at,
+    jobs_archive.deadline_at,
+    jobs_archive.cost_credits,
+    jobs_archive.captured_credits,
+    jobs_archive.images,
+    jobs_archive.failure,
+    jobs_archive.trace,
+    jobs_archive.created_at,
+    jobs_archive.started_at,
+    jobs_archive.ended_at,
+    jobs_archive.round,
+    jobs_archive.gate,
+    jobs_archive.plan,
+    jobs_archive.cancel_at,
+    jobs_archive.cancel_requested_at,
+    jobs_archive.api_key_id,
+    jobs_archive.end_user,
+    jobs_archive.metadata,
+    jobs_archive.carousel_id,
+    jobs_archive.price_id,
+    jobs_archive.route,
+    jobs_archive.adjustments,
+    jobs_archive.start_after,
+    jobs_archive.start_before,
+    jobs_archive.aged
+   FROM generation.jobs_archive;
+ALTER VIEW generation.all_jobs OWNER TO generation_owner;
+COMMENT ON VIEW generation.all_jobs IS 'Every job, wherever it is kept: one statement sees each exactly once.';
 CREATE TABLE generation.attempts (
     job_id uuid NOT NULL,
     attempt integer NOT NULL,
@@ -134,7 +364,8 @@ CREATE TABLE generation.job_events (
     user_id uuid,
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
     facts jsonb DEFAULT '{}'::jsonb NOT NULL
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_vacuum_insert_threshold='10000');
 ALTER TABLE generation.job_events OWNER TO generation_owner;
 COMMENT ON COLUMN generation.job_events.facts IS 'What else of the row changed; the events of a job, folded in order, give its row.';
 CREATE TABLE generation.job_stats (
@@ -146,79 +377,13 @@ CREATE TABLE generation.job_stats (
     jobs bigint NOT NULL,
     images bigint NOT NULL,
     run_seconds double precision NOT NULL,
-    credits bigint NOT NULL
+    credits bigint NOT NULL,
+    retries bigint DEFAULT 0 NOT NULL
 )
 WITH (fillfactor='50');
 ALTER TABLE generation.job_stats OWNER TO generation_owner;
 COMMENT ON TABLE generation.job_stats IS 'Ended jobs summed by user and UTC day, written with the end of each job, so that statistics never read the jobs.';
-CREATE TABLE generation.jobs (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    set_id uuid NOT NULL,
-    job_type text DEFAULT 'image'::text NOT NULL,
-    lane text NOT NULL,
-    spec jsonb NOT NULL,
-    image_count smallint NOT NULL,
-    status text DEFAULT 'queued'::text NOT NULL,
-    stage text DEFAULT 'waiting'::text NOT NULL,
-    progress smallint DEFAULT 0 NOT NULL,
-    sequence bigint DEFAULT 1 NOT NULL,
-    priority smallint NOT NULL,
-    virtual_start double precision NOT NULL,
-    attempt integer DEFAULT 0 NOT NULL,
-    retry_count integer DEFAULT 0 NOT NULL,
-    max_retries integer NOT NULL,
-    worker text DEFAULT ''::text NOT NULL,
-    lease_until timestamp with time zone,
-    scheduled_at timestamp with time zone NOT NULL,
-    deadline_at timestamp with time zone NOT NULL,
-    cost_credits bigint NOT NULL,
-    captured_credits bigint,
-    images jsonb DEFAULT '[]'::jsonb NOT NULL,
-    failure jsonb,
-    trace jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    ended_at timestamp with time zone,
-    round integer DEFAULT 1 NOT NULL,
-    gate text DEFAULT 'open'::text NOT NULL,
-    plan text DEFAULT 'free'::text NOT NULL,
-    cancel_at timestamp with time zone,
-    cancel_requested_at timestamp with time zone,
-    api_key_id uuid,
-    end_user text DEFAULT ''::text NOT NULL,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    carousel_id uuid,
-    price_id text DEFAULT ''::text NOT NULL,
-    route jsonb DEFAULT '{}'::jsonb NOT NULL,
-    adjustments jsonb DEFAULT '[]'::jsonb NOT NULL,
-    start_after timestamp with time zone,
-    start_before timestamp with time zone,
-    aged smallint DEFAULT 0 NOT NULL,
-    CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
-    CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
-    CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
-    CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
-    CONSTRAINT jobs_gate_check CHECK ((gate = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
-    CONSTRAINT jobs_image_count_check CHECK (((image_count >= 1) AND (image_count <= 10))),
-    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['image'::text, 'edit'::text, 'compose'::text, 'video'::text, 'carousel'::text]))),
-    CONSTRAINT jobs_lease_while_processing CHECK (((status = 'processing'::text) = (lease_until IS NOT NULL))),
-    CONSTRAINT jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
-    CONSTRAINT jobs_round_check CHECK ((round > 0)),
-    CONSTRAINT jobs_settled_at_the_end CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = ((ended_at IS NOT NULL) AND (captured_credits IS NOT NULL)))),
-    CONSTRAINT jobs_stage_check CHECK ((stage = ANY (ARRAY['waiting'::text, 'routing'::text, 'starting'::text, 'generating'::text, 'uploading'::text, 'reconciling'::text, 'cancelling'::text, 'done'::text]))),
-    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
-)
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05');
-ALTER TABLE generation.jobs OWNER TO generation_owner;
-COMMENT ON COLUMN generation.jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
-COMMENT ON COLUMN generation.jobs.virtual_start IS 'Start tag of start-time fair queueing, in pictures of one user in this lane.';
-COMMENT ON COLUMN generation.jobs.attempt IS 'Fencing number: runs started so far; never goes back.';
-COMMENT ON COLUMN generation.jobs.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
-COMMENT ON COLUMN generation.jobs.gate IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a place; open otherwise.';
-COMMENT ON COLUMN generation.jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
-COMMENT ON COLUMN generation.jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
-COMMENT ON COLUMN generation.jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+COMMENT ON COLUMN generation.job_stats.retries IS 'Runs that were repeated after a failure, counted with the end of their job.';
 CREATE TABLE generation.lane_shares (
     lane text NOT NULL,
     user_id uuid NOT NULL,
@@ -254,7 +419,8 @@ CREATE TABLE generation.ledger_entries (
     CONSTRAINT ledger_entries_name_their_user CHECK (((account = ANY (ARRAY['user_available'::text, 'user_held'::text])) = (user_id IS NOT NULL))),
     CONSTRAINT ledger_entries_one_unit CHECK (((credits <> 0) <> (usd_micros <> 0))),
     CONSTRAINT ledger_entries_users_have_credits CHECK (((user_id IS NULL) OR (usd_micros = 0)))
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_vacuum_insert_threshold='10000');
 ALTER TABLE generation.ledger_entries OWNER TO generation_owner;
 CREATE TABLE generation.ledger_transfers (
     id uuid NOT NULL,
@@ -268,7 +434,8 @@ CREATE TABLE generation.ledger_transfers (
     actor text DEFAULT ''::text NOT NULL,
     CONSTRAINT ledger_transfers_have_a_cause CHECK (((kind = ANY (ARRAY['grant'::text, 'promotion'::text, 'adjustment'::text])) = ((grant_id IS NOT NULL) AND (job_id IS NULL)))),
     CONSTRAINT ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['grant'::text, 'promotion'::text, 'adjustment'::text, 'hold'::text, 'capture'::text, 'release'::text, 'refund'::text, 'provider_cost'::text])))
-);
+)
+WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_vacuum_insert_threshold='10000');
 ALTER TABLE generation.ledger_transfers OWNER TO generation_owner;
 COMMENT ON COLUMN generation.ledger_transfers.grant_id IS 'Names what is given once: a grant, a promotion code, an adjustment.';
 COMMENT ON COLUMN generation.ledger_transfers.actor IS 'Who made an adjustment or refund; empty for the system.';
@@ -309,7 +476,8 @@ CREATE TABLE generation.outbox (
     value bytea NOT NULL,
     headers jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
 ALTER TABLE generation.outbox OWNER TO generation_owner;
 ALTER TABLE generation.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME generation.outbox_id_seq
@@ -383,9 +551,20 @@ CREATE TABLE generation.submissions (
     fingerprint bytea NOT NULL,
     job_id uuid NOT NULL,
     created_at timestamp with time zone DEFAULT now() NOT NULL
-);
+)
+WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='5000');
 ALTER TABLE generation.submissions OWNER TO generation_owner;
 COMMENT ON TABLE generation.submissions IS 'Idempotency keys and the jobs they made; kept for 72 hours.';
+CREATE UNLOGGED TABLE generation.workers (
+    id text NOT NULL,
+    lanes text[] NOT NULL,
+    slots integer NOT NULL,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() NOT NULL
+)
+WITH (fillfactor='50');
+ALTER TABLE generation.workers OWNER TO generation_owner;
+COMMENT ON TABLE generation.workers IS 'Worker processes by their last sign of life; for operators, nothing is decided by it.';
 ALTER TABLE ONLY generation.actions
     ADD CONSTRAINT actions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.attempts
@@ -404,6 +583,8 @@ ALTER TABLE ONLY generation.job_events
     ADD CONSTRAINT job_events_pkey PRIMARY KEY (job_id, sequence);
 ALTER TABLE ONLY generation.job_stats
     ADD CONSTRAINT job_stats_pkey PRIMARY KEY (user_id, day, model, job_type, status);
+ALTER TABLE ONLY generation.jobs_archive
+    ADD CONSTRAINT jobs_archive_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.lane_shares
@@ -434,11 +615,17 @@ ALTER TABLE ONLY generation.provider_health
     ADD CONSTRAINT provider_health_pkey PRIMARY KEY (provider);
 ALTER TABLE ONLY generation.submissions
     ADD CONSTRAINT submissions_pkey PRIMARY KEY (user_id, route, key);
+ALTER TABLE ONLY generation.workers
+    ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
 CREATE INDEX actions_of_job ON generation.actions USING btree (job_id, id) WHERE (job_id IS NOT NULL);
 CREATE INDEX actions_of_user ON generation.actions USING btree (user_id, id DESC);
+CREATE INDEX budget_reservations_of_periods ON generation.budget_reservations USING btree (period_start) WHERE (period_start > '1970-01-01'::date);
 CREATE INDEX inbox_received_at ON generation.inbox USING btree (received_at);
 CREATE INDEX job_events_of_user ON generation.job_events USING btree (user_id, xid, job_id, sequence);
 CREATE INDEX job_stats_day ON generation.job_stats USING btree (day);
+CREATE INDEX jobs_archive_failed ON generation.jobs_archive USING btree (ended_at DESC, id) WHERE (status = 'failed'::text);
+CREATE INDEX jobs_archive_of_user ON generation.jobs_archive USING btree (user_id, id DESC);
+CREATE INDEX jobs_cancelled ON generation.jobs USING btree (ended_at) WHERE (status = 'cancelled'::text);
 CREATE INDEX jobs_capped ON generation.jobs USING btree (user_id, priority, virtual_start, id) WHERE ((status = 'queued'::text) AND (gate = 'capped'::text));
 CREATE INDEX jobs_deadline ON generation.jobs USING btree (deadline_at) WHERE (status = ANY (ARRAY['queued'::text, 'processing'::text]));
 CREATE INDEX jobs_failed ON generation.jobs USING btree (ended_at DESC, id) WHERE (status = 'failed'::text);
@@ -461,6 +648,9 @@ ALTER TABLE ONLY generation.prices
     ADD CONSTRAINT prices_model_fkey FOREIGN KEY (model) REFERENCES generation.models(id);
 GRANT USAGE ON SCHEMA generation TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.actions TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.jobs TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.jobs_archive TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.all_jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.attempts TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.budget_reservations TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.budgets TO generation;
@@ -468,7 +658,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.credit_accounts TO generat
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.inbox TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_events TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_stats TO generation;
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.lane_shares TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.lanes TO generation;
 GRANT SELECT,INSERT ON TABLE generation.ledger_entries TO generation;
@@ -481,5 +670,6 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.prices TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.promotions TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.provider_health TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.submissions TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.workers TO generation;
 ALTER DEFAULT PRIVILEGES FOR ROLE generation_owner IN SCHEMA generation GRANT SELECT,USAGE ON SEQUENCES TO generation;
 ALTER DEFAULT PRIVILEGES FOR ROLE generation_owner IN SCHEMA generation GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES TO generation;

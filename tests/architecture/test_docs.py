@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
+import pixel_gateway.settings
+import pixel_generation.settings
+import pixel_media.settings
+import pixel_social.settings
 import pytest
 from pixel_errors import KINDS
 from pixel_events import CATALOGUE
 
 ROOT = Path(__file__).resolve().parents[2]
-REASON = re.compile(r'^\s+reason = "([A-Z_]+)"', re.MULTILINE)
+REASON = re.compile(r'^\s+reason = "([A-Z_]+)"|\breason="([A-Z_]+)"', re.MULTILINE)
+METRIC = re.compile(r'(?:Counter|Gauge|Histogram)\(\s*"(\w+)"(?:,\s*"[^"]*")+(?:,\s*(\[[^]]*\]))?', re.MULTILINE)
+NAMED_METRIC = re.compile(r"`(pixel_\w+|api_costs_by_provider\w*|storage_usage_by_type)(?:\{([\w,]*)\})?`")
+SETTINGS = [
+    pixel_gateway.settings.Settings,
+    pixel_generation.settings.Settings,
+    pixel_media.settings.Settings,
+    pixel_social.settings.Settings,
+]
 LINK = re.compile(r"\]\((?!http|#)([^)#]+)")
 
 
@@ -19,7 +33,7 @@ def own_reasons() -> set[str]:
     for folder in ("services", "libs"):
         for path in (ROOT / folder).rglob("*.py"):
             if "pixel_errors" not in path.parts and "protos" not in path.parts:
-                found |= set(REASON.findall(path.read_text()))
+                found |= {either or other for either, other in REASON.findall(path.read_text())}
     return found
 
 
@@ -37,6 +51,28 @@ def test_every_topic_stands_in_the_events_page() -> None:
         "video.processing.complete",
         "video.processing.failed",
     }  # written as `.complete`, `.failed`
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__module__)
+def test_every_setting_stands_in_the_operations_page(settings: Any) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    fields = dataclasses.fields(settings)
+    names = {field.name: (f"PIXEL_{field.name.upper()}", *field.metadata.get("env", ())) for field in fields}
+    assert [name for name, variables in names.items() if not any(f"`{one}`" in page for one in variables)] == []
+
+
+def test_the_metrics_that_the_operations_page_names_exist_with_their_labels() -> None:
+    found: dict[str, set[str]] = {}
+    for folder in ("services", "libs"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for name, labels in METRIC.findall(path.read_text()):
+                found[name.removesuffix("_total")] = set(re.findall(r'"(\w+)"', labels))
+    named = NAMED_METRIC.findall((ROOT / "docs" / "operations.md").read_text())
+    assert len(named) > 20
+    for name, labels in named:
+        base = name.removesuffix("_total")
+        assert base in found, name
+        assert set(filter(None, labels.split(","))) <= found[base], name
 
 
 @pytest.mark.parametrize(

@@ -12,20 +12,22 @@ import re
 import secrets
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pixel.media.v1 import assets_service_pb2, assets_service_pb2_grpc
-from pixel_embedded import run_postgres
+from pixel_embedded import run_kafka, run_postgres
 from pixel_rpc import open_channel
 from pixel_studio.running import find_running
 from pixel_studio.services import RealParts, run_services
 
 from tests.e2e.person import Person, Studio
+from tests.fakes.openai_server import OpenAIServer, run_openai_server
+from tests.parts import TOOLS
 
 START_WITHIN_S = 120.0
 STOP_WITHIN_S = 10.0
@@ -49,6 +51,17 @@ class Running:
     """Addresses whose `/metrics` are those of the product, taken together."""
     restart: Callable[[], Awaitable[None]]
     """Stop every process and start it again on the same data."""
+
+
+@dataclass(frozen=True)
+class Supplied:
+    """A product whose second provider is a loopback server that fails as it is told."""
+
+    studio: Studio
+    provider: OpenAIServer
+    logs: Path
+    """Folder that holds the log of every process."""
+    metrics_addresses: frozenset[str]
 
 
 StorePhotograph = Callable[[bytes], Awaitable[dict[str, str]]]
@@ -92,6 +105,42 @@ def parts_on(admin_url: str, kafka_brokers: str, redis_url: str, s3: Any) -> Rea
 async def running(run_product: Callable[[], AbstractAsyncContextManager[Running]]) -> AsyncIterator[Running]:
     async with run_product() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_servers(request: pytest.FixtureRequest) -> tuple[str, Any] | None:
+    """Redis and S3, which several products may share; None when they run on embedded parts."""
+    if os.environ.get("MODE", "embedded") == "embedded":
+        return None
+    return request.getfixturevalue("redis_url"), request.getfixturevalue("s3")
+
+
+@pytest.fixture(scope="session")
+async def supplied(
+    shared_servers: tuple[str, Any] | None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Supplied]:
+    """A product of its own, in the way that is under test: two that share a bus would take each other's events."""
+    scratch = tmp_path_factory.mktemp("supplied")
+    async with AsyncExitStack() as stack:
+        provider = await stack.enter_async_context(run_openai_server())
+        environment = {
+            "OPENAI_API_KEY": f"sk-{secrets.token_hex(16)}",
+            "OPENAI_BASE_URL": provider.base_url,
+            "OPENAI_TOKEN_PRICES": "gpt-image-2=5,10,40",
+            "PIXEL_RECONCILE_FOR_S": "1",
+            "PIXEL_SWEEP_INTERVAL_S": "0.5",
+        }
+        if shared_servers is None:
+            product = run_embedded(scratch / "data", environment)
+        else:
+            server = await stack.enter_async_context(run_postgres(scratch / "postgres" / "data"))
+            broker = await stack.enter_async_context(run_kafka(scratch / "kafka", TOOLS / "kafka"))
+            redis_url, s3 = shared_servers
+            bucket = replace(s3, bucket=f"supplied-{secrets.token_hex(4)}")
+            parts = parts_on(server.admin_url, broker.brokers, redis_url, bucket)
+            product = run_on_real_parts(parts, scratch, environment)
+        running = await stack.enter_async_context(product)
+        yield Supplied(running.studio, provider, scratch, running.metrics_addresses)
 
 
 @pytest.fixture(scope="session")
@@ -147,9 +196,9 @@ def store_photograph(running: Running, person: Person) -> StorePhotograph:
 
 
 @asynccontextmanager
-async def run_embedded(data_dir: Path) -> AsyncIterator[Running]:
+async def run_embedded(data_dir: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Running]:
     """Run `studio up` as a child process, as a person would."""
-    child = await start_studio(data_dir, port=0)
+    child = await start_studio(data_dir, port=0, environment=environment)
     try:
         record = find_running(data_dir)
         assert record is not None
@@ -157,7 +206,8 @@ async def run_embedded(data_dir: Path) -> AsyncIterator[Running]:
         async def restart() -> None:
             nonlocal child
             await stop_studio(child)
-            child = await start_studio(data_dir, port=int(record.address.rpartition(":")[2]))
+            port = int(record.address.rpartition(":")[2])
+            child = await start_studio(data_dir, port=port, environment=environment)
 
         media_port = (data_dir / "media.port").read_text().strip()
         metrics_addresses = frozenset(METRICS_LINE.findall(data_dir.with_suffix(".log").read_text()))
@@ -167,7 +217,9 @@ async def run_embedded(data_dir: Path) -> AsyncIterator[Running]:
         await stop_studio(child)
 
 
-async def start_studio(data_dir: Path, *, port: int) -> asyncio.subprocess.Process:
+async def start_studio(
+    data_dir: Path, *, port: int, environment: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
     """Start it and return once it says where it is."""
     log = data_dir.with_suffix(".log")
     with log.open("ab") as errors:
@@ -175,6 +227,7 @@ async def start_studio(data_dir: Path, *, port: int) -> asyncio.subprocess.Proce
             *(sys.executable, "-m", "pixel_studio", "up", f"--port={port}", f"--data-dir={data_dir}"),
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
+            env={**os.environ, **(environment or {})},
         )
     assert child.stdout is not None
     async with asyncio.timeout(START_WITHIN_S):
@@ -191,8 +244,10 @@ async def stop_studio(child: asyncio.subprocess.Process) -> None:
 
 
 @asynccontextmanager
-async def run_on_real_parts(parts: RealParts, scratch: Path) -> AsyncIterator[Running]:
-    async with run_services(parts, scratch) as services:
+async def run_on_real_parts(
+    parts: RealParts, scratch: Path, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[Running]:
+    async with run_services(parts, scratch, environment=environment) as services:
 
         async def restart() -> None:
             processes = services.processes.values()

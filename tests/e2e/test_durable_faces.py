@@ -106,33 +106,42 @@ async def followed(address: str, person: Person, generation_id: str) -> list[tup
     seen: list[tuple[int, str]] = []
     headers = {"authorization": f"Bearer {person.api_key}"}
     async with httpx2.AsyncClient(base_url=address, timeout=10.0) as http, asyncio.timeout(60):
-        while not seen or seen[-1][1] not in {"completed", "failed"}:
+        is_over = False
+        while not is_over:
             last = {"last-event-id": str(seen[-1][0])} if seen else {}
             try:
-                await _read(http, f"/api/generations/{generation_id}/events", headers | last, seen)
+                is_over = await _read(http, f"/api/generations/{generation_id}/events", headers | last, seen)
             except httpx2.TransportError:
                 await asyncio.sleep(0.01)
     return seen
 
 
-async def _read(http: httpx2.AsyncClient, path: str, headers: dict[str, str], seen: list[tuple[int, str]]) -> None:
+async def _read(http: httpx2.AsyncClient, path: str, headers: dict[str, str], seen: list[tuple[int, str]]) -> bool:
+    """Add the events to what was seen; True once the end was told, which a late first look gets as its snapshot."""
     event_id = ""
     async with http.stream("GET", path, headers=headers) as stream:
         async for line in stream.aiter_lines():
             if line.startswith("id:"):
                 event_id = line[3:].strip()
-            elif line.startswith("data:") and event_id:
-                seen.append((int(event_id), json.loads(line[5:])["status"]))
+            elif line.startswith("data:"):
+                status = json.loads(line[5:])["status"]
+                if event_id:
+                    seen.append((int(event_id), status))
                 event_id = ""
+                if status in {"completed", "failed"}:
+                    return True
+    return False
 
 
 async def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat(person: Person) -> None:
+    told = 0
     async with cutting_line(person.studio.address, 0.3) as address:
         for run in range(CUT_RUNS):
             accepted = await person.submit({"prompt": f"cut {run}", "numberOfImages": 4, "size": "512x512"})
             numbers = [number for number, _ in await followed(address, person, accepted["id"])]
-            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-            assert len(numbers) == len(set(numbers))
+            assert numbers == list(range(numbers[0], numbers[0] + len(numbers)) if numbers else [])
+            told += len(numbers)
+    assert told >= CUT_RUNS
 
 
 async def all_followed(address: str, person: Person, ids: set[str], position: str) -> dict[str, list[int]]:

@@ -30,6 +30,7 @@ class FakeLedger:
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     available: dict[UUID, int] = field(default_factory=dict)
     given: set[tuple[UUID, str]] = field(default_factory=set)
+    adjustments: dict[tuple[UUID, str], tuple[int, str]] = field(default_factory=dict)
     captures: dict[UUID, Capture] = field(default_factory=dict)
     codes: dict[str, FakePromotion] = field(default_factory=dict)
     actions: list[tuple[str, str]] = field(default_factory=list)
@@ -41,11 +42,13 @@ class FakeLedger:
         self, user_id: UUID, credits_added: int, *, adjustment_id: str, reason: str, actor: str
     ) -> Adjusted:
         name, available = f"adjustment:{adjustment_id}", self.available.get(user_id, 0)
+        was_other = self.adjustments.get((user_id, name), (credits_added, reason)) != (credits_added, reason)
         was_made = (user_id, name) in self.given
         made = available + credits_added >= 0 and self._give(user_id, name, credits_added)
         if made:
             self.actions.append((actor, "adjust_credits"))
-        return Adjusted(made, was_made, self.available.get(user_id, 0))
+            self.adjustments[user_id, name] = credits_added, reason
+        return Adjusted(made, was_made, was_other, self.available.get(user_id, 0))
 
     async def find_capture(self, job_id: UUID) -> Capture | None:
         return self.captures.get(job_id)

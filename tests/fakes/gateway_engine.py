@@ -222,6 +222,7 @@ class FakeQueue:
         default_factory=lambda: Lane("studio", "studio", "open", 1000, 3, 1, 2, "closed", 4, oldest_wait_seconds=1.5)
     )
     passes: int = 0
+    changes: list[LaneChange] = field(default_factory=list)
 
     async def status(self) -> QueueStatus:
         return QueueStatus(3, 2, 4.5, 1.5, (self.lane,))
@@ -236,6 +237,7 @@ class FakeQueue:
     async def update_lane(self, change: LaneChange) -> Lane:
         if change.lane != self.lane.lane:
             raise NotFound("There is no such lane.", reason="LANE_NOT_FOUND")
+        self.changes.append(change)
         if change.state:
             self.lane = replace(self.lane, state=change.state)
         if change.max_running is not None:
@@ -275,7 +277,8 @@ class FakeRecords:
     async def stats(self, user_id: str, from_time: datetime | None, to_time: datetime | None) -> Stats:
         self.asked.append(user_id)
         models = (ModelStats("studio-sketch", 4, 3, 5, 10, 1.5),)
-        return Stats(4, 3, 1, 0, 10, 1.5, models, provider_cost_usd_micros={} if user_id else {"studio": 0})
+        costs = {} if user_id else {"studio": 0}
+        return Stats(4, 3, 1, 0, 10, 1.5, models, provider_cost_usd_micros=costs, retries=2)
 
     async def actions(
         self, *, user_id: str = "", generation_id: str = "", limit: int, cursor: str = ""

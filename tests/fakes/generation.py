@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import uuid
 from collections.abc import AsyncIterator, Collection, Sequence
@@ -24,7 +25,6 @@ from pixel_generation.application.ports import (
 )
 from pixel_generation.domain.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.estimate import LaneMeasure
 from pixel_generation.domain.images import Outcome
 from pixel_generation.domain.job import Job, Stage, Status, StoredEvent
 from pixel_generation.domain.lanes import LaneState
@@ -95,10 +95,13 @@ class FakeStore:
         self.attempts: dict[tuple[UUID, int], FakeAttempt] = {}
         self.log: list[tuple[UUID, UUID, StoredEvent]] = []
         """Events of all users in the order of their commits."""
+        self.archived: set[UUID] = set()
         self.lane_states: dict[str, LaneState] = {}
         self.woken: list[str] = []
         self.leads = True
         self.lost_answers = 0
+        self.ends_answered = asyncio.Event()
+        self.ends_answered.set()
         """This many writes are done and their answer is lost."""
         self.slow = 0
         """This many writes time out undone."""
@@ -135,8 +138,8 @@ class FakeStore:
                 fingerprint, known = self.keys[key]
                 same = fingerprint == item.fingerprint
                 return Decision(Verdict.REPLAYED if same else Verdict.KEY_REUSED, known, available)
-        if job.round > 1 and self.rows[job.id].job.sequence != job.sequence - 1:
-            return Decision(Verdict.MOVED, job.id, available)
+        if job.round > 1 and (job.id in self.archived or self.rows[job.id].job.sequence != job.sequence - 1):
+            return Decision(Verdict.ARCHIVED if job.id in self.archived else Verdict.MOVED, job.id, available)
         refused = self._refused(item, available)
         if refused is not None:
             return Decision(refused, job.id, available, limit=self.max_open_jobs)
@@ -214,6 +217,8 @@ class FakeStore:
             self._transfer("capture", after.user_id, "user_held", "platform_revenue", captured)
             self._transfer("release", after.user_id, "user_held", "user_available", after.cost_credits - captured)
         self._store_event(after)
+        if after.status.is_final:
+            await self.ends_answered.wait()
         if self.lost_answers:
             self.lost_answers -= 1
             raise Unavailable("the answer was lost")
@@ -309,18 +314,6 @@ class FakeStore:
             return []
         return [event for event in row.events if event.sequence > after][:limit]
 
-    async def measure(self, lane: str) -> LaneMeasure:
-        jobs = [row.job for row in self.rows.values() if row.job.lane == lane]
-        return LaneMeasure(
-            queued=sum(job.status is Status.QUEUED for job in jobs),
-            running=sum(job.status is Status.PROCESSING for job in jobs),
-            durations_s=tuple(
-                (job.ended_at - job.started_at).total_seconds()
-                for job in jobs
-                if job.status is Status.COMPLETED and job.ended_at and job.started_at
-            ),
-        )
-
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[bool]:
         yield self.leads
@@ -338,8 +331,15 @@ class FakeStore:
     async def purge(self, *, before: datetime, limit: int) -> int:
         return 0
 
+    async def archive(self, *, before: datetime, limit: int) -> int:
+        ended = [job for job_id, row in self.rows.items() if (job := row.job).ended_at and job_id not in self.archived]
+        old = [job.id for job in ended if job.ended_at is not None and job.ended_at < before][:limit]
+        self.archived.update(old)
+        return len(old)
+
     async def queue_depths(self) -> dict[str, int]:
-        return {lane: (await self.measure(lane)).queued for lane in ("sketch", "openai")}
+        queued = [row.job.lane for row in self.rows.values() if row.job.status is Status.QUEUED]
+        return {lane: queued.count(lane) for lane in ("sketch", "openai")}
 
     def _ahead(self, row: Row) -> int:
         if row.job.status is not Status.QUEUED:

@@ -14,8 +14,11 @@ class FakeQueueOutlines:
 
     def __init__(self, store: FakeStore) -> None:
         self._store = store
+        self.trouble: Exception | None = None
 
     async def outline(self, lane: str, *, slots: int, typical_s: float) -> QueueOutline:
+        if self.trouble is not None:
+            raise self.trouble
         rows = [row for row in self._store.rows.values() if row.job.lane == lane]
         waiting = sorted((int(row.priority), row.virtual_start) for row in rows if row.job.status is Status.QUEUED)
         done = [row.job for row in rows if row.job.status is Status.COMPLETED]

@@ -66,6 +66,7 @@ class FakeHealthObserver:
         self.states: dict[str, BreakerState] = {}
         self.held: Counter[str] = Counter()
         self.repetitions: Counter[bool] = Counter()
+        self.refused_fallbacks: Counter[str] = Counter()
 
     def breaker(self, provider: str, state: BreakerState) -> None:
         self.states[provider] = state
@@ -75,3 +76,6 @@ class FakeHealthObserver:
 
     def repetition(self, provider: str, *, allowed: bool) -> None:
         self.repetitions[allowed] += 1
+
+    def fallback_refused(self, provider: str) -> None:
+        self.refused_fallbacks[provider] += 1

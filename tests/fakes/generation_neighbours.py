@@ -110,6 +110,7 @@ class FakeEngineObserver:
     cancels: list[str] = field(default_factory=list)
     unknown_calls: int = 0
     opened: int = 0
+    moved: int = 0
 
     def cancelled(self, outcome: CancelOutcome) -> None:
         self.cancels.append(outcome.value)
@@ -122,6 +123,9 @@ class FakeEngineObserver:
 
     def aged(self, jobs: int) -> None:
         return
+
+    def archived(self, jobs: int) -> None:
+        self.moved += jobs
 
 
 class FakeTracing:
@@ -161,7 +165,7 @@ class FakeObserver:
     def fenced(self) -> None:
         self.fences += 1
 
-    def called(self, provider: str, outcome: str, seconds: float) -> None:
+    def called(self, provider: str, outcome: str, seconds: float, *, cost_usd_micros: int | None) -> None:
         self.calls.append((provider, outcome))
 
     def queue_depth(self, lane: str, jobs: int) -> None:

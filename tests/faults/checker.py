@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from pixel_blobs import S3Blobs
+from pixel_blobs import Blobs, S3Blobs
 
 from tests.faults import bus_checks
 from tests.faults import history as client_history
@@ -50,7 +50,7 @@ class Evidence:
 
     database: str
     brokers: str = ""
-    bucket: S3Blobs | None = None
+    bucket: Blobs | None = None
     history: History | None = None
     logs: Sequence[Path] = ()
     canaries: Sequence[str] = ()
@@ -85,27 +85,32 @@ class Report:
 
 async def check(evidence: Evidence) -> Report:
     """Read everything once and compare."""
-    report = Report()
     bus = await read_bus(evidence.brokers) if evidence.brokers else None
     async with open_stores(evidence.database) as stores:
-        report.add(("I1", "I2", "I3", "I7", "I8"), await stores.violations())
-        if bus is not None:
-            found = bus_checks.judge(bus, await stores.rows("events"), await stores.rows("inboxes"))
-            report.add(["I5"], found)
-        if evidence.history is not None:
-            pictures = None
-            if "social" in stores.schemas:
-                pictures = {f"gen_{row['generation_id'].hex}": row["images"] for row in await stores.rows("sets")}
-            found = client_history.judge(evidence.history, await stores.rows("jobs"), pictures)
-            report.add(("I3", "I6", "I8", "I9"), found)
-        if evidence.bucket is not None:
-            report.add(["I4"], await _bucket(evidence.bucket, stores, evidence.orphans_after))
-        if evidence.canaries:
-            report.add(["I10"], await _leaks(evidence, stores, bus))
+        return await judge(evidence, stores, bus)
+
+
+async def judge(evidence: Evidence, stores: Stores, bus: Bus | None) -> Report:
+    """Compare what was read."""
+    report = Report()
+    report.add(("I1", "I2", "I3", "I7", "I8"), await stores.violations())
+    if bus is not None:
+        found = bus_checks.judge(bus, await stores.rows("events"), await stores.rows("inboxes"))
+        report.add(["I5"], found)
+    if evidence.history is not None:
+        pictures = None
+        if "social" in stores.schemas:
+            pictures = {f"gen_{row['generation_id'].hex}": row["images"] for row in await stores.rows("sets")}
+        found = client_history.judge(evidence.history, await stores.rows("jobs"), pictures)
+        report.add(("I3", "I6", "I8", "I9"), found)
+    if evidence.bucket is not None:
+        report.add(["I4"], await _bucket(evidence.bucket, stores, evidence.orphans_after))
+    if evidence.canaries:
+        report.add(["I10"], await _leaks(evidence, stores, bus))
     return report
 
 
-async def _bucket(bucket: S3Blobs, stores: Stores, orphans_after: timedelta) -> list[Violation]:
+async def _bucket(bucket: Blobs, stores: Stores, orphans_after: timedelta) -> list[Violation]:
     """Compare the bucket's listing and its bytes with the rows."""
     wanted = {row["key"]: row for row in await stores.rows("objects")}
     known = {row["key"] for row in await stores.rows("known_objects")}

@@ -6,9 +6,12 @@ Each step leaves a line in the history: `invoke` before a request, `ok`, `fail` 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import re
 import secrets
 import time
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +35,7 @@ class Client:
     retries: int = 0
 
     def body(self, **fields: object) -> dict[str, Any]:
-        return {"prompt": f"a fox {self.nonce}", "numberOfImages": 1, "size": "256x256", **fields}
+        return {"prompt": f"a fox {self.nonce}", "numberOfImages": 1, "size": "256x256", "private": True, **fields}
 
     async def submit(self, body: dict[str, Any], *, key: str, timeout_s: float = 30.0) -> httpx2.Response | None:
         """Ask once; None when it is not known whether it was accepted."""
@@ -80,24 +83,67 @@ class Client:
 
     async def watch(self, generation_id: str, *, within_s: float = 90.0) -> dict[str, Any]:
         """Poll until the generation has ended, through outages of the door; return the last status."""
-        deadline = time.monotonic() + within_s
+        deadline, pause_s = time.monotonic() + within_s, 0.1
         while True:
             body = await self.read(f"/api/generation/{generation_id}/status")
             if body is not None and body["status"] in FINAL:
                 self.history.note("end", "watch", id=generation_id, nonce=self.nonce, status=body["status"])
                 return body
             assert time.monotonic() < deadline, f"{generation_id} not ended within {within_s} s: {body}"
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(pause_s)
+            pause_s = min(1.0, pause_s * 1.3)
+
+    async def follow(self, generation_id: str, *, within_s: float = 90.0) -> None:
+        """Read the stream until the generation has ended; one that is cut goes on after the last event seen."""
+        watcher, seen = secrets.token_hex(4), 0
+        async with asyncio.timeout(within_s):
+            while True:
+                with contextlib.suppress(httpx2.TransportError):
+                    async with contextlib.aclosing(self._events(generation_id, seen)) as events:
+                        async for number, status in events:
+                            if number:
+                                seen = number
+                                facts = {"id": generation_id, "nonce": self.nonce, "sequence": number}
+                                self.history.note("event", "watch", watcher=watcher, **facts)
+                            if status in FINAL:
+                                return
+                self.retries += 1
+                await asyncio.sleep(0.1)
+
+    async def _events(self, generation_id: str, after: int) -> AsyncGenerator[tuple[int, str], None]:
+        """Yield number and status; a snapshot has no number, for it is no stored event."""
+        headers = {"last-event-id": str(after)} if after else {}
+        number = 0
+        async with self.person.http.stream(
+            "GET", f"/api/generations/{generation_id}/events", headers=headers
+        ) as stream:
+            async for line in stream.aiter_lines():
+                if line.startswith("id:"):
+                    number = int(line[3:])
+                elif line.startswith("data:"):
+                    yield number, str(json.loads(line[5:])["status"])
+                    number = 0
+
+    async def submit_many(self, generations: int, *, callers: int = 8, **fields: object) -> list[str]:
+        """Submit a number of generations; return their ids."""
+        at_once = asyncio.Semaphore(callers)
+
+        async def submitted() -> str:
+            async with at_once:
+                return await self.submit_until_known(self.body(**fields))
+
+        return await asyncio.gather(*(submitted() for _ in range(generations)))
 
     async def use(self, generations: int, *, callers: int = 4, within_s: float = 90.0, **fields: object) -> None:
-        """Submit and watch a number of generations, a few at a time."""
+        """Submit and watch a number of generations, a few at a time, every other one by its stream."""
         waiting = iter(range(generations))
 
         async def caller() -> None:
-            for _ in waiting:
-                await self.watch(
-                    await self.submit_until_known(self.body(**fields), within_s=within_s), within_s=within_s
-                )
+            for number in waiting:
+                name = await self.submit_until_known(self.body(**fields), within_s=within_s)
+                if number % 2:
+                    await self.follow(name, within_s=within_s)
+                await self.watch(name, within_s=within_s)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(callers):

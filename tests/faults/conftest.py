@@ -84,7 +84,7 @@ class World:
             bucket=self.bucket,
             history=self.history,
             logs=sorted(self.scratch.glob("*.log")),
-            canaries=[CANARY],
+            canaries=[CANARY, *self.history.nonces],
         )
         return await check(evidence)
 

@@ -1,8 +1,8 @@
 """Workers that die at one named point: `python -m tests.faults.crashing SETTINGS_JSON` forks them as its input says.
 
-A point is `before X` or `after X` with X the number of a port call in the life of one job: claim, announce the call,
-the provider's answer, each picture stored and recorded, the end. A line is `POINT WORKERS`; the answer is `dead N`
-once that many have died. One process that has imported everything forks the others, so a kill costs milliseconds.
+A point is `before STEP` or `after STEP`; the steps are the port calls in the life of one job, named by `steps`. A line
+is `POINT WORKERS`; the answer is `dead N` once that many have died. One process that has imported everything forks the
+others, so a kill costs milliseconds. `python -m tests.faults.crashing` without settings lists the points.
 """
 
 from __future__ import annotations
@@ -12,15 +12,35 @@ import json
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pixel_generation.settings import Settings
 from pixel_runtime.secret import Secret
 
 from tests.faults.ports import run_engine
 
-STEPS = {"PostgresJobs.claim", "PostgresJobs.write", "ImageModel.generate", "GrpcAssets.store"}
+PICTURES = 10
+CALLS = {"PostgresJobs.claim", "PostgresJobs.write", "ImageModel.generate", "GrpcAssets.store"}
 GIVE_UP_S = 30
+
+
+def steps(pictures: int = PICTURES) -> list[str]:
+    """Name every port call of a job with so many pictures, in order."""
+    named = ["claiming", "announcing the call"]
+    for picture in range(1, pictures + 1):
+        named += [f"receiving picture {picture}", f"storing picture {picture}", f"recording picture {picture}"]
+    return [*named, "ending"]
+
+
+def points(pictures: int = PICTURES) -> list[str]:
+    """Return every point of a job: one answer brings all pictures, so nothing is called before the later ones."""
+    received = {f"receiving picture {picture}" for picture in range(2, pictures + 1)}
+    named = steps(pictures)
+    return [f"after {step}" for step in named] + [f"before {step}" for step in named[1:] if step not in received]
+
+
+UNKNOWN = {"after announcing the call", "before receiving picture 1"}
+"""Points at which the call is announced and not made: nobody can know that it was not, so it is not made again."""
 
 
 @dataclass
@@ -28,34 +48,26 @@ class Dies:
     """Kills its process at the point; a claim that found nothing is no step."""
 
     point: str
-    steps: int = 0
+    named: list[str] = field(default_factory=steps)
+    done: int = 0
 
     def before(self, call: str) -> None:
-        if call in STEPS and self.point == f"before {self.steps}" and (self.steps or call != "PostgresJobs.claim"):
+        if call in CALLS and self.point == f"before {self._step}" and (self.done or call != "PostgresJobs.claim"):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def after(self, call: str, *, found: bool) -> None:
-        if call not in STEPS or (call == "PostgresJobs.claim" and (self.steps or not found)):
+        if call not in CALLS or (call == "PostgresJobs.claim" and (self.done or not found)):
             return
-        if self.point == f"after {self.steps}":
+        if self.point == f"after {self._step}":
             os.kill(os.getpid(), signal.SIGKILL)
-        self.steps += 1
+        self.done += 1
 
     def twice(self, _call: str) -> bool:
         return False
 
-
-def points(pictures: int) -> list[str]:
-    """Return every point of a job with so many pictures: claim, call, answer, store and record of each, the end."""
-    last = 2 + 3 * pictures
-    answers = range(5, last, 3)  # one answer brings all pictures, so nothing is called before the later ones
-    return [f"after {step}" for step in range(last + 1)] + [
-        f"before {step}" for step in range(1, last + 1) if step not in answers
-    ]
-
-
-UNKNOWN = {"after 1", "before 2"}
-"""Points at which the call is announced and not made: nobody can know that it was not, so it is not made again."""
+    @property
+    def _step(self) -> str:
+        return self.named[self.done] if self.done < len(self.named) else ""
 
 
 async def work(settings: Settings, point: str) -> None:
@@ -79,6 +91,9 @@ def fork_workers(settings: Settings, point: str, number: int) -> int:
 
 
 def main() -> None:
+    if len(sys.argv) == 1:
+        print("\n".join(points()))
+        return
     settings = Settings(**json.loads(sys.argv[1]), openai_api_key=Secret("sk-test"))
     for line in sys.stdin:
         point, _, number = line.strip().rpartition(" ")

@@ -37,6 +37,11 @@ class History:
         """Idempotency key to the generation that was acknowledged."""
         return self._keys
 
+    @property
+    def nonces(self) -> set[str]:
+        """The word that stands in each private prompt of a client."""
+        return {line["nonce"] for line in self.lines if "nonce" in line}
+
     def of(self, kind: str, op: str) -> list[Line]:
         return [line for line in self.lines if (line["kind"], line["op"]) == (kind, op)]
 
@@ -122,7 +127,12 @@ def _principals(history: History, stored: dict[str, Any]) -> list[Violation]:
         if line["nonces"] and set(line["nonces"]) != {line["nonce"]}
     ]
     owners: dict[str, Any] = {}
+    told: dict[str, str] = {}
     for line in history.of("ok", "submit"):
+        if told.setdefault(line["id"], line["nonce"]) != line["nonce"]:
+            found.append(
+                Violation("I9", "foreign_job", line["id"], f"{told[line['id']]}'s was given to {line['nonce']}")
+            )
         job = stored.get(line["id"])
         if job is not None and owners.setdefault(line["nonce"], job["user_id"]) != job["user_id"]:
             found.append(Violation("I9", "foreign_job", line["id"], f"belongs to another than {line['nonce']}"))

@@ -11,7 +11,7 @@ import inspect
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from unittest.mock import patch
@@ -153,11 +153,12 @@ async def run_engine(
         replaced["open_providers"] = lambda *_, **__: {
             key: PortedModel(each, trouble) for key, each in providers.items()
         }
-    with patch.multiple(composition, **replaced):
-        building: AbstractAsyncContextManager[Service] = composition.build(settings, roles)
-        async with building as service:
-            await service.start()
-            try:
-                yield service
-            finally:
-                await service.stop()
+    async with AsyncExitStack() as stack:
+        with patch.multiple(composition, **replaced):  # only while it is built: the next engine is another's
+            building: AbstractAsyncContextManager[Service] = composition.build(settings, roles)
+            service = await stack.enter_async_context(building)
+        await service.start()
+        try:
+            yield service
+        finally:
+            await service.stop()

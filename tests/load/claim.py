@@ -1,7 +1,7 @@
 """Claims a second with 8 workers, against the bare SKIP LOCKED batch query on the same rows, as the table grows.
 
-The product's claim also numbers the attempt, records it, appends an event with its outbox row and moves
-the lane's clock.
+The product's claim also records the attempt, stores an event, obeys the limits of lane and plans, moves the lane's
+clock and returns whole jobs. Their events are announced with their next change; `engine` measures that, this does not.
 """
 
 from __future__ import annotations

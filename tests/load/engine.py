@@ -1,6 +1,7 @@
 """Jobs a second from submitted to completed with an instant provider, against procrastinate and Celery on a no-op.
 
-Ours holds and captures credits, stores five events a job and writes their outbox rows; the peers do none of that.
+Ours holds and captures credits, fences every change, stores five events a job and writes their outbox rows; the peers
+do none of that. Ours and procrastinate submit and run in one process, Celery in three.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ SIZES = (10_000, 100_000, 1_000_000)
 class Engine:
     """Submits through the use case while the worker runs; done when the last job is completed."""
 
-    def __init__(self, engine: Core, admin_url: str, server_pid: int) -> None:
+    def __init__(self, engine: Core, admin: psycopg.AsyncConnection, server_pid: int) -> None:
         self._core = engine
-        self._admin_url = admin_url
+        self._admin = admin
         self._pid = server_pid
         self._turn = 0
 
@@ -62,9 +63,7 @@ class Engine:
     async def _completed(self) -> int:
         """Count by the statistics, which are written with the end of each job."""
         counted = "SELECT coalesce(sum(jobs), 0) FROM generation.job_stats WHERE status = 'completed'"
-        async with await psycopg.AsyncConnection.connect(self._admin_url, autocommit=True) as conn:
-            cursor = await conn.execute(counted)
-            row = await cursor.fetchone()
+        row = await (await self._admin.execute(counted)).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -94,8 +93,9 @@ async def main() -> None:
         async with (
             core(urls["generation"]) as engine,
             procrastinate_peer(server.admin_url.rsplit("/", 1)[0] + "/procrastinate") as procrastinate,
+            await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as admin,
         ):
-            ours = Engine(engine, server.admin_url, server.pid)
+            ours = Engine(engine, admin, server.pid)
             samples = await shuffled(
                 {
                     "engine": ours.run,

@@ -99,11 +99,21 @@ async def test_an_adjustment_is_made_once_and_names_who_made_it(till: Till) -> N
 
 async def test_an_adjustment_never_takes_more_than_there_is(till: Till) -> None:
     user = await till.user(20)
-    assert await reason_of(till.adjust(user, -21)) == "INSUFFICIENT_CREDITS"
-    assert await reason_of(till.adjust(await till.user(), -1)) == "INSUFFICIENT_CREDITS"
+    assert await reason_of(till.adjust(user, -21)) == "BALANCE_TOO_LOW"
+    assert await reason_of(till.adjust(await till.user(), -1)) == "BALANCE_TOO_LOW"
     assert await till.adjust(user, -20)
     assert not await till.adjust(user, -20)
     assert await till.available(user) == 0
+
+
+async def test_the_id_of_an_adjustment_is_not_for_another_one(till: Till) -> None:
+    user = await till.user(20)
+    assert await till.adjust(user, 5)
+    assert await reason_of(till.adjust(user, 6)) == "IDEMPOTENCY_KEY_REUSED"
+    assert await reason_of(till.adjust(user, -100)) == "IDEMPOTENCY_KEY_REUSED"
+    assert await reason_of(till.adjust(user, 5, reason="another")) == "IDEMPOTENCY_KEY_REUSED"
+    assert not await till.adjust(user, 5)
+    assert await till.available(user) == 25
 
 
 @pytest.mark.parametrize(
@@ -119,6 +129,12 @@ async def test_adjustments_at_once_under_one_name_are_one(till: Till) -> None:
     user = await till.user(10)
     assert sum(await asyncio.gather(*(till.adjust(user, -7) for _ in range(30)))) == 1
     assert await till.available(user) == 3
+
+
+async def test_the_first_adjustments_of_a_user_at_once_are_one(till: Till) -> None:
+    user = await till.user()
+    assert sum(await asyncio.gather(*(till.adjust(user, 7) for _ in range(30)))) == 1
+    assert await till.available(user) == 7
 
 
 async def test_a_code_is_redeemed_once_by_a_user_who_asks_a_hundred_times(till: Till) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
-from pixel_generation.application.ports import Holder
+from pixel_generation.application.ports import GenerationFilter, Holder, NewGeneration, Verdict
 from pixel_generation.domain.attempt import CallRecord
 from pixel_generation.domain.credits import Balance
 from pixel_generation.domain.images import Outcome
@@ -15,6 +16,7 @@ from pixel_runtime.ids import new_id
 from tests.contract.generation.conftest import Store
 
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
+LAST = UUID(int=2**128 - 1)
 
 
 def picture(index: int = 0) -> DeliveredImage:
@@ -102,7 +104,8 @@ async def test_a_job_is_settled_once_however_often_it_is_tried(store: Store) -> 
     job = await deliver(store, await store.running(user, images=2), 2)
     done, failed = job.completed(at=store.clock.now()), job.failed(FAILURE, at=store.clock.now())
     results = await asyncio.gather(
-        *(store.jobs.write(job, after, holder=Holder.WORKER) for after in (done, done, failed, failed))
+        *(store.jobs.write(job, done, holder=Holder.WORKER) for _ in range(2)),
+        *(store.jobs.write(job, failed, holder=Holder.CLOCK) for _ in range(2)),
     )
     assert sorted(results) == [False, False, False, True]
     assert (await store.queries.balance(user)).held == 0
@@ -194,6 +197,24 @@ async def test_a_job_nothing_can_start_is_found_and_ended(store: Store) -> None:
     assert await store.queries.balance(user) == Balance(10, 0)
 
 
+async def test_what_ended_long_ago_is_archived_once_and_still_read(store: Store) -> None:
+    user = await store.funded_user()
+    job = await store.running(user)
+    ended = await write(store, job, job.failed(FAILURE, at=store.clock.now()))
+    waiting = store.new(user)
+    await store.submissions.submit([waiting])
+    assert await store.housekeeping.archive(before=ended.ended_at or store.clock.now(), limit=10) == 0
+    later = store.clock.now() + timedelta(days=1)
+    assert [await store.housekeeping.archive(before=later, limit=10) for _ in range(2)] == [1, 0]
+    found = await store.queries.find([job.id, waiting.job.id], user)
+    assert {standing.job.id for standing in found.values()} == {job.id, waiting.job.id}
+    page = await store.queries.page(GenerationFilter(user), before=LAST, limit=10)
+    assert {standing.job.id for standing in page.items} == {job.id, waiting.job.id}
+    assert [event.sequence for event in await store.queries.events(job.id, user, after=0, limit=10)] == [1, 2, 3]
+    again = NewGeneration(ended.retried(at=later, deadline_at=later), retried_at=later)
+    assert [decision.verdict for decision in await store.submissions.submit([again])] == [Verdict.ARCHIVED]
+
+
 async def test_events_count_up_without_a_gap(store: Store) -> None:
     user = await store.funded_user()
     job = await deliver(store, await store.running(user, images=2), 2)
@@ -204,14 +225,10 @@ async def test_events_count_up_without_a_gap(store: Store) -> None:
     assert events[-1].set_id == job.set_id
 
 
-async def test_a_lane_is_measured(store: Store) -> None:
+async def test_what_waits_in_a_lane_is_counted(store: Store) -> None:
     user = await store.funded_user()
-    job = await deliver(store, await store.running(user), 1)
-    await write(store, job, job.completed(at=store.clock.now()))
     await store.submissions.submit([store.new(user) for _ in range(3)])
     await store.claim()
-    measure = await store.queries.measure("sketch")
-    assert (measure.queued, measure.running, len(measure.durations_s)) == (2, 1, 1)
     assert (await store.housekeeping.queue_depths())["sketch"] == 2
 
 

@@ -21,8 +21,9 @@ async def test_an_accepted_submission_is_queued_and_its_cost_is_held(store: Stor
     user = await store.funded_user(10)
     item = store.new(user, images=3)
     assert (await store.submit_one(item)).verdict is Verdict.ACCEPTED
-    job, ahead, _ = (await store.queries.find([item.job.id], user))[item.job.id]
-    assert (job.status, job.spec, job.set_id, ahead) == (Status.QUEUED, item.job.spec, item.job.set_id, 0)
+    standing = (await store.queries.find([item.job.id], user))[item.job.id]
+    job = standing.job
+    assert (job.status, job.spec, job.set_id, standing.ahead) == (Status.QUEUED, item.job.spec, item.job.set_id, 0)
     assert await store.queries.balance(user) == Balance(7, 3)
     events = await store.queries.events(job.id, user, after=0, limit=10)
     assert [(event.sequence, event.message) for event in events] == [(1, "Waiting in queue")]

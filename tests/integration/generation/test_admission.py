@@ -54,6 +54,26 @@ async def test_five_hundred_at_once_on_a_budget_of_seven_are_seven(desk: Desk, s
     assert held == {"held": 7, "jobs": 7}
 
 
+async def test_five_hundred_at_once_on_four_budgets_of_seven_are_seven(desk: Desk) -> None:
+    user, key = await desk.user(), new_id()
+    subjects = {Scope.KEY: key.hex, Scope.USER: user.hex, Scope.PROVIDER: "sketch", Scope.PLATFORM: ""}
+    for scope, subject in subjects.items():
+        await desk.budget(scope, subject, 7)
+    asked = await submit_in_parallel(desk, [user] * 500, api_key_id=key)
+    assert asked == {Verdict.ACCEPTED: 7, Verdict.BUDGET: 493}
+    used = await desk.rows("SELECT scope, used FROM budgets WHERE limit_amount = 7")
+    assert {row["scope"]: row["used"] for row in used} == dict.fromkeys(subjects, 7)
+
+
+async def test_five_hundred_at_once_of_an_unknown_price_are_none(desk: Desk) -> None:
+    user = await desk.user()
+    await desk.budget(Scope.PLATFORM, "", 1_000_000_000, unit=Unit.USD_MICROS)
+    assert await submit_in_parallel(desk, [user] * 500) == {Verdict.PRICE_UNKNOWN: 500}
+    assert await desk.row("SELECT available, held, open_jobs FROM credit_accounts") == {
+        "available": 100, "held": 0, "open_jobs": 0,
+    }  # fmt: skip
+
+
 async def test_two_hundred_at_once_with_a_balance_of_ten_are_ten(desk: Desk) -> None:
     user = await desk.user(10)
     assert await submit_in_parallel(desk, [user] * 200) == {Verdict.ACCEPTED: 10, Verdict.INSUFFICIENT: 190}
@@ -214,3 +234,14 @@ async def test_a_batch_that_waits_for_a_budget_never_stops_another_that_waits_fo
     decided = await asyncio.wait_for(asyncio.gather(*map(desk.submissions.submit, batches)), 60)
     assert {decision.verdict for batch in decided for decision in batch} == {Verdict.ACCEPTED}
     assert (await desk.row("SELECT used FROM budgets WHERE scope = 'platform'"))["used"] == 360
+
+
+async def test_a_submission_waits_for_whoever_changes_its_account_and_reads_what_is_left(desk: Desk) -> None:
+    user = await desk.user(1)
+    async with desk.admin.transaction():
+        await desk.run("UPDATE credit_accounts SET available = 0 WHERE user_id = %s", user)
+        waiting = asyncio.create_task(desk.submit_one(desk.new(user)))
+        async with asyncio.timeout(20):
+            while not await desk.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+    assert (await waiting).verdict is Verdict.INSUFFICIENT

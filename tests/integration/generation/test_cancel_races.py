@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from uuid import UUID
 
 import pytest
 from pixel_generation.adapters.inbound.worker_signals import on_cancel, on_runnable
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.cancel_generations import Cancellation, CancelTools, cancel_generations
 from pixel_generation.application.live_catalogue import LiveCatalogue
@@ -90,19 +92,23 @@ async def working(engine: RealEngine, draw: random.Random) -> AsyncIterator[None
 
 async def race(engine: RealEngine, user: UUID, job: Job, after_s: float) -> CancelOutcome:
     await asyncio.sleep(after_s)
-    tools = CancelTools(engine.jobs, engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=10)
+    tools = CancelTools(
+        PostgresAllJobs(engine.pool), engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=10
+    )
     (result,) = await cancel_generations(user, [job.id], tools=tools)
     assert isinstance(result, Cancellation)
     return result.outcome
 
 
 async def ended(engine: RealEngine, user: UUID, jobs: list[Job]) -> dict[UUID, Job]:
-    async with asyncio.timeout(60):
-        while True:
-            found = await engine.jobs.find_owned([job.id for job in jobs], user)
-            if all(job.status.is_final for job in found.values()):
-                return found
-            await asyncio.sleep(0.05)
+    deadline = time.monotonic() + 60
+    while True:
+        found = await PostgresAllJobs(engine.pool).find_owned([job.id for job in jobs], user)
+        if all(job.status.is_final for job in found.values()):
+            return found
+        alive = [job for job in found.values() if not job.status.is_final]
+        assert time.monotonic() < deadline, f"not ended: {alive}"
+        await asyncio.sleep(0.05)
 
 
 async def test_each_race_has_one_winner_and_the_money_follows_it(make_database: MakeDatabase) -> None:
@@ -148,7 +154,9 @@ async def test_users_who_cancel_at_once_free_their_places(make_database: MakeDat
         user = await engine.user(max_running=places)
         jobs = await engine.submit(user, 20)
         running = await engine.claim(5)
-        tools = CancelTools(engine.jobs, engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=0)
+        tools = CancelTools(
+            PostgresAllJobs(engine.pool), engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=0
+        )
         calls = [cancel_generations(user, [job.id for job in jobs[n::4]], tools=tools) for n in range(4)]
         outcomes = [result.outcome for results in await asyncio.gather(*calls) for result in results]  # type: ignore[union-attr]
         assert outcomes.count(CancelOutcome.PENDING) == len(running)

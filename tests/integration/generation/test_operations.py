@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -16,6 +16,7 @@ from pixel.generation.v1 import generation_pb2 as messages
 from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel_errors import Invalid
 from pixel_generation.adapters.inbound.operations_grpc import OperationsServicer
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.operations import (
     PostgresActions,
@@ -93,7 +94,7 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[D
             failures=FailureDesk(
                 PostgresFailures(desk.pool, window=window),
                 actions,
-                endings.jobs,
+                PostgresAllJobs(desk.pool),
                 resubmissions,
                 endings.clock,
                 SystemRandomness(),
@@ -123,7 +124,7 @@ async def test_the_queue_is_told_by_lane_with_waits_and_runs(desks: Desks) -> No
     assert 0 <= status.average_wait_seconds < 60
     assert 0 <= status.estimated_processing_seconds < 60
     lane = next(lane for lane in status.lanes if lane.lane == "sketch")
-    assert (lane.queued, lane.held_back, lane.running, lane.workers, lane.state) == (1, 1, 1, 1, "open")
+    assert (lane.queued, lane.held_back, lane.running, lane.workers, lane.state) == (1, 1, 1, 0, "open")
     assert (lane.provider, lane.health, lane.HasField("max_running")) == ("sketch", "closed", False)
     assert 0 <= lane.oldest_wait_seconds < 60
     other = next(lane for lane in status.lanes if lane.lane == "openai")
@@ -224,6 +225,23 @@ async def test_failures_are_filtered_by_user_model_type_and_time(desks: Desks) -
     assert [work.id for work in await desks.failures(ended_after=newest.end_time)] == [newest.id]
 
 
+async def test_every_word_of_a_filter_counts_beside_the_id_of_a_generation(desks: Desks) -> None:
+    ids = await six_classes(desks)
+    (work,) = await desks.failures(generation_id=ids["timeout"][0], failure_code="timeout")
+    for other in (
+        {"failure_code": "blocked"},
+        {"model": "gpt-image-2"},
+        {"user_id": format_id("usr", new_id())},
+        {"job_type": messages.JOB_TYPE_VIDEO},
+        {"ended_before": work.end_time},
+    ):
+        assert await desks.failures(generation_id=work.id, **other) == []
+    request = pb.RedriveFailuresRequest(
+        filter=pb.FailureFilter(generation_id=work.id, failure_code="blocked"), actor=ADMIN
+    )
+    assert list((await desks.operations.RedriveFailures(request, None)).ids) == []
+
+
 async def test_a_filter_reads_on_behind_the_failures_that_one_page_looks_at(make_database: MakeDatabase) -> None:
     async with opened(make_database, window=4) as desks:
         ids = await six_classes(desks)
@@ -301,6 +319,28 @@ async def test_statistics_are_the_sums_of_the_endings_and_costs_are_for_operator
         pb.GetGenerationStatsRequest(user_id=format_id("usr", new_id())), None
     )
     assert (nobody.total_generations, nobody.HasField("average_seconds")) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (None, datetime(9999, 12, 31, tzinfo=UTC)),
+        (None, datetime(1, 1, 5, tzinfo=UTC)),
+        (datetime(1, 1, 1, tzinfo=UTC), None),
+        (datetime(2026, 2, 2, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)),
+        (datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
+    ],
+)
+async def test_days_that_cannot_be_summed_are_refused(
+    desks: Desks, first: datetime | None, last: datetime | None
+) -> None:
+    request = pb.GetGenerationStatsRequest()
+    if first:
+        request.start_time.FromDatetime(first)
+    if last:
+        request.end_time.FromDatetime(last)
+    with pytest.raises(Invalid):
+        await desks.operations.GetGenerationStats(request, None)
 
 
 async def test_actions_are_read_by_pages_about_a_user(desks: Desks) -> None:

@@ -49,6 +49,7 @@ class Desk:
     def __post_init__(self) -> None:
         source = PostgresCatalogue(self.pool, default="studio-sketch", providers=frozenset({"sketch", "openai"}))
         self.catalogue = LiveCatalogue(source, max_age_s=0)
+        self.rooms = LaneRooms(PostgresLaneCounts(self.pool))
         self.starts = StartQuotes(PostgresQueueOutlines(self.pool), self.catalogue, slots=1, lane_slots={})
 
     async def user(self, credits_given: int = 100) -> UUID:
@@ -62,6 +63,7 @@ class Desk:
             rehearsals=PostgresSubmissions(self.pool),
             catalogue=self.catalogue,
             starts=self.starts,
+            rooms=self.rooms,
             clock=SystemClock(),
             randomness=SystemRandomness(),
             limits=JobLimits(timedelta(hours=1), 2),
@@ -76,7 +78,7 @@ class Desk:
             randomness=SystemRandomness(),
             observer=SubmissionMetrics(),
             starts=self.starts,
-            rooms=LaneRooms(PostgresLaneCounts(self.pool)),
+            rooms=self.rooms,
             max_wait=timedelta(hours=1),
             max_retries=2,
         )
@@ -190,3 +192,26 @@ async def test_the_catalogue_carries_prices_lane_states_and_breakers(desk: Desk)
         catalogue.price(catalogue.find("gpt-image-2"), "", "1024x1024")
     await desk.execute("UPDATE provider_health SET open_until = now()")
     assert (await desk.catalogue.current()).health(flare) is BreakerState.HALF_OPEN
+
+
+@pytest.mark.parametrize(
+    ("budget", "is_spent"),
+    [
+        ("('provider', 'openai', 'total', 5, 5, date '1970-01-01')", True),
+        ("('provider', 'openai', 'day', 5, 5, (now() AT TIME ZONE 'UTC')::date)", True),
+        ("('provider', 'openai', 'day', 5, 5, (now() AT TIME ZONE 'UTC')::date - 1)", False),
+        ("('provider', 'openai', 'day', 0, 0, date '1970-01-01')", True),
+        ("('provider', 'openai', 'total', 5, 4, date '1970-01-01')", False),
+        ("('provider', 'sketch', 'total', 5, 5, date '1970-01-01')", False),
+        ("('user', 'openai', 'total', 5, 5, date '1970-01-01')", False),
+    ],
+)
+async def test_the_catalogue_knows_whose_budget_is_spent_in_the_present_period(
+    desk: Desk, budget: str, is_spent: bool
+) -> None:
+    await desk.execute(
+        "INSERT INTO budgets (id, scope, subject, period, limit_amount, used, period_start, unit)"
+        f" SELECT gen_random_uuid(), b.*, 'credits' FROM (VALUES {budget}) AS b"
+    )
+    catalogue = await desk.catalogue.current()
+    assert catalogue.is_spent(catalogue.find("gpt-image-2")) is is_spent

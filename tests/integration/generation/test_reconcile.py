@@ -6,11 +6,13 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from pixel_generation.adapters.metrics import LEDGER_VIOLATIONS, LedgerMetrics
-from pixel_generation.adapters.outbound.postgres.ledger_rules import RULES, PostgresJobIds, PostgresLedgerRules
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
+from pixel_generation.adapters.outbound.postgres.ledger_rules import RULES, PostgresLedgerRules
 from pixel_generation.application.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
 from pixel_generation.application.replay_jobs import replay_jobs
 from pixel_generation.domain.budgets import Scope, Unit
@@ -112,14 +114,14 @@ async def test_the_events_of_every_ending_give_their_rows_and_a_changed_row_is_f
     user = await desk.user(100)
     endings = Endings(desk)
     jobs = await endings.of_every_kind(user)
-    ids = PostgresJobIds(desk.pool)
-    replayed = await replay_jobs(100, ids=ids, jobs=endings.jobs, history=endings.jobs)
+    all_jobs = PostgresAllJobs(desk.pool)
+    replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs)
     assert (replayed.jobs, replayed.differing) == (len(jobs), {})
-    assert (await replay_jobs(3, ids=ids, jobs=endings.jobs, history=endings.jobs)).jobs == 3
+    assert (await replay_jobs(3, jobs=all_jobs, history=endings.jobs)).jobs == 3
     changed, gone = jobs["completed"].id, jobs["failed"].id
     await desk.run("UPDATE jobs SET retry_count = retry_count + 1 WHERE id = %s", changed)
     await desk.run("DELETE FROM job_events WHERE job_id = %s AND sequence = 2", gone)
-    replayed = await replay_jobs(100, ids=ids, jobs=endings.jobs, history=endings.jobs)
+    replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs)
     assert replayed.differing[changed] == "retry_count"
     assert replayed.differing.keys() == {changed, gone}
 
@@ -136,12 +138,24 @@ async def test_the_commands_tell_the_result_by_their_exit(make_database: MakeDat
         assert (code, told.split("  ")[1]) == (1, "progress")
 
 
-async def command(desk: Desk, word: str) -> tuple[int, str]:
+async def test_a_command_that_could_not_look_says_so_and_proves_nothing(desk: Desk) -> None:
+    away = replace(desk, url="postgresql://generation@127.0.0.1:1/pixel?connect_timeout=1")
+    assert await command(away, "reconcile") == (3, "reconcile: the database does not answer (DATABASE_UNREACHABLE)")
+    assert (await command(desk, "replay", "--limit", "0"))[0] == 2
+    code, told = await command(desk, "replay", "--help")
+    assert (code, told.split(" [")[0]) == (0, "usage: python -m pixel_generation")
+
+
+async def command(desk: Desk, *words: str) -> tuple[int, str]:
     """Run a command; return its exit status and the first line that tells something."""
     environment = os.environ | {"PIXEL_GENERATION_DATABASE_URL": desk.url}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pixel_generation", word, env=environment, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "pixel_generation", *words),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
-    output, _ = await process.communicate()
-    lines = [line for line in output.decode().splitlines() if not line.startswith("rule ")]
+    output, errors = await process.communicate()
+    told = (output or errors.splitlines()[-1]).decode()
+    lines = [line for line in told.splitlines() if not line.startswith("rule ")]
     return process.returncode or 0, lines[0]

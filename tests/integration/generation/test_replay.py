@@ -1,21 +1,32 @@
-"""N22: the events of jobs of every ending, folded, give their rows."""
+"""N22: the events of jobs of every ending, folded, give their rows, also in an empty database, and their receipts."""
 
 from __future__ import annotations
 
 import os
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict, fields, replace
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import pytest
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
+from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.application.ports import Holder, NewGeneration, Verdict
+from pixel_generation.application.replay_jobs import replay_jobs
 from pixel_generation.domain.attempt import CallRecord
 from pixel_generation.domain.images import Outcome
 from pixel_generation.domain.job import Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.replay import fold
+from pixel_generation.domain.spec import GenerationSpec
+from pixel_runtime.clock import SystemClock
+from psycopg import sql
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
 
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
@@ -24,6 +35,8 @@ JOBS = 5_000 if os.environ.get("PROFILE") == "full" else 120
 SEED = 7
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 CALL = CallRecord(Outcome.SENT, "req", 20)
+COLUMNS = tuple(field.name for field in fields(Job) if field.name != "gate")
+"""Of a job's row, without where it waits."""
 
 
 @pytest.fixture
@@ -105,7 +118,10 @@ async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
         job = again
 
 
-async def test_jobs_of_every_ending_are_what_their_events_make_them(engine: RealEngine) -> None:
+@pytest.mark.timeout(1_800)
+async def test_jobs_of_every_ending_are_what_their_events_make_them(
+    engine: RealEngine, make_database: MakeDatabase
+) -> None:
     ends: Counter[str] = Counter()
     user = await engine.user(1_000_000)
     for place in range(JOBS):
@@ -119,6 +135,78 @@ async def test_jobs_of_every_ending_are_what_their_events_make_them(engine: Real
     }
     assert await engine.assert_replayable() == JOBS
     await engine.assert_consistent()
+    jobs = [fold(await engine.jobs.history(row["id"])) for row in await rows(engine, "SELECT id FROM jobs")]
+    housekeeping = PostgresHousekeeping(engine.pool, SystemClock())
+    assert await housekeeping.archive(before=now(), limit=JOBS // 2) == JOBS // 2
+    async with open_engine(make_database) as empty:
+        await write_rows(empty, jobs)
+        assert await hash_of_jobs(empty) == await hash_of_jobs(engine)
+        await empty.admin.execute("UPDATE jobs SET retry_count = retry_count + 1 WHERE id = %s", (jobs[-1].id,))
+        assert await hash_of_jobs(empty) != await hash_of_jobs(engine)
+    replayed = await replay_jobs(JOBS + 1, jobs=PostgresAllJobs(engine.pool), history=engine.jobs)
+    assert (replayed.jobs, replayed.differing) == (JOBS, {})
+    for job in jobs:
+        await assert_receipt_follows(engine, job)
+
+
+async def rows(engine: RealEngine, query: str) -> list[DictRow]:
+    return await (await engine.admin.execute(query)).fetchall()
+
+
+async def write_rows(empty: RealEngine, jobs: list[Job]) -> None:
+    """Write jobs as rows of an empty database, from nothing but what their events gave."""
+    names = [*COLUMNS, "aged", "image_count", "virtual_start"]
+    values = [[stored(getattr(job, name)) for name in COLUMNS] + [0, job.spec.number_of_images, 0.0] for job in jobs]
+    placed = sql.SQL(", ").join(sql.Placeholder() * len(names))
+    named = sql.SQL(", ").join(map(sql.Identifier, names))
+    async with empty.admin.cursor() as cursor:
+        await cursor.executemany(sql.SQL("INSERT INTO jobs ({}) VALUES ({})").format(named, placed), values)
+
+
+def stored(value: Any) -> Any:
+    """Return a field of a job as its column holds it."""
+    if isinstance(value, GenerationSpec):
+        return Jsonb(value.as_dict())
+    if isinstance(value, tuple):
+        return Jsonb([{name: told(part) for name, part in asdict(item).items()} for item in value])
+    if isinstance(value, Failure):
+        return Jsonb(asdict(value))
+    if isinstance(value, Mapping):
+        return Jsonb(dict(value))
+    return value.value if isinstance(value, Enum) else value
+
+
+def told(value: Any) -> Any:
+    return value.hex if isinstance(value, UUID) else value
+
+
+async def hash_of_jobs(engine: RealEngine) -> str:
+    """Hash every job, archived or not, without what only the queue knows of it."""
+    named = sql.SQL(", ").join(sql.SQL("j.{}").format(sql.Identifier(name)) for name in COLUMNS if name != "priority")
+    query = sql.SQL(
+        "SELECT md5(string_agg(to_jsonb(r)::text, '' ORDER BY r.id)) AS hash FROM ("
+        "SELECT {}, j.priority + j.aged AS priority FROM all_jobs AS j) AS r"
+    )
+    row = await (await engine.admin.execute(query.format(named))).fetchone()
+    assert row is not None
+    return str(row["hash"])
+
+
+async def assert_receipt_follows(engine: RealEngine, job: Job) -> None:
+    """What the events of a job say of its rounds is what the ledger says."""
+    rounds: dict[int, Job] = {}
+    history = await engine.jobs.history(job.id)
+    for length in range(1, len(history) + 1):
+        earlier = fold(history[:length])
+        rounds[earlier.round] = earlier
+    receipt = await PostgresStatements(engine.pool).receipt(job.id, job.user_id)
+    assert receipt is not None
+    assert [(money.round, money.held, money.captured, money.released) for money in receipt.rounds] == [
+        (number, end.cost_credits, end.captured_credits, end.cost_credits - (end.captured_credits or 0))
+        for number, end in rounds.items()
+    ]
+    assert (receipt.status, receipt.delivered_images) == (job.status, len(job.images))
+    assert [run.attempt for run in receipt.attempts] == list(range(1, job.attempt + 1))
 
 
 async def test_a_row_that_was_changed_behind_its_events_is_found(engine: RealEngine) -> None:

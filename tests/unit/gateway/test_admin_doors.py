@@ -223,3 +223,53 @@ async def test_what_people_did_is_listed(admin, backstage, user_id):
     assert [each["action"] for each in items] == ["cancel", "lane_paused"]
     assert (items[1]["userId"], items[1]["generationId"]) == (None, None)
     assert [each["action"] for each in mine] == ["cancel"]
+
+
+async def test_why_a_lane_is_switched_stands_with_the_change(admin, backstage):
+    answer = await admin.post("/api/admin/lanes/studio/pause", json={"reason": "an incident"})
+
+    assert answer.status_code == 200
+    assert backstage.engine.queue.changes[-1].reason == "an incident"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"{bad", 400, "MALFORMED_JSON"),
+        (b'{"reason": 1}', 422, "INVALID_REQUEST"),
+        (b'{"why": "x"}', 422, "INVALID_REQUEST"),
+    ],
+)
+async def test_a_body_that_is_not_understood_switches_no_lane(admin, backstage, content, status, code):
+    headers = {"content-type": "application/json"}
+
+    answer = await admin.post("/api/admin/lanes/studio/pause", content=content, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert backstage.engine.queue.lane.state == "open"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"reason": "only"}, {"maxRunning": 0}, {"maxQueued": 0}, {"maxQueued": 10_000_001}, {"state": "open"}]
+)
+async def test_limits_that_make_no_sense_change_nothing(admin, backstage, body):
+    answer = await admin.patch("/api/admin/lanes/studio", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+    assert backstage.engine.queue.changes == []
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("/api/admin/failures?userId=ada", "/userId"),
+        ("/api/admin/failures?generationId=gen_1", "/generationId"),
+        ("/api/admin/actions?userId=gen_" + "0" * 32, "/userId"),
+        ("/api/admin/stats?userId=%20", "/userId"),
+    ],
+)
+async def test_a_filter_that_is_no_id_is_a_mistake_and_not_something_missing(admin, path, pointer):
+    answer = await admin.get(path)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
+    assert answer.json()["errors"][0]["pointer"] == pointer

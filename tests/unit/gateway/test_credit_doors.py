@@ -97,8 +97,8 @@ async def test_usage_is_grouped_by_nothing_else(client, groups):
 
 
 async def test_an_own_key_gets_looks_at_and_loses_a_budget(client, backstage):
-    (key,) = backstage.keys.rows.values()
-    path = f"/api/keys/{key.id}/budget"
+    key_id = (await client.post("/api/keys", json={"name": "app"})).json()["key"]["id"]
+    path = f"/api/keys/{key_id}/budget"
 
     put = await client.put(path, json={"period": "day", "limitCredits": 10})
     await client.put(path, json={"period": "month", "limitCredits": 100})
@@ -106,12 +106,29 @@ async def test_an_own_key_gets_looks_at_and_loses_a_budget(client, backstage):
     listed = (await client.get(path)).json()["items"]
     removed = (await client.delete(f"{path}?period=day")).json()["items"]
 
-    assert (put.json()["limit"], put.json()["scope"], put.json()["subject"]) == (10, "key", key.id)
+    assert (put.json()["limit"], put.json()["scope"], put.json()["subject"]) == (10, "key", key_id)
     assert changed.json()["id"] == put.json()["id"]
     assert [(each["period"], each["limit"]) for each in listed] == [("day", 20), ("month", 100)]
     assert [each["period"] for each in removed] == ["day"]
     assert [each.period for each in backstage.engine.budgets.rows.values()] == ["month"]
     assert (await client.delete(f"{path}?period=day")).json()["code"] == "BUDGET_NOT_FOUND"
+
+
+async def test_a_key_with_a_budget_cannot_lift_it(client, backstage):
+    (own,) = backstage.keys.rows.values()
+    other = (await client.post("/api/keys", json={"name": "app"})).json()["key"]["id"]
+    assert (await client.put(f"/api/keys/{own.id}/budget", json={"period": "day", "limitCredits": 10})).is_success
+
+    answers = [
+        await client.put(f"/api/keys/{own.id}/budget", json={"period": "day", "limitCredits": 1000}),
+        await client.put(f"/api/keys/{other}/budget", json={"period": "day", "limitCredits": 1000}),
+        await client.delete(f"/api/keys/{own.id}/budget"),
+        await client.post("/api/keys", json={"name": "free"}),
+    ]
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "KEY_HAS_BUDGET")}
+    assert (await client.get(f"/api/keys/{own.id}/budget")).json()["items"][0]["limit"] == 10
+    assert len(backstage.keys.rows) == 2
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])

@@ -171,7 +171,7 @@ async def test_a_refused_value_is_named_in_openais_form(client, backstage, field
         (NotFound("no", reason="MODEL_NOT_FOUND"), 404, "model_not_found"),
         (Conflict("no", reason="IDEMPOTENCY_KEY_IN_USE"), 409, "idempotency_key_in_use"),
         (Invalid("no", reason="IDEMPOTENCY_KEY_REUSED"), 422, "idempotency_key_reused"),
-        (Invalid("no", violations=(Violation("size", "no"),)), 400, "invalid"),
+        (Invalid("no", violations=(Violation("size", "no"),)), 400, "invalid_request"),
     ],
 )
 async def test_refusals_have_openais_status_and_code(client, backstage, refusal, status, code):

@@ -58,6 +58,7 @@ class Engine:
     reader: GenerationReader
     randomness: FakeRandomness
     starts: StartQuotes
+    outlines: FakeQueueOutlines
     counts: FakeLaneCounts
     rooms: LaneRooms
     breakers: FakeHealthStore
@@ -153,6 +154,8 @@ async def engine() -> AsyncIterator[Engine]:
     batcher = SubmissionBatcher(store, observer)
     await batcher.start()
     counts = FakeLaneCounts(store)
+    outlines = FakeQueueOutlines(store)
+    starts = StartQuotes(outlines, catalogue, slots=2, lane_slots={})
     yield Engine(
         store,
         clock,
@@ -162,9 +165,10 @@ async def engine() -> AsyncIterator[Engine]:
         observer,
         catalogue,
         batcher,
-        GenerationReader(store, catalogue, clock, slots=2, lane_slots={}),
+        GenerationReader(store, starts, clock),
         FakeRandomness(),
-        StartQuotes(FakeQueueOutlines(store), catalogue, slots=2, lane_slots={}),
+        starts,
+        outlines,
         counts,
         LaneRooms(counts),
         FakeHealthStore(clock),

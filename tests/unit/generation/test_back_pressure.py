@@ -46,6 +46,34 @@ def test_a_full_lane_has_room_for_all_it_refused_when_it_has_taken_them_up():
     assert retry_after.lane_has_room_s(outline({}), 10) == pytest.approx(20.0)
 
 
+@pytest.mark.parametrize("cap", [10, 100])
+def test_a_sender_that_waits_as_it_is_told_keeps_the_lane_busy_and_is_refused_once_a_wait(cap):
+    """N23 at the depth cap: two minutes, in the second one nothing is lost and every wait was worth it."""
+    slots, run_s, now_s = 4, 1.5, 0.0
+    open_jobs, ends, next_try_s = 0, [place * run_s / slots for place in range(slots)], 0.0
+    ended, refused, fruitless = [0, 0], [0, 0], 0
+    has_sent = True
+    while now_s < 120.0:
+        minute = int(now_s // 60)
+        if now_s >= next_try_s and open_jobs < cap:
+            open_jobs, has_sent = open_jobs + 1, True
+        elif now_s >= next_try_s:
+            fruitless += not has_sent
+            refused[minute], has_sent = refused[minute] + 1, False
+            next_try_s = now_s + retry_after.own_jobs_end_s(outline({FOX: Share(1.0)}, seconds=run_s), FOX, cap)
+        else:
+            now_s = min(next_try_s, *ends)
+            for place, end_s in enumerate(ends):
+                if end_s <= now_s:
+                    ends[place] = now_s + run_s
+                    ended[minute] += open_jobs > 0
+                    open_jobs -= open_jobs > 0
+
+    assert ended[1] == pytest.approx(60 / run_s * slots, rel=0.05)
+    assert fruitless == 0
+    assert refused[1] <= 60 / retry_after.own_jobs_end_s(outline({FOX: Share(1.0)}, seconds=run_s), FOX, cap) + 1
+
+
 async def test_a_user_with_as_many_jobs_as_the_plan_allows_is_told_when_some_end(engine):
     user = await engine.user()
     engine.store.max_open_jobs = 2

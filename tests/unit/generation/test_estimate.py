@@ -1,32 +1,74 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pixel_generation.domain.estimate import LaneSnapshot, start_interval_s
+from pixel_generation.domain.estimate import remaining_s
+from pixel_generation.domain.job import Job, Status
+from pixel_generation.domain.queue_outline import PICKUP_S, FinishedRun, QueueOutline, Share
+from pixel_generation.domain.spec import GenerationSpec
+
+from tests.fakes.generation import FakeClock
+
+FOX, OWL = UUID(int=1), UUID(int=2)
+NOW = FakeClock().now()
 
 
-def lane(*, running: int = 0, slots: int = 2, durations: list[float] | None = None) -> LaneSnapshot:
-    return LaneSnapshot.measured(queued=0, running=running, slots=slots, durations_s=durations or [], typical_s=10)
+def lane(
+    *, waiting: int = 0, running: int = 0, slots: int = 2, seconds: list[float] | None = None, is_cut: bool = False
+) -> QueueOutline:
+    tags = [(1, float(place)) for place in range(waiting)]
+    runs = [FinishedRun(each, 1) for each in seconds or []]
+    return QueueOutline(0.0, tags, {FOX: Share(float(waiting))}, running, slots, runs, 10.0, is_cut)
+
+
+def job(status: Status, *, ran_s: float = 0.0) -> Job:
+    queued = Job(UUID(int=9), FOX, UUID(int=8), GenerationSpec("a fox"), "sketch", 1, NOW, NOW, NOW)
+    return replace(queued, status=status, started_at=NOW - timedelta(seconds=ran_s))
 
 
 def test_an_idle_lane_starts_at_once() -> None:
-    assert start_interval_s(1, lane()) == (0, 1.0)
+    assert lane().waiting_interval_s(0) == (0.0, PICKUP_S)
 
 
-def test_a_lane_without_history_is_estimated_from_the_catalogue_widened() -> None:
-    assert (lane().fast_s, lane().median_s, lane().slow_s) == (5, 10, 30)
+def test_a_job_that_waits_is_told_the_same_as_one_that_comes_to_its_place() -> None:
+    outline = lane(waiting=20, running=2, seconds=[5.0] * 10)
+    assert outline.waiting_interval_s(20) == pytest.approx(outline.start_interval_s(FOX, 1), rel=0.1)
 
 
-def test_a_lane_with_history_is_estimated_from_it() -> None:
-    measured = lane(durations=[1, 1, 2, 2, 2, 3, 3, 9, 9, 9])
-    assert (measured.fast_s, measured.median_s, measured.slow_s) == (1, 2, 9)
+@given(st.integers(0, 999), st.integers(0, 50), st.integers(1, 50))
+def test_an_interval_is_ordered_and_grows_with_what_is_ahead(ahead: int, running: int, slots: int) -> None:
+    outline = lane(waiting=1_001, running=running, slots=slots)
+    interval, later = outline.waiting_interval_s(ahead), outline.waiting_interval_s(ahead + 1)
+    assert interval is not None
+    assert later is not None
+    assert 0 <= interval[0] <= interval[1]
+    assert later[0] >= interval[0]
+    assert later[1] >= interval[1]
 
 
-@given(st.integers(1, 1000), st.integers(0, 50), st.integers(1, 50))
-def test_an_interval_is_ordered_and_grows_with_the_position(position: int, running: int, slots: int) -> None:
-    snapshot = lane(running=running, slots=slots)
-    earliest, latest = start_interval_s(position, snapshot)
-    assert 0 <= earliest <= latest
-    later = start_interval_s(position + 1, snapshot)
-    assert later[0] >= earliest
-    assert later[1] >= latest
+def test_nothing_is_said_of_a_place_behind_what_was_read() -> None:
+    assert lane(waiting=5, is_cut=True).waiting_interval_s(5) is None
+    assert lane(waiting=5, is_cut=True).waiting_interval_s(4) is not None
+
+
+def test_the_newest_job_of_a_user_stands_where_its_tag_says() -> None:
+    outline = lane(waiting=5)
+    assert outline.newest_ahead(FOX, 1, 1) == 4
+    assert outline.newest_ahead(FOX, 0, 1) == 0
+    outline.add(OWL, 1, 3)
+    assert outline.newest_ahead(OWL, 1, 3) == 1  # of the same tags the earlier one goes first
+
+
+def test_what_remains_is_the_wait_and_the_run_and_unknown_once_it_is_late() -> None:
+    outline = lane(seconds=[4.0, 6.0] * 5)
+    assert remaining_s(job(Status.QUEUED), (2.0, 4.0), outline, NOW) == 8.0
+    assert remaining_s(job(Status.QUEUED), None, outline, NOW) is None
+    assert remaining_s(job(Status.PROCESSING, ran_s=2.0), None, outline, NOW) == 3.0
+    assert remaining_s(job(Status.PROCESSING, ran_s=6.0), None, outline, NOW) == pytest.approx(0.28)
+    assert remaining_s(job(Status.PROCESSING, ran_s=7.0), None, outline, NOW) is None
+    assert remaining_s(job(Status.COMPLETED), None, outline, NOW) is None

@@ -13,7 +13,6 @@ from pixel_generation.adapters.inbound.generations_grpc import GenerationsServic
 from pixel_generation.application import Application
 from pixel_generation.application.ports import Standing
 from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
-from pixel_generation.domain.estimate import LaneMeasure
 from pixel_runtime.ids import format_id
 
 from tests.unit.generation.conftest import Engine
@@ -40,20 +39,13 @@ def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:
 
 
 async def test_an_accepted_job_is_told_without_estimates_when_its_lane_cannot_be_measured(engine: Engine) -> None:
-    asked: list[str] = []
-
-    async def away(lane: str) -> LaneMeasure:
-        asked.append(lane)
-        raise Unavailable
-
-    engine.store.measure = away  # type: ignore[method-assign]
+    engine.outlines.trouble = Unavailable("away")
     answer = await servicer(engine).SubmitMany(request(await engine.user(), "a", "b", "c"), None)
     assert [result.generation.status for result in answer.results] == [messages.GENERATION_STATUS_QUEUED] * 3
     told = answer.results[0].generation
     assert told.queue_position == 0
     assert not told.HasField("eta")
     assert not told.HasField("estimated_seconds_remaining")
-    assert asked == ["sketch"]
 
 
 async def test_a_replay_that_cannot_be_read_is_that_items_error(engine: Engine) -> None:

@@ -67,6 +67,8 @@ def test_a_time_just_past_means_at_once() -> None:
         ({"cancel_after_s": -1.0}, "cancelAfter"),
         ({"cancel_after_s": float("nan")}, "cancelAfter"),
         ({"cancel_after_s": 60.0, "schedule_time": NOW + timedelta(seconds=60)}, "cancelAfter"),
+        ({"max_retries": -1}, "maxRetries"),
+        ({"max_retries": 11}, "maxRetries"),
         ({"end_user": "x" * 201}, "user"),
         ({"end_user": "a\0b"}, "user"),
         ({"metadata": {str(n): "" for n in range(17)}}, "metadata"),
@@ -100,6 +102,7 @@ def test_another_wish_under_the_same_key_is_another_request() -> None:
     wishes: list[dict[str, Any]] = [
         {"priority": Priority.LOW}, {"end_user": "x"}, {"metadata": {"a": "b"}}, {"adjust": True},
         {"allow_fallback": True}, {"cancel_after_s": 5.0}, {"schedule_time": NOW},
+        {"max_retries": 0},
     ]  # fmt: skip
     assert len({plain, *(replace(FOX, **wish).fingerprint() for wish in wishes)}) == 1 + len(wishes)
     assert replace(FOX, api_key_id=a_user()).fingerprint() == plain
@@ -116,6 +119,7 @@ def test_another_wish_under_the_same_key_is_another_request() -> None:
         (Decision(Verdict.QUEUE_FULL, FOX.user_id, limit=9), "QUEUE_FULL", "exhausted"),
         (Decision(Verdict.LANE_CLOSED, FOX.user_id), "LANE_CLOSED", "unavailable"),
         (Decision(Verdict.MOVED, FOX.user_id), "ILLEGAL_TRANSITION", "conflict"),
+        (Decision(Verdict.ARCHIVED, FOX.user_id), "GENERATION_ARCHIVED", "conflict"),
         (Decision(Verdict.KEY_REUSED, FOX.user_id), "IDEMPOTENCY_KEY_REUSED", "invalid"),
     ],
 )
@@ -138,7 +142,7 @@ def submission(**fields: Any) -> pb.Submission:
 def test_a_submission_is_read_with_all_its_fields() -> None:
     message = submission(
         priority=gen.JOB_PRIORITY_HIGH, job_type=gen.JOB_TYPE_VIDEO, cancel_after_seconds=30, end_user="c",
-        api_key_id="key_" + "2" * 32, metadata={"a": "b"}, adjust=True, allow_fallback=True,
+        api_key_id="key_" + "2" * 32, metadata={"a": "b"}, adjust=True, allow_fallback=True, max_retries=0,
     )  # fmt: skip
     message.schedule_time.FromDatetime(NOW)
     command = read_submission(message)
@@ -148,12 +152,19 @@ def test_a_submission_is_read_with_all_its_fields() -> None:
     assert (command.cancel_after_s, command.end_user, command.metadata) == (30.0, "c", {"a": "b"})
     assert command.adjust
     assert command.allow_fallback
+    assert command.max_retries == 0
 
 
 def test_what_a_submission_leaves_open_is_the_usual() -> None:
     command = read_submission(submission())
     assert (command.priority, command.job_type) == (Priority.NORMAL, JobType.IMAGE)
     assert (command.schedule_time, command.api_key_id, command.cancel_after_s) == (None, None, 0.0)
+    assert command.max_retries is None
+
+
+@pytest.mark.parametrize(("asked", "kept"), [(None, LIMITS.max_retries), (0, 0), (10, 10)])
+def test_a_job_is_repeated_as_often_as_its_caller_says(asked: int | None, kept: int) -> None:
+    assert new(max_retries=asked).job.max_retries == kept
 
 
 @pytest.mark.parametrize("fields", [{"priority": 9}, {"job_type": 9}, {"api_key_id": "gen_1"}])

@@ -15,6 +15,7 @@ from pixel_generation.application.submit_generations import Accepted, SubmitGene
 from pixel_generation.domain.errors import SpecInvalid
 from pixel_generation.domain.spec import GenerationSpec
 
+from tests.conftest import WaitUntil
 from tests.fakes.generation import FakeRandomness
 from tests.unit.generation.conftest import Engine
 from tests.unit.generation.test_routing import anything
@@ -28,6 +29,7 @@ async def quote(engine: Engine, command: SubmitGeneration) -> Quote:
         rehearsals=engine.store,
         catalogue=engine.catalogue,
         starts=engine.starts,
+        rooms=engine.rooms,
         clock=engine.clock,
         randomness=FakeRandomness(),
         limits=JobLimits(timedelta(hours=1), 2),
@@ -97,3 +99,14 @@ async def test_a_submission_carries_its_quoted_start(engine: Engine) -> None:
     assert job.start_after == job.created_at
     assert job.start_before is not None
     assert job.start_before > job.created_at
+
+
+async def test_a_quote_tells_that_the_queue_is_full(engine: Engine, wait_until: WaitUntil) -> None:
+    command = SubmitGeneration(await engine.user(), FOX)
+    engine.counts.max_queued = 1
+    await engine.submit(command)
+    await wait_until(lambda: engine.counts.counted == 1)
+    await engine.submit(command)
+    (refused,) = await engine.submit(command)
+    assert isinstance(refused, PixelError)
+    assert (await quote(engine, command)).would_be_refused == refused.code == "LANE_FULL"

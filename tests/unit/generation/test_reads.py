@@ -19,8 +19,9 @@ from pixel_generation.adapters.outbound.postgres.id_ranges import highest_id_at,
 from pixel_generation.application.page import FIRST
 from pixel_generation.application.read_statistics import read_statistics
 from pixel_generation.application.reconcile_ledger import seconds_until_night
+from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
 from pixel_generation.domain.failures import FailureFilter, redacted
-from pixel_generation.domain.job import Gate, Status
+from pixel_generation.domain.job import Gate, Job, Status
 from pixel_generation.domain.lanes import LaneState
 from pixel_generation.domain.position import Position
 from pixel_generation.domain.spec import GenerationSpec
@@ -81,10 +82,11 @@ def test_statistics_of_nothing_have_no_average_and_ended_jobs_sum_by_model_and_d
     rows = [
         StatsRow(monday, "a", "image", Status.COMPLETED, 2, 3, 10.0, 3),
         StatsRow(tuesday, "b", "edit", Status.COMPLETED, 1, 1, 20.0, 4),
-        StatsRow(tuesday, "b", "edit", Status.FAILED, 3, 0, 99.0, 0),
+        StatsRow(tuesday, "b", "edit", Status.FAILED, 3, 0, 99.0, 0, retries=6),
     ]
     stats = statistics_of(rows, {"sketch": 5})
     assert (stats.total.generations, stats.total.failed, stats.total.average_s) == (6, 3, 10.0)
+    assert stats.total.retries == 6
     assert [(model, figures.generations) for model, figures in stats.models] == [("b", 4), ("a", 2)]
     assert [(day, figures.credits) for day, figures in stats.days] == [(monday, 3), (tuesday, 4)]
     assert stats.credits_by_job_type == {"image": 3, "edit": 4}
@@ -139,6 +141,21 @@ async def test_a_waiting_job_tells_what_it_waits_for(engine: Engine) -> None:
         engine.store.lane_states["sketch"] = lane
         told.append((await engine.reader.get_one(job_id, user)).waits_for)
     assert told == ["", "paused", "capped", "scheduled", ""]
+
+
+async def test_a_job_that_was_just_accepted_stands_where_it_is_found_at_the_next_look(engine: Engine) -> None:
+    user, other = await engine.user(), await engine.user()
+    accepted: list[Job] = []
+    for asker in (user, user, other, user):
+        (outcome,) = await engine.submit(SubmitGeneration(asker, GenerationSpec("a fox")))
+        assert isinstance(outcome, Accepted)
+        assert outcome.job is not None
+        accepted.append(outcome.job)
+        told, found = await engine.reader.accepted(outcome.job), await engine.reader.get_one(outcome.job_id, asker)
+        assert told.queue_position == found.queue_position
+        assert told.start_interval_s == pytest.approx(found.start_interval_s, abs=1e-5)
+    capped = await engine.reader.accepted(replace(accepted[-1], gate=Gate.CAPPED))
+    assert (capped.queue_position, capped.start_interval_s, capped.waits_for) == (0, None, "capped")
 
 
 async def test_a_channel_begins_where_now_is_and_a_forged_position_resyncs(engine: Engine) -> None:

@@ -42,9 +42,15 @@ def catalogue(
     providers: frozenset[str] = PROVIDERS,
     health: dict[str, BreakerState] | None = None,
     lane_states: dict[str, LaneState] | None = None,
+    spent: frozenset[str] = frozenset(),
 ) -> Catalogue:
     return Catalogue(
-        models or MODELS, default="studio-sketch", providers=providers, health=health, lane_states=lane_states
+        models or MODELS,
+        default="studio-sketch",
+        providers=providers,
+        health=health,
+        lane_states=lane_states,
+        spent=spent,
     )
 
 
@@ -124,10 +130,24 @@ def test_auto_goes_round_a_lane_that_is_not_open(state: LaneState, code: str) ->
 
 
 def test_auto_goes_round_a_provider_without_budget_and_without_key() -> None:
-    found = route(replace(FOX, model="auto"), EVERY, lambda: 1, spent_providers={"sketch"})
+    found = routed(replace(FOX, model="auto"), catalogue(spent=frozenset({"sketch"})))
     assert (found.model, excluded(found)["studio-sketch"]) == (FLARE, "budget_exhausted")
     keyless = catalogue(providers=frozenset({"openai"}))
     assert excluded(routed(replace(FOX, model="auto"), keyless))["studio-sketch"] == "provider_not_configured"
+
+
+def test_a_spent_budget_of_a_provider_is_gone_round_and_else_left_to_the_submission_to_judge() -> None:
+    spent = catalogue(spent=frozenset({"grand"}))
+    found = routed(replace(FOX, model="gpt-image-2"), spent)
+    assert (found.model, excluded(found)["gpt-image-2"]) == (GRAND, "budget_exhausted")
+    assert routed(replace(FOX, model="gpt-image-2"), spent, fallback=True).model is FLARE
+
+
+def test_a_failed_run_does_not_move_on_to_a_provider_whose_budget_is_spent() -> None:
+    job = waiting(routed(replace(FOX, model="gpt-image-2"), fallback=True))
+    moved = next_route(job, catalogue(spent=frozenset({"openai"})), lambda: 7)
+    assert moved is not None
+    assert moved.spec.model == SKETCH.id
 
 
 def test_auto_prefers_a_model_that_needs_no_adjustment() -> None:

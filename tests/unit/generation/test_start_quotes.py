@@ -216,7 +216,10 @@ async def test_an_outline_that_cannot_be_read_costs_the_quote_and_not_the_submis
     desk = Desk()
     desk.outlines.trouble = Unavailable("away")
     assert await desk.quotes.interval_s(desk.job()) is None
+    assert await desk.quotes.newest_outline(desk.job()) is None
+    assert desk.outlines.reads == 1
     desk.outlines.trouble = None
+    desk.clock.advance(1)
     assert await desk.quotes.interval_s(desk.job()) is not None
 
 

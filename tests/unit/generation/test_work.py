@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import pytest
 from pixel_errors import Invalid, Unavailable
+from pixel_generation.application import run_job
 from pixel_generation.application.work import Worker, WorkLimits
 from pixel_generation.domain.attempt import AttemptState
 from pixel_generation.domain.credits import Balance
@@ -103,8 +105,11 @@ async def test_bytes_that_are_no_picture_are_not_delivered(engine: Engine, wait_
     assert [image.index for image in engine.job(job_id).images] == [1]
 
 
-async def test_a_store_that_is_away_for_a_moment_is_asked_again(engine: Engine, wait_until: WaitUntil) -> None:
-    engine.assets.trouble = [Unavailable(), Unavailable()]
+async def test_a_store_that_restarts_is_asked_again_and_the_provider_is_not(
+    engine: Engine, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_job, "STORE_DELAY_S", 0.0001)
+    engine.assets.trouble = [Unavailable() for _ in range(12)]
     job_id = await engine.accepted(await engine.user(), images=1)
     async with working(engine):
         await wait_until(ended(engine, job_id))
@@ -276,6 +281,19 @@ async def test_heartbeats_keep_a_long_run_alive(engine: Engine, wait_until: Wait
         gate.set()
         await wait_until(ended(engine, job_id))
     assert engine.job(job_id).status is Status.COMPLETED
+
+
+async def test_a_run_whose_end_is_written_and_not_yet_answered_is_not_taken_for_lost(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
+    engine.store.ends_answered.clear()
+    job_id = await engine.accepted(await engine.user())
+    async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60)) as worker:
+        await wait_until(ended(engine, job_id))
+        await worker.renew_once()
+        engine.store.ends_answered.set()
+        await wait_until(lambda: engine.observer.ends)
+    assert engine.observer.fences == 0
 
 
 async def test_a_stopped_worker_gives_its_jobs_back_at_once(engine: Engine, wait_until: WaitUntil) -> None:

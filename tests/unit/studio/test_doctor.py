@@ -57,3 +57,24 @@ async def test_a_data_directory_that_is_a_file_is_a_problem(tmp_path):
     finding = (await found(tmp_path))["data directory"]
     assert finding.state is State.PROBLEM
     assert finding.is_fatal
+
+
+async def test_settings_that_cannot_be_used_are_named_and_secrets_are_not_shown(tmp_path):
+    environ = {
+        "PIXEL_WORKER_LEASE_S": "soon",
+        "OPENAI_TOKEN_PRICES": "gpt-image-2=cheap",
+        "QUEUE_PROCESSOR_SECRET": "s3",
+    }
+    findings = await found(tmp_path, **environ)
+    assert findings["settings"].is_fatal
+    assert "PIXEL_WORKER_LEASE_S" in findings["settings"].detail
+    assert "s3" not in str(findings["queue secret"])
+    assert (await found(tmp_path))["settings"].state is State.OK
+    assert (await found(tmp_path, OPENAI_TOKEN_PRICES="x"))["settings"].state is State.PROBLEM
+
+
+async def test_what_operators_need_is_told(tmp_path):
+    findings = await found(tmp_path, PIXEL_ADMIN_USERNAMES="ada,root", OPENAI_API_KEY="sk-secret")
+    assert findings["admins"].detail == "ada,root"
+    assert findings["queue secret"].state is State.OFF
+    assert "OPENAI_TOKEN_PRICES" in findings["provider openai"].detail

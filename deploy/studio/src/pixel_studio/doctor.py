@@ -59,9 +59,12 @@ async def examine(data_dir: Path, environ: Mapping[str, str]) -> list[Finding]:
         lambda: [_python()],
         lambda: [_postgres()],
         lambda: [_data_dir(data_dir), _disk(data_dir)],
+        lambda: [_settings(environ)],
         lambda: _providers(environ),
+        lambda: _operators(environ),
         lambda: [_part("bus", "in Postgres", "KAFKA_BROKERS", environ)],
         lambda: [_part("cache", "in process", "REDIS_URL", environ)],
+        lambda: [_part("channel", "in process", "REDIS_WS_ADAPTER_URL", environ)],
         lambda: [_part("blobs", f"directory {data_dir / 'objects'}", "PIXEL_BLOBS_URL", environ)],
         lambda: [_running(data_dir)],
         _tools,
@@ -101,11 +104,42 @@ def _disk(data_dir: Path) -> Finding:
     return Finding("disk", state, f"{free / 1e9:.1f} GB free, 1 GB is needed")
 
 
+def _settings(environ: Mapping[str, str]) -> Finding:
+    """Read the settings of every service as the studio would."""
+    import pixel_gateway.settings
+    import pixel_generation.settings
+    import pixel_media.settings
+    import pixel_social.settings
+    from pixel_runtime.settings import SettingsError, load_settings
+
+    problems: dict[str, None] = {}
+    for service in (pixel_gateway, pixel_generation, pixel_media, pixel_social):
+        try:
+            load_settings(service.settings.Settings, environ=environ)
+        except SettingsError as error:
+            problems.update(dict.fromkeys(error.problems))
+    if problems:
+        return Finding("settings", State.PROBLEM, "; ".join(problems))
+    return Finding("settings", State.OK, "can be used")
+
+
+def _operators(environ: Mapping[str, str]) -> list[Finding]:
+    admins = environ.get("PIXEL_ADMIN_USERNAMES", "studio")
+    secret = bool(environ.get("QUEUE_PROCESSOR_SECRET") or environ.get("QUEUE_PROCESSOR_SECRET_FILE"))
+    told = "QUEUE_PROCESSOR_SECRET is set" if secret else "set QUEUE_PROCESSOR_SECRET to open POST /api/queue/process"
+    return [
+        Finding("admins", State.OK, admins or "none", required=False),
+        Finding("queue secret", State.OK if secret else State.OFF, told, required=False),
+    ]
+
+
 def _providers(environ: Mapping[str, str]) -> list[Finding]:
     findings = [Finding("provider sketch", State.OK, "built in; a procedural painter, not a model", required=False)]
     for provider, variable in PROVIDERS.items():
         found = bool(environ.get(variable) or environ.get(f"{variable}_FILE"))
         detail = f"{variable} is set" if found else f"set {variable} to use it"
+        if found and not environ.get(prices := f"{provider.upper()}_TOKEN_PRICES"):
+            detail += f"; its costs are not known: {prices} is not set"
         findings.append(Finding(f"provider {provider}", State.OK if found else State.OFF, detail, required=False))
     return findings
 

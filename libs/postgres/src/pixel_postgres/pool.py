@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import select
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from pixel_errors import Unavailable
 from psycopg import AsyncConnection, Error
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool
 
 from pixel_postgres.errors import translate
@@ -144,6 +146,7 @@ async def open_pool(
     pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
         conninfo,
         kwargs={"autocommit": True, "row_factory": dict_row},
+        configure=_configure,
         min_size=min_size,
         max_size=max_size,
         open=False,
@@ -167,6 +170,19 @@ def session_conninfo(url: str, *, schema: str, application: str) -> str:
     wanted: dict[str, Any] = {**_DETECT_DEAD_PEER, "application_name": application, **given}
     wanted["options"] = f"{options} {given.get('options') or ''}".strip()
     return make_conninfo("", **wanted)
+
+
+async def _configure(conn: AsyncConnection[DictRow]) -> None:
+    set_json_loads(_loads, conn)
+
+
+def _loads(data: str | bytes) -> Any:
+    """Read JSON; most values in our rows are empty, and one of those costs the parser as much as a short text."""
+    if data == b"{}":
+        return {}
+    if data == b"[]":
+        return []
+    return json.loads(data if isinstance(data, str) else data.decode())
 
 
 def _spoken_to(conn: AsyncConnection[DictRow]) -> bool:

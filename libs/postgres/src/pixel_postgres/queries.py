@@ -58,11 +58,11 @@ def load_queries(package: str, filename: str) -> Mapping[str, Query]:
     source = f"{package}/{filename}"
     text = files(package).joinpath(filename).read_text(encoding="utf-8")
     head, *parts = _NAME.split(text)
-    if _without_leading_comments(head):
+    if _compact(head):
         raise ValueError(f"{source}: there is SQL before the first '-- name:' line")
     queries: dict[str, Query] = {}
     for name, body in zip(parts[::2], parts[1::2], strict=True):
-        statement = _without_leading_comments(body)
+        statement = _compact(body)
         if name in queries:
             raise ValueError(f"{source}: query {name} is there twice")
         if not statement:
@@ -86,12 +86,13 @@ def _column_lists(package: str) -> Mapping[str, tuple[str, ...]]:
     return {name.strip(): tuple(re.findall(r"\w+", columns)) for name, _, columns in lists}
 
 
-def _without_leading_comments(body: str) -> str:
-    """Drop the comment lines above the statement: the driver would read their percent signs as parameters."""
-    lines = body.strip().splitlines()
-    while lines and (not lines[0].strip() or lines[0].lstrip().startswith("--")):
-        lines.pop(0)
-    return "\n".join(lines).strip()
+def _compact(body: str) -> str:
+    """Drop lines of comment, whose percent signs the driver would read as parameters, and indentation.
+
+    The driver keeps what it made of a statement of up to 4,096 characters and reads a longer one anew each time.
+    """
+    lines = (line.strip() for line in body.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("--"))
 
 
 async def fetch_one(conn: AsyncConnection[DictRow], query: str, params: Params = None) -> dict[str, Any] | None:

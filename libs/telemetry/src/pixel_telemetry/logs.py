@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from structlog.typing import Processor
 
 _LEVELS = ("debug", "info", "warning", "error", "critical")
+_CHATTY = (
+    "uvicorn.access", "httpx", "httpcore", "botocore", "boto3", "urllib3", "alembic.runtime.migration", "pyvips",
+)  # fmt: skip
 _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
@@ -150,6 +153,6 @@ def _take_over_stdlib(handler: logging.Handler, level: int) -> None:
         logger.handlers.clear()
         logger.propagate = True
     # Their info lines repeat what our own lines say.
-    for name in ("uvicorn.access", "httpx", "httpcore", "botocore", "boto3", "urllib3", "alembic.runtime.migration"):
+    for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(capture=True)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pixel_telemetry
+from pixel_errors import PixelError
 from pixel_postgres import migrate
 from pixel_runtime.service import run
 from pixel_runtime.settings import SettingsError, load_settings
@@ -18,18 +19,31 @@ from pixel_generation.main import ALL_ROLES, SCHEMA, build, open_commands
 from pixel_generation.settings import Settings
 
 DEFAULT_REPLAYED = 5_000
+NOT_PROVED = 3
+EXITS = """exit status of a command: 0 all holds, 1 something differs and is named, 2 wrong settings or arguments,
+3 nothing is proved, because the database could not be read"""
 
 
 def main() -> int:
-    """Run the roles until SIGTERM; 1 when a proof fails, 2 when the settings are wrong."""
-    parser = argparse.ArgumentParser(prog="python -m pixel_generation", description="Jobs, ledger and image models.")
+    """Run the roles until SIGTERM, or one command; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m pixel_generation",
+        description="Jobs, ledger and image models.",
+        epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
         "roles",
         nargs="+",
         choices=[*sorted(ALL_ROLES), "migrate", *COMMANDS],
         help="what this process does; `reconcile` proves the ledger, `replay` that the events of jobs give their rows",
     )
-    parser.add_argument("--limit", type=int, default=DEFAULT_REPLAYED, help="most jobs that `replay` looks at")
+    parser.add_argument(
+        "--limit",
+        type=_count,
+        default=DEFAULT_REPLAYED,
+        help="most jobs that `replay` looks at, the oldest first (default: %(default)s)",
+    )
     parser.add_argument("--config", type=Path, help="TOML file with settings; the environment wins over it")
     arguments = parser.parse_args()
     try:
@@ -42,12 +56,28 @@ def main() -> int:
     if roles & COMMANDS.keys():
         if len(arguments.roles) > 1:
             parser.error("a command runs alone")
-        return asyncio.run(COMMANDS[arguments.roles[0]](settings, arguments.limit))
+        return _prove(arguments.roles[0], settings, arguments.limit)
     if "migrate" in roles:
         migrate(settings.migrate_url or settings.database_url, package="pixel_generation", schema=SCHEMA)
     if roles - {"migrate"}:
         asyncio.run(_serve(settings, roles - {"migrate"}))
     return 0
+
+
+def _count(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError("has to be 1 or more")
+    return number
+
+
+def _prove(command: str, settings: Settings, limit: int) -> int:
+    """Run a command; that it could not look is another status than that it found something."""
+    try:
+        return asyncio.run(COMMANDS[command](settings, limit))
+    except PixelError as error:
+        print(f"{command}: {error.detail} ({error.code})", file=sys.stderr)
+        return NOT_PROVED
 
 
 async def _reconcile(settings: Settings, limit: int) -> int:

@@ -29,6 +29,7 @@ from pixel_generation.adapters.inbound.operations_grpc import OperationsServicer
 from pixel_generation.adapters.inbound.wake_ups import GROUP, REQUESTS, on_generation_requested
 from pixel_generation.adapters.inbound.worker_signals import on_cancel, on_runnable
 from pixel_generation.adapters.metrics import (
+    BudgetMetrics,
     EngineMetrics,
     EtaMetrics,
     HealthMetrics,
@@ -38,13 +39,15 @@ from pixel_generation.adapters.metrics import (
 )
 from pixel_generation.adapters.outbound.media_rpc import GrpcAssets
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.clock import PostgresClock
 from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
-from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresJobIds, PostgresLedgerRules
+from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
 from pixel_generation.adapters.outbound.postgres.operations import (
     PostgresActions,
     PostgresFailures,
@@ -56,6 +59,7 @@ from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
+from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.adapters.outbound.tracing import TelemetryTracing
 from pixel_generation.application import Application
@@ -82,8 +86,11 @@ from pixel_generation.application.start_quotes import StartQuotes
 from pixel_generation.application.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submit_generations import submit_generations
 from pixel_generation.application.sweep_jobs import SweepTools, open_due_gates, sweep_jobs
+from pixel_generation.application.watch_budgets import watch_budgets
 from pixel_generation.application.work import Worker, WorkLimits
+from pixel_generation.application.worker_presence import WorkerPresence
 from pixel_generation.domain.recovery import RetryPolicy
+from pixel_generation.domain.token_prices import parse_token_prices
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -103,6 +110,8 @@ SERVICES = (
     "pixel.generation.v1.OperationsService",
 )
 SKETCH_LANE = "sketch"
+CLOCK_LOOK_S = 10.0
+BUDGETS_LOOK_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ class Backends:
     """What several roles need."""
 
     pool: Pool
+    clock: PostgresClock
     providers: Mapping[str, ImageModel]
     catalogue: LiveCatalogue
 
@@ -135,8 +145,10 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         for provider in providers.values():
             stack.push_async_callback(provider.close)
         source = PostgresCatalogue(pool, default=settings.default_model, providers=frozenset(providers))
-        backends = Backends(pool, providers, LiveCatalogue(source))
-        parts: list[Part] = []
+        clock = PostgresClock(pool, SystemClock())
+        await clock.look()
+        backends = Backends(pool, clock, providers, LiveCatalogue(source))
+        parts: list[Part] = [Loop("generation-clock", every(CLOCK_LOOK_S, clock.look))]
         checks: dict[str, Callable[[], Awaitable[None]]] = {"postgres": pool.check}
         service = Service("generation", parts=parts, checks=checks)
         if settings.metrics_address:
@@ -156,12 +168,12 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
 
 @asynccontextmanager
 async def open_commands(settings: Settings) -> AsyncIterator[Commands]:
-    """Give what an operator runs by hand."""
+    """Give what an operator runs by hand; raise Unavailable at once when the database does not answer."""
     async with open_pool(settings.database_url, schema=SCHEMA, application="pixel-generation-operator") as pool:
-        jobs = PostgresJobs(pool, SystemClock())
+        await pool.check()
         yield Commands(
             reconcile=partial(reconcile_ledger, rules=PostgresLedgerRules(pool), observer=LedgerMetrics()),
-            replay=partial(replay_jobs, ids=PostgresJobIds(pool), jobs=jobs, history=jobs),
+            replay=partial(replay_jobs, jobs=PostgresAllJobs(pool), history=PostgresJobs(pool, SystemClock())),
         )
 
 
@@ -173,12 +185,16 @@ def open_providers(settings: Settings) -> dict[str, ImageModel]:
     if settings.openai_api_key:
         from pixel_generation.adapters.outbound.openai_images import OpenAIImages
 
-        providers["openai"] = OpenAIImages(api_key=settings.openai_api_key.reveal(), base_url=settings.openai_base_url)
+        providers["openai"] = OpenAIImages(
+            api_key=settings.openai_api_key.reveal(),
+            base_url=settings.openai_base_url,
+            prices=parse_token_prices(settings.openai_token_prices),
+        )
     return providers
 
 
 def serve_parts(settings: Settings, backends: Backends, service: Service) -> list[Part]:
-    clock, metrics = SystemClock(), SubmissionMetrics()
+    clock, metrics = backends.clock, SubmissionMetrics()
     submissions = PostgresSubmissions(backends.pool)
     batcher = SubmissionBatcher(submissions, metrics, max_waiting=settings.submit_max_waiting)
     queries = PostgresQueries(backends.pool)
@@ -188,6 +204,7 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
         slots=settings.max_concurrent_generations,
         lane_slots=lane_slots(settings),
     )
+    rooms = LaneRooms(PostgresLaneCounts(backends.pool))
     statement = StatementReader(PostgresStatements(backends.pool), clock)
     max_wait = timedelta(seconds=settings.queue_timeout_s)
     resubmissions = Resubmissions(batcher, backends.catalogue, clock, metrics, max_wait=max_wait)
@@ -202,17 +219,11 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
             randomness=SystemRandomness(),
             observer=metrics,
             starts=starts,
-            rooms=LaneRooms(PostgresLaneCounts(backends.pool)),
+            rooms=rooms,
             max_wait=max_wait,
             max_retries=settings.generation_max_retries,
         ),
-        generations=GenerationReader(
-            queries,
-            backends.catalogue,
-            clock,
-            lane_slots=lane_slots(settings),
-            slots=settings.max_concurrent_generations,
-        ),
+        generations=GenerationReader(queries, starts, clock),
         catalogue=backends.catalogue,
         receipt=statement.receipt,
         quote_generation=partial(
@@ -220,6 +231,7 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
             rehearsals=submissions,
             catalogue=backends.catalogue,
             starts=starts,
+            rooms=rooms,
             clock=clock,
             randomness=SystemRandomness(),
             limits=JobLimits(max_wait, settings.generation_max_retries),
@@ -249,19 +261,19 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
 
 
 def cancel_tools(backends: Backends) -> CancelTools:
-    clock = SystemClock()
-    jobs = PostgresJobs(backends.pool, clock)
-    return CancelTools(jobs, jobs, clock, JobMetrics(), EngineMetrics())
+    clock = backends.clock
+    all_jobs, jobs = PostgresAllJobs(backends.pool), PostgresJobs(backends.pool, clock)
+    return CancelTools(all_jobs, jobs, clock, JobMetrics(), EngineMetrics())
 
 
 def retry_tools(backends: Backends, resubmissions: Resubmissions) -> RetryTools:
-    clock = SystemClock()
-    jobs, actions = PostgresJobs(backends.pool, clock), PostgresActions(backends.pool)
+    clock = backends.clock
+    jobs, actions = PostgresAllJobs(backends.pool), PostgresActions(backends.pool)
     return RetryTools(jobs, resubmissions, actions, clock, SystemRandomness())
 
 
 def operations_of(settings: Settings, backends: Backends, resubmissions: Resubmissions) -> Operations:
-    clock, pool = SystemClock(), backends.pool
+    clock, pool = backends.clock, backends.pool
     actions = PostgresActions(pool)
     tools = sweep_tools(settings, backends)
     return Operations(
@@ -269,7 +281,7 @@ def operations_of(settings: Settings, backends: Backends, resubmissions: Resubmi
             PostgresLanes(pool), wake_lanes=tools.housekeeping.wake_lanes, sweep=partial(sweep_jobs, tools=tools)
         ),
         failures=FailureDesk(
-            PostgresFailures(pool), actions, PostgresJobs(pool, clock), resubmissions, clock, SystemRandomness()
+            PostgresFailures(pool), actions, PostgresAllJobs(pool), resubmissions, clock, SystemRandomness()
         ),
         statistics=partial(read_statistics, statistics=PostgresStatistics(pool), clock=clock),
         actions=actions,
@@ -283,7 +295,7 @@ def work_parts(
     channel: grpc.aio.Channel,
     checks: dict[str, Callable[[], Awaitable[None]]],
 ) -> list[Part]:
-    clock = SystemClock()
+    clock = backends.clock
     tools = RunTools(
         jobs=PostgresJobs(backends.pool, clock),
         assets=GrpcAssets(channel),
@@ -312,7 +324,8 @@ def work_parts(
     checks["requests"] = consumer.check
     cancels = Loop("generation-cancels", on_cancel(backends.pool, worker))
     runnable = Loop("generation-runnable", on_runnable(backends.pool, worker))
-    return [worker, cancels, runnable, consumer]
+    presence = WorkerPresence(worker_id, PostgresWorkers(backends.pool), backends.catalogue, slots=limits.slots)
+    return [worker, presence, cancels, runnable, consumer]
 
 
 def lane_slots(settings: Settings) -> dict[str, int]:
@@ -322,7 +335,7 @@ def lane_slots(settings: Settings) -> dict[str, int]:
 
 
 def sweep_tools(settings: Settings, backends: Backends) -> SweepTools:
-    clock = SystemClock()
+    clock = backends.clock
     jobs = PostgresJobs(backends.pool, clock)
     return SweepTools(
         jobs=jobs,
@@ -336,6 +349,7 @@ def sweep_tools(settings: Settings, backends: Backends) -> SweepTools:
         calls=jobs,
         engine_observer=EngineMetrics(),
         lookups=lookups_of(backends.providers),
+        archive_after=timedelta(days=settings.archive_after_days),
     )
 
 
@@ -350,11 +364,13 @@ def relay_parts(settings: Settings, backends: Backends, bus: Bus) -> list[Part]:
         settings.gate_interval_s,
         partial(open_due_gates, gates=PostgresGates(backends.pool), observer=EngineMetrics()),
     )
+    look_at_budgets = partial(watch_budgets, budgets=PostgresBudgets(backends.pool), observer=BudgetMetrics())
     rules = PostgresLedgerRules(backends.pool)
-    reconcile = nightly(partial(reconcile_as_leader, rules=rules, observer=LedgerMetrics()), SystemClock(), pause)
+    reconcile = nightly(partial(reconcile_as_leader, rules=rules, observer=LedgerMetrics()), backends.clock, pause)
     return [
         OutboxRelay(backends.pool, bus, source="/generation"),
         Loop("generation-sweep", sweep),
         Loop("generation-gates", gates),
         Loop("generation-reconcile", reconcile),
+        Loop("generation-budgets", every(BUDGETS_LOOK_S, look_at_budgets)),
     ]

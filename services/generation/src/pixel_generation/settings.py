@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from pixel_runtime.secret import Secret
 
+from pixel_generation.domain.token_prices import parse_token_prices
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -35,6 +37,11 @@ class Settings:
     openai_api_key: Secret = field(default=Secret(""), metadata={"env": ("OPENAI_API_KEY",)})
     """Without it the OpenAI models are listed and not available."""
     openai_base_url: str = field(default="", metadata={"env": ("OPENAI_BASE_URL",)})
+    openai_token_prices: str = field(default="", metadata={"env": ("OPENAI_TOKEN_PRICES",)})
+    """`model=text,image,output;…`: US dollars for a million tokens of text and image input and of image output.
+
+    The cost of calls to a model that is not named is not known.
+    """
 
     processing_worker_instances: int = field(default=3, metadata={"env": ("PROCESSING_WORKER_INSTANCES",)})
     """Loops that claim jobs in one worker process; they share its slots."""
@@ -57,12 +64,15 @@ class Settings:
     sweep_interval_s: float = 2.0
     gate_interval_s: float = 0.25
     """Pause between looks for jobs whose scheduled time has come."""
+    archive_after_days: float = 30.0
+    """Age since its end at which a job moves to the archive, where reads still find it; a retry needs it before."""
     reconcile_for_s: float = 60.0
     """Time an unknown outcome of a provider's call may become known; then the job ends and its user is not charged."""
     log_level: str = "INFO"
     otlp_endpoint: str = ""
 
     def __post_init__(self) -> None:
+        parse_token_prices(self.openai_token_prices)
         for name in (
             "processing_worker_instances",
             "max_concurrent_generations",
@@ -74,6 +84,7 @@ class Settings:
             "submit_max_waiting",
             "sweep_interval_s",
             "gate_interval_s",
+            "archive_after_days",
             "reconcile_for_s",
         ):
             if getattr(self, name) <= 0:

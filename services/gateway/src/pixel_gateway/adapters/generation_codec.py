@@ -93,6 +93,7 @@ def submission_message(submission: Submission) -> service_pb.Submission:
         metadata=submission.metadata,
         adjust=submission.adjust,
         allow_fallback=submission.allow_fallback,
+        max_retries=submission.max_retries,
     )
 
 
@@ -150,6 +151,7 @@ def generation_of(message: pb.Generation) -> Generation:
         adjustments=adjustments_of(message.adjustments),
         route=route_of(message.route) if message.HasField("route") else None,
         waits_for=message.waits_for,
+        position_reason=message.position_reason,
         end_user=message.end_user,
         metadata=dict(message.metadata),
     )

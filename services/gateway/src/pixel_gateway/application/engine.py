@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from pixel_gateway.application.administer import adjust_credits, monitor, update_user
 from pixel_gateway.application.bulk import cancel_many, retry_many
-from pixel_gateway.application.key_budgets import delete_key_budget, list_key_budgets, put_key_budget
+from pixel_gateway.application.key_budgets import (
+    delete_key_budget,
+    list_key_budgets,
+    put_key_budget,
+    refuse_limited_key,
+)
 from pixel_gateway.application.timeline import view_timeline
 
 if TYPE_CHECKING:
@@ -61,6 +66,7 @@ class Engine:
         )
         self.list_key_budgets = partial(list_key_budgets, keys=keys, budgets=ports.budgets)
         self.put_key_budget = partial(put_key_budget, keys=keys, budgets=ports.budgets)
+        self.refuse_limited_key = partial(refuse_limited_key, budgets=ports.budgets)
         self.delete_key_budget = partial(delete_key_budget, keys=keys, budgets=ports.budgets)
         self.adjust_credits = partial(adjust_credits, accounts=accounts, adjustments=ports.adjustments)
         self.update_user = partial(update_user, accounts=accounts, adjustments=ports.adjustments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pixel_gateway.domain.api_key import KeyNotFound
-from pixel_gateway.domain.billing import Budget, BudgetNotFound
+from pixel_gateway.domain.billing import Budget, BudgetNotFound, KeyHasBudget
 
 if TYPE_CHECKING:
     from pixel_gateway.application.engine_ports import Budgets
@@ -38,6 +38,12 @@ async def delete_key_budget(user_id: str, key_id: str, period: str, *, keys: Api
     for each in removed:
         await budgets.delete(each.id, user_id)
     return removed
+
+
+async def refuse_limited_key(api_key_id: str, *, budgets: Budgets) -> None:
+    """Raise KeyHasBudget when the key that a caller shows has a budget itself."""
+    if api_key_id and await budgets.of(_SCOPE, api_key_id):
+        raise KeyHasBudget
 
 
 async def _require_own(user_id: str, key_id: str, keys: ApiKeys) -> None:

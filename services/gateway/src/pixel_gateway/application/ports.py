@@ -98,6 +98,7 @@ class Submission:
     metadata: Mapping[str, str] = field(default_factory=dict)
     adjust: bool = False
     allow_fallback: bool = False
+    max_retries: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime  # noqa: TC003  the generic reader of messages needs the name at run time
 from typing import TYPE_CHECKING
 
-from pixel_errors import Exhausted, NotFound
+from pixel_errors import Exhausted, Forbidden, NotFound
 
 if TYPE_CHECKING:
     from pixel_gateway.domain.generation import Adjustment, Route, Spec
@@ -24,6 +24,12 @@ class BudgetNotFound(NotFound):
     """There is no such budget."""
 
     reason = "BUDGET_NOT_FOUND"
+
+
+class KeyHasBudget(Forbidden):
+    """A key with a budget makes no keys and changes no budgets of keys, or it could lift its own; use another key."""
+
+    reason = "KEY_HAS_BUDGET"
 
 
 @dataclass(frozen=True)

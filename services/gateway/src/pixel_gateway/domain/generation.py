@@ -197,6 +197,8 @@ class Generation:
     adjustments: tuple[Adjustment, ...] = ()
     route: Route | None = None
     waits_for: str = ""
+    position_reason: str = ""
+    """Why others than those accepted before it are ahead in the queue."""
     end_user: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 

@@ -94,6 +94,7 @@ class Stats:
     days: tuple[DayStats, ...] = ()
     provider_cost_usd_micros: dict[str, int] = field(default_factory=dict)
     credits_by_feature: dict[str, int] = field(default_factory=dict)
+    retries: int = 0
 
 
 @dataclass(frozen=True)

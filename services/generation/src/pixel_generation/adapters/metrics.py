@@ -9,6 +9,9 @@ from prometheus_client import Counter, Gauge, Histogram
 from pixel_generation.domain.breaker import BreakerState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pixel_generation.domain.budgets import Budget
     from pixel_generation.domain.cancellation import CancelOutcome
     from pixel_generation.domain.estimate import Punctuality
     from pixel_generation.domain.job import Job
@@ -18,6 +21,12 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 SUBMISSIONS = Counter("pixel_submissions", "Submissions decided.", ["outcome"])
 BATCH_SIZE = Histogram(
     "pixel_submit_batch_size", "Submissions in one statement.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256)
+)
+CHANGES_IN_STATEMENT = Histogram(
+    "pixel_job_changes_in_statement",
+    "Changes of jobs in one statement.",
+    ["statement"],
+    buckets=(1, 2, 4, 8, 16, 32, 64),
 )
 PICKUP = Histogram("pixel_job_pickup_seconds", "From runnable to the run's start.", buckets=SECONDS)
 ENDED = Counter("pixel_jobs_ended", "Jobs ended, by public status and failure code.", ["status", "code"])
@@ -30,6 +39,7 @@ PROVIDER = Histogram(
     ["provider", "outcome"],
     buckets=SECONDS,
 )
+API_COSTS = Counter("api_costs_by_provider", "US dollars that providers are known to have charged.", ["provider"])
 QUEUE_DEPTH = Gauge("pixel_queue_depth", "Jobs that wait, by lane.", ["lane"])
 CAPTURED = Counter("pixel_credits_captured", "Credits captured for pictures that were delivered.")
 RELEASED = Counter("pixel_credits_released", "Credits released for pictures that were not delivered.")
@@ -37,6 +47,7 @@ CANCELS = Counter("pixel_cancels", "Cancellations answered, by outcome.", ["outc
 RECONCILING = Gauge("pixel_jobs_reconciling", "Jobs whose provider call has an unknown outcome.")
 GATES_OPENED = Counter("pixel_gates_opened", "Waiting jobs let go by the sweep, by reason: due or missed.", ["reason"])
 AGED = Counter("pixel_jobs_aged", "Waiting jobs raised to an earlier priority class.")
+ARCHIVED = Counter("pixel_jobs_archived", "Ended jobs moved to the archive.")
 IMAGES = Counter("pixel_images_delivered", "Pictures delivered.", ["model"])
 
 BREAKER = Gauge("pixel_provider_breaker", "1 for the state that a provider's breaker is in.", ["provider", "state"])
@@ -46,11 +57,17 @@ REPETITIONS = Counter(
     "Failed calls to be repeated, by whether the budget allowed it.",
     ["provider", "allowed"],
 )
+FALLBACKS_REFUSED = Counter(
+    "pixel_provider_fallbacks_refused", "Fallbacks not taken because a budget has no room for them.", ["provider"]
+)
 ETA_QUOTES = Counter(
     "pixel_eta_quotes", "First starts against the interval that was quoted: inside, early or late.", ["start"]
 )
 
 
+BUDGET_LABELS = ["scope", "subject", "period", "unit"]
+BUDGET_USED = Gauge("pixel_budget_used", "Used in the present period, in the budget's unit.", BUDGET_LABELS)
+BUDGET_LIMIT = Gauge("pixel_budget_limit", "What may be used in a period, in the budget's unit.", BUDGET_LABELS)
 LEDGER_VIOLATIONS = Gauge("pixel_ledger_violations", "Rows that broke a rule when it was last proved.", ["check"])
 
 
@@ -85,8 +102,9 @@ class JobMetrics:
     def fenced(self) -> None:
         FENCED.inc()
 
-    def called(self, provider: str, outcome: str, seconds: float) -> None:
+    def called(self, provider: str, outcome: str, seconds: float, *, cost_usd_micros: int | None) -> None:
         PROVIDER.labels(provider, outcome).observe(seconds)
+        API_COSTS.labels(provider).inc((cost_usd_micros or 0) / 1_000_000)
 
     def queue_depth(self, lane: str, jobs: int) -> None:
         QUEUE_DEPTH.labels(lane).set(jobs)
@@ -107,6 +125,9 @@ class EngineMetrics:
     def aged(self, jobs: int) -> None:
         AGED.inc(jobs)
 
+    def archived(self, jobs: int) -> None:
+        ARCHIVED.inc(jobs)
+
 
 class HealthMetrics:
     """Counts what the breakers of providers do."""
@@ -121,12 +142,28 @@ class HealthMetrics:
     def repetition(self, provider: str, *, allowed: bool) -> None:
         REPETITIONS.labels(provider, "yes" if allowed else "no").inc()
 
+    def fallback_refused(self, provider: str) -> None:
+        FALLBACKS_REFUSED.labels(provider).inc()
+
 
 class EtaMetrics:
     """Counts how quotes of starts turned out."""
 
     def started(self, punctuality: Punctuality) -> None:
         ETA_QUOTES.labels(punctuality.value).inc()
+
+
+class BudgetMetrics:
+    """Shows how far budgets are used."""
+
+    def budgets(self, known: Sequence[Budget]) -> None:
+        BUDGET_USED.clear()
+        BUDGET_LIMIT.clear()
+        for budget in known:
+            limit = budget.limit
+            labels = (limit.scope.value, limit.subject, limit.period.value, limit.unit.value)
+            BUDGET_USED.labels(*labels).set(budget.used)
+            BUDGET_LIMIT.labels(*labels).set(limit.limit_amount)
 
 
 class LedgerMetrics:

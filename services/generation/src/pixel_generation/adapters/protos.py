@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict, ParseDict
@@ -14,7 +15,6 @@ from pixel_generation.domain.spec import GenerationSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from uuid import UUID
 
     from pixel_generation.application.read_generations import GenerationView
@@ -29,11 +29,12 @@ JOB_TYPE_OF = {value: job_type for job_type, value in JOB_TYPES.items()}
 PRIORITIES = {priority: pb.JobPriority.Value(f"JOB_PRIORITY_{priority.name}") for priority in Priority}
 PRIORITY_OF = {value: priority for priority, value in PRIORITIES.items()}
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
 
 def timestamp(at: datetime) -> Timestamp:
-    message = Timestamp()
-    message.FromDatetime(at)
-    return message
+    return Timestamp(seconds=(at - _EPOCH) // _SECOND, nanos=at.microsecond * 1_000)
 
 
 def spec_to_proto(spec: GenerationSpec) -> pb.GenerationSpec:
@@ -127,6 +128,7 @@ def view_to_proto(view: GenerationView, *, with_route: bool = False) -> pb.Gener
         ],
         route=route_to_proto(job.route) if with_route else None,
         waits_for=view.waits_for,
+        position_reason=view.position_reason or "",
         end_user=job.end_user,
         metadata=dict(job.metadata),
     )

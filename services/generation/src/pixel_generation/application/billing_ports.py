@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -20,6 +21,8 @@ class Adjusted:
     made: bool
     was_made: bool
     """By an earlier call; neither means that the balance does not cover it."""
+    was_other: bool
+    """The earlier call had another amount or reason."""
     available: int
 
 
@@ -91,3 +94,10 @@ class Budgets(Protocol):
 
     async def delete(self, budget_id: UUID, *, actor: str) -> bool:
         """Remove a budget; False when there is none."""
+
+
+class BudgetObserver(Protocol):
+    """Shows how far budgets are used."""
+
+    def budgets(self, known: Sequence[Budget]) -> None:
+        """Take these as all that there are."""

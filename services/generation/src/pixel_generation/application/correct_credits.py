@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
 
-from pixel_generation.domain.errors import GenerationNotFound, InsufficientCredits, NothingCaptured
+from pixel_generation.domain.errors import BalanceTooLow, GenerationNotFound, IdempotencyKeyReused, NothingCaptured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_CREDITS = 1_000_000_000
 MAX_WORD_CHARS = 200
+ADJUSTMENT_ID = re.compile("[!-~]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +51,10 @@ class Refunded:
 
 
 async def adjust_credits(command: AdjustCredits, *, corrections: Corrections) -> Adjusted:
-    """Add or take credits once; raise Invalid, or InsufficientCredits when the balance would go below zero."""
-    violations = [*word_violations(reason=command.reason, adjustmentId=command.adjustment_id, actor=command.actor)]
+    """Add or take credits once; raise Invalid, IdempotencyKeyReused, or BalanceTooLow when it would go below zero."""
+    violations = [*word_violations(reason=command.reason, actor=command.actor)]
+    if not ADJUSTMENT_ID.fullmatch(command.adjustment_id):
+        violations.append(Violation("adjustmentId", "An adjustment id has 1 to 255 visible ASCII characters."))
     if command.credits_added == 0 or abs(command.credits_added) > MOST_CREDITS:
         violations.append(Violation("credits", f"An adjustment is 1 to {MOST_CREDITS} credits, added or taken."))
     if violations:
@@ -62,10 +66,14 @@ async def adjust_credits(command: AdjustCredits, *, corrections: Corrections) ->
         reason=command.reason,
         actor=command.actor,
     )
+    if outcome.was_other:
+        raise IdempotencyKeyReused(
+            "An adjustment of this id was made with another amount or reason.", metadata={"key": command.adjustment_id}
+        )
     if not (outcome.made or outcome.was_made):
-        raise InsufficientCredits(
+        raise BalanceTooLow(
             f"This takes {-command.credits_added} credits and {outcome.available} are available.",
-            metadata={"cost": str(-command.credits_added), "available": str(outcome.available)},
+            metadata={"available": str(outcome.available)},
         )
     return outcome
 

@@ -26,7 +26,17 @@ class Reconciling:
 
 class OwnedJobs(Protocol):
     async def find_owned(self, job_ids: Sequence[UUID], user_id: UUID) -> dict[UUID, Job]:
-        """Return those of the jobs that are the user's, as they are now."""
+        """Return those of the jobs that are the user's as they are now, archived or not."""
+
+
+class AllJobs(Protocol):
+    """Jobs wherever they are kept, archived or not."""
+
+    async def find(self, job_id: UUID) -> Job | None:
+        """Return the job as it is now."""
+
+    async def after(self, job_id: UUID, limit: int) -> list[UUID]:
+        """Return ids above this one, in order."""
 
 
 class History(Protocol):
@@ -67,3 +77,4 @@ class EngineObserver(Protocol):
     def reconciling(self, jobs: int) -> None: ...
     def gates_opened(self, jobs: int, why: str) -> None: ...
     def aged(self, jobs: int) -> None: ...
+    def archived(self, jobs: int) -> None: ...

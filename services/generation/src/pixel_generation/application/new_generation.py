@@ -33,6 +33,7 @@ MAX_END_USER_CHARS = 200
 MAX_LABELS = 16
 MAX_LABEL_NAME_CHARS = 64
 MAX_LABEL_CHARS = 512
+MOST_RETRIES = 10
 LATEST_SCHEDULE = timedelta(days=30)
 SCHEDULE_TOLERANCE = timedelta(minutes=1)
 """A time this little in the past is a slow request, and means at once."""
@@ -63,6 +64,8 @@ class SubmitGeneration:
     """Change values that the model cannot make to the nearest it can."""
     allow_fallback: bool = False
     """Let another model run it when the chosen one cannot."""
+    max_retries: int | None = None
+    """How often a failed run is repeated; None means as configured."""
 
     def fingerprint(self) -> bytes:
         """Digest of the request as it was sent; equal requests under one idempotency key have equal digests."""
@@ -82,6 +85,7 @@ _OPTIONS: dict[str, object] = {
     "metadata": {},
     "adjust": False,
     "allow_fallback": False,
+    "max_retries": None,
 }
 """What belongs to a request besides its spec, with the values that change nothing."""
 
@@ -125,7 +129,7 @@ def _job(
         created_at=now,
         scheduled_at=starts,
         deadline_at=min(starts + limits.max_wait, cancel_at or datetime.max.replace(tzinfo=now.tzinfo)),
-        max_retries=limits.max_retries,
+        max_retries=limits.max_retries if command.max_retries is None else command.max_retries,
         trace=command.trace,
         job_type=command.job_type,
         priority=command.priority,
@@ -148,6 +152,8 @@ def _refuse_wrong(command: SubmitGeneration, now: datetime) -> None:
         message = f"This server cannot run {command.job_type} jobs. Accepted: {accepted}."
         raise JobTypeNotAvailable(message, metadata={"accepted": accepted}, violations=(Violation("jobType", message),))
     violations = (*_label_violations(command), *_time_violations(command, now))
+    if command.max_retries is not None and not 0 <= command.max_retries <= MOST_RETRIES:
+        violations += (Violation("maxRetries", f"A failed run is repeated 0 to {MOST_RETRIES} times."),)
     if violations:
         raise Invalid(violations[0].message, violations=violations)
 

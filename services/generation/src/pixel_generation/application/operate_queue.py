@@ -51,7 +51,7 @@ class QueueOperator:
     async def update_lane(self, change: LaneChange) -> LaneStatus:
         """Set state and limits of a lane; raise Invalid or LaneNotFound."""
         if change.state is None and change.max_running is None and change.max_queued is None:
-            raise _invalid("state", "Give a state or a limit to change.")
+            raise _invalid("maxRunning", "Give a state or a limit to change.")
         if change.max_running is not None and change.max_running != -1 and not 1 <= change.max_running < 2**31:
             raise _invalid("maxRunning", "maxRunning is at least 1, or -1 for no limit.")
         if change.max_queued is not None and not 1 <= change.max_queued <= MAX_LANE_QUEUED:

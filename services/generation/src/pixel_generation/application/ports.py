@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from pixel_generation.domain.attempt import CallRecord
     from pixel_generation.domain.catalogue import Catalogue
     from pixel_generation.domain.credits import Balance
-    from pixel_generation.domain.estimate import LaneMeasure
     from pixel_generation.domain.images import ImageRequest, ProducedImage
     from pixel_generation.domain.job import DeliveredImage, Job, JobType, Stage, Status, StoredEvent
-    from pixel_generation.domain.lanes import LaneState
+    from pixel_generation.domain.lanes import LaneState, PositionReason
     from pixel_generation.domain.position import Position
 
 
@@ -103,6 +102,8 @@ class Verdict(StrEnum):
     """As many jobs wait in the lane as it takes."""
     MOVED = "moved"
     """A new round was asked for, and the job is not as its caller knew it."""
+    ARCHIVED = "archived"
+    """A new round was asked for of a job that ended too long ago."""
     AGAIN = "again"
     """Undecided: refused only because of its company in the batch. The next batch decides it."""
 
@@ -179,7 +180,10 @@ class Housekeeping(Protocol):
         """Announce again the oldest job of each lane that has been runnable for two seconds; return how many."""
 
     async def purge(self, *, before: datetime, limit: int) -> int:
-        """Forget idempotency keys older than this; return how many."""
+        """Forget idempotency keys older than this, and reservations of periods long over; return how many."""
+
+    async def archive(self, *, before: datetime, limit: int) -> int:
+        """Move jobs that ended before this out of the engine's way, where reads still find them; return how many."""
 
     async def queue_depths(self) -> dict[str, int]:
         """Count the waiting jobs of each lane."""
@@ -207,7 +211,7 @@ class JobObserver(Protocol):
     def ended(self, job: Job) -> None: ...
     def requeued(self, reason: str) -> None: ...
     def fenced(self) -> None: ...
-    def called(self, provider: str, outcome: str, seconds: float) -> None: ...
+    def called(self, provider: str, outcome: str, seconds: float, *, cost_usd_micros: int | None) -> None: ...
     def queue_depth(self, lane: str, jobs: int) -> None: ...
 
 
@@ -223,6 +227,8 @@ class Standing(NamedTuple):
     ahead: int
     """Jobs that start earlier, counted up to 1,000."""
     lane_state: LaneState
+    position_reason: PositionReason | None = None
+    """Why others than those accepted before it are ahead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +278,3 @@ class Queries(Protocol):
 
     async def balance(self, user_id: UUID) -> Balance:
         """Return the user's credits; zeros for an unknown user."""
-
-    async def measure(self, lane: str) -> LaneMeasure:
-        """Count what waits and runs, and how long the latest jobs took."""

@@ -114,6 +114,10 @@ class HealthOfProviders:
         self._observer.repetition(provider, allowed=allowed)
         return allowed
 
+    def fallback_refused(self, provider: str) -> None:
+        """Count a fallback to this provider that a budget has no room for."""
+        self._observer.fallback_refused(provider)
+
     def _ended(self, provider: str, *, failed: bool, is_probe: bool) -> None:
         at_s = self._monotonic()
         self._calls[provider].called(at_s, failed=failed)

@@ -10,6 +10,7 @@ from pixel_generation.application.ports import Clock, Decision, NewGeneration, R
 from pixel_generation.application.refusals import refusal
 
 if TYPE_CHECKING:
+    from pixel_generation.application.lane_rooms import LaneRooms
     from pixel_generation.application.live_catalogue import LiveCatalogue
     from pixel_generation.application.start_quotes import StartQuotes
     from pixel_generation.domain.job import Job
@@ -40,6 +41,7 @@ async def quote_generation(
     rehearsals: Rehearsals,
     catalogue: LiveCatalogue,
     starts: StartQuotes,
+    rooms: LaneRooms,
     clock: Clock,
     randomness: Randomness,
     limits: JobLimits,
@@ -48,7 +50,7 @@ async def quote_generation(
     now = clock.now()
     models = await catalogue.current()
     item = new_generation(replace(command, idempotency_key=""), models, now=now, randomness=randomness, limits=limits)
-    decision = await rehearsals.rehearse(item)
+    decision = await rehearsals.rehearse(replace(item, lane_is_full=rooms.is_full(item.job.lane)))
     is_accepted = decision.verdict is Verdict.ACCEPTED
     job = replace(item.job, gate=decision.gate) if is_accepted else item.job
     return Quote(

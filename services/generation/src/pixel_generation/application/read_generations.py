@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import math
-import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from pixel_errors import PixelError
 
 from pixel_generation.application.page import Page
 from pixel_generation.application.ports import Clock, GenerationFilter, Queries, Standing
 from pixel_generation.domain.errors import GenerationNotFound
-from pixel_generation.domain.estimate import LaneSnapshot, remaining_s, start_interval_s
+from pixel_generation.domain.estimate import remaining_s
 from pixel_generation.domain.job import Gate, Job, Status, StoredEvent
-from pixel_generation.domain.lanes import LaneState
+from pixel_generation.domain.lanes import LaneState, PositionReason
 from pixel_generation.domain.position import Position
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from uuid import UUID
 
-    from pixel_generation.application.live_catalogue import LiveCatalogue
+    from pixel_generation.application.start_quotes import StartQuotes
 
-log = logging.getLogger(__name__)
-
-SNAPSHOT_AGE_S = 1.0
-MEASURE_WITHIN_S = 1.0
+POSITIONS_KEPT = 50_000
+COUNTED_AHEAD = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +34,8 @@ class GenerationView:
     remaining_s: float | None
     waits_for: str = ""
     """`scheduled`, `capped` or `paused` while it waits and cannot start; empty otherwise."""
+    position_reason: PositionReason | None = None
+    """Why others than those accepted before it stand ahead; None while there are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +48,29 @@ class UserEventsPage:
     """The position asked for was never given out: what happened since then is not known."""
 
 
+class ToldPositions:
+    """The lowest position told of each generation lately, so that a position that rose is told with a reason."""
+
+    def __init__(self) -> None:
+        self._lowest: OrderedDict[UUID, int] = OrderedDict()
+
+    def reason(self, job_id: UUID, position: int, known: PositionReason | None) -> PositionReason | None:
+        """Take note of a position and return why it is above one that was told before, if it is."""
+        lowest = min(position, self._lowest.pop(job_id, position))
+        self._lowest[job_id] = lowest
+        while len(self._lowest) > POSITIONS_KEPT:
+            self._lowest.popitem(last=False)
+        return known or (PositionReason.RETURNED if position > lowest else None)
+
+
 class GenerationReader:
-    """Answers questions about generations; measures each lane at most once a second.
+    """Answers questions about generations. A lane that cannot be read costs the estimates, never the answer."""
 
-    A lane that cannot be measured costs the estimates, never the answer.
-    """
-
-    def __init__(
-        self, queries: Queries, catalogue: LiveCatalogue, clock: Clock, *, slots: int, lane_slots: Mapping[str, int]
-    ) -> None:
+    def __init__(self, queries: Queries, starts: StartQuotes, clock: Clock) -> None:
         self._queries = queries
-        self._catalogue = catalogue
+        self._starts = starts
         self._clock = clock
-        self._slots = slots
-        self._lane_slots = lane_slots
-        self._lanes: dict[str, tuple[float, LaneSnapshot | None]] = {}
-        self._measuring = asyncio.Lock()
+        self._told = ToldPositions()
 
     async def get(self, ids: list[UUID], user_id: UUID) -> dict[UUID, GenerationView]:
         """Return those generations of the user that exist."""
@@ -112,57 +113,43 @@ class GenerationReader:
         return UserEventsPage(found.events, found.events[-1][0] if full else found.horizon, resync=False)
 
     async def accepted(self, job: Job) -> GenerationView:
-        """Describe a job that was just accepted: it stands behind all that waited when its lane was last measured."""
-        lane = await self._lane(job)
-        if lane is None:
-            return GenerationView(job, 0, None, None, _waits_for(job, LaneState.OPEN))
-        return await self._view(Standing(job, lane.queued, LaneState.OPEN))
+        """Describe a job that was just accepted, with the start that was quoted for it.
+
+        The place of one that waits for something else than its turn is counted when it is next looked at.
+        """
+        waits_for = _waits_for(job, LaneState.OPEN)
+        outline = await self._starts.outline(job)
+        if outline is None or waits_for:
+            return GenerationView(job, 0, None, None, waits_for)
+        interval = None
+        if job.start_after is not None and job.start_before is not None:
+            interval = (
+                (job.start_after - job.created_at).total_seconds(),
+                (job.start_before - job.created_at).total_seconds(),
+            )
+        ahead = outline.newest_ahead(job.user_id, job.priority, job.spec.number_of_images)
+        return GenerationView(
+            job, ahead + 1, interval, remaining_s(job, interval, outline, self._clock.now()), waits_for
+        )
 
     async def _view(self, standing: Standing) -> GenerationView:
         job = standing.job
         if job.status.is_final:
             return GenerationView(job, 0, None, None)
-        waits_for = _waits_for(job, standing.lane_state)
-        lane = await self._lane(job)
-        position = standing.ahead + 1 if job.status is Status.QUEUED else 0
-        if lane is None or (position and standing.lane_state is LaneState.PAUSED):
-            return GenerationView(job, position, None, None, waits_for)
-        now = self._clock.now()
-        until_due_s = max(0.0, (job.scheduled_at - now).total_seconds()) if position else 0.0
-        remaining = remaining_s(job, position, lane, now)
-        interval = start_interval_s(position, lane) if position else None
+        outline = await self._starts.newest_outline(job)
+        position, reason, interval = 0, None, None
+        if job.status is Status.QUEUED:
+            position = standing.ahead + 1
+            reason = self._told.reason(job.id, position, standing.position_reason)
+            if outline is not None and standing.ahead < COUNTED_AHEAD and await self._starts.can_start(job):
+                interval = outline.waiting_interval_s(standing.ahead)
         return GenerationView(
             job,
             position,
-            interval and (interval[0] + until_due_s, interval[1] + until_due_s),
-            None if remaining is None else remaining + until_due_s,
-            waits_for,
-        )
-
-    async def _lane(self, job: Job) -> LaneSnapshot | None:
-        """Return the lane as it was within the last second; None when it could not be measured then."""
-        async with self._measuring:
-            measured_at, snapshot = self._lanes.get(job.lane, (-math.inf, None))
-            if time.monotonic() - measured_at < SNAPSHOT_AGE_S:
-                return snapshot
-            try:
-                async with asyncio.timeout(MEASURE_WITHIN_S):
-                    snapshot = await self._measure(job)
-            except (PixelError, TimeoutError) as error:
-                log.warning("lane_not_measured", extra={"lane": job.lane, "error": type(error).__name__})
-                snapshot = None
-            self._lanes[job.lane] = (time.monotonic(), snapshot)
-            return snapshot
-
-    async def _measure(self, job: Job) -> LaneSnapshot:
-        measure = await self._queries.measure(job.lane)
-        model = next((m for m in (await self._catalogue.current()).models if m.id == job.spec.model), None)
-        return LaneSnapshot.measured(
-            queued=measure.queued,
-            running=measure.running,
-            slots=self._lane_slots.get(job.lane, self._slots),
-            durations_s=list(measure.durations_s),
-            typical_s=model.typical_seconds if model else 10.0,
+            interval,
+            None if outline is None else remaining_s(job, interval, outline, self._clock.now()),
+            _waits_for(job, standing.lane_state),
+            reason,
         )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_DAYS = 30
 MAX_DAYS = 366
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+"""Years whose days can be counted from, forth and back."""
 
 
 async def read_statistics(
@@ -24,6 +26,9 @@ async def read_statistics(
 ) -> GenerationStats:
     """Sum the days from first to last, by default the last 30; costs of providers only for all users; raise Invalid."""
     last = last or clock.now().date()
+    if any(day and not FIRST_YEAR <= day.year <= LAST_YEAR for day in (first, last)):
+        message = f"Statistics begin in {FIRST_YEAR} and end in {LAST_YEAR}."
+        raise Invalid(message, violations=(Violation("from", message),))
     first = first or last - timedelta(days=DEFAULT_DAYS - 1)
     if not 1 <= (last - first).days + 1 <= MAX_DAYS:
         message = f"Statistics cover 1 to {MAX_DAYS} days."

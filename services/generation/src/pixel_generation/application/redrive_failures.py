@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from pixel_generation.application.engine_ports import AllJobs
     from pixel_generation.application.operations_ports import Actions, FailureList
     from pixel_generation.application.page import Page
-    from pixel_generation.application.ports import Clock, Jobs, Randomness
+    from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.resubmissions import Resubmissions
     from pixel_generation.domain.failures import FailedWork, FailureFilter
     from pixel_generation.domain.job import Job
@@ -57,7 +58,7 @@ class FailureDesk:
 
     failures: FailureList
     actions: Actions
-    jobs: Jobs
+    jobs: AllJobs
     resubmissions: Resubmissions
     clock: Clock
     randomness: Randomness
@@ -78,9 +79,10 @@ class FailureDesk:
         starts = _starts(self.clock.now(), command.rate_per_second, len(found))
         outcome = Redriven()
         for first in range(0, len(found), AT_ONCE):
-            part = slice(first, first + AT_ONCE)
-            results = await self.resubmissions.resubmit(await self._jobs(found[part]), starts=starts[part])
-            for work, result in zip(found[part], results, strict=True):
+            part = await self._jobs(found[first : first + AT_ONCE])
+            jobs = [job for _, job in part]
+            results = await self.resubmissions.resubmit(jobs, starts=starts[first : first + len(jobs)])
+            for (work, _), result in zip(part, results, strict=True):
                 if isinstance(result, PixelError):
                     outcome.refused[work.job_id] = result.code
                     continue
@@ -88,9 +90,9 @@ class FailureDesk:
                 await self.actions.record(self._action(work, command.actor))
         return outcome
 
-    async def _jobs(self, works: list[FailedWork]) -> list[Job]:
+    async def _jobs(self, works: list[FailedWork]) -> list[tuple[FailedWork, Job]]:
         jobs = await asyncio.gather(*(self.jobs.find(work.job_id) for work in works))
-        return [job for job in jobs if job is not None]
+        return [(work, job) for work, job in zip(works, jobs, strict=True) if job is not None]
 
     def _action(self, work: FailedWork, actor: str) -> Action:
         return Action(

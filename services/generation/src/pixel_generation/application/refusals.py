@@ -10,6 +10,7 @@ from pixel_generation.application.retry_after import CLOSED_S
 from pixel_generation.domain.errors import (
     BudgetExhausted,
     DailyLimitReached,
+    GenerationArchived,
     IdempotencyKeyReused,
     IllegalTransition,
     InsufficientCredits,
@@ -46,6 +47,8 @@ def refusal(item: NewGeneration, decision: Decision, *, now: datetime) -> PixelE
             )
         case Verdict.MOVED:
             return IllegalTransition(f"Job {job.id} has moved on meanwhile.")
+        case Verdict.ARCHIVED:
+            return GenerationArchived()
         case Verdict.QUEUE_FULL | Verdict.LANE_CLOSED | Verdict.LANE_FULL:
             return _no_room(job, decision)
         case _:

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pixel_generation.domain.job import Job
 from pixel_generation.domain.replay import OF_THE_QUEUE, NotReplayable, fold
 
 if TYPE_CHECKING:
-    from pixel_generation.application.engine_ports import History
-    from pixel_generation.application.ports import Jobs
+    from pixel_generation.application.engine_ports import AllJobs, History
 
 PAGE = 500
 TRIES = 5
 COMPARED = tuple(one.name for one in fields(Job) if one.name not in OF_THE_QUEUE)
-
-
-class JobIds(Protocol):
-    async def after(self, job_id: UUID, limit: int) -> list[UUID]:
-        """Return ids above this one, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +25,10 @@ class Replayed:
     differing: dict[UUID, str] = field(default_factory=dict)
 
 
-async def replay_jobs(limit: int, *, ids: JobIds, jobs: Jobs, history: History) -> Replayed:
+async def replay_jobs(limit: int, *, jobs: AllJobs, history: History) -> Replayed:
     """Fold the events of up to `limit` jobs, oldest first, and compare each with its row."""
     count, after, differing = 0, UUID(int=0), {}
-    while count < limit and (page := await ids.after(after, min(PAGE, limit - count))):
+    while count < limit and (page := await jobs.after(after, min(PAGE, limit - count))):
         for job_id in page:
             if difference := await _difference(job_id, jobs, history):
                 differing[job_id] = difference
@@ -42,7 +36,7 @@ async def replay_jobs(limit: int, *, ids: JobIds, jobs: Jobs, history: History) 
     return Replayed(count, differing)
 
 
-async def _difference(job_id: UUID, jobs: Jobs, history: History) -> str:
+async def _difference(job_id: UUID, jobs: AllJobs, history: History) -> str:
     """Return the fields that differ; empty when row and events agree."""
     for _ in range(TRIES):
         events = await history.history(job_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.resubmissions import Resubmissions
     from pixel_generation.domain.job import Job
+
+log = logging.getLogger(__name__)
 
 MAX_AT_ONCE = 100
 
@@ -44,27 +48,35 @@ async def retry_generations(
         raise Invalid(message, violations=(Violation("ids", message),))
     wanted = list(dict.fromkeys(job_id for job_id in job_ids if not isinstance(job_id, PixelError)))
     found = await tools.owned.find_owned(wanted, user_id)
-    ended = [job for job in found.values() if job.can_be_retried]
-    decided = dict(zip((job.id for job in ended), await tools.resubmissions.resubmit(ended), strict=True))
-    moved = [job_id for job_id, outcome in decided.items() if isinstance(outcome, IllegalTransition)]
-    found |= await tools.owned.find_owned(moved, user_id) if moved else {}
-    for outcome in decided.values():
-        if not isinstance(outcome, PixelError):
-            await tools.actions.record(_action(outcome, tools))
+    results = await asyncio.gather(*(_retry(job, user_id, tools) for job in found.values()))
+    decided = dict(zip(found, results, strict=True))
     return [
-        job_id if isinstance(job_id, PixelError) else _result(found.get(job_id), decided.get(job_id))
-        for job_id in job_ids
+        job_id if isinstance(job_id, PixelError) else decided.get(job_id, GenerationNotFound()) for job_id in job_ids
     ]
 
 
-def _result(job: Job | None, decided: Job | PixelError | None) -> Accepted | PixelError:
-    if job is None:
-        return GenerationNotFound()
-    if decided is not None and not isinstance(decided, IllegalTransition):
-        return decided if isinstance(decided, PixelError) else Accepted(job.id, decided)
-    if job.status.is_final:
-        return RetryNotPossible(metadata={"status": job.status.value})
-    return Accepted(job.id, None)
+async def _retry(job: Job, user_id: UUID, tools: RetryTools) -> Accepted | PixelError:
+    """Queue an ended job again, also when it was queued and cancelled once more meanwhile."""
+    while job.can_be_retried:
+        (outcome,) = await tools.resubmissions.resubmit([job])
+        if not isinstance(outcome, PixelError):
+            await _record(outcome, tools)
+            return Accepted(job.id, outcome)
+        if not isinstance(outcome, IllegalTransition):
+            return outcome
+        current = (await tools.owned.find_owned([job.id], user_id)).get(job.id)
+        if current is None or current.sequence == job.sequence:
+            return outcome
+        job = current
+    return RetryNotPossible(metadata={"status": job.status.value}) if job.status.is_final else Accepted(job.id, None)
+
+
+async def _record(job: Job, tools: RetryTools) -> None:
+    """Note who did it. The job is queued, whether that can be noted or not: its own events tell the new round."""
+    try:
+        await tools.actions.record(_action(job, tools))
+    except PixelError as error:
+        log.warning("action_not_recorded", extra={"reason": error.code})
 
 
 def _action(job: Job, tools: RetryTools) -> Action:

@@ -26,8 +26,9 @@ from pixel_generation.application.ports import (
 )
 from pixel_generation.domain.attempt import CallRecord
 from pixel_generation.domain.catalogue import Model, Size
+from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
-from pixel_generation.domain.job import Stage
+from pixel_generation.domain.job import Stage, Status
 from pixel_generation.domain.recovery import (
     NO_OUTPUT,
     RetryPolicy,
@@ -48,8 +49,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STORE_TRIES = 3
+STORE_TRIES = 20
 STORE_DELAY_S = 0.2
+STORE_MAX_DELAY_S = 4.0
+"""About half a minute in all: a restart of media must not lose pictures that the provider was paid for."""
 WRITE_TRIES = 6
 WRITE_DELAY_S = 0.2
 DEADLINE_TOLERANCE = timedelta(seconds=1)
@@ -97,6 +100,8 @@ class Run:
         self._tools = tools
         self._record = CallRecord()
         self._is_stopping = False
+        self.is_letting_go = False
+        """Its next change ends the run."""
 
     async def execute(self) -> None:
         """Run to an end state or back to the queue; leaves quietly when the job is no longer this run's."""
@@ -187,7 +192,8 @@ class Run:
             done = self.job.completed(at=now) if self.job.images else self.job.failed(NO_OUTPUT, at=now)
             await self._finish((done,), "done")
         finally:
-            self._tools.observer.called(self._model.provider, outcome, time.monotonic() - started)
+            seconds, cost = time.monotonic() - started, self._record.cost_usd_micros
+            self._tools.observer.called(self._model.provider, outcome, seconds, cost_usd_micros=cost)
 
     async def _call(self) -> None:
         """Call the provider and tell its breaker how it went."""
@@ -224,7 +230,7 @@ class Run:
                     await self._write(self.job.delivered(stored))
 
     async def _store(self, picture: ProducedImage) -> DeliveredImage | None:
-        """Store with a few tries under one asset id; None when the bytes are no picture."""
+        """Store under one asset id, patiently; None when the bytes are no picture."""
         asset_id = self._tools.randomness.new_id()
         for tried in range(1, STORE_TRIES + 1):
             try:
@@ -235,7 +241,8 @@ class Run:
             except PixelError as error:
                 if tried == STORE_TRIES or not isinstance(error, Unavailable):
                     raise StorageTrouble from error
-                await asyncio.sleep(self._tools.randomness.fraction() * STORE_DELAY_S * 2**tried)
+                delay_s = min(STORE_MAX_DELAY_S, STORE_DELAY_S * 2**tried)
+                await asyncio.sleep(self._tools.randomness.fraction() * delay_s)
         raise StorageTrouble
 
     async def _after_provider_error(self, error: ProviderError) -> None:
@@ -246,6 +253,13 @@ class Run:
             failure_code=error.failure_code,
         )
         catalogue = await self._tools.catalogue.current()
+        fallback = next_route(self.job, catalogue, self._tools.randomness.seed)
+        while not await self._try_to_recover(error, fallback):
+            # The budgets have no room for this fallback; perhaps they have for the one after it.
+            fallback = next_route(fallback, catalogue, self._tools.randomness.seed) if fallback else None
+
+    async def _try_to_recover(self, error: ProviderError, fallback: Job | None) -> bool:
+        """Write what comes after a failed call; False when a budget does not allow the fallback."""
         changes = after_provider_error(
             self.job,
             error,
@@ -253,10 +267,16 @@ class Run:
             policy=self._tools.policy,
             now=self._tools.clock.now(),
             draw=self._tools.randomness.fraction(),
-            fallback=next_route(self.job, catalogue, self._tools.randomness.seed),
+            fallback=fallback,
             may_repeat=partial(self._tools.health.may_repeat, self._model.provider),
         )
-        await self._finish(changes, error.failure_code)
+        try:
+            await self._finish(changes, error.failure_code)
+        except (BudgetExhausted, PriceUnknown) as refused:
+            log.warning("fallback_refused", extra={"reason": refused.code})
+            self._tools.health.fallback_refused(changes[0].lane)
+            return False
+        return True
 
     async def _finish(self, changes: tuple[Job, ...], reason: str) -> None:
         for change in changes:
@@ -268,6 +288,7 @@ class Run:
 
     async def _write(self, after: Job) -> None:
         """Write a change, again if the answer was lost; raise Fenced when the job has moved on."""
+        self.is_letting_go = after.status is not Status.PROCESSING
         tries = 0
         while not await self._try_to_write(after, last=tries == WRITE_TRIES - 1):
             tries += 1

@@ -11,6 +11,7 @@ from pixel_errors import PixelError
 from pixel_generation.application.new_generation import JobLimits, SubmitGeneration, new_generation
 from pixel_generation.application.ports import Clock, Decision, NewGeneration, Randomness, SubmissionObserver, Verdict
 from pixel_generation.application.refusals import refusal
+from pixel_generation.domain.job import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,9 @@ def _outcome(
     match decision.verdict:
         case Verdict.ACCEPTED:
             observer.submitted(decision.verdict)
-            return Accepted(item.job.id, replace(item.job, gate=decision.gate, plan=decision.plan))
+            job = replace(item.job, gate=decision.gate, plan=decision.plan)
+            # Nobody knows when a user's other jobs end: the quote holds for what may start in its turn.
+            return Accepted(job.id, job if job.gate is Gate.OPEN else replace(job, start_after=None, start_before=None))
         case Verdict.REPLAYED:
             observer.submitted(decision.verdict)
             return Accepted(decision.job_id, None)

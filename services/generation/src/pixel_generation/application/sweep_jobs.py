@@ -1,4 +1,4 @@
-"""The leader's slow round: dead leases, deadlines, unknown calls, missed gates, long waits, lost wake-ups, old keys."""
+"""The leader's slow round: dead leases, deadlines, unknown calls, missed gates, long waits, lost wake-ups, old rows."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ HEAD = 500
 """Jobs of a class and lane that a round looks at for having waited too long: more than start in that time."""
 DEADLINE_GRACE = timedelta(seconds=10)
 KEYS_KEPT = timedelta(hours=72)
+ARCHIVED_AT_ONCE = 1_000
+"""Every two seconds: more than ever end in that time, on average over days."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class SweepTools:
     engine_observer: EngineObserver
     lookups: Mapping[str, CallLookup]
     """Providers that can tell what became of a call."""
+    archive_after: timedelta = timedelta(days=30)
+    """Age since its end at which a job leaves the table that the engine works on."""
 
 
 async def sweep_jobs(*, tools: SweepTools) -> int:
@@ -68,7 +72,10 @@ async def sweep_jobs(*, tools: SweepTools) -> int:
         tools.engine_observer.aged(await tools.gates.age(HEAD))
         changed += await _end_unserved(tools)
         await tools.housekeeping.wake_lanes()
-        await tools.housekeeping.purge(before=tools.clock.now() - KEYS_KEPT, limit=1_000)
+        now = tools.clock.now()
+        await tools.housekeeping.purge(before=now - KEYS_KEPT, limit=1_000)
+        moved = await tools.housekeeping.archive(before=now - tools.archive_after, limit=ARCHIVED_AT_ONCE)
+        tools.engine_observer.archived(moved)
         for lane, waiting in (await tools.housekeeping.queue_depths()).items():
             tools.observer.queue_depth(lane, waiting)
         return changed

@@ -226,7 +226,8 @@ class Worker:
             log.warning("renew_failed", extra={"reason": error.code})
             lost = [held for held in runs.values() if asked_at - held.renewed_at > self._limits.lease_s]
         else:
-            lost = [held for job_id, held in runs.items() if job_id not in still_held]
+            # A run that is writing its last change may have given its lease up already; its own write tells it whether.
+            lost = [held for job_id, held in runs.items() if job_id not in still_held and not held.run.is_letting_go]
             for job_id, stage in still_held.items():
                 runs[job_id].renewed_at = asked_at
                 if stage is Stage.CANCELLING:

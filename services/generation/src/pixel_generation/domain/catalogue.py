@@ -93,11 +93,16 @@ class Catalogue:
         providers: frozenset[str],
         lane_states: Mapping[str, LaneState] | None = None,
         health: Mapping[str, BreakerState] | None = None,
+        spent: frozenset[str] = frozenset(),
     ) -> None:
-        """Take lane states by lane and breaker states by provider; those not named are open and closed."""
+        """Take lane states by lane and breaker states by provider; those not named are open and closed.
+
+        `spent` names the providers with a budget that has nothing left.
+        """
         self.models = tuple(models)
         self._lane_states = lane_states or {}
         self._health = health or {}
+        self._spent = spent
         self._default = default
         self._providers = providers
         self._by_name = {alias: model for model in models for alias in model.aliases}
@@ -128,6 +133,10 @@ class Catalogue:
 
     def is_available(self, model: Model) -> bool:
         return model.provider in self._providers
+
+    def is_spent(self, model: Model) -> bool:
+        """Tell whether a budget for the model's provider has nothing left."""
+        return model.provider in self._spent
 
     def lane_state(self, model: Model) -> LaneState:
         return self._lane_states.get(model.lane, LaneState.OPEN)

@@ -41,6 +41,15 @@ class InsufficientCredits(FailedPrecondition):
     reason = "INSUFFICIENT_CREDITS"
 
 
+class BalanceTooLow(FailedPrecondition):
+    """An adjustment would take more credits than the user has.
+
+    Metadata holds `available`.
+    """
+
+    reason = "BALANCE_TOO_LOW"
+
+
 class DailyLimitReached(FailedPrecondition):
     """The request would go over what the user may spend today; metadata holds `limit` and `reset`."""
 
@@ -108,7 +117,10 @@ class QueueFull(Exhausted):
 
 
 class LaneNotFound(NotFound):
-    """There is no such lane; metadata holds `lane`."""
+    """There is no such lane.
+
+    Metadata holds `lane`.
+    """
 
     reason = "LANE_NOT_FOUND"
 
@@ -143,7 +155,16 @@ class IllegalTransition(Conflict):
     reason = "ILLEGAL_TRANSITION"
 
 
+class GenerationArchived(Conflict):
+    """The generation ended so long ago that it is only kept for reading."""
+
+    reason = "GENERATION_ARCHIVED"
+
+
 class RetryNotPossible(Conflict):
-    """Only what failed, or was cancelled before its first picture, can be run again; metadata holds `status`."""
+    """Only what failed, or was cancelled before its first picture, can be run again.
+
+    Metadata holds `status`.
+    """
 
     reason = "RETRY_NOT_POSSIBLE"

@@ -31,6 +31,15 @@ class FailureFilter:
     def names_something(self) -> bool:
         return self != FailureFilter()
 
+    def matches(self, work: FailedWork) -> bool:
+        """Tell whether a failure is one of these."""
+        words = (self.failure_code, self.model, self.user_id, self.job_type, self.job_id)
+        found = (work.failure.code, work.model, work.user_id, work.job_type, work.job_id)
+        in_time = (self.ended_after is None or work.ended_at >= self.ended_after) and (
+            self.ended_before is None or work.ended_at < self.ended_before
+        )
+        return in_time and all(not word or word == fact for word, fact in zip(words, found, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class FailedWork:

@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class PositionReason(StrEnum):
+    """Why a job has others ahead of it than those that were accepted before it."""
+
+    PRIORITY = "priority"
+    """They are of a more urgent class."""
+    FAIR_SHARE = "fair_share"
+    """They were accepted later, and their users had fewer turns."""
+    RETURNED = "returned"
+    """They were accepted earlier and wait again: for another try, since their time came, or with a place now free."""
+
+
 class LaneState(StrEnum):
     """What a lane does with jobs."""
 

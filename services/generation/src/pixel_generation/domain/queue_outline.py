@@ -19,6 +19,8 @@ DEVIATIONS = 1.28
 """Four fifths of a normal distribution lie within so many standard deviations."""
 SLOWER, FASTER = 1.4, 0.8
 """How far the lane may drift from its latest runs while a job waits."""
+_ROUNDING = 1e-9
+"""Of sums of tags; far below the work of a picture at any weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +57,37 @@ class QueueOutline:
     _moments: tuple[float, float, float] | None = field(default=None, repr=False)
 
     def start_interval_s(self, user_id: UUID, priority: int) -> tuple[float, float] | None:
+        """Return earliest and latest start of a job that comes now, as `_interval_s` does."""
+        share = self.shares.get(user_id)
+        tag = self._tag(share)
+        ahead = bisect.bisect_right(self.waiting, (priority, tag))
+        weights = sum(each.weight for each in self.shares.values()) + (0.0 if share else 1.0)
+        return self._interval_s(ahead, tag, weights)
+
+    def waiting_interval_s(self, ahead: int) -> tuple[float, float] | None:
+        """Return earliest and latest start of a job that waits behind so many others, as `_interval_s` does."""
+        tag = self.waiting[min(ahead, len(self.waiting) - 1)][1] if self.waiting else self.virtual_time
+        return self._interval_s(ahead, tag, sum(each.weight for each in self.shares.values()))
+
+    def newest_ahead(self, user_id: UUID, priority: int, images: int) -> int:
+        """Return how many wait ahead of the user's newest job, which is counted in, of this priority and size."""
+        share = self.shares.get(user_id)
+        tag = self.virtual_time if share is None else share.virtual_finish - images / share.weight
+        return max(0, bisect.bisect_right(self.waiting, (priority, tag + _ROUNDING)) - 1)
+
+    def _interval_s(self, ahead: int, tag: float, weights: float) -> tuple[float, float] | None:
         """Return earliest and latest start, seconds from now, that four of five jobs keep to; None when not known.
 
         The earliest is when nobody comes any more. Others who come meanwhile start before a user's far jobs; if all who
         have jobs now go on sending, each gets its fair share. The latest lies between the two.
         """
-        share = self.shares.get(user_id)
-        tag = self._tag(share)
-        ahead = bisect.bisect_right(self.waiting, (priority, tag))
-        if self.is_cut and ahead == len(self.waiting):
+        if self.is_cut and ahead >= len(self.waiting):
             return None
         endings = ahead + self.running - self.slots + 1
         if endings <= 0:
             return 0.0, PICKUP_S
         mean, deviation, per_image = self._measures()
         steady = endings * mean / self.slots
-        weights = sum(each.weight for each in self.shares.values()) + (0.0 if share else 1.0)
         fair = (tag - self.virtual_time) * max(1.0, weights) * per_image / self.slots
         spread = DEVIATIONS * deviation * math.sqrt(endings) / self.slots
         step = mean / self.slots
@@ -81,6 +98,11 @@ class QueueOutline:
         """Return the mean time for so many pictures; the catalogue's typical time while there are few runs."""
         per_image = self._measures()[2]
         return self.typical_s if len(self.runs) < MIN_RUNS else per_image * images
+
+    def slow_run_s(self, images: int) -> float:
+        """Return a time for so many pictures that nine of ten runs keep to."""
+        mean, deviation, _ = self._measures()
+        return self.run_s(images) * (1.0 + DEVIATIONS * deviation / mean) if mean else 0.0
 
     def pace_s(self) -> float:
         """Return the mean time between two ends while every slot is taken."""

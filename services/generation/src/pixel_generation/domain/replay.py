@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import reduce
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ OF_THE_EVENT = frozenset({"status", "stage", "progress", "sequence", "failure"})
 OF_THE_QUEUE = frozenset({"id", "gate"})
 """What no event tells: the job it belongs to, and where the job waits at the moment."""
 FACTS = tuple(field.name for field in fields(Job) if field.name not in OF_THE_EVENT | OF_THE_QUEUE)
+_facts_in = attrgetter(*FACTS)
 
 REQUIRED = frozenset({"user_id", "set_id", "spec", "lane", "cost_credits", "created_at", "deadline_at", "scheduled_at"})
 """Facts that the first event must have."""
@@ -43,12 +45,8 @@ class NotReplayable(ValueError):
 
 def facts_of(before: Job, after: Job) -> dict[str, Any]:
     """Return what changed beside the columns of the event, in words of JSON."""
-    return {name: _told(value) for name in FACTS if (value := getattr(after, name)) != getattr(before, name)}
-
-
-def facts_of_claim(job: Job) -> dict[str, Any]:
-    """Return what a claim changed; the store makes it and knows the job only afterwards."""
-    return {name: _told(getattr(job, name)) for name in ("attempt", "started_at", "deadline_at")}
+    changes = zip(FACTS, _facts_in(before), _facts_in(after), strict=True)
+    return {name: _told(new) for name, old, new in changes if new is not old and new != old}
 
 
 def fold(events: Sequence[RecordedEvent]) -> Job:
@@ -83,7 +81,7 @@ def _told(value: Any) -> Any:
         case GenerationSpec():
             return value.as_dict()
         case tuple():
-            return [{name: _told(part) for name, part in asdict(item).items()} for item in value]
+            return [{name: _told(getattr(item, name)) for name in item.__slots__} for item in value]
         case _:
             return value
 

@@ -6,7 +6,7 @@ submission and a replay agree.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from pixel_generation.domain.lanes import LaneState
 from pixel_generation.domain.validation import Fit, fit, text_violations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
     from pixel_generation.domain.catalogue import Catalogue, Model, Price, Size
     from pixel_generation.domain.job import Adjustment, Job
@@ -49,8 +49,13 @@ class Exclusion(StrEnum):
     LANE_PAUSED = "lane_paused"
 
 
-PASSING = frozenset({Exclusion.PROVIDER_UNAVAILABLE, Exclusion.LANE_CLOSED, Exclusion.LANE_PAUSED})
-"""Reasons that time heals: when they are all that stands against every model, the request still has one to wait for."""
+PASSING = frozenset(
+    {Exclusion.BUDGET_EXHAUSTED, Exclusion.PROVIDER_UNAVAILABLE, Exclusion.LANE_CLOSED, Exclusion.LANE_PAUSED}
+)
+"""Reasons that time heals: when they are all that stands against every model, the request still has one to wait for.
+
+A budget that was spent when the catalogue was read may be larger by now: the submission decides.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class Route:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the form that is stored with the job."""
-        return asdict(self)
+        candidates = tuple({name: getattr(each, name) for name in each.__slots__} for each in self.candidates)
+        return {name: getattr(self, name) for name in self.__slots__} | {"candidates": candidates}
 
 
 @dataclass(frozen=True)
@@ -95,8 +101,11 @@ class RoutedSpec:
     @property
     def cost_usd_micros(self) -> int | None:
         """What the provider is expected to charge; None means unknown."""
-        each = self.price.cost_usd_micros
-        return None if each is None else each * self.spec.number_of_images
+        return _times(self.price.cost_usd_micros, self.spec.number_of_images)
+
+
+def _times(each: int | None, count: int) -> int | None:
+    return None if each is None else each * count
 
 
 @dataclass(frozen=True)
@@ -134,13 +143,12 @@ def route(
     *,
     adjust: bool = False,
     allow_fallback: bool = False,
-    spent_providers: Collection[str] = (),
 ) -> RoutedSpec:
-    """Choose the model and settle the request; `spent_providers` have no budget left.
+    """Choose the model and settle the request.
 
     Raises SpecInvalid with every violation, ModelNotFound, ModelUnavailable or PriceUnknown.
     """
-    desk = _Desk(catalogue, spent_providers)
+    desk = _Desk(catalogue)
     if spec.model == AUTO:
         rule, considered = Rule.CHEAPEST, [desk.consider(model, spec, adjust=adjust) for model in catalogue.models]
         _refuse_invalid(spec, ())
@@ -166,7 +174,7 @@ def next_route(job: Job, catalogue: Catalogue, draw_seed: Callable[[], int]) -> 
 
     The credits held stay as they are, because a fallback never costs more; what is charged is the fallback's price.
     """
-    desk, names = _Desk(catalogue, ()), tuple(job.route.get("fallback_models", ()))
+    desk, names = _Desk(catalogue), tuple(job.route.get("fallback_models", ()))
     by_id = {model.id: model for model in catalogue.models}
     for place, name in enumerate(names):
         model = by_id.get(name)
@@ -184,6 +192,7 @@ def next_route(job: Job, catalogue: Catalogue, draw_seed: Callable[[], int]) -> 
             "model": name,
             "fallback_models": list(names[place + 1 :]),
             "credits_per_image": found.price.credits_per_image,
+            "cost_usd_micros": _times(found.price.cost_usd_micros, spec.number_of_images),
         }
         return replace(job, spec=spec, lane=model.lane, route=moved, price_id=found.price.id)
     return None
@@ -194,7 +203,6 @@ class _Desk:
     """Considers models for requests."""
 
     catalogue: Catalogue
-    spent_providers: Collection[str]
 
     def consider(self, model: Model, spec: GenerationSpec, *, adjust: bool = False) -> _Considered:
         fitted = fit(spec, model, adjust=adjust)
@@ -225,7 +233,7 @@ class _Desk:
         reasons = {
             Exclusion.PROVIDER_NOT_CONFIGURED: not self.catalogue.is_available(model),
             Exclusion.PRICE_UNKNOWN: price is None,
-            Exclusion.BUDGET_EXHAUSTED: model.provider in self.spent_providers,
+            Exclusion.BUDGET_EXHAUSTED: self.catalogue.is_spent(model),
             Exclusion.LANE_CLOSED: lane is LaneState.DRAINING,
             Exclusion.LANE_PAUSED: lane is LaneState.PAUSED,
             Exclusion.PROVIDER_UNAVAILABLE: self.catalogue.health(model) is BreakerState.OPEN,
@@ -264,8 +272,6 @@ def _refusal(asked: _Considered) -> ModelUnavailable | PriceUnknown:
     facts = {"model": asked.model.id}
     if asked.excluded_because == Exclusion.PRICE_UNKNOWN:
         return PriceUnknown(f"{asked.model.id} has no price for this request, so it cannot be run.", metadata=facts)
-    if asked.excluded_because == Exclusion.BUDGET_EXHAUSTED:
-        return ModelUnavailable(f"The budget for the provider of {asked.model.id} is spent.", metadata=facts)
     return ModelUnavailable(f"The provider of {asked.model.id} is not configured on this server.", metadata=facts)
 
 

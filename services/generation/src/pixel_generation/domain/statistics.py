@@ -27,6 +27,8 @@ class StatsRow:
     images: int
     run_seconds: float
     credits: int
+    retries: int = 0
+    """Runs that were repeated after a failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Figures:
     cancelled: int
     images: int
     credits: int
+    retries: int
     average_s: float | None
     """Mean seconds of a completed run; None when none completed."""
 
@@ -88,5 +91,6 @@ def _sum(rows: list[StatsRow]) -> Figures:
         cancelled=jobs[Status.CANCELLED],
         images=sum(row.images for row in rows),
         credits=sum(row.credits for row in rows),
+        retries=sum(row.retries for row in rows),
         average_s=seconds / completed if completed else None,
     )

@@ -1,10 +1,22 @@
 -- name: list_models
--- The enabled models in catalogue order, each with its price rules, the state of its lane and the breaker of its provider.
+-- The enabled models in catalogue order, each with its price rules, the state of its lane, and of its provider the
+-- breaker and whether a budget has nothing left in its present period.
 SELECT
     m.id, m.provider, m.provider_model, m.aliases, m.display_name, m.lane, m.credits_per_image, m.ratios, m.extra_sizes,
     m.styles, m.qualities, m.parameters, m.max_images, m.typical_seconds, m.takes_seed, r.prices,
     l.state AS lane_state,
-    CASE WHEN h.state = 'open' AND h.open_until <= now() THEN 'half_open' ELSE coalesce(h.state, 'closed') END AS health
+    CASE WHEN h.state = 'open' AND h.open_until <= now() THEN 'half_open' ELSE coalesce(h.state, 'closed') END AS health,
+    EXISTS (
+        SELECT 1
+        FROM budgets AS b
+        CROSS JOIN LATERAL (SELECT CASE b.period
+            WHEN 'day' THEN (now() AT TIME ZONE 'UTC')::date
+            WHEN 'month' THEN date_trunc('month', now() AT TIME ZONE 'UTC')::date
+            ELSE '1970-01-01'
+        END AS started) AS p
+        WHERE b.scope = 'provider' AND b.subject = m.provider
+            AND CASE WHEN b.period_start >= p.started THEN b.used ELSE 0 END >= b.limit_amount
+    ) AS is_spent
 FROM models AS m
 JOIN lanes AS l ON l.lane = m.lane
 LEFT JOIN provider_health AS h ON h.provider = m.provider

@@ -1,228 +1,310 @@
--- Changes of a job. Each is written only if the job is still as its writer knew it: status, attempt and sequence fence it,
--- and a worker's lease must be live. Locks are taken in one order: the job, its account, its budgets by id. A second job of
--- the user, the one whose gate opens, is taken only if nobody holds it.
+-- Changes of jobs. Each is written only if the job is still as its writer knew it: status, attempt and sequence fence it,
+-- and a worker's lease must be live. Changes that wait at the same time share one statement, which answers with the jobs
+-- that it wrote; no job is in it twice. Locks are taken in one order: jobs by id, accounts by id, budgets by id. The jobs
+-- whose gates open are taken only if nobody holds them.
+-- Facts are carried from step to step instead of joined: the planner would compare each row with each.
 
--- name: advance_job
--- Writes a change of a run that goes on. Who cancels changes nothing of the attempt.
-WITH advanced AS (
+-- name: advance_jobs
+-- Writes changes of runs that go on. Who cancels changes nothing of the attempt.
+WITH held AS MATERIALIZED (
+    SELECT
+        c.place, c.id, c.holder, c.stage, c.progress, c.sequence, c.images, c.deadline_at, c.cancel_requested_at, c.message,
+        c.facts, c.attempt_state, c.outcome, c.provider_request_id, c.cost_usd_micros, c.failure_code, c.action_id,
+        c.actor, c.announcements
+    FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
+        place integer, id uuid, from_status text, attempt integer, sequence bigint, holder text, stage text,
+        progress smallint, images jsonb, deadline_at timestamptz, cancel_requested_at timestamptz, message text,
+        facts jsonb, attempt_state text, outcome text, provider_request_id text, cost_usd_micros bigint,
+        failure_code text, action_id uuid, actor text, announcements jsonb)
+    JOIN jobs AS j ON j.id = c.id
+    WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1
+        AND CASE c.holder WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
+    ORDER BY j.id
+    FOR NO KEY UPDATE OF j
+),
+advanced AS (
     UPDATE jobs AS j
     SET
-        stage = %(stage)s::text, progress = %(progress)s::smallint, sequence = %(sequence)s::bigint,
-        images = %(images)s::jsonb, deadline_at = %(deadline_at)s::timestamptz,
-        cancel_requested_at = %(cancel_requested_at)s::timestamptz
-    WHERE j.id = %(id)s::uuid AND j.status = %(from_status)s::text AND j.attempt = %(attempt)s::integer
-        AND j.sequence = %(sequence)s::bigint - 1
-        AND CASE %(holder)s::text
-            WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
-    RETURNING j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure
+        stage = h.stage, progress = h.progress, sequence = h.sequence, images = h.images, deadline_at = h.deadline_at,
+        cancel_requested_at = h.cancel_requested_at
+    FROM held AS h
+    WHERE j.id = h.id
+    RETURNING
+        j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, h.place, h.holder, h.message,
+        h.facts, h.attempt_state, h.outcome, h.provider_request_id, h.cost_usd_micros, h.failure_code, h.action_id,
+        h.actor, h.announcements
 ),
 called AS (
     UPDATE attempts AS t
     SET
-        state = %(attempt_state)s::text,
+        state = a.attempt_state,
         outcome = coalesce(
-            %(outcome)s::text, t.outcome,
-            CASE WHEN %(attempt_state)s::text = 'abandoned' AND t.submitted_at IS NOT NULL THEN 'unknown' END),
-        provider_request_id = coalesce(nullif(%(provider_request_id)s::text, ''), t.provider_request_id),
+            a.outcome, t.outcome,
+            CASE WHEN a.attempt_state = 'abandoned' AND t.submitted_at IS NOT NULL THEN 'unknown' END),
+        provider_request_id = coalesce(nullif(a.provider_request_id, ''), t.provider_request_id),
         cost_usd_micros = CASE
-            WHEN %(attempt_state)s::text = 'unknown' THEN NULL
-            WHEN %(holder)s::text = 'worker' THEN %(cost_usd_micros)s::bigint
-            ELSE coalesce(%(cost_usd_micros)s::bigint, t.cost_usd_micros)
+            WHEN a.attempt_state = 'unknown' THEN NULL
+            WHEN a.holder = 'worker' THEN a.cost_usd_micros
+            ELSE coalesce(a.cost_usd_micros, t.cost_usd_micros)
         END,
-        failure_code = %(failure_code)s::text,
-        submitted_at = CASE WHEN %(stage)s::text = 'generating' THEN now() ELSE t.submitted_at END
+        failure_code = a.failure_code,
+        submitted_at = CASE WHEN a.stage = 'generating' THEN now() ELSE t.submitted_at END
     FROM advanced AS a
-    WHERE t.job_id = a.id AND t.attempt = a.attempt AND %(holder)s::text <> 'owner'
+    WHERE t.job_id = a.id AND t.attempt = a.attempt AND a.holder <> 'owner'
 ),
 acted AS (
     INSERT INTO actions (id, actor, action, user_id, job_id)
-    SELECT %(action_id)s::uuid, %(actor)s::text, 'cancel', a.user_id, a.id FROM advanced AS a WHERE %(holder)s::text = 'owner'
+    SELECT a.action_id, a.actor, 'cancel', a.user_id, a.id FROM advanced AS a WHERE a.holder = 'owner'
 ),
 event AS (
     INSERT INTO job_events (job_id, sequence, status, stage, progress, message, failure, user_id, facts)
-    SELECT e.id, e.sequence, e.status, e.stage, e.progress, %(message)s::text, e.failure, e.user_id, %(facts)s::jsonb
-    FROM advanced AS e
+    SELECT a.id, a.sequence, a.status, a.stage, a.progress, a.message, a.failure, a.user_id, a.facts FROM advanced AS a
 ),
 announced AS (
     INSERT INTO outbox (event_id, topic, key, type, value, headers)
-    SELECT o.event_id, o.topic, o.key, o.type, o.value, o.headers
-    FROM unnest(
-        %(event_ids)s::uuid[], %(topics)s::text[], %(keys)s::text[], %(types)s::text[], %(values)s::bytea[],
-        %(headers)s::jsonb[]
-    ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, place)
-    CROSS JOIN advanced AS e
-    ORDER BY o.place
+    SELECT o.event_id, o.topic, o.key, o.type, decode(o.value, 'base64'), o.headers
+    FROM advanced AS a
+    CROSS JOIN LATERAL ROWS FROM (
+        jsonb_to_recordset(a.announcements)
+            AS (event_id uuid, topic text, key text, type text, value text, headers jsonb)
+    ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, turn)
+    ORDER BY a.place, o.turn
+),
+notice AS MATERIALIZED (
+    SELECT pg_notify(current_schema() || '_outbox', '')::text AS outbox
 )
 SELECT
-    pg_notify(current_schema() || '_outbox', '')::text AS notified,
+    a.id, (SELECT n.outbox FROM notice AS n) AS notified,
     CASE WHEN a.stage = 'cancelling' THEN pg_notify(current_schema() || '_cancel', a.id::text)::text END AS told
 FROM advanced AS a;
 
--- name: requeue_job
--- Gives a run's job back to the queue. One that waits for a later time gives its place to the user's next.
-WITH requeued AS (
+-- name: requeue_jobs
+-- Gives the jobs of runs back to the queue. One that waits for a later time gives its place to the user's next.
+WITH held AS MATERIALIZED (
+    SELECT
+        c.place, c.id, c.holder, c.stage, c.progress, c.sequence, c.retry_count, c.images, c.spec, c.lane, c.route, c.price_id,
+        c.scheduled_at, c.message, c.facts, c.attempt_state, c.outcome, c.provider_request_id, c.cost_usd_micros,
+        c.failure_code, c.announcements, coalesce(l.virtual_time, 0) AS virtual_time
+    FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
+        place integer, id uuid, from_status text, attempt integer, sequence bigint, holder text, stage text,
+        progress smallint, retry_count integer, images jsonb, spec jsonb, lane text, route jsonb, price_id text,
+        scheduled_at timestamptz, message text, facts jsonb, attempt_state text, outcome text, provider_request_id text,
+        cost_usd_micros bigint, failure_code text, announcements jsonb)
+    JOIN jobs AS j ON j.id = c.id
+    LEFT JOIN lanes AS l ON l.lane = c.lane
+    WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1
+        AND CASE c.holder WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
+    ORDER BY j.id
+    FOR NO KEY UPDATE OF j
+),
+requeued AS (
     UPDATE jobs AS j
     SET
-        status = 'queued', stage = %(stage)s::text, progress = %(progress)s::smallint, sequence = %(sequence)s::bigint,
-        retry_count = %(retry_count)s::integer, images = %(images)s::jsonb, spec = %(spec)s::jsonb, lane = %(lane)s::text,
-        route = %(route)s::jsonb, price_id = %(price_id)s::text, scheduled_at = %(scheduled_at)s::timestamptz,
-        gate = CASE WHEN %(scheduled_at)s::timestamptz > now() THEN 'scheduled' ELSE 'open' END,
-        virtual_start = CASE
-            WHEN j.lane = %(lane)s::text THEN j.virtual_start
-            ELSE coalesce((SELECT l.virtual_time FROM lanes AS l WHERE l.lane = %(lane)s::text), 0)
-        END,
+        status = 'queued', stage = h.stage, progress = h.progress, sequence = h.sequence, retry_count = h.retry_count,
+        images = h.images, spec = h.spec, lane = h.lane, route = h.route, price_id = h.price_id,
+        scheduled_at = h.scheduled_at, gate = CASE WHEN h.scheduled_at > now() THEN 'scheduled' ELSE 'open' END,
+        virtual_start = CASE WHEN j.lane = h.lane THEN j.virtual_start ELSE h.virtual_time END,
         lease_until = NULL, worker = ''
-    WHERE j.id = %(id)s::uuid AND j.status = %(from_status)s::text AND j.attempt = %(attempt)s::integer
-        AND j.sequence = %(sequence)s::bigint - 1
-        AND CASE %(holder)s::text
-            WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
-    RETURNING j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, j.gate
+    FROM held AS h
+    WHERE j.id = h.id
+    RETURNING
+        j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, j.gate, h.place, h.holder,
+        h.message, h.facts, h.attempt_state, h.outcome, h.provider_request_id, h.cost_usd_micros, h.failure_code,
+        h.announcements
 ),
 called AS (
     UPDATE attempts AS t
     SET
-        state = %(attempt_state)s::text,
+        state = e.attempt_state,
         outcome = coalesce(
-            %(outcome)s::text, t.outcome,
-            CASE WHEN %(attempt_state)s::text = 'abandoned' AND t.submitted_at IS NOT NULL THEN 'unknown' END),
-        provider_request_id = coalesce(nullif(%(provider_request_id)s::text, ''), t.provider_request_id),
+            e.outcome, t.outcome,
+            CASE WHEN e.attempt_state = 'abandoned' AND t.submitted_at IS NOT NULL THEN 'unknown' END),
+        provider_request_id = coalesce(nullif(e.provider_request_id, ''), t.provider_request_id),
         cost_usd_micros = CASE
-            WHEN %(attempt_state)s::text = 'unknown' THEN NULL
-            WHEN %(holder)s::text = 'worker' THEN %(cost_usd_micros)s::bigint
-            ELSE coalesce(%(cost_usd_micros)s::bigint, t.cost_usd_micros)
+            WHEN e.attempt_state = 'unknown' THEN NULL
+            WHEN e.holder = 'worker' THEN e.cost_usd_micros
+            ELSE coalesce(e.cost_usd_micros, t.cost_usd_micros)
         END,
-        failure_code = %(failure_code)s::text,
+        failure_code = e.failure_code,
         ended_at = now()
-    FROM requeued AS r
-    WHERE t.job_id = r.id AND t.attempt = r.attempt
+    FROM requeued AS e
+    WHERE t.job_id = e.id AND t.attempt = e.attempt
+),
+leaving AS MATERIALIZED (
+    SELECT e.user_id, count(*)::integer AS freed FROM requeued AS e WHERE e.gate <> 'open' GROUP BY e.user_id
 ),
 account AS MATERIALIZED (
     SELECT c.user_id, coalesce(c.max_running, p.max_running) AS max_running, c.places_taken
-    FROM requeued AS e
-    JOIN credit_accounts AS c ON c.user_id = e.user_id
+    FROM credit_accounts AS c
     JOIN plans AS p ON p.id = c.plan
-    WHERE e.gate <> 'open'
+    WHERE c.user_id = ANY (ARRAY(SELECT u.user_id FROM leaving AS u))
+    ORDER BY c.user_id
     FOR NO KEY UPDATE OF c
 ),
+-- A place that was freed is the next job's, unless the user has too many already.
 next AS MATERIALIZED (
-    SELECT j.id
-    FROM requeued AS e
-    JOIN account AS a ON a.user_id = e.user_id AND coalesce(a.places_taken <= a.max_running, true)
-    JOIN jobs AS j ON j.user_id = e.user_id
-    WHERE e.gate <> 'open' AND j.status = 'queued' AND j.gate = 'capped'
-    ORDER BY j.priority, j.virtual_start, j.id
-    LIMIT 1
-    FOR NO KEY UPDATE OF j SKIP LOCKED
+    SELECT n.id
+    FROM account AS a
+    JOIN leaving AS u ON u.user_id = a.user_id
+    CROSS JOIN LATERAL (
+        SELECT j.id
+        FROM jobs AS j
+        WHERE j.user_id = a.user_id AND j.status = 'queued' AND j.gate = 'capped'
+        ORDER BY j.priority, j.virtual_start, j.id
+        LIMIT greatest(0, least(u.freed, a.max_running - a.places_taken + u.freed))
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS n
 ),
 opened AS (
-    UPDATE jobs AS j SET gate = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.lane
+    UPDATE jobs AS j SET gate = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.user_id, j.lane
 ),
 balance AS (
     UPDATE credit_accounts AS c
-    SET places_taken = c.places_taken - 1 + (SELECT count(*) FROM opened)
+    SET places_taken = c.places_taken - u.freed + (SELECT count(*) FROM opened AS o WHERE o.user_id = c.user_id)
     FROM account AS a
+    JOIN leaving AS u ON u.user_id = a.user_id
     WHERE c.user_id = a.user_id
 ),
 event AS (
     INSERT INTO job_events (job_id, sequence, status, stage, progress, message, failure, user_id, facts)
-    SELECT e.id, e.sequence, e.status, e.stage, e.progress, %(message)s::text, e.failure, e.user_id, %(facts)s::jsonb
-    FROM requeued AS e
+    SELECT e.id, e.sequence, e.status, e.stage, e.progress, e.message, e.failure, e.user_id, e.facts FROM requeued AS e
 ),
 announced AS (
     INSERT INTO outbox (event_id, topic, key, type, value, headers)
-    SELECT o.event_id, o.topic, o.key, o.type, o.value, o.headers
-    FROM unnest(
-        %(event_ids)s::uuid[], %(topics)s::text[], %(keys)s::text[], %(types)s::text[], %(values)s::bytea[],
-        %(headers)s::jsonb[]
-    ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, place)
-    CROSS JOIN requeued AS e
-    ORDER BY o.place
+    SELECT o.event_id, o.topic, o.key, o.type, decode(o.value, 'base64'), o.headers
+    FROM requeued AS e
+    CROSS JOIN LATERAL ROWS FROM (
+        jsonb_to_recordset(e.announcements)
+            AS (event_id uuid, topic text, key text, type text, value text, headers jsonb)
+    ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, turn)
+    ORDER BY e.place, o.turn
+),
+notice AS MATERIALIZED (
+    SELECT
+        pg_notify(current_schema() || '_outbox', '')::text AS outbox,
+        (
+            SELECT count(pg_notify(current_schema() || '_runnable', l.lane))
+            FROM (SELECT DISTINCT o.lane FROM opened AS o) AS l
+        ) AS runnable
 )
-SELECT
-    pg_notify(current_schema() || '_outbox', '')::text AS notified,
-    (SELECT count(pg_notify(current_schema() || '_runnable', o.lane)) FROM opened AS o) AS opened
-FROM requeued;
+SELECT e.id, (SELECT n.outbox FROM notice AS n) AS notified, (SELECT n.runnable FROM notice AS n) AS opened
+FROM requeued AS e;
 
--- name: end_job
--- Ends a job and settles its round: captures what was delivered, releases the rest, books what the provider charges, takes
--- the reservations of budgets back to what was used, and gives its place to the user's next job.
-WITH ended AS (
+-- name: end_jobs
+-- Ends jobs and settles their rounds: captures what was delivered, releases the rest, books what the provider charges, takes
+-- the reservations of budgets back to what was used, and gives their places to the next jobs of their users.
+WITH held AS MATERIALIZED (
+    SELECT
+        c.place, c.id, c.from_status, c.holder, c.status, c.progress, c.sequence, c.images, c.failure, c.captured,
+        c.cancel_requested_at, c.ended_at, c.message, c.facts, c.attempt_state, c.outcome, c.provider_request_id,
+        c.cost_usd_micros, c.failure_code, c.action_id, c.actor, c.capture_id, c.release_id, c.cost_id, c.announcements
+    FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
+        place integer, id uuid, from_status text, attempt integer, sequence bigint, holder text, status text,
+        progress smallint, images jsonb, failure jsonb, captured bigint, cancel_requested_at timestamptz,
+        ended_at timestamptz, message text, facts jsonb, attempt_state text, outcome text, provider_request_id text,
+        cost_usd_micros bigint, failure_code text, action_id uuid, actor text, capture_id uuid, release_id uuid,
+        cost_id uuid, announcements jsonb)
+    JOIN jobs AS j ON j.id = c.id
+    WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1
+        AND CASE c.holder WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
+    ORDER BY j.id
+    FOR NO KEY UPDATE OF j
+),
+ended AS (
     UPDATE jobs AS j
     SET
-        status = %(status)s::text, stage = 'done', progress = %(progress)s::smallint, sequence = %(sequence)s::bigint,
-        images = %(images)s::jsonb, failure = %(failure)s::jsonb, captured_credits = %(captured)s::bigint,
-        cancel_requested_at = %(cancel_requested_at)s::timestamptz, ended_at = %(ended_at)s::timestamptz,
-        lease_until = NULL, worker = ''
-    WHERE j.id = %(id)s::uuid AND j.status = %(from_status)s::text AND j.attempt = %(attempt)s::integer
-        AND j.sequence = %(sequence)s::bigint - 1
-        AND CASE %(holder)s::text
-            WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
+        status = h.status, stage = 'done', progress = h.progress, sequence = h.sequence, images = h.images,
+        failure = h.failure, captured_credits = h.captured, cancel_requested_at = h.cancel_requested_at,
+        ended_at = h.ended_at, lease_until = NULL, worker = ''
+    FROM held AS h
+    WHERE j.id = h.id
     RETURNING
-        j.id, j.attempt, j.round, j.user_id, j.job_type, j.spec, j.images, j.cost_credits, j.captured_credits AS captured,
-        j.cost_credits - j.captured_credits AS released, j.gate, j.status, j.stage, j.progress, j.sequence, j.failure,
-        j.started_at, j.ended_at
+        j.id, j.attempt, j.round, j.retry_count, j.user_id, j.job_type, j.spec ->> 'model' AS model, jsonb_array_length(j.images) AS images,
+        j.cost_credits, j.captured_credits AS captured, j.cost_credits - j.captured_credits AS released, j.gate, j.status,
+        j.stage, j.progress, j.sequence, j.failure, j.started_at, j.ended_at, h.place, h.from_status, h.holder, h.message,
+        h.facts, h.attempt_state, h.outcome, h.provider_request_id, h.cost_usd_micros, h.failure_code, h.action_id,
+        h.actor, h.capture_id, h.release_id, h.cost_id, h.announcements
 ),
 called AS (
     UPDATE attempts AS t
     SET
-        state = %(attempt_state)s::text,
+        state = e.attempt_state,
         outcome = coalesce(
-            %(outcome)s::text, t.outcome,
-            CASE WHEN %(attempt_state)s::text = 'abandoned' AND t.submitted_at IS NOT NULL THEN 'unknown' END),
-        provider_request_id = coalesce(nullif(%(provider_request_id)s::text, ''), t.provider_request_id),
+            e.outcome, t.outcome,
+            CASE WHEN e.attempt_state = 'abandoned' AND t.submitted_at IS NOT NULL THEN 'unknown' END),
+        provider_request_id = coalesce(nullif(e.provider_request_id, ''), t.provider_request_id),
         cost_usd_micros = CASE
-            WHEN %(attempt_state)s::text = 'unknown' THEN NULL
-            WHEN %(holder)s::text = 'worker' THEN %(cost_usd_micros)s::bigint
-            ELSE coalesce(%(cost_usd_micros)s::bigint, t.cost_usd_micros)
+            WHEN e.attempt_state = 'unknown' THEN NULL
+            WHEN e.holder = 'worker' THEN e.cost_usd_micros
+            ELSE coalesce(e.cost_usd_micros, t.cost_usd_micros)
         END,
-        failure_code = %(failure_code)s::text,
+        failure_code = e.failure_code,
         ended_at = now()
     FROM ended AS e
-    WHERE t.job_id = e.id AND t.attempt = e.attempt AND %(from_status)s::text = 'processing'
-    RETURNING t.attempt, t.outcome, t.cost_usd_micros, t.submitted_at
+    WHERE t.job_id = e.id AND t.attempt = e.attempt AND e.from_status = 'processing'
+    RETURNING t.job_id, t.outcome, t.cost_usd_micros, t.submitted_at
 ),
--- What the runs of the round cost us, and whether a call is among them whose cost nobody knows.
-cost AS MATERIALIZED (
+-- What is to be settled of each: with what the runs of its round cost us, and whether a call is among them whose cost
+-- nobody knows.
+bill AS MATERIALIZED (
     SELECT
-        coalesce(sum(r.cost_usd_micros), 0)::bigint AS usd_micros,
-        coalesce(bool_or(
-            r.cost_usd_micros IS NULL AND r.submitted_at IS NOT NULL AND r.outcome IS DISTINCT FROM 'not_sent'
-        ), false) AS is_unknown
-    FROM (
-        SELECT c.outcome, c.cost_usd_micros, c.submitted_at FROM called AS c
-        UNION ALL
-        SELECT t.outcome, t.cost_usd_micros, t.submitted_at
-        FROM ended AS e
-        JOIN attempts AS t ON t.job_id = e.id AND t.round = e.round
-        WHERE t.attempt < e.attempt OR %(from_status)s::text = 'queued'
+        e.id AS job_id, e.round, e.user_id, e.captured, e.released, e.capture_id, e.release_id, e.cost_id, r.usd_micros,
+        r.is_unknown
+    FROM ended AS e
+    CROSS JOIN LATERAL (
+        SELECT
+            coalesce(sum(o.cost_usd_micros), 0)::bigint AS usd_micros,
+            coalesce(bool_or(
+                o.cost_usd_micros IS NULL AND o.submitted_at IS NOT NULL AND o.outcome IS DISTINCT FROM 'not_sent'
+            ), false) AS is_unknown
+        FROM (
+            SELECT c.outcome, c.cost_usd_micros, c.submitted_at FROM called AS c WHERE c.job_id = e.id
+            UNION ALL
+            SELECT t.outcome, t.cost_usd_micros, t.submitted_at
+            FROM attempts AS t
+            WHERE t.job_id = e.id AND t.round = e.round AND (t.attempt < e.attempt OR e.from_status = 'queued')
+        ) AS o
     ) AS r
+),
+leaving AS MATERIALIZED (
+    SELECT
+        e.user_id, count(*)::integer AS jobs, count(*) FILTER (WHERE e.gate = 'open')::integer AS freed,
+        sum(e.cost_credits)::bigint AS cost_credits, sum(e.released)::bigint AS released
+    FROM ended AS e
+    GROUP BY e.user_id
 ),
 account AS MATERIALIZED (
     SELECT c.user_id, coalesce(c.max_running, p.max_running) AS max_running, c.places_taken
-    FROM ended AS e
-    JOIN credit_accounts AS c ON c.user_id = e.user_id
+    FROM credit_accounts AS c
     JOIN plans AS p ON p.id = c.plan
+    WHERE c.user_id = ANY (ARRAY(SELECT u.user_id FROM leaving AS u))
+    ORDER BY c.user_id
     FOR NO KEY UPDATE OF c
 ),
+-- A place that was freed is the next job's, unless the user has too many already.
 next AS MATERIALIZED (
-    SELECT j.id
-    FROM ended AS e
-    JOIN account AS a ON a.user_id = e.user_id AND coalesce(a.places_taken <= a.max_running, true)
-    JOIN jobs AS j ON j.user_id = e.user_id
-    WHERE e.gate = 'open' AND j.status = 'queued' AND j.gate = 'capped'
-    ORDER BY j.priority, j.virtual_start, j.id
-    LIMIT 1
-    FOR NO KEY UPDATE OF j SKIP LOCKED
+    SELECT n.id
+    FROM account AS a
+    JOIN leaving AS u ON u.user_id = a.user_id
+    CROSS JOIN LATERAL (
+        SELECT j.id
+        FROM jobs AS j
+        WHERE j.user_id = a.user_id AND j.status = 'queued' AND j.gate = 'capped'
+            AND j.id <> ALL (ARRAY(SELECT e.id FROM ended AS e))
+        ORDER BY j.priority, j.virtual_start, j.id
+        LIMIT greatest(0, least(u.freed, a.max_running - a.places_taken + u.freed))
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS n
 ),
 opened AS (
-    UPDATE jobs AS j SET gate = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.lane
+    UPDATE jobs AS j SET gate = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.user_id, j.lane
 ),
 settlement AS MATERIALIZED (
-    SELECT s.transfer_id, s.kind, s.account, s.account_user_id, s.credits, e.id AS job_id, e.round, e.user_id
-    FROM ended AS e
+    SELECT s.transfer_id, s.kind, s.account, s.account_user_id, s.credits, b.job_id, b.round, b.user_id
+    FROM bill AS b
     CROSS JOIN LATERAL (VALUES
-        (%(capture_id)s::uuid, 'capture', 'platform_revenue', NULL::uuid, e.captured),
-        (%(release_id)s::uuid, 'release', 'user_available', e.user_id, e.released)
+        (b.capture_id, 'capture', 'platform_revenue', NULL::uuid, b.captured),
+        (b.release_id, 'release', 'user_available', b.user_id, b.released)
     ) AS s (transfer_id, kind, account, account_user_id, credits)
     WHERE s.credits > 0
 ),
@@ -230,9 +312,7 @@ transfer AS (
     INSERT INTO ledger_transfers (id, kind, user_id, job_id, round)
     SELECT s.transfer_id, s.kind, s.user_id, s.job_id, s.round FROM settlement AS s
     UNION ALL
-    SELECT %(cost_id)s::uuid, 'provider_cost', e.user_id, e.id, e.round
-    FROM ended AS e
-    JOIN cost AS c ON c.usd_micros > 0
+    SELECT b.cost_id, 'provider_cost', b.user_id, b.job_id, b.round FROM bill AS b WHERE b.usd_micros > 0
 ),
 entry AS (
     INSERT INTO ledger_entries (transfer_id, line, account, user_id, credits, usd_micros)
@@ -240,35 +320,39 @@ entry AS (
     UNION ALL
     SELECT s.transfer_id, 2::smallint, s.account, s.account_user_id, s.credits, 0 FROM settlement AS s
     UNION ALL
-    SELECT %(cost_id)s::uuid, x.line, x.account, NULL, 0, x.sign * c.usd_micros
-    FROM ended AS e
-    JOIN cost AS c ON c.usd_micros > 0
+    SELECT b.cost_id, x.line, x.account, NULL, 0, x.sign * b.usd_micros
+    FROM bill AS b
     CROSS JOIN (VALUES (1::smallint, 'provider_cost', 1), (2::smallint, 'payments', -1)) AS x (line, account, sign)
+    WHERE b.usd_micros > 0
 ),
 -- What is released counts against the day on which it was held.
+returned AS MATERIALIZED (
+    SELECT b.user_id, (t.created_at AT TIME ZONE 'UTC')::date AS held_on, sum(b.released)::bigint AS credits
+    FROM bill AS b
+    JOIN ledger_transfers AS t ON t.job_id = b.job_id AND t.round = b.round AND t.kind = 'hold'
+    WHERE b.released > 0
+    GROUP BY 1, 2
+),
 balance AS (
     UPDATE credit_accounts AS c
     SET
-        held = c.held - e.cost_credits, available = c.available + e.released, open_jobs = c.open_jobs - 1,
-        places_taken = c.places_taken - (e.gate = 'open')::integer + (SELECT count(*) FROM opened),
-        spent_today = c.spent_today - CASE WHEN e.released > 0 AND c.spent_on = (
-            SELECT (t.created_at AT TIME ZONE 'UTC')::date
-            FROM ledger_transfers AS t
-            WHERE t.job_id = e.id AND t.round = e.round AND t.kind = 'hold'
-        ) THEN e.released ELSE 0 END
-    FROM ended AS e
-    JOIN account AS a ON a.user_id = e.user_id
+        held = c.held - u.cost_credits, available = c.available + u.released, open_jobs = c.open_jobs - u.jobs,
+        places_taken = c.places_taken - u.freed + (SELECT count(*) FROM opened AS o WHERE o.user_id = c.user_id),
+        spent_today = c.spent_today - coalesce(
+            (SELECT r.credits FROM returned AS r WHERE r.user_id = c.user_id AND r.held_on = c.spent_on), 0)
+    FROM account AS a
+    JOIN leaving AS u ON u.user_id = a.user_id
     WHERE c.user_id = a.user_id
 ),
+-- Locked in id order once every account is: the count is there to take all of those locks first.
 reservation AS MATERIALIZED (
     SELECT
         b.id AS budget_id, r.job_id, r.round, r.period_start, r.amount,
-        CASE WHEN b.unit = 'credits' THEN e.captured WHEN c.is_unknown THEN r.amount ELSE c.usd_micros END AS used
-    FROM ended AS e
-    JOIN account AS a ON a.user_id = e.user_id
-    JOIN budget_reservations AS r ON r.job_id = e.id AND r.round = e.round
+        CASE WHEN b.unit = 'credits' THEN e.captured WHEN e.is_unknown THEN r.amount ELSE e.usd_micros END AS used
+    FROM bill AS e
+    JOIN budget_reservations AS r ON r.job_id = e.job_id AND r.round = e.round
     JOIN budgets AS b ON b.id = r.budget_id
-    CROSS JOIN cost AS c
+    WHERE (SELECT count(*) FROM account) > 0
     ORDER BY b.id
     FOR NO KEY UPDATE OF b
 ),
@@ -280,41 +364,53 @@ settled AS (
 ),
 budgeted AS (
     UPDATE budgets AS b
-    SET used = b.used + s.used - s.amount
-    FROM reservation AS s
-    WHERE b.id = s.budget_id AND b.period_start = s.period_start AND s.used <> s.amount
+    SET used = b.used + s.change
+    FROM (
+        SELECT r.budget_id, r.period_start, sum(r.used - r.amount)::bigint AS change
+        FROM reservation AS r
+        GROUP BY r.budget_id, r.period_start
+    ) AS s
+    WHERE b.id = s.budget_id AND b.period_start = s.period_start AND s.change <> 0
 ),
 counted AS (
-    INSERT INTO job_stats AS s (user_id, day, model, job_type, status, jobs, images, run_seconds, credits)
+    INSERT INTO job_stats AS s (user_id, day, model, job_type, status, jobs, images, run_seconds, credits, retries)
     SELECT
-        e.user_id, (e.ended_at AT TIME ZONE 'UTC')::date, e.spec ->> 'model', e.job_type, e.status, 1,
-        jsonb_array_length(e.images), greatest(coalesce(extract(epoch FROM e.ended_at - e.started_at), 0), 0), e.captured
+        e.user_id, (e.ended_at AT TIME ZONE 'UTC')::date, e.model, e.job_type, e.status, count(*), sum(e.images),
+        sum(greatest(coalesce(extract(epoch FROM e.ended_at - e.started_at), 0), 0)), sum(e.captured),
+        sum(e.retry_count)
     FROM ended AS e
-    JOIN account AS a ON a.user_id = e.user_id
+    WHERE (SELECT count(*) FROM account) > 0
+    GROUP BY 1, 2, 3, 4, 5
     ON CONFLICT (user_id, day, model, job_type, status) DO UPDATE SET
-        jobs = s.jobs + 1, images = s.images + excluded.images, run_seconds = s.run_seconds + excluded.run_seconds,
-        credits = s.credits + excluded.credits
+        jobs = s.jobs + excluded.jobs, images = s.images + excluded.images,
+        run_seconds = s.run_seconds + excluded.run_seconds, credits = s.credits + excluded.credits,
+        retries = s.retries + excluded.retries
 ),
 acted AS (
     INSERT INTO actions (id, actor, action, user_id, job_id)
-    SELECT %(action_id)s::uuid, %(actor)s::text, 'cancel', e.user_id, e.id FROM ended AS e WHERE %(holder)s::text = 'owner'
+    SELECT e.action_id, e.actor, 'cancel', e.user_id, e.id FROM ended AS e WHERE e.holder = 'owner'
 ),
 event AS (
     INSERT INTO job_events (job_id, sequence, status, stage, progress, message, failure, user_id, facts)
-    SELECT e.id, e.sequence, e.status, e.stage, e.progress, %(message)s::text, e.failure, e.user_id, %(facts)s::jsonb
-    FROM ended AS e
+    SELECT e.id, e.sequence, e.status, e.stage, e.progress, e.message, e.failure, e.user_id, e.facts FROM ended AS e
 ),
 announced AS (
     INSERT INTO outbox (event_id, topic, key, type, value, headers)
-    SELECT o.event_id, o.topic, o.key, o.type, o.value, o.headers
-    FROM unnest(
-        %(event_ids)s::uuid[], %(topics)s::text[], %(keys)s::text[], %(types)s::text[], %(values)s::bytea[],
-        %(headers)s::jsonb[]
-    ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, place)
-    CROSS JOIN ended AS e
-    ORDER BY o.place
+    SELECT o.event_id, o.topic, o.key, o.type, decode(o.value, 'base64'), o.headers
+    FROM ended AS e
+    CROSS JOIN LATERAL ROWS FROM (
+        jsonb_to_recordset(e.announcements)
+            AS (event_id uuid, topic text, key text, type text, value text, headers jsonb)
+    ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, turn)
+    ORDER BY e.place, o.turn
+),
+notice AS MATERIALIZED (
+    SELECT
+        pg_notify(current_schema() || '_outbox', '')::text AS outbox,
+        (
+            SELECT count(pg_notify(current_schema() || '_runnable', l.lane))
+            FROM (SELECT DISTINCT o.lane FROM opened AS o) AS l
+        ) AS runnable
 )
-SELECT
-    pg_notify(current_schema() || '_outbox', '')::text AS notified,
-    (SELECT count(pg_notify(current_schema() || '_runnable', o.lane)) FROM opened AS o) AS opened
-FROM ended;
+SELECT e.id, (SELECT n.outbox FROM notice AS n) AS notified, (SELECT n.runnable FROM notice AS n) AS opened
+FROM ended AS e;

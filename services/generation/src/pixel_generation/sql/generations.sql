@@ -1,23 +1,28 @@
 -- name: get_generations
 -- Some generations of one user, each with the number of jobs ahead of it: those of its lane behind an open gate and,
--- where its user has no place, the user's own that also wait for one; each counted up to 1,000.
+-- where its user has no place, the user's own that also wait for one; each counted up to 1,000. The reason tells that there
+-- are others ahead than those accepted before it (ids grow with time).
 SELECT
-    {job_columns of j}, a.ahead, coalesce(l.state, 'open') AS lane_state
-FROM jobs AS j
+    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS lane_state
+FROM all_jobs AS j
 CROSS JOIN LATERAL (
-    SELECT (SELECT count(*) FROM (
-        SELECT 1
+    SELECT
+        count(*) + (SELECT count(*) FROM (
+            SELECT 1
+            FROM jobs AS q
+            WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+                AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+            LIMIT 1000) AS own
+        ) AS ahead,
+        CASE WHEN bool_or(e.priority < j.priority) THEN 'priority'
+            WHEN bool_or(e.id > j.id) THEN 'fair_share' END AS position_reason
+    FROM (
+        SELECT q.priority, q.id
         FROM jobs AS q
         WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000) AS earlier
-    ) + (SELECT count(*) FROM (
-        SELECT 1
-        FROM jobs AS q
-        WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
-            AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000) AS own
-    ) AS ahead
+        LIMIT 1000
+    ) AS e
 ) AS a
 LEFT JOIN lanes AS l ON l.lane = j.lane
 WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
@@ -26,12 +31,12 @@ WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
 -- A page of one user's generations, newest first, found among the next ones up to a bound. Ids grow with time, so a
 -- range of ids bounds the read before created_at decides.
 SELECT
-    {job_columns of j}, a.ahead, coalesce(l.state, 'open') AS lane_state
+    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS lane_state
 FROM (
     SELECT {job_columns of w}, w.virtual_start
     FROM (
         SELECT {job_columns of n}, n.virtual_start
-        FROM jobs AS n
+        FROM all_jobs AS n
         WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid AND n.id >= %(first_id)s::uuid
         ORDER BY n.id DESC
         LIMIT %(window)s::integer
@@ -46,19 +51,23 @@ FROM (
     LIMIT %(limit)s::integer
 ) AS j
 CROSS JOIN LATERAL (
-    SELECT (SELECT count(*) FROM (
-        SELECT 1
+    SELECT
+        count(*) + (SELECT count(*) FROM (
+            SELECT 1
+            FROM jobs AS q
+            WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+                AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+            LIMIT 1000) AS own
+        ) AS ahead,
+        CASE WHEN bool_or(e.priority < j.priority) THEN 'priority'
+            WHEN bool_or(e.id > j.id) THEN 'fair_share' END AS position_reason
+    FROM (
+        SELECT q.priority, q.id
         FROM jobs AS q
         WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000) AS earlier
-    ) + (SELECT count(*) FROM (
-        SELECT 1
-        FROM jobs AS q
-        WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
-            AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000) AS own
-    ) AS ahead
+        LIMIT 1000
+    ) AS e
 ) AS a
 LEFT JOIN lanes AS l ON l.lane = j.lane
 ORDER BY j.id DESC;
@@ -66,7 +75,7 @@ ORDER BY j.id DESC;
 -- name: find_end_of_generation_window
 -- The last generation that a page could have looked at, when there are more behind it.
 SELECT n.id
-FROM jobs AS n
+FROM all_jobs AS n
 WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid AND n.id >= %(first_id)s::uuid
 ORDER BY n.id DESC
 OFFSET %(window)s::integer - 1
@@ -75,22 +84,26 @@ LIMIT 1;
 -- name: list_generations_of_key
 -- What the user submitted under one idempotency key, on any route, newest first.
 SELECT
-    {job_columns of j}, a.ahead, coalesce(l.state, 'open') AS lane_state
-FROM jobs AS j
+    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS lane_state
+FROM all_jobs AS j
 CROSS JOIN LATERAL (
-    SELECT (SELECT count(*) FROM (
-        SELECT 1
+    SELECT
+        count(*) + (SELECT count(*) FROM (
+            SELECT 1
+            FROM jobs AS q
+            WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+                AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+            LIMIT 1000) AS own
+        ) AS ahead,
+        CASE WHEN bool_or(e.priority < j.priority) THEN 'priority'
+            WHEN bool_or(e.id > j.id) THEN 'fair_share' END AS position_reason
+    FROM (
+        SELECT q.priority, q.id
         FROM jobs AS q
         WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000) AS earlier
-    ) + (SELECT count(*) FROM (
-        SELECT 1
-        FROM jobs AS q
-        WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
-            AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
-        LIMIT 1000) AS own
-    ) AS ahead
+        LIMIT 1000
+    ) AS e
 ) AS a
 LEFT JOIN lanes AS l ON l.lane = j.lane
 WHERE j.user_id = %(user_id)s::uuid AND j.id < %(before)s::uuid
@@ -98,6 +111,15 @@ WHERE j.user_id = %(user_id)s::uuid AND j.id < %(before)s::uuid
         SELECT s.job_id FROM submissions AS s WHERE s.user_id = %(user_id)s::uuid AND s.key = %(key)s::text))
     AND (%(status)s::text IS NULL OR j.status = %(status)s::text)
 ORDER BY j.id DESC
+LIMIT %(limit)s::integer;
+
+-- name: list_events
+-- Stored events of one generation of the user, oldest first.
+SELECT e.sequence, e.status, e.stage, e.progress, e.message, e.failure, e.created_at, j.set_id
+FROM all_jobs AS j
+JOIN job_events AS e ON e.job_id = j.id
+WHERE j.id = %(id)s::uuid AND j.user_id = %(user_id)s::uuid AND e.sequence > %(after)s::bigint
+ORDER BY e.sequence
 LIMIT %(limit)s::integer;
 
 -- name: list_user_events
@@ -116,30 +138,10 @@ FROM horizon AS h
 LEFT JOIN LATERAL (
     SELECT e.xid, e.job_id, e.sequence, e.status, e.stage, e.progress, e.message, e.failure, e.created_at, j.set_id
     FROM job_events AS e
-    JOIN jobs AS j ON j.id = e.job_id
+    JOIN all_jobs AS j ON j.id = e.job_id
     WHERE e.user_id = %(user_id)s::uuid AND e.xid < h.xid
         AND (e.xid, e.job_id, e.sequence) > (%(xid)s::text::xid8, %(job_id)s::uuid, %(sequence)s::bigint)
     ORDER BY e.xid, e.job_id, e.sequence
     LIMIT %(limit)s::integer
 ) AS n ON true
 ORDER BY n.xid, n.job_id, n.sequence;
-
--- name: measure_lane
--- What waits (up to 1,000) and runs in a lane, and how long its latest 50 jobs took in seconds.
-SELECT
-    (SELECT count(*) FROM (
-        SELECT 1
-        FROM jobs AS j
-        WHERE j.lane = %(lane)s::text AND j.status = 'queued' AND j.gate = 'open'
-        LIMIT 1000) AS q) AS queued,
-    (SELECT count(*) FROM jobs AS j WHERE j.lane = %(lane)s::text AND j.status = 'processing') AS running,
-    ARRAY(
-        SELECT extract(epoch FROM r.ended_at - r.started_at)::double precision
-        FROM (
-            SELECT j.ended_at, j.started_at
-            FROM jobs AS j
-            WHERE j.lane = %(lane)s::text AND j.status = 'completed'
-            ORDER BY j.ended_at DESC
-            LIMIT 50
-        ) AS r
-    ) AS durations_s;

@@ -1,5 +1,6 @@
 -- name: lock_limited_lane
--- Makes claims wait for each other where a limit counts what runs: the claim that follows counts what was committed.
+-- Tells whether a limit counts what runs in the lane, and makes the claims under it wait for each other: the claim that
+-- follows counts what was committed.
 SELECT l.lane
 FROM lanes AS l
 WHERE l.lane = %(lane)s::text
@@ -9,6 +10,8 @@ FOR NO KEY UPDATE OF l;
 -- name: claim_jobs
 -- Starts runs of the next jobs of a lane behind open gates, as many as its limits leave room for, and moves the lane's
 -- virtual time. Who cannot have the lane's row at once leaves that to the claim that holds it: a claim waits for nobody.
+-- Under a limit it claims nothing unless the lane is locked. Each claim's event is stored here and announced with the
+-- next change of the job.
 WITH lane AS MATERIALIZED (
     SELECT
         l.provider,
@@ -18,6 +21,8 @@ WITH lane AS MATERIALIZED (
         END AS room
     FROM lanes AS l
     WHERE l.lane = %(lane)s::text AND l.state <> 'paused'
+        AND (%(is_locked)s::boolean OR (l.max_running IS NULL
+            AND NOT EXISTS (SELECT 1 FROM plans AS p WHERE p.max_running_in_all IS NOT NULL)))
 ),
 plan_room AS MATERIALIZED (
     SELECT
@@ -27,15 +32,21 @@ plan_room AS MATERIALIZED (
     FROM plans AS p
     WHERE p.max_running_in_all IS NOT NULL
 ),
+-- The constant bound tells the planner that few rows are wanted, so that it walks the index and keeps one plan; what ends
+-- the walk, and with it the locking, is the room.
 runnable AS MATERIALIZED (
-    SELECT j.id, j.plan, j.priority, j.virtual_start
-    FROM jobs AS j
-    WHERE j.lane = %(lane)s::text AND j.status = 'queued' AND j.gate = 'open' AND (SELECT l.room FROM lane AS l) > 0
-        -- Inside coalesce the planner takes it for a coin toss; bare, for one row in a thousand, and then it sorts the queue.
-        AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_room AS p WHERE p.room <= 0)), true)
-    ORDER BY j.priority, j.virtual_start, j.id
-    LIMIT %(limit)s::bigint
-    FOR NO KEY UPDATE SKIP LOCKED
+    SELECT n.id, n.plan, n.priority, n.virtual_start
+    FROM (
+        SELECT j.id, j.plan, j.priority, j.virtual_start
+        FROM jobs AS j
+        WHERE j.lane = %(lane)s::text AND j.status = 'queued' AND j.gate = 'open' AND (SELECT l.room FROM lane AS l) > 0
+            -- Inside coalesce the planner takes it for a coin toss; bare, for one row in a thousand, and then it sorts.
+            AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_room AS p WHERE p.room <= 0)), true)
+        ORDER BY j.priority, j.virtual_start, j.id
+        LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS n
+    LIMIT (SELECT l.room FROM lane AS l)
 ),
 startable AS (
     SELECT r.id
@@ -56,16 +67,23 @@ claimed AS (
         started_at = coalesce(j.started_at, now()),
         deadline_at = CASE
             WHEN j.started_at IS NULL THEN least(%(deadline_at)s::timestamptz, j.cancel_at) ELSE j.deadline_at END
-    FROM startable AS s
-    WHERE j.id = s.id
+    WHERE j.id = ANY (ARRAY(SELECT s.id FROM startable AS s))
     RETURNING
-        {job_columns of j}, j.virtual_start
+        {job_columns of j}, j.virtual_start, j.image_count
 ),
 tried AS (
     INSERT INTO attempts (job_id, attempt, round, worker, model, provider)
     SELECT c.id, c.attempt, c.round, %(worker)s::text, c.spec ->> 'model', l.provider
     FROM claimed AS c
     CROSS JOIN lane AS l
+),
+event AS (
+    INSERT INTO job_events (job_id, sequence, status, stage, progress, message, user_id, facts)
+    SELECT
+        c.id, c.sequence, c.status, c.stage, c.progress,
+        'Making ' || c.image_count || CASE WHEN c.image_count > 1 THEN ' images' ELSE ' image' END, c.user_id,
+        jsonb_build_object('attempt', c.attempt, 'started_at', c.started_at, 'deadline_at', c.deadline_at)
+    FROM claimed AS c
 ),
 lane_clock AS (
     UPDATE lanes AS l
@@ -83,10 +101,19 @@ ORDER BY c.priority, c.virtual_start, c.id;
 
 -- name: renew_leases
 -- Prolongs the leases of runs that still hold them, and tells which are to stop; a lease that is over is not revived.
+-- Locked in id order, as by the statements that write changes of many jobs.
+WITH held AS MATERIALIZED (
+    SELECT j.id
+    FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[]) AS r (id, attempt)
+    JOIN jobs AS j ON j.id = r.id
+    WHERE j.attempt = r.attempt AND j.status = 'processing' AND j.lease_until > now()
+    ORDER BY j.id
+    FOR NO KEY UPDATE OF j
+)
 UPDATE jobs AS j
 SET lease_until = now() + make_interval(secs => %(lease_s)s::double precision)
-FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[]) AS r (id, attempt)
-WHERE j.id = r.id AND j.attempt = r.attempt AND j.status = 'processing' AND j.lease_until > now()
+FROM held AS h
+WHERE j.id = h.id
 RETURNING j.id, j.stage;
 
 -- name: find_job
@@ -114,13 +141,6 @@ JOIN attempts AS t ON t.job_id = j.id AND t.attempt = j.attempt
 WHERE j.status = 'processing' AND j.stage = 'reconciling'
 ORDER BY j.deadline_at
 LIMIT %(limit)s::integer;
-
--- name: find_owned_jobs
--- Jobs of one user, as they are now.
-SELECT
-    {job_columns of j}
-FROM jobs AS j
-WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
 
 -- name: list_overdue_jobs
 -- Jobs that have not ended by their deadline.

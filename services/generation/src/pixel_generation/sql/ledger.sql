@@ -28,12 +28,13 @@ SELECT
         (SELECT c.available FROM credit_accounts AS c WHERE c.user_id = %(user_id)s::uuid), 0) AS available;
 
 -- name: lock_account
--- Holds a user's account, so that what the next statement reads of it stays true.
-SELECT c.user_id FROM credit_accounts AS c WHERE c.user_id = %(user_id)s::uuid FOR NO KEY UPDATE;
+-- Holds a user's account, made when there is none, so that what the next statement reads of it stays true.
+INSERT INTO credit_accounts AS c (user_id) VALUES (%(user_id)s::uuid)
+ON CONFLICT (user_id) DO UPDATE SET available = c.available;
 
 -- name: adjust_credits
 -- Adds or takes credits of a locked account once per adjustment, never below zero; tells whether it was or had been
--- made.
+-- made, and whether under its id another had.
 WITH account AS MATERIALIZED (
     SELECT c.available FROM credit_accounts AS c WHERE c.user_id = %(user_id)s::uuid
 ),
@@ -69,10 +70,16 @@ noted AS (
 )
 SELECT
     EXISTS (SELECT 1 FROM made) AS adjusted,
-    EXISTS (
-        SELECT 1 FROM ledger_transfers AS t
-        WHERE t.user_id = %(user_id)s::uuid AND t.grant_id = 'adjustment:' || %(adjustment_id)s::text) AS was_adjusted,
-    coalesce((SELECT c.available FROM changed AS c), (SELECT a.available FROM account AS a), 0) AS available;
+    o.id IS NOT NULL AS was_adjusted,
+    coalesce(o.memo <> %(reason)s::text OR o.credits <> %(credits)s::bigint, false) AS was_other,
+    coalesce((SELECT c.available FROM changed AS c), (SELECT a.available FROM account AS a), 0) AS available
+FROM (SELECT) AS one
+LEFT JOIN (
+    SELECT t.id, t.memo, e.credits
+    FROM ledger_transfers AS t
+    JOIN ledger_entries AS e ON e.transfer_id = t.id AND e.account = 'user_available'
+    WHERE t.user_id = %(user_id)s::uuid AND t.grant_id = 'adjustment:' || %(adjustment_id)s::text
+) AS o ON true;
 
 -- name: find_capture
 -- The newest capture of a job, what was refunded of it, and whether the job is known at all.

@@ -1,8 +1,8 @@
 -- name: list_lanes
--- Every lane, or one: its limits, what waits (counted up to a bound) and what runs.
+-- Every lane, or one: its limits, what waits (counted up to a bound), what runs and how many workers serve it.
 SELECT
     l.lane, l.provider, l.state, l.max_running, l.max_queued, coalesce(h.state, 'closed') AS health,
-    q.queued, b.held_back, r.running, r.workers,
+    q.queued, b.held_back, r.running, s.workers,
     extract(epoch FROM now() - q.oldest)::double precision AS oldest_wait_s
 FROM lanes AS l
 LEFT JOIN provider_health AS h ON h.provider = l.provider
@@ -25,9 +25,13 @@ CROSS JOIN LATERAL (
     ) AS w
 ) AS b
 CROSS JOIN LATERAL (
-    SELECT count(*) AS running, count(DISTINCT j.worker) AS workers
-    FROM jobs AS j WHERE j.lane = l.lane AND j.status = 'processing'
+    SELECT count(*) AS running FROM jobs AS j WHERE j.lane = l.lane AND j.status = 'processing'
 ) AS r
+CROSS JOIN LATERAL (
+    SELECT count(*) AS workers
+    FROM workers AS w
+    WHERE l.lane = ANY (w.lanes) AND w.seen_at > now() - make_interval(secs => %(silence_s)s::double precision)
+) AS s
 WHERE %(lane)s::text = '' OR l.lane = %(lane)s::text
 ORDER BY l.lane;
 
@@ -86,7 +90,7 @@ FROM (
     SELECT w.id, w.user_id, w.job_type, w.spec, w.failure, w.ended_at, w.cost_credits
     FROM (
         SELECT j.id, j.user_id, j.job_type, j.spec, j.failure, j.ended_at, j.cost_credits
-        FROM jobs AS j
+        FROM all_jobs AS j
         WHERE j.status = 'failed'
             AND j.ended_at >= %(ended_after)s::timestamptz AND j.ended_at <= %(before_at)s::timestamptz
             AND (j.ended_at < %(before_at)s::timestamptz OR j.id > %(before_id)s::uuid)
@@ -106,7 +110,7 @@ ORDER BY f.ended_at DESC, f.id;
 -- name: find_end_of_failure_window
 -- The last failure that a page could have looked at, when there are more behind it.
 SELECT j.id, j.ended_at
-FROM jobs AS j
+FROM all_jobs AS j
 WHERE j.status = 'failed'
     AND j.ended_at >= %(ended_after)s::timestamptz AND j.ended_at <= %(before_at)s::timestamptz
     AND (j.ended_at < %(before_at)s::timestamptz OR j.id > %(before_id)s::uuid)
@@ -121,7 +125,7 @@ SELECT
     coalesce((
         SELECT jsonb_agg(to_jsonb(a) - 'job_id' - 'worker' ORDER BY a.attempt) FROM attempts AS a WHERE a.job_id = j.id
     ), '[]') AS attempts
-FROM jobs AS j
+FROM all_jobs AS j
 WHERE j.id = %(job_id)s::uuid AND j.status = 'failed';
 
 -- name: count_failures_by_code
@@ -129,7 +133,7 @@ WHERE j.id = %(job_id)s::uuid AND j.status = 'failed';
 SELECT w.failure ->> 'code' AS code, count(*) AS failures
 FROM (
     SELECT j.id, j.user_id, j.job_type, j.spec, j.failure
-    FROM jobs AS j
+    FROM all_jobs AS j
     WHERE j.status = 'failed'
         AND j.ended_at >= %(ended_after)s::timestamptz AND j.ended_at < %(ended_before)s::timestamptz
     ORDER BY j.ended_at DESC, j.id

@@ -24,5 +24,5 @@ SELECT
     coalesce((
         SELECT jsonb_agg(to_jsonb(a) - 'job_id' - 'worker' ORDER BY a.attempt) FROM attempts AS a WHERE a.job_id = j.id
     ), '[]') AS attempts
-FROM jobs AS j
+FROM all_jobs AS j
 WHERE j.id = %(id)s::uuid AND j.user_id = %(user_id)s::uuid;

@@ -56,7 +56,7 @@ WITH holds AS (
     SELECT t.job_id, t.round, count(*) AS holds FROM ledger_transfers AS t WHERE t.kind = 'hold' GROUP BY t.job_id, t.round
 ),
 rounds AS (
-    SELECT j.id AS job_id, r.round FROM jobs AS j CROSS JOIN LATERAL generate_series(1, j.round) AS r (round)
+    SELECT j.id AS job_id, r.round FROM all_jobs AS j CROSS JOIN LATERAL generate_series(1, j.round) AS r (round)
 ),
 broken AS (
     SELECT r.job_id || ' round ' || r.round AS subject
@@ -66,7 +66,7 @@ broken AS (
     UNION ALL
     SELECT h.job_id || ' round ' || h.round
     FROM holds AS h
-    JOIN jobs AS j ON j.id = h.job_id
+    JOIN all_jobs AS j ON j.id = h.job_id
     WHERE h.round > j.round
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
@@ -88,7 +88,7 @@ WITH money AS (
 broken AS (
     SELECT m.job_id || ' round ' || m.round AS subject
     FROM money AS m
-    JOIN jobs AS j ON j.id = m.job_id
+    JOIN all_jobs AS j ON j.id = m.job_id
     WHERE m.captures > 1 OR m.releases > 1
         OR CASE WHEN m.round < j.round OR j.ended_at IS NOT NULL THEN m.settled <> m.held ELSE m.settled <> 0 END
 )
@@ -105,7 +105,7 @@ WITH captured AS (
 ),
 broken AS (
     SELECT j.id::text AS subject
-    FROM jobs AS j
+    FROM all_jobs AS j
     LEFT JOIN captured AS c ON c.job_id = j.id AND c.round = j.round
     WHERE j.ended_at IS NOT NULL
         AND (coalesce(c.credits, 0) <> j.captured_credits
@@ -163,7 +163,8 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_budgets_equal_reservations
--- What a budget says is used in its period is the sum of the reservations of that period.
+-- What a budget says is used in its period is the sum of the reservations of that period. One that is over counts as 0
+-- and its reservations are forgotten.
 WITH reserved AS (
     SELECT r.budget_id, r.period_start, sum(r.amount) AS amount
     FROM budget_reservations AS r
@@ -174,6 +175,7 @@ broken AS (
     FROM budgets AS b
     LEFT JOIN reserved AS r ON r.budget_id = b.id AND r.period_start = b.period_start
     WHERE b.used <> coalesce(r.amount, 0)
+        AND (b.period = 'total' OR b.period_start >= (now() AT TIME ZONE 'UTC')::date - 31)
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
@@ -200,6 +202,13 @@ broken AS (
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
+-- name: check_jobs_are_kept_once
+-- No job is in the archive and in the table it was moved from.
+WITH broken AS (
+    SELECT a.id::text AS subject FROM jobs_archive AS a JOIN jobs AS j ON j.id = a.id
+)
+SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
+
 -- name: lead_reconcile
 -- True for one session until it stops leading or ends.
 SELECT pg_try_advisory_lock(hashtext('pixel_generation.reconcile'), hashtext(current_schema())) AS leading;
@@ -207,7 +216,3 @@ SELECT pg_try_advisory_lock(hashtext('pixel_generation.reconcile'), hashtext(cur
 -- name: stop_leading_reconcile
 -- Lets another session lead.
 SELECT pg_advisory_unlock(hashtext('pixel_generation.reconcile'), hashtext(current_schema())) AS stopped;
-
--- name: list_job_ids
--- Ids of jobs above one, in order.
-SELECT j.id FROM jobs AS j WHERE j.id > %(after)s::uuid ORDER BY j.id LIMIT %(limit)s::integer;

@@ -68,7 +68,7 @@ spent AS (
             FROM ledger_entries AS e WHERE e.transfer_id = s.id
         ) AS credits
     FROM settled AS s
-    LEFT JOIN jobs AS j ON j.id = s.job_id
+    LEFT JOIN all_jobs AS j ON j.id = s.job_id
     CROSS JOIN LATERAL (
         SELECT array_agg(coalesce(CASE d.name
             WHEN 'api_key' THEN 'key_' || replace(j.api_key_id::text, '-', '')

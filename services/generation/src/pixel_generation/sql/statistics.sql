@@ -1,6 +1,6 @@
 -- name: list_stats_of_user
 -- Ended jobs of one user, summed by UTC day.
-SELECT s.day, s.model, s.job_type, s.status, s.jobs, s.images, s.run_seconds, s.credits
+SELECT s.day, s.model, s.job_type, s.status, s.jobs, s.images, s.run_seconds, s.credits, s.retries
 FROM job_stats AS s
 WHERE s.user_id = %(user_id)s::uuid AND s.day BETWEEN %(first_day)s::date AND %(last_day)s::date;
 
@@ -8,7 +8,8 @@ WHERE s.user_id = %(user_id)s::uuid AND s.day BETWEEN %(first_day)s::date AND %(
 -- Ended jobs of all users, summed by UTC day.
 SELECT
     s.day, s.model, s.job_type, s.status, sum(s.jobs)::bigint AS jobs, sum(s.images)::bigint AS images,
-    sum(s.run_seconds) AS run_seconds, sum(s.credits)::bigint AS credits
+    sum(s.run_seconds) AS run_seconds, sum(s.credits)::bigint AS credits,
+    sum(s.retries)::bigint AS retries
 FROM job_stats AS s
 WHERE s.day BETWEEN %(first_day)s::date AND %(last_day)s::date
 GROUP BY s.day, s.model, s.job_type, s.status;

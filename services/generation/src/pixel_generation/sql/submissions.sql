@@ -123,7 +123,8 @@ judged AS MATERIALIZED (
         x.scope, x.period, x.limit_amount,
         CASE
             WHEN NOT i.is_new THEN 'again'
-            WHEN i.round > 1 AND NOT EXISTS (SELECT 1 FROM ended AS e WHERE e.id = i.job_id) THEN 'moved'
+            WHEN i.round > 1 AND NOT EXISTS (SELECT 1 FROM ended AS e WHERE e.id = i.job_id)
+                THEN coalesce((SELECT 'archived' FROM jobs_archive AS o WHERE o.id = i.job_id), 'moved')
             WHEN i.lane_state = 'draining' THEN 'lane_closed'
             WHEN i.lane_is_full THEN 'lane_full'
             WHEN a.user_id IS NULL THEN 'insufficient'
@@ -238,7 +239,9 @@ share AS (
 accepted AS MATERIALIZED (
     SELECT
         d.*, s.virtual_finish - (d.images_of_user - d.images_before) / d.weight AS virtual_start,
-        coalesce(d.start_time, least(d.submitted_at, now())) AS scheduled_at
+        coalesce(d.start_time, least(d.submitted_at, now())) AS scheduled_at,
+        CASE WHEN d.gate = 'open' THEN d.start_after END AS quoted_after,
+        CASE WHEN d.gate = 'open' THEN d.start_before END AS quoted_before
     FROM decided AS d
     JOIN share AS s ON s.user_id = d.user_id AND s.lane = d.lane
     WHERE d.is_accepted
@@ -251,7 +254,7 @@ job AS (
     SELECT
         a.job_id, a.user_id, a.set_id, a.job_type, a.lane, a.spec, a.image_count, a.priority, a.virtual_start,
         a.max_retries, a.scheduled_at, a.deadline_at, a.cost_credits, a.trace, a.created_at, a.gate, a.plan,
-        a.cancel_at, a.api_key_id, a.end_user, a.metadata, a.price_id, a.chosen_route, a.adjustments, a.start_after, a.start_before
+        a.cancel_at, a.api_key_id, a.end_user, a.metadata, a.price_id, a.chosen_route, a.adjustments, a.quoted_after, a.quoted_before
     FROM accepted AS a
     WHERE a.round = 1
 ),
@@ -261,8 +264,8 @@ reopened AS (
         status = 'queued', stage = 'waiting', progress = 0, sequence = a.sequence, round = a.round, gate = a.gate,
         plan = a.plan, virtual_start = a.virtual_start, retry_count = 0, scheduled_at = a.scheduled_at,
         deadline_at = a.deadline_at, cancel_at = a.cancel_at, cancel_requested_at = NULL, captured_credits = NULL,
-        images = '[]', failure = NULL, started_at = NULL, ended_at = NULL, start_after = a.start_after,
-        start_before = a.start_before
+        images = '[]', failure = NULL, started_at = NULL, ended_at = NULL, start_after = a.quoted_after,
+        start_before = a.quoted_before
     FROM accepted AS a
     WHERE a.round > 1 AND j.id = a.job_id
 ),
@@ -276,12 +279,12 @@ event AS (
             'price_id', a.price_id, 'plan', a.plan, 'api_key_id', a.api_key_id, 'end_user', a.end_user,
             'metadata', a.metadata, 'route', a.chosen_route, 'adjustments', a.adjustments, 'trace', a.trace,
             'created_at', a.created_at, 'scheduled_at', a.scheduled_at, 'deadline_at', a.deadline_at,
-            'cancel_at', a.cancel_at, 'start_after', a.start_after, 'start_before', a.start_before)
+            'cancel_at', a.cancel_at, 'start_after', a.quoted_after, 'start_before', a.quoted_before)
         ELSE jsonb_build_object(
             'round', a.round, 'plan', a.plan, 'retry_count', 0, 'images', '[]'::jsonb, 'captured_credits', NULL,
             'started_at', NULL, 'ended_at', NULL, 'cancel_requested_at', NULL, 'scheduled_at', a.scheduled_at,
-            'deadline_at', a.deadline_at, 'cancel_at', a.cancel_at, 'start_after', a.start_after,
-            'start_before', a.start_before)
+            'deadline_at', a.deadline_at, 'cancel_at', a.cancel_at, 'start_after', a.quoted_after,
+            'start_before', a.quoted_before)
         END
     FROM accepted AS a
 ),
@@ -329,13 +332,14 @@ FROM decided AS d
 ORDER BY d.place;
 
 -- name: purge_submissions
--- Forgets idempotency keys older than the promise.
+-- Forgets idempotency keys older than the promise. By ctid, which the lock keeps: a join would be planned for a tenth of
+-- the table.
 WITH old AS MATERIALIZED (
-    SELECT s.user_id, s.route, s.key
+    SELECT s.ctid AS place
     FROM submissions AS s
     WHERE s.created_at < %(before)s::timestamptz
     ORDER BY s.created_at
     LIMIT %(limit)s::integer
     FOR UPDATE SKIP LOCKED
 )
-DELETE FROM submissions AS s USING old AS o WHERE s.user_id = o.user_id AND s.route = o.route AND s.key = o.key;
+DELETE FROM submissions AS s WHERE s.ctid = ANY (ARRAY(SELECT o.place FROM old AS o));

@@ -449,6 +449,7 @@ class Generation(_message.Message):
     WAITS_FOR_FIELD_NUMBER: _builtins.int
     END_USER_FIELD_NUMBER: _builtins.int
     METADATA_FIELD_NUMBER: _builtins.int
+    POSITION_REASON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """`gen_` and 32 hex digits (UUIDv7)."""
     user_id: _builtins.str
@@ -485,6 +486,11 @@ class Generation(_message.Message):
     """Why a waiting job cannot start yet: `scheduled`, `capped`, `paused`; empty otherwise."""
     end_user: _builtins.str
     """End user of the caller's app; empty when not given."""
+    position_reason: _builtins.str
+    """Why others than those accepted before it stand ahead while it waits, without which its position never rises:
+    `priority` (of a more urgent class), `fair_share` (accepted later, their users had fewer turns) or `returned`
+    (accepted earlier, waiting again: another try, a scheduled time, a place now free); empty otherwise.
+    """
     @_builtins.property
     def spec(self) -> Global___GenerationSpec:
         """The request as it was understood; model is resolved to its canonical id."""
@@ -566,10 +572,11 @@ class Generation(_message.Message):
         waits_for: _builtins.str = ...,
         end_user: _builtins.str = ...,
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        position_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "create_time", b"create_time", "end_time", b"end_time", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "route", b"route", "schedule_time", b"schedule_time", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "adjustments", b"adjustments", "attempt", b"attempt", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "cost_credits", b"cost_credits", "create_time", b"create_time", "end_time", b"end_time", "end_user", b"end_user", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "id", b"id", "images", b"images", "job_type", b"job_type", "message", b"message", "metadata", b"metadata", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "round", b"round", "route", b"route", "schedule_time", b"schedule_time", "sequence", b"sequence", "set_id", b"set_id", "spec", b"spec", "stage", b"stage", "start_time", b"start_time", "status", b"status", "user_id", b"user_id", "waits_for", b"waits_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "adjustments", b"adjustments", "attempt", b"attempt", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "cost_credits", b"cost_credits", "create_time", b"create_time", "end_time", b"end_time", "end_user", b"end_user", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "id", b"id", "images", b"images", "job_type", b"job_type", "message", b"message", "metadata", b"metadata", "position_reason", b"position_reason", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "round", b"round", "route", b"route", "schedule_time", b"schedule_time", "sequence", b"sequence", "set_id", b"set_id", "spec", b"spec", "stage", b"stage", "start_time", b"start_time", "status", b"status", "user_id", b"user_id", "waits_for", b"waits_for"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__captured_credits: _TypeAlias = _typing.Literal["captured_credits"]  # noqa: Y015
     _WhichOneofArgType__captured_credits: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits"]  # noqa: Y015

@@ -90,6 +90,7 @@ class Submission(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     ADJUST_FIELD_NUMBER: _builtins.int
     ALLOW_FALLBACK_FIELD_NUMBER: _builtins.int
+    MAX_RETRIES_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Paying user, `usr_` id."""
     idempotency_key: _builtins.str
@@ -110,6 +111,8 @@ class Submission(_message.Message):
     """Change values that the model cannot make to the nearest it can, and list them, instead of refusing."""
     allow_fallback: _builtins.bool
     """Let another model run it when the chosen one cannot; the price never rises."""
+    max_retries: _builtins.int
+    """How often a failed run is repeated without asking, 0 to 10; absent means as configured."""
     @_builtins.property
     def spec(self) -> _generation_pb2.GenerationSpec:
         """What to make."""
@@ -138,12 +141,15 @@ class Submission(_message.Message):
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         adjust: _builtins.bool = ...,
         allow_fallback: _builtins.bool = ...,
+        max_retries: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule_time", b"schedule_time", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "max_retries", b"max_retries", "schedule_time", b"schedule_time", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjust", b"adjust", "allow_fallback", b"allow_fallback", "api_key_id", b"api_key_id", "cancel_after_seconds", b"cancel_after_seconds", "end_user", b"end_user", "idempotency_key", b"idempotency_key", "job_type", b"job_type", "metadata", b"metadata", "priority", b"priority", "route", b"route", "schedule_time", b"schedule_time", "spec", b"spec", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "adjust", b"adjust", "allow_fallback", b"allow_fallback", "api_key_id", b"api_key_id", "cancel_after_seconds", b"cancel_after_seconds", "end_user", b"end_user", "idempotency_key", b"idempotency_key", "job_type", b"job_type", "max_retries", b"max_retries", "metadata", b"metadata", "priority", b"priority", "route", b"route", "schedule_time", b"schedule_time", "spec", b"spec", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__max_retries: _TypeAlias = _typing.Literal["max_retries"]  # noqa: Y015
+    _WhichOneofArgType__max_retries: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__max_retries) -> _WhichOneofReturnType__max_retries | None: ...
 
 Global___Submission: _TypeAlias = Submission  # noqa: Y015
 

@@ -366,6 +366,7 @@ class GetGenerationStatsResponse(_message.Message):
     DAYS_FIELD_NUMBER: _builtins.int
     PROVIDER_COST_USD_MICROS_FIELD_NUMBER: _builtins.int
     CREDITS_BY_FEATURE_FIELD_NUMBER: _builtins.int
+    RETRIES_FIELD_NUMBER: _builtins.int
     total_generations: _builtins.int
     """Generations that ended."""
     successful_generations: _builtins.int
@@ -378,6 +379,8 @@ class GetGenerationStatsResponse(_message.Message):
     """Mean seconds of a completed run; absent when none completed."""
     total_credits: _builtins.int
     """Credits captured."""
+    retries: _builtins.int
+    """Runs of the generations that ended that were repeated after a failure."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelStats]:
         """Most used first."""
@@ -407,10 +410,11 @@ class GetGenerationStatsResponse(_message.Message):
         days: _abc.Iterable[Global___DayStats] | None = ...,
         provider_cost_usd_micros: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
         credits_by_feature: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        retries: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_average_seconds", b"_average_seconds", "average_seconds", b"average_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_seconds", b"_average_seconds", "average_seconds", b"average_seconds", "cancelled_generations", b"cancelled_generations", "credits_by_feature", b"credits_by_feature", "days", b"days", "failed_generations", b"failed_generations", "models", b"models", "provider_cost_usd_micros", b"provider_cost_usd_micros", "successful_generations", b"successful_generations", "total_credits", b"total_credits", "total_generations", b"total_generations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_seconds", b"_average_seconds", "average_seconds", b"average_seconds", "cancelled_generations", b"cancelled_generations", "credits_by_feature", b"credits_by_feature", "days", b"days", "failed_generations", b"failed_generations", "models", b"models", "provider_cost_usd_micros", b"provider_cost_usd_micros", "retries", b"retries", "successful_generations", b"successful_generations", "total_credits", b"total_credits", "total_generations", b"total_generations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__average_seconds: _TypeAlias = _typing.Literal["average_seconds"]  # noqa: Y015
     _WhichOneofArgType__average_seconds: _TypeAlias = _typing.Literal["_average_seconds", b"_average_seconds"]  # noqa: Y015

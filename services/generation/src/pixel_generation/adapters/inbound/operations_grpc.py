@@ -206,6 +206,7 @@ def _stats_to_proto(stats: GenerationStats) -> pb.GetGenerationStatsResponse:
         ],
         provider_cost_usd_micros=stats.provider_cost_usd_micros,
         credits_by_feature=stats.credits_by_job_type,
+        retries=total.retries,
     )
 
 

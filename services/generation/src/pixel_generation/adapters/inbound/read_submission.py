@@ -57,6 +57,7 @@ def read_submission(item: Submission) -> SubmitGeneration:
         metadata=dict(item.metadata),
         adjust=item.adjust,
         allow_fallback=item.allow_fallback,
+        max_retries=item.max_retries if item.HasField("max_retries") else None,
     )
 
 

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 
     from openai.types.images_response import Usage
 
+    from pixel_generation.domain.token_prices import TokenPrice
+
 _CONNECT_TIMEOUT_S = 10.0
 _MOST_BYTES_PER_PICTURE = 48 * 1024 * 1024
 _MICROS_PER_MILLION_TOKENS = 1_000_000
@@ -34,15 +35,6 @@ _PASSED_ON = frozenset({"background", "moderation", "output_format", "output_com
 _BLOCKED_CODES = frozenset({"moderation_blocked", "content_policy_violation", "content_filter", "safety_violation"})
 _NOT_BEGUN = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif"}
-
-
-@dataclass(frozen=True)
-class TokenPrice:
-    """Millionths of a US dollar for a million tokens of each kind."""
-
-    text_input: int
-    image_input: int
-    image_output: int
 
 
 class OpenAIImages:

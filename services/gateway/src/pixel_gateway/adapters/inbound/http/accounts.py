@@ -30,6 +30,7 @@ def doors(app: Application) -> list[Door]:
 
     async def create_key(call: Call) -> Reply:
         body = await call.json(bodies.CreateKey)
+        await app.engine.refuse_limited_key(call.api_key_id)
         key, secret = await app.create_api_key(CreateApiKey(user_id=call.user_id, name=body.name))
         view = bodies.CreatedKey(key=_key_view(key), secret=secret)
         return json_reply(view, status=201, headers=[(b"location", f"{call.base_url}/api/keys/{key.id}".encode())])
@@ -54,6 +55,7 @@ def doors(app: Application) -> list[Door]:
             tag="account",
             body=bodies.CreateKey,
             body_example={"name": "laptop"},
+            problems={403: "KEY_HAS_BUDGET: a key with a budget makes no keys without one."},
         ),
         Door(
             "GET",

@@ -73,7 +73,10 @@ def _user_doors(app: Application) -> list[Door]:
             tag="admin",
             body=bodies.AdjustCreditsBody,
             body_example={"credits": 100, "reason": "Outage of 21 November", "adjustmentId": "outage-2026-11-21"},
-            problems={402: "INSUFFICIENT_CREDITS: more would be taken than is there."},
+            problems={
+                409: "BALANCE_TOO_LOW: more would be taken than is there.",
+                422: "IDEMPOTENCY_KEY_REUSED: the id was used for another amount or reason.",
+            },
         ),
         Door(
             "PATCH",
@@ -124,7 +127,7 @@ def _money_doors(app: Application) -> list[Door]:
             tag="admin",
             body=bodies.RefundBody,
             body_example={"reason": "The pictures were unusable"},
-            problems={409: "REFUND_NOT_POSSIBLE: nothing was captured, or less than is asked back."},
+            problems={409: "NOTHING_CAPTURED: the generation was not charged."},
         ),
         Door(
             "POST",
@@ -136,7 +139,7 @@ def _money_doors(app: Application) -> list[Door]:
             tag="admin",
             body=bodies.CreatePromotionBody,
             body_example={"code": "WELCOME-2026", "credits": 50, "maxUses": 1000},
-            problems={409: "PROMOTION_EXISTS: the code was made before with other values."},
+            problems={409: "PROMOTION_EXISTS: the code was made before."},
         ),
         Door(
             "POST",

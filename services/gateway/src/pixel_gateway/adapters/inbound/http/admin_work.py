@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import msgspec
-from pixel_errors import Violation
+from pixel_errors import NotFound, Violation
 
 from pixel_gateway.adapters.inbound.http import work_bodies as bodies
 from pixel_gateway.adapters.inbound.http.bodies import BusSummary
@@ -64,7 +64,9 @@ def _look_doors(app: Application, health: Health) -> list[Door]:
                 "failed": found.stats.failed_generations,
                 "cancelled": found.stats.cancelled_generations,
             },
-            workers=sum(lane.workers for lane in lanes),
+            retries=found.stats.retries,
+            # A worker stands with every lane it serves.
+            workers=max((lane.workers for lane in lanes), default=0),
             processing_times=[shown(each, bodies.ModelStatsView) for each in found.stats.models],
             failures=_failure_list(found.failures),
             actions=_action_views(found.actions),
@@ -194,7 +196,11 @@ def _lane_doors(app: Application) -> list[Door]:
         return json_reply(bodies.LaneList([_lane_view(lane) for lane in await queue.lanes()]))
 
     async def update(call: Call) -> Reply:
+        call.query()
         body = await call.json(bodies.UpdateLaneBody)
+        if body.max_running is msgspec.UNSET and body.max_queued is msgspec.UNSET:
+            message = "has to change maxRunning or maxQueued"
+            raise InvalidRequest(f"The body {message}.", violations=(Violation("maxRunning", message),))
         max_running = _NO_LIMIT if body.max_running is None else body.max_running
         change = LaneChange(
             lane=_lane_in_path(call),
@@ -208,12 +214,24 @@ def _lane_doors(app: Application) -> list[Door]:
     def switch(verb: str) -> Door:
         async def handle(call: Call) -> Reply:
             call.query()
-            change = LaneChange(lane=_lane_in_path(call), actor=call.user_id, state=_STATE_OF[verb])
+            body = await call.json_or_nothing(bodies.SwitchLaneBody)
+            change = LaneChange(_lane_in_path(call), call.user_id, state=_STATE_OF[verb], reason=body.reason)
             return json_reply(_lane_view(await queue.update_lane(change)))
 
         path = f"/api/admin/lanes/{{lane:str}}/{verb}"
         answer = {200: Answer("The lane now.", bodies.LaneView)}
-        return Door("POST", path, handle, _EFFECT_OF[verb], answer, access=Access.ADMIN, tag="admin")
+        return Door(
+            "POST",
+            path,
+            handle,
+            _EFFECT_OF[verb],
+            answer,
+            access=Access.ADMIN,
+            tag="admin",
+            body=bodies.SwitchLaneBody,
+            body_example={"reason": "The provider has an incident"},
+            needs_body=False,
+        )
 
     return [
         Door(
@@ -247,7 +265,11 @@ def _lane_in_path(call: Call) -> str:
 def _id_in(query: Query, name: str, prefix: str) -> str:
     """Return the id a parameter holds, or the empty text."""
     text = query.text(name, max_length=64)
-    return require_id(prefix, text) if text else ""
+    try:
+        return require_id(prefix, text) if text else ""
+    except NotFound:
+        message = f"has to be {prefix}_ and 32 hex digits"
+        raise InvalidRequest(f"{name} {message}.", violations=(Violation(name, message),)) from None
 
 
 def _filter_of(body: bodies.FailureFilterBody) -> FailureFilter:

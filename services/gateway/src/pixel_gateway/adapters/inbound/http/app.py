@@ -112,7 +112,7 @@ def _error_handler(doors: Sequence[Door]) -> Callable[[Request[Any, Any, Any], E
     """Return what renders any error; a wrong method is told the right ones, which the router keeps to itself."""
     methods: dict[str, list[str]] = {}
     for door in doors:
-        methods.setdefault(_pattern(door.path), []).extend(map(str, _methods(door)))
+        methods.setdefault(_pattern(door.path), []).extend(method.value for method in _methods(door))
 
     def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
         if isinstance(error, MethodNotAllowedException):

@@ -98,6 +98,7 @@ class GenerationView(msgspec.Struct, rename="camel"):
     scheduled_at: datetime | None
     cancel_at: datetime | None
     waits_for: str | None
+    position_reason: str | None
     adjustments: list[AdjustmentView]
     route: RouteView | None
     user: str | None

@@ -38,11 +38,13 @@ def _key_doors(app: Application) -> list[Door]:
     async def put(call: Call) -> Reply:
         body = await call.json(bodies.PutKeyBudget)
         key_id = call.id_in_path("key")
+        await app.engine.refuse_limited_key(call.api_key_id)
         budget = await app.engine.put_key_budget(call.user_id, key_id, body.period, body.limit_credits)
         return json_reply(_view(budget))
 
     async def delete(call: Call) -> Reply:
         period = call.query("period").word("period", PERIODS, default="")
+        await app.engine.refuse_limited_key(call.api_key_id)
         return _list(await app.engine.delete_key_budget(call.user_id, call.id_in_path("key"), period))
 
     path = "/api/keys/{id:str}/budget"
@@ -62,8 +64,9 @@ def _key_doors(app: Application) -> list[Door]:
             "Limit what a key may spend",
             {200: Answer("The budget of the period.", bodies.BudgetView)},
             description="What the key holds and spends in a period stays within it: a submission that would exceed "
-            "it is refused with BUDGET_EXHAUSTED, whatever runs beside it.",
+            "it is refused with BUDGET_EXHAUSTED, whatever runs beside it. A key that has a budget changes none.",
             tag="account",
+            problems={403: "KEY_HAS_BUDGET: ask with a key that has none."},
             body=bodies.PutKeyBudget,
             body_example={"period": "day", "limitCredits": 100},
         ),
@@ -74,6 +77,7 @@ def _key_doors(app: Application) -> list[Door]:
             "Remove the budgets of a key",
             {200: Answer("Those that were removed.", bodies.BudgetList)},
             tag="account",
+            problems={403: "KEY_HAS_BUDGET: ask with a key that has none."},
             parameters=(Parameter("period", "Only that of this period.", {"type": "string", "enum": [*PERIODS]}),),
         ),
     ]

@@ -117,7 +117,7 @@ def doors(app: Application) -> list[Door]:
             "Run a generation again",
             {202: Answer("Queued as a new round, or waiting or running already.", Accepted)},
             description="For one that failed, or was cancelled without pictures. The credits are held anew.",
-            problems={**SUBMISSION_PROBLEMS, 409: "RETRY_NOT_POSSIBLE: it has pictures, or PRICE_UNKNOWN."},
+            problems={**SUBMISSION_PROBLEMS, 409: "RETRY_NOT_POSSIBLE: it has pictures."},
         ),
         Door(
             "POST",

@@ -114,7 +114,7 @@ def _doors(balance: Handler, transactions: Handler, redeem: Handler) -> list[Doo
             body_example={"code": "WELCOME-2026"},
             problems={
                 404: "PROMOTION_NOT_FOUND: there is no such code.",
-                409: "PROMOTION_ENDED or PROMOTION_USED_UP: it gives nothing any more.",
+                409: "PROMOTION_ENDED: its time or its uses are over.",
             },
         ),
     ]

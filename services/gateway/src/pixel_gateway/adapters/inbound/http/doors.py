@@ -61,6 +61,8 @@ class Door:
     tag: str = "generations"
     body: type[Any] | None = None
     body_example: Any = None
+    needs_body: bool = True
+    """Whether a request without a body is refused, where there is one."""
     parameters: tuple[Parameter, ...] = ()
     is_documented: bool = True
     takes_tickets: bool = False
@@ -116,6 +118,14 @@ class Call:
         body = await json_body.read_body(self.receive, self.headers, max_bytes=JSON_LIMIT_BYTES)
         return json_body.decode(body, target, forbid_unknown=forbid_unknown)
 
+    async def json_or_nothing(self, target: type[T]) -> T:
+        """Return the body as the target struct, which is made of its defaults when there is no body."""
+        body = await json_body.read_body(self.receive, self.headers, max_bytes=JSON_LIMIT_BYTES)
+        if not body:
+            return target()
+        json_body.require_json(self.headers)
+        return json_body.decode(body, target)
+
     def idempotency_key(self) -> str:
         """Return the Idempotency-Key, or the empty text."""
         key = self.headers.get("idempotency-key")
@@ -140,8 +150,17 @@ def require_id(prefix: str, text: str) -> str:
     try:
         parse_id(prefix, text)
     except ValueError:
-        raise NotFound("There is no such thing, or it is not yours.") from None
+        raise NotFound("There is no such thing, or it is not yours.", reason=_NO_SUCH.get(prefix)) from None
     return text
+
+
+_NO_SUCH = {
+    "gen": "GENERATION_NOT_FOUND",
+    "key": "KEY_NOT_FOUND",
+    "set": "SET_NOT_FOUND",
+    "usr": "ACCOUNT_NOT_FOUND",
+}
+"""What the service that owns an id says when there is none."""
 
 
 def header_map(raw: Any) -> dict[str, str]:

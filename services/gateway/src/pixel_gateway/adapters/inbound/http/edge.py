@@ -51,7 +51,7 @@ class Edge:
         elif kind == "websocket":
             scope["state"]["request_id"] = _request_id(scope)
             with pixel_telemetry.bind(request_id=scope["state"]["request_id"]):
-                await self._inside(scope, receive, send)
+                await self._inside(scope, receive, _Opening(send, scope))
         else:
             await self._inside(scope, receive, send)
 
@@ -85,6 +85,25 @@ class Edge:
             log.error("answer_broken_off", exc_info=error)
             raise error
         await error_reply(error, scope)(scope, receive, answer)
+
+
+class _Opening:
+    """Passes on what a socket is sent; where no door was found the opening request is answered as any other."""
+
+    __slots__ = ("_is_answered", "_scope", "_send")
+
+    def __init__(self, send: Send, scope: Any) -> None:
+        self._send = send
+        self._scope = scope
+        self._is_answered = False
+
+    async def __call__(self, message: Message) -> None:
+        if not self._is_answered:
+            self._is_answered = True
+            if message["type"] == "websocket.close":
+                await refuse_opening(problem(NoSuchRoute(), request_id_of(self._scope)), self._scope, self._send)
+                return
+        await self._send(message)
 
 
 class _Answer:
@@ -130,6 +149,15 @@ def request_id_of(scope: Any) -> str:
     """Return the id this request has in logs and answers."""
     request_id: str = scope["state"]["request_id"]
     return request_id
+
+
+async def refuse_opening(reply: Reply, scope: Any, send: Send) -> None:
+    """Answer the opening request of a socket with a problem."""
+    headers = [*reply.headers, (b"x-request-id", request_id_of(scope).encode())]
+    start: Any = {"type": "websocket.http.response.start", "status": reply.status, "headers": headers}
+    body: Any = {"type": "websocket.http.response.body", "body": reply.body, "more_body": False}
+    await send(start)
+    await send(body)
 
 
 def error_reply(error: Exception, scope: Any) -> Reply:

@@ -186,7 +186,7 @@ def status_of(error: PixelError) -> int:
 def expected(error: Exception) -> PixelError:
     """Return what a client may know of any error; the rest is logged under the trace id."""
     if isinstance(error, PixelError) and error.kind != "internal":
-        return error
+        return _with_word(error)
     if isinstance(error, HTTPException):
         match error.status_code:
             case 404:
@@ -196,6 +196,13 @@ def expected(error: Exception) -> PixelError:
     log.error("request_failed", exc_info=error)
     metadata = error.metadata if isinstance(error, PixelError) else {}
     return Internal(metadata={name: metadata[name] for name in _FACTS_OF_ANY_ERROR if name in metadata})
+
+
+def _with_word(error: PixelError) -> PixelError:
+    """Return the error under the one word for a broken rule where its service has none of its own."""
+    if error.code != Invalid.reason:
+        return error
+    return Invalid(error.detail, reason=InvalidRequest.reason, metadata=error.metadata, violations=error.violations)
 
 
 def error_headers(error: PixelError) -> list[tuple[bytes, bytes]]:

@@ -129,7 +129,7 @@ def doors(app: Application) -> list[Door]:
             body=CreateGeneration,
             body_example=EXAMPLE_REQUEST,
             parameters=(IDEMPOTENCY_KEY, PREFER_WAIT, CANCEL_AFTER),
-            problems=SUBMISSION_PROBLEMS,
+            problems=SUBMISSION_PROBLEMS | _CREATE_PROBLEMS,
         ),
         Door(
             "GET",
@@ -183,7 +183,7 @@ IDEMPOTENCY_KEY = Parameter(
 )
 CANCEL_AFTER = Parameter(
     "Cancel-After",
-    "`90s`, `15m` or `2h`: the generation is cancelled when it has not ended by then; brought into 1 s to 7 days. "
+    "`90s`, `15m` or `2h`: the generation is cancelled when it has not ended by then; from `1s` to `24h`. "
     "The same as `cancelAfter`, which is in seconds.",
     place="header",
 )
@@ -191,9 +191,15 @@ FROM = Parameter("from", "From this moment on.", {"type": "string", "format": "d
 TO = Parameter("to", "Before this moment.", {"type": "string", "format": "date-time"})
 SUBMISSION_PROBLEMS = {
     402: "INSUFFICIENT_CREDITS, DAILY_LIMIT_REACHED or BUDGET_EXHAUSTED: the request would cost more than is left.",
-    409: "PRICE_UNKNOWN: no price rule covers the request.",
+    409: "MODEL_UNAVAILABLE: the provider of the model is not configured here.",
     429: "QUEUE_FULL: too many of your generations have not ended; `Retry-After` says when one is expected to.",
-    503: "LANE_CLOSED, SUBMISSIONS_FULL or OVERLOADED: the service takes no more at this moment.",
+    503: "LANE_CLOSED, LANE_FULL, SUBMISSIONS_FULL or OVERLOADED: the service takes no more at this moment.",
+}
+_CREATE_PROBLEMS = {
+    403: "PRIORITY_NOT_ALLOWED: your plan does not include this priority.",
+    404: "MODEL_NOT_FOUND: there is no such model.",
+    422: "INVALID_REQUEST, INVALID_GENERATION: `errors` names fields and accepted values; PRICE_UNKNOWN; "
+    "JOB_TYPE_NOT_AVAILABLE; IDEMPOTENCY_KEY_REUSED.",
 }
 PREFER_WAIT = Parameter("Prefer", "`wait=N` holds the answer for up to N seconds, 60 at most.", place="header")
 AFTER = Parameter(

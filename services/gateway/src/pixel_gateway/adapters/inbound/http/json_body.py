@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import re
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -81,9 +82,11 @@ def decode(body: bytes, target: type[T], *, forbid_unknown: bool = True) -> T:
     if forbid_unknown:
         _refuse_unknown(content, target)
     try:
-        return msgspec.convert(content, target)
+        found = msgspec.convert(content, target)
     except msgspec.ValidationError as error:
         raise invalid(error) from None
+    _check_times(found, ())
+    return found
 
 
 def parse(body: bytes) -> Any:
@@ -161,6 +164,21 @@ def _float(digits: str) -> float:
 
 def _constant(word: str) -> float:
     raise MalformedJson(f"{word} is not JSON.")
+
+
+def _check_times(found: Any, path: tuple[str, ...]) -> None:
+    """Refuse times so near the ends of the calendar that they have none in UTC."""
+    for name, public in zip(found.__struct_fields__, found.__struct_encode_fields__, strict=True):
+        value = getattr(found, name)
+        if isinstance(value, datetime):
+            try:
+                value.astimezone(UTC)
+            except OverflowError:
+                message = "is before the first or after the last time there is in UTC"
+                pointer = Pointer.to(*path, public)
+                raise InvalidRequest(f"{public} {message}.", violations=(Violation(pointer, message),)) from None
+        elif isinstance(value, msgspec.Struct):
+            _check_times(value, (*path, public))
 
 
 def _check_text(content: Any, path: tuple[str | int, ...]) -> None:

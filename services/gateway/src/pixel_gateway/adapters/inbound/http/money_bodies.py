@@ -51,7 +51,7 @@ class TransactionPage(msgspec.Struct, rename="camel"):
 class RedeemPromotion(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Redeem a promotion code."""
 
-    code: Annotated[str, Meta(min_length=3, max_length=40, pattern="^[A-Za-z0-9-]+$")]
+    code: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[A-Za-z0-9-]+$(?!\n)")]
 
 
 class RedeemedView(msgspec.Struct, rename="camel"):
@@ -185,7 +185,7 @@ class PutBudget(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     scope: ScopeWord
     period: PeriodWord
-    limit: Annotated[int, Meta(ge=0, le=9_007_199_254_740_991)]
+    limit: Annotated[int, Meta(ge=0, le=1_000_000_000_000_000)]
     unit: UnitWord = "credits"
     subject: Annotated[str, Meta(max_length=64, description="`key_` or `usr_` id, or the provider's name.")] = ""
 
@@ -214,7 +214,7 @@ class AdjustCreditsBody(msgspec.Struct, rename="camel", forbid_unknown_fields=Tr
 
     credits: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
     reason: Reason
-    adjustment_id: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[A-Za-z0-9._:-]+$")] | None = None
+    adjustment_id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")] | None = None
 
 
 class AdjustedView(msgspec.Struct, rename="camel"):
@@ -242,9 +242,9 @@ class RefundedView(msgspec.Struct, rename="camel"):
 class CreatePromotionBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Make a promotion code."""
 
-    code: Annotated[str, Meta(min_length=3, max_length=40, pattern="^[A-Z0-9-]+$")]
+    code: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[A-Z0-9-]+$(?!\n)")]
     credits: Annotated[int, Meta(ge=1, le=1_000_000)]
-    max_uses: Annotated[int, Meta(ge=1, le=2_147_483_647)] | None = None
+    max_uses: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
     ends_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 
@@ -262,7 +262,7 @@ class UpdateUserBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True)
 
     plan: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
     daily_limit: Credits | UnsetType | None = UNSET
-    max_running: Annotated[int, Meta(ge=0, le=10000)] | UnsetType | None = UNSET
+    max_running: Annotated[int, Meta(ge=1, le=10000)] | UnsetType | None = UNSET
     role: Literal["member", "moderator", "admin"] | UnsetType = UNSET
 
 

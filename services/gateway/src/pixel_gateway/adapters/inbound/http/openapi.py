@@ -36,7 +36,12 @@ _PROBLEM_EXAMPLE = {
     "facts": {},
 }
 _OPENAI_EXAMPLE = {
-    "error": {"message": "n has to be 1 to 10.", "type": "invalid_request_error", "param": "n", "code": "invalid"}
+    "error": {
+        "message": "n has to be 1 to 10.",
+        "type": "invalid_request_error",
+        "param": "n",
+        "code": "invalid_request",
+    }
 }
 
 
@@ -113,7 +118,7 @@ def _operation(door: Door) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": _reference(door.body)}
         if door.body_example is not None:
             content["example"] = door.body_example
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {"required": door.needs_body, "content": {"application/json": content}}
     return operation
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +57,8 @@ class Line:
         self._transport: asyncio.Transport | None = extensions.get(TRANSPORT)
         if self._transport is not None:
             self._transport.set_write_buffer_limits(high=_BUFFERED_BYTES)
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
+            with suppress(OSError):  # the client has left already
+                self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
 
     async def send(self, message: Any) -> None:
         """Send; the line is cut when that takes too long."""

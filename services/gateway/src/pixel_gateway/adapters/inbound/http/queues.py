@@ -96,6 +96,7 @@ def stats_fields(stats: Stats) -> dict[str, Any]:
         "models": [shown(each, bodies.ModelStatsView) for each in stats.models],
         "days": [shown(each, bodies.DayStatsView) for each in stats.days],
         "credits_by_feature": stats.credits_by_feature,
+        "retries": stats.retries,
     }
 
 
@@ -108,8 +109,9 @@ def _queued_view(generation: Generation) -> bodies.QueuedView:
         stage=generation.stage,
         job_type=generation.job_type,
         priority=generation.priority,
-        queue_position=generation.queue_position if waits else None,
+        queue_position=generation.queue_position or None if waits else None,
         waits_for=generation.waits_for or None if waits else None,
+        position_reason=generation.position_reason or None if waits else None,
         eta=Eta(*eta) if eta else None,
         estimated_wait_time=eta[1] if eta else None,
         estimated_time_remaining=generation.remaining_s,

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from pixel_gateway.domain.billing import Quote
 
 
+_PROBLEMS = {
+    404: "MODEL_NOT_FOUND: there is no such model.",
+    409: "MODEL_UNAVAILABLE: the provider of the model is not configured here.",
+    422: "INVALID_GENERATION: no model makes this; PRICE_UNKNOWN: it has no price; JOB_TYPE_NOT_AVAILABLE.",
+}
+
+
 def doors(app: Application) -> list[Door]:
     """Return the doors of this group."""
 
@@ -43,7 +50,7 @@ def doors(app: Application) -> list[Door]:
             body=CreateGeneration,
             body_example=EXAMPLE_REQUEST,
             parameters=(CANCEL_AFTER,),
-            problems={409: "PRICE_UNKNOWN: no price rule covers the request."},
+            problems=_PROBLEMS,
         ),
         Door(
             "POST",
@@ -54,6 +61,8 @@ def doors(app: Application) -> list[Door]:
             tag="models",
             body=CreateGeneration,
             body_example=EXAMPLE_REQUEST,
+            parameters=(CANCEL_AFTER,),
+            problems=_PROBLEMS,
         ),
     ]
 

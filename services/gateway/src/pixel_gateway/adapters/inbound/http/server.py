@@ -34,6 +34,8 @@ PING_EVERY_S = 20.0
 PONG_WITHIN_S = 15.0
 PONG_LATE_S = 3.0
 """A peer that answers no ping is closed after at most 38 s: the pause between pings, the wait, the close."""
+LINGER_S = 5.0
+"""Seconds a peer whose frames are broken may take to read why."""
 MAX_CONNECTIONS = 12_000
 """More than the streams that may be open, so that requests get through beside them."""
 
@@ -131,11 +133,32 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.queue = cast("Any", _Inbox())
+        self._is_broken = False
 
     def handle_connect(self, event: Any) -> None:
         super().handle_connect(event)
         if hasattr(self, "scope"):  # otherwise the opening was refused
             self.scope["extensions"][TRANSPORT] = self.transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_broken:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Say why, then read what the peer still sends: bytes that nobody read would reset the connection.
+
+        A reset overtakes the close frame, and the peer would never learn the reason.
+        """
+        self._is_broken = True
+        sent = self.conn.close_sent
+        assert sent is not None
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": sent.code, "reason": sent.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        self.transport.write_eof()
+        self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -18,7 +18,7 @@ from pixel_gateway.adapters.inbound.http.authentication import (
     ticket_in,
 )
 from pixel_gateway.adapters.inbound.http.doors import header_map, require_id
-from pixel_gateway.adapters.inbound.http.edge import check_head, request_id_of
+from pixel_gateway.adapters.inbound.http.edge import check_head, refuse_opening, request_id_of
 from pixel_gateway.adapters.inbound.http.errors import problem
 from pixel_gateway.adapters.inbound.http.frames import EncodedOnce, channel_socket_text, socket_message, socket_text
 from pixel_gateway.adapters.inbound.http.generations import MAX_SEQUENCE
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
-    from pixel_gateway.adapters.inbound.http.reply import Reply
     from pixel_gateway.application import Application
     from pixel_gateway.application.live import Update
     from pixel_gateway.application.user_channel import ChannelUpdate
@@ -121,7 +120,7 @@ class _Following:
                 await socket.send(_close(TRY_AGAIN, error.detail))
                 return
             except Exception as error:  # noqa: BLE001  rendered as the answer to the opening request
-                await _refuse(socket, problem(error, request_id_of(socket.scope)))
+                await refuse_opening(problem(error, request_id_of(socket.scope)), socket.scope, socket.send)
                 return
             await _accept(socket)
             line = Line("websocket", socket.scope, socket.send)
@@ -191,15 +190,3 @@ async def _client_left(socket: Socket) -> None:
         message: Any = await socket.receive()
         if message["type"] == "websocket.disconnect":
             return
-
-
-async def _refuse(socket: Socket, reply: Reply) -> None:
-    """Answer the opening request with the problem, or close with its status where the server cannot do that."""
-    if "websocket.http.response" not in (socket.scope.get("extensions") or {}):
-        await socket.send(_close(4000 + reply.status, "refused"))
-        return
-    headers = [*reply.headers, (b"x-request-id", request_id_of(socket.scope).encode())]
-    start: Any = {"type": "websocket.http.response.start", "status": reply.status, "headers": headers}
-    body: Any = {"type": "websocket.http.response.body", "body": reply.body, "more_body": False}
-    await socket.send(start)
-    await socket.send(body)

@@ -14,6 +14,7 @@ from pixel_gateway.adapters.inbound.http.generations import AFTER, MAX_SEQUENCE
 from pixel_gateway.adapters.inbound.http.live_bodies import ChannelEvent
 from pixel_gateway.adapters.inbound.http.pulse import Ending, Line
 from pixel_gateway.adapters.inbound.http.reply import Reply
+from pixel_gateway.application.live import UpdateKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
     from pixel_gateway.adapters.inbound.http.pulse import Pulse
     from pixel_gateway.application import Application
+    from pixel_gateway.application.live import Update
     from pixel_gateway.application.user_channel import ChannelUpdate
 
 MAX_POSITION_CHARS = 100
@@ -45,23 +47,28 @@ def doors(app: Application, open_streams: OpenStreams) -> list[Door]:
     """Return the doors of this group."""
     message = EncodedOnce(lambda update: sse_message(sse_frame(update)))
 
-    async def opened(call: Call, stream: EventStream, updates: AsyncGenerator[Any, None]) -> ASGIApp:
+    async def opened(
+        call: Call, stream: EventStream, updates: AsyncGenerator[Any, None], is_over: Callable[[Any], bool] = _never
+    ) -> ASGIApp:
         with ExitStack() as held:
             held.enter_context(open_streams.opened(call.user_id, "sse"))
             first = await anext(updates)
+            if is_over(first):
+                await updates.aclose()
+                return Reply(204, b"", [(b"cache-control", b"no-store")])
             return stream.opened(first, updates, held.pop_all())
 
     async def generation_events(call: Call) -> ASGIApp:
         query_after = call.query("after", "ticket").whole("after", default=-1, least=0, most=MAX_SEQUENCE)
-        after = last_event_id(call.headers)
-        if after is None and query_after >= 0:
-            after = query_after
+        seen = last_event_id(call.headers)
+        after = query_after if seen is None and query_after >= 0 else seen
         generation_id = call.id_in_path("gen")
         if call.scope["method"] == "HEAD":
             await app.view_progress(call.user_id, generation_id)
             return Reply(200, b"", _HEADERS)
         stream = EventStream(message, call, open_streams.pulse)
-        return await opened(call, stream, app.hub.watch(call.user_id, generation_id, after, sink=stream.take))
+        updates = app.hub.watch(call.user_id, generation_id, after, sink=stream.take)
+        return await opened(call, stream, updates, lambda first: _saw_the_end(first, seen))
 
     async def all_events(call: Call) -> ASGIApp:
         after = position_in(call.headers.get("last-event-id", "") or call.query("after", "ticket").text("after"))
@@ -85,7 +92,8 @@ def doors(app: Application, open_streams: OpenStreams) -> list[Door]:
                     bodies.ProgressEvent,
                     content_type="text/event-stream",
                     example='id: 3\nevent: progress\ndata: {"type":"progress","sequence":3,"progress":50}\n\n',
-                )
+                ),
+                204: Answer("A browser came again after the end; it stops when it is told so."),
             },
             parameters=(AFTER, _LAST_EVENT_ID, _TICKET),
             takes_tickets=True,
@@ -159,6 +167,15 @@ class EventStream:
 
 def _channel_message(update: ChannelUpdate) -> dict[str, Any]:
     return sse_message(channel_sse_frame(update))
+
+
+def _never(_first: Any) -> bool:
+    return False
+
+
+def _saw_the_end(first: Update, seen: int | None) -> bool:
+    """Tell whether a browser that connects again by itself has been told the end: it would come for ever."""
+    return first.kind is UpdateKind.SNAPSHOT and first.progress.status.is_final and seen == first.progress.sequence
 
 
 def last_event_id(headers: dict[str, str]) -> int | None:

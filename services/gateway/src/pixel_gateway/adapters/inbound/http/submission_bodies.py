@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.doors import Call
 
 LEAST_CANCEL_AFTER_S = 1.0
-MOST_CANCEL_AFTER_S = 7 * 24 * 3600.0
+MOST_CANCEL_AFTER_S = 24 * 3600.0
 
 _DURATION = re.compile(r"(?P<number>-?\d{1,12}(?:\.\d{1,6})?)(?P<unit>[smh]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -31,8 +31,19 @@ Seed = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807, description="Seed
 References = Annotated[
     list[str], Meta(max_length=0, description="No model takes reference images yet; leave it empty.")
 ]
-Seconds = Annotated[float, Meta(description="Cancelled when not ended after so many seconds; brought into 1 s to 7 d.")]
-Moment = Annotated[datetime, Meta(tz=True, description="Not started before; one that is past means at once.")]
+Seconds = Annotated[
+    float,
+    Meta(
+        ge=LEAST_CANCEL_AFTER_S,
+        le=MOST_CANCEL_AFTER_S,
+        description="Cancelled when not ended after so many seconds, counted from now.",
+    ),
+]
+Moment = Annotated[datetime, Meta(tz=True, description="Not started before; within 30 days.")]
+Retries = Annotated[
+    int,
+    Meta(ge=0, le=10, description="How often a failed run is repeated by itself; as the operator set when left out."),
+]
 Labels = Annotated[
     dict[Annotated[str, Meta(min_length=1, max_length=64)], Annotated[str, Meta(max_length=512)]],
     Meta(max_length=16, description="Labels that the usage can be grouped by."),
@@ -66,6 +77,7 @@ class CreateGeneration(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
     allow_fallback: Annotated[bool, Meta(description="Let another model run it when this one cannot, at no more.")] = (
         False
     )
+    max_retries: Retries | None = None
 
 
 def submission_of(body: CreateGeneration, call: Call, *, route: str, idempotency_key: str = "") -> Submission:
@@ -84,6 +96,7 @@ def submission_of(body: CreateGeneration, call: Call, *, route: str, idempotency
         metadata=body.metadata,
         adjust=body.adjust,
         allow_fallback=body.allow_fallback,
+        max_retries=body.max_retries,
     )
 
 
@@ -118,16 +131,18 @@ def require_words(prompt: str) -> None:
 
 
 def _cancel_after_s(seconds: float | None, header: str | None) -> float:
-    """Return the deadline in seconds within its bounds; 0 when neither the body nor the header field has one."""
+    """Return the deadline in seconds; 0 when neither the body nor the header field has one. Raise InvalidRequest."""
     wanted = seconds
     if header is not None:
         found = _DURATION.fullmatch(header.strip())
         if not found:
             raise _refused("Cancel-After", "has to be a duration such as 90s, 15m or 2h")
         wanted = float(found["number"]) * _SECONDS[found["unit"]]
+        if not LEAST_CANCEL_AFTER_S <= wanted <= MOST_CANCEL_AFTER_S:
+            raise _refused("Cancel-After", "has to be from 1s to 24h")
         if seconds is not None and seconds != wanted:
             raise _refused("Cancel-After", "differs from cancelAfter; give one of them")
-    return 0.0 if wanted is None else min(max(wanted, LEAST_CANCEL_AFTER_S), MOST_CANCEL_AFTER_S)
+    return wanted or 0.0
 
 
 def _refused(name: str, message: str) -> InvalidRequest:

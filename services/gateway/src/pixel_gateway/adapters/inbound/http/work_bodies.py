@@ -17,7 +17,7 @@ from pixel_gateway.adapters.inbound.http.bodies import (  # noqa: TC001  msgspec
 from pixel_gateway.adapters.inbound.http.money_bodies import AttemptView  # noqa: TC001  msgspec reads the annotations
 from pixel_gateway.domain.generation import JobType  # noqa: TC001  msgspec reads the annotations
 
-GenerationId = Annotated[str, Meta(pattern="^gen_[0-9a-f]{32}$")]
+GenerationId = Annotated[str, Meta(pattern="^gen_[0-9a-f]{32}$", max_length=36)]
 
 
 class CancelView(msgspec.Struct, rename="camel"):
@@ -103,7 +103,11 @@ class QueueView(msgspec.Struct, rename="camel"):
 
 
 class QueuedView(msgspec.Struct, rename="camel"):
-    """Where one generation stands in its queue; `waitsFor` says why it cannot start yet."""
+    """Where one generation stands in its queue; `waitsFor` says why it cannot start yet.
+
+    `positionReason` says why others than those accepted before it are ahead: `priority`, `fair_share` or `returned`.
+    The position never rises without it.
+    """
 
     id: str
     status: str
@@ -112,6 +116,7 @@ class QueuedView(msgspec.Struct, rename="camel"):
     priority: str
     queue_position: int | None
     waits_for: str | None
+    position_reason: str | None
     eta: Eta | None
     estimated_wait_time: float | None
     estimated_time_remaining: float | None
@@ -156,7 +161,10 @@ class DayStatsView(msgspec.Struct, rename="camel"):
 
 
 class StatsView(msgspec.Struct, rename="camel"):
-    """Sums over ended generations; `totalTokensUsed` are the credits that were captured."""
+    """Sums over ended generations; `totalTokensUsed` are the credits that were captured.
+
+    `retries` are runs that were repeated after a failure.
+    """
 
     total_generations: int
     successful_generations: int
@@ -168,6 +176,7 @@ class StatsView(msgspec.Struct, rename="camel"):
     models: list[ModelStatsView]
     days: list[DayStatsView]
     credits_by_feature: dict[str, int]
+    retries: int
 
 
 class AdminStatsView(StatsView, rename="camel"):
@@ -201,8 +210,14 @@ class LaneList(msgspec.Struct, rename="camel"):
 class UpdateLaneBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Change a lane's limits; what is left out stays, null means no limit."""
 
-    max_running: Annotated[int, Meta(ge=0, le=100000)] | UnsetType | None = UNSET
-    max_queued: Annotated[int, Meta(ge=0, le=100_000_000)] | UnsetType = UNSET
+    max_running: Annotated[int, Meta(ge=1, le=100000)] | UnsetType | None = UNSET
+    max_queued: Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType = UNSET
+    reason: Annotated[str, Meta(max_length=200)] = ""
+
+
+class SwitchLaneBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Why a lane is switched; it stands with the action."""
+
     reason: Annotated[str, Meta(max_length=200)] = ""
 
 
@@ -233,7 +248,7 @@ class FailureFilterBody(msgspec.Struct, rename="camel", forbid_unknown_fields=Tr
 
     failure_code: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     model: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
-    user_id: Annotated[str, Meta(pattern="^usr_[0-9a-f]{32}$")] | None = None
+    user_id: Annotated[str, Meta(pattern="^usr_[0-9a-f]{32}$", max_length=36)] | None = None
     job_type: JobType | None = None
     from_: Annotated[datetime, Meta(tz=True)] | None = field(name="from", default=None)
     to: Annotated[datetime, Meta(tz=True)] | None = None
@@ -282,6 +297,7 @@ class MonitorView(msgspec.Struct, rename="camel"):
     queue: QueueView
     lanes: list[LaneView]
     jobs_by_status: dict[str, int]
+    retries: int
     workers: int
     processing_times: list[ModelStatsView]
     failures: FailureList

@@ -33,6 +33,7 @@ class PostgresCatalogue:
             providers=self._providers,
             lane_states={row["lane"]: LaneState(row["lane_state"]) for row in rows},
             health={row["provider"]: BreakerState(row["health"]) for row in rows},
+            spent=frozenset(row["provider"] for row in rows if row["is_spent"]),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_events import append_outbox
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
+ARCHIVE = load_queries("pixel_generation.sql", "archive.sql")
+
+RESERVATIONS_KEPT = timedelta(days=62)
+"""The longest period of a budget is a month; this is past any that an open job may still settle in."""
 
 
 class PostgresHousekeeping:
@@ -57,8 +62,14 @@ class PostgresHousekeeping:
             return [job_of(row) for row in await fetch_all(conn, JOBS["list_unserved_jobs"], parameters)]
 
     async def purge(self, *, before: datetime, limit: int) -> int:
+        over = {"before": self._clock.now() - RESERVATIONS_KEPT, "limit": limit}
         async with self._pool.autocommit() as conn:
-            return await execute(conn, SUBMISSIONS["purge_submissions"], {"before": before, "limit": limit})
+            keys = await execute(conn, SUBMISSIONS["purge_submissions"], {"before": before, "limit": limit})
+            return keys + await execute(conn, ARCHIVE["purge_reservations"], over)
+
+    async def archive(self, *, before: datetime, limit: int) -> int:
+        async with self._pool.autocommit() as conn:
+            return await execute(conn, ARCHIVE["archive_jobs"], {"before": before, "limit": limit})
 
     async def queue_depths(self) -> dict[str, int]:
         async with self._pool.autocommit() as conn:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pixel_events.outbox import outbox_parameters
-from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
+from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 from pixel_runtime.ids import format_id, new_id
-from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.announcements import announcements, status_changed
-from pixel_generation.adapters.outbound.postgres.rows import change_parameters, job_of, recorded_event_of, spec_value
+from pixel_generation.adapters.outbound.postgres.group_commit import GroupCommit, write_changes
+from pixel_generation.adapters.outbound.postgres.rows import change_value, job_of, recorded_event_of, time_value
 from pixel_generation.application.engine_ports import Reconciling
 from pixel_generation.domain.attempt import CallRecord, attempt_outcome, attempt_state
+from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.job import Stage, Status
-from pixel_generation.domain.replay import facts_of_claim
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 CHANGES = load_queries("pixel_generation.sql", "changes.sql")
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 EVENTS = load_queries("pixel_generation.sql", "events.sql")
+BUDGETS = load_queries("pixel_generation.sql", "budgets.sql")
 
 
 class PostgresJobs:
@@ -38,40 +38,64 @@ class PostgresJobs:
     def __init__(self, pool: Pool, clock: Clock) -> None:
         self._pool = pool
         self._clock = clock
+        self._advances = GroupCommit(pool, CHANGES["advance_jobs"])
+        self._requeues = GroupCommit(pool, CHANGES["requeue_jobs"])
+        self._ends = GroupCommit(pool, CHANGES["end_jobs"])
 
     async def claim(self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
         parameters = {"lane": lane, "limit": limit, "worker": worker, "lease_s": lease_s, "deadline_at": deadline_at}
+        async with self._pool.autocommit() as conn:
+            rows = await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": False})
+        if not rows:
+            rows = await self._claim_under_limits(parameters)
+        return [job_of(row) for row in rows]
+
+    async def _claim_under_limits(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._pool.transaction() as conn:
             # A statement of its own: the claim's must begin, and see what runs, after the wait for this lock.
-            await execute(conn, JOBS["lock_limited_lane"], {"lane": lane})
-            jobs = [job_of(row) for row in await fetch_all(conn, JOBS["claim_jobs"], parameters)]
-            if jobs:
-                await execute(conn, EVENTS["record_events"], self._events_of(jobs))
-        return jobs
+            if await fetch_one(conn, JOBS["lock_limited_lane"], {"lane": parameters["lane"]}) is None:
+                return []
+            return await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": True})
 
     async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
         record = call or CallRecord()
         state = attempt_state(before, after, record)
-        parameters = change_parameters(before, after, announcements(after, self._clock.now())) | {
+        now = self._clock.now()
+        events = announcements(after, now)
+        if before.stage is Stage.STARTING:
+            # A claim stores its event and leaves its announcement to the next change, whatever that is.
+            events.insert(0, status_changed(before, now))
+        change = change_value(before, after, events) | {
             "holder": holder.value,
             "attempt_state": state.value,
             "outcome": attempt_outcome(state, record),
             "provider_request_id": record.provider_request_id,
             "cost_usd_micros": record.cost_usd_micros,
             "failure_code": after.failure.code if after.failure else record.failure_code,
-            "action_id": new_id(),
+            "action_id": new_id().hex,
             "actor": format_id("usr", after.user_id),
         }
         if after.status.is_final:
-            query = CHANGES["end_job"]
-            parameters |= _settlement(after)
-        elif after.status is Status.QUEUED:
-            query = CHANGES["requeue_job"]
-            parameters |= _place_in_queue(after)
-        else:
-            query = CHANGES["advance_job"]
-        async with self._pool.autocommit() as conn:
-            return await fetch_one(conn, query, parameters) is not None
+            return await self._ends.write(after.id, change | _settlement(after))
+        if after.status is not Status.QUEUED:
+            return await self._advances.write(after.id, change)
+        change |= _place_in_queue(after)
+        if after.stage is Stage.ROUTING:
+            return await self._reroute(after, change)
+        return await self._requeues.write(after.id, change)
+
+    async def _reroute(self, after: Job, change: dict[str, Any]) -> bool:
+        """Queue the job for another provider if the budgets that apply there have room for it."""
+        cost = {"job_id": after.id, "cost_usd_micros": after.route.get("cost_usd_micros")}
+        async with self._pool.transaction() as conn:
+            if not await write_changes(conn, CHANGES["requeue_jobs"], [change]):
+                return False
+            refused = await fetch_one(conn, BUDGETS["move_reservations"], cost)
+            if refused is None:
+                return True
+            if refused["is_unpriced"]:
+                raise PriceUnknown(metadata={"model": after.spec.model})
+            raise BudgetExhausted(metadata={"scope": refused["scope"], "period": refused["period"]})
 
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
         parameters = {
@@ -87,11 +111,6 @@ class PostgresJobs:
         async with self._pool.autocommit() as conn:
             row = await fetch_one(conn, JOBS["find_job"], {"id": job_id})
         return None if row is None else job_of(row)
-
-    async def find_owned(self, job_ids: Sequence[UUID], user_id: UUID) -> dict[UUID, Job]:
-        async with self._pool.autocommit() as conn:
-            rows = await fetch_all(conn, JOBS["find_owned_jobs"], {"ids": list(job_ids), "user_id": user_id})
-        return {row["id"]: job_of(row) for row in rows}
 
     async def reconciling(self, limit: int) -> list[Reconciling]:
         async with self._pool.autocommit() as conn:
@@ -112,36 +131,23 @@ class PostgresJobs:
         async with self._pool.autocommit() as conn:
             return [job_of(row) for row in await fetch_all(conn, JOBS[query], {"limit": limit})]
 
-    def _events_of(self, jobs: Sequence[Job]) -> dict[str, list[Any]]:
-        now = self._clock.now()
-        return outbox_parameters([status_changed(job, now) for job in jobs]) | {
-            "job_ids": [job.id for job in jobs],
-            "sequences": [job.sequence for job in jobs],
-            "statuses": [job.status.value for job in jobs],
-            "stages": [job.stage.value for job in jobs],
-            "progresses": [job.progress for job in jobs],
-            "messages": [job.message for job in jobs],
-            "user_ids": [job.user_id for job in jobs],
-            "facts": [Jsonb(facts_of_claim(job)) for job in jobs],
-        }
-
 
 def _settlement(job: Job) -> dict[str, Any]:
     return {
         "captured": job.captured_credits,
-        "ended_at": job.ended_at,
-        "capture_id": new_id(),
-        "release_id": new_id(),
-        "cost_id": new_id(),
+        "ended_at": time_value(job.ended_at),
+        "capture_id": new_id().hex,
+        "release_id": new_id().hex,
+        "cost_id": new_id().hex,
     }
 
 
 def _place_in_queue(job: Job) -> dict[str, Any]:
     return {
         "retry_count": job.retry_count,
-        "scheduled_at": job.scheduled_at,
-        "spec": spec_value(job.spec),
+        "scheduled_at": job.scheduled_at.isoformat(),
+        "spec": job.spec.as_dict(),
         "lane": job.lane,
-        "route": Jsonb(dict(job.route)),
+        "route": dict(job.route),
         "price_id": job.price_id,
     }

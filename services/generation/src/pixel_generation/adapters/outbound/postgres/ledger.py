@@ -52,7 +52,7 @@ class PostgresLedger:
             await execute(conn, LEDGER["lock_account"], {"user_id": user_id})
             row = await fetch_one(conn, LEDGER["adjust_credits"], parameters)
         assert row is not None
-        return Adjusted(row["adjusted"], row["was_adjusted"], row["available"])
+        return Adjusted(row["adjusted"], row["was_adjusted"], row["was_other"], row["available"])
 
     async def find_capture(self, job_id: UUID) -> Capture | None:
         async with self._pool.autocommit() as conn:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
+from pixel_postgres import Pool, execute, fetch_one, load_queries
 
 from pixel_generation.application.statement_ports import RuleResult
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from uuid import UUID
 
 RECONCILE = load_queries("pixel_generation.sql", "reconcile.sql")
 RULES = (
@@ -26,6 +25,7 @@ RULES = (
     "check_places_taken_equal_counts",
     "check_budgets_equal_reservations",
     "check_provider_costs_equal_attempts",
+    "check_jobs_are_kept_once",
 )
 
 
@@ -60,13 +60,3 @@ class PostgresLedgerRules:
                         # A connection that still holds the lock must not go back to the pool.
                         await conn.close()
                         raise
-
-
-class PostgresJobIds:
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    async def after(self, job_id: UUID, limit: int) -> list[UUID]:
-        async with self._pool.autocommit() as conn:
-            rows = await fetch_all(conn, RECONCILE["list_job_ids"], {"after": job_id, "limit": limit})
-        return [row["id"] for row in rows]

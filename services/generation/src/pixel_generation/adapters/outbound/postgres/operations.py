@@ -28,6 +28,8 @@ STATISTICS = load_queries("pixel_generation.sql", "statistics.sql")
 WINDOW = 10_000
 """Failures that a filtered page looks at; what is behind them is for the next page."""
 MOST_COUNTED = 200_000
+WORKER_SILENCE_S = 15.0
+"""A worker that has given no sign of life for so long is not counted: three heartbeats."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -38,7 +40,7 @@ class PostgresLanes:
 
     async def status(self) -> QueueStatus:
         async with self._pool.autocommit() as conn:
-            lanes = await fetch_all(conn, OPERATIONS["list_lanes"], {"lane": "", "most": MOST_COUNTED})
+            lanes = await fetch_all(conn, OPERATIONS["list_lanes"], _lanes_named(""))
             latest = await fetch_one(conn, OPERATIONS["measure_latest_jobs"])
         assert latest is not None
         return QueueStatus(tuple(map(_lane_of, lanes)), latest["average_wait_s"], latest["median_run_s"])
@@ -56,7 +58,7 @@ class PostgresLanes:
         async with self._pool.autocommit() as conn:
             if not await execute(conn, OPERATIONS["update_lane"], parameters):
                 return None
-            row = await fetch_one(conn, OPERATIONS["list_lanes"], {"lane": change.lane, "most": MOST_COUNTED})
+            row = await fetch_one(conn, OPERATIONS["list_lanes"], _lanes_named(change.lane))
         return _lane_of(row) if row else None
 
 
@@ -71,7 +73,7 @@ class PostgresFailures:
         async with self._pool.autocommit() as conn:
             if which.job_id:
                 one = await fetch_one(conn, OPERATIONS["get_failure"], {"job_id": which.job_id})
-                return Page([_failure_of(one)] if one else [], None)
+                return Page([work for work in (_failure_of(one),) if which.matches(work)] if one else [], None)
             # The place before which to read on: a filter's end is one before every id of that moment.
             before_at, before_id = before or (which.ended_before or END, UUID(int=2**128 - 1))
             parameters = _words_of(which) | {
@@ -135,6 +137,10 @@ class PostgresActions:
         async with self._pool.autocommit() as conn:
             found = [Action(**row) for row in await fetch_all(conn, OPERATIONS[name], parameters)]
         return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
+
+
+def _lanes_named(lane: str) -> dict[str, Any]:
+    return {"lane": lane, "most": MOST_COUNTED, "silence_s": WORKER_SILENCE_S}
 
 
 def _lane_of(row: Mapping[str, Any]) -> LaneStatus:

@@ -11,9 +11,8 @@ from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
 from pixel_generation.application.page import Page
 from pixel_generation.application.ports import GenerationFilter, Standing, UserEvents
 from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.estimate import LaneMeasure
 from pixel_generation.domain.job import Stage, Status, StoredEvent
-from pixel_generation.domain.lanes import LaneState
+from pixel_generation.domain.lanes import LaneState, PositionReason
 from pixel_generation.domain.position import Position
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 GENERATIONS = load_queries("pixel_generation.sql", "generations.sql")
-EVENTS = load_queries("pixel_generation.sql", "events.sql")
 LEDGER = load_queries("pixel_generation.sql", "ledger.sql")
 
 WINDOW = 10_000
@@ -68,7 +66,7 @@ class PostgresQueries:
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
         parameters = {"id": job_id, "user_id": user_id, "after": after, "limit": limit}
         async with self._pool.autocommit() as conn:
-            rows = await fetch_all(conn, EVENTS["list_events"], parameters)
+            rows = await fetch_all(conn, GENERATIONS["list_events"], parameters)
         return [_event_of(row) for row in rows]
 
     async def user_events(self, user_id: UUID, *, after: Position, limit: int) -> UserEvents:
@@ -96,15 +94,10 @@ class PostgresQueries:
             row = await fetch_one(conn, LEDGER["get_balance"], {"user_id": user_id})
         return Balance(0, 0) if row is None else Balance(row["available"], row["held"])
 
-    async def measure(self, lane: str) -> LaneMeasure:
-        async with self._pool.autocommit() as conn:
-            row = await fetch_one(conn, GENERATIONS["measure_lane"], {"lane": lane})
-        assert row is not None
-        return LaneMeasure(row["queued"], row["running"], tuple(row["durations_s"]))
-
 
 def _standing_of(row: Mapping[str, Any]) -> Standing:
-    return Standing(job_of(row), row["ahead"], LaneState(row["lane_state"]))
+    reason = row["position_reason"]
+    return Standing(job_of(row), row["ahead"], LaneState(row["lane_state"]), PositionReason(reason) if reason else None)
 
 
 def _event_of(row: Mapping[str, Any]) -> StoredEvent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from pixel_generation.domain.spec import GenerationSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 
 def job_of(row: Mapping[str, Any]) -> Job:
@@ -77,16 +79,8 @@ def spec_value(spec: GenerationSpec) -> Jsonb:
     return Jsonb(spec.as_dict())
 
 
-def images_value(images: Sequence[DeliveredImage]) -> Jsonb:
-    return Jsonb([asdict(image) | {"asset_id": image.asset_id.hex} for image in images])
-
-
 def adjustments_value(adjustments: Sequence[Adjustment]) -> Jsonb:
     return Jsonb([asdict(adjustment) for adjustment in adjustments])
-
-
-def failure_value(failure: Failure | None) -> Jsonb | None:
-    return None if failure is None else Jsonb(asdict(failure))
 
 
 def recorded_event_of(row: Mapping[str, Any]) -> RecordedEvent:
@@ -101,20 +95,48 @@ def recorded_event_of(row: Mapping[str, Any]) -> RecordedEvent:
     )
 
 
-def change_parameters(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]:
-    """Return what every written change of a job consists of: its new state, its event, its announcements."""
-    return outbox_parameters(events) | {
-        "id": after.id,
+def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]:
+    """Return as JSON what every written change of a job consists of: its new state, its event, its announcements."""
+    return {
+        "id": after.id.hex,
         "attempt": before.attempt,
         "from_status": before.status.value,
         "status": after.status.value,
         "stage": after.stage.value,
         "progress": after.progress,
         "sequence": after.sequence,
-        "images": images_value(after.images),
-        "failure": failure_value(after.failure),
-        "deadline_at": after.deadline_at,
-        "cancel_requested_at": after.cancel_requested_at,
+        "images": _images(after.images),
+        "failure": after.failure and asdict(after.failure),
+        "deadline_at": after.deadline_at.isoformat(),
+        "cancel_requested_at": time_value(after.cancel_requested_at),
         "message": after.message,
-        "facts": Jsonb(facts_of(before, after)),
+        "facts": facts_of(before, after),
+        "announcements": _announcements(events),
     }
+
+
+def time_value(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _images(images: Sequence[DeliveredImage]) -> list[dict[str, Any]]:
+    return [
+        {name: getattr(image, name) for name in image.__slots__} | {"asset_id": image.asset_id.hex} for image in images
+    ]
+
+
+def _announcements(events: Sequence[OutboxEvent]) -> list[dict[str, Any]]:
+    columns = outbox_parameters(events)
+    return [
+        {
+            "event_id": event_id.hex,
+            "topic": topic,
+            "key": key,
+            "type": event_type,
+            "value": b64encode(value).decode(),
+            "headers": headers.obj,
+        }
+        for event_id, topic, key, event_type, value, headers in zip(
+            *(columns[name] for name in ("event_ids", "topics", "keys", "types", "values", "headers")), strict=True
+        )
+    ]

@@ -1,0 +1,346 @@
+"""The guards: where each stands, what takes it out and the test that has to notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GENERATION = "services/generation/src/pixel_generation"
+CHANGES, JOBS, SUBMISSIONS = (f"{GENERATION}/sql/{name}.sql" for name in ("changes", "jobs", "submissions"))
+OUTBOX = "libs/events/src/pixel_events/sql/outbox.sql"
+RUN_JOB = f"{GENERATION}/application/run_job.py"
+JOBS_ADAPTER = f"{GENERATION}/adapters/outbound/postgres/jobs.py"
+GROUP_COMMIT = f"{GENERATION}/adapters/outbound/postgres/group_commit.py"
+GATEWAY = "services/gateway/src/pixel_gateway"
+JOB_TESTS = "tests/contract/generation/test_jobs.py"
+SUBMISSION_TESTS = "tests/contract/generation/test_submissions.py"
+RELAY_TESTS = "tests/integration/events/test_outbox_relay.py"
+GROUP_TESTS = "tests/integration/generation/test_group_commit.py"
+LIMIT_TESTS = "tests/integration/generation/test_admission.py"
+FALLBACK_TESTS = "tests/integration/generation/test_fallback_budgets.py"
+HEALTH_TESTS = "tests/unit/generation/test_provider_health.py"
+WORK_TESTS = "tests/unit/generation/test_work.py"
+SCHEMA_TESTS = "tests/faults/test_schema_guards.py"
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A guard, where it stands, what takes it out (everywhere in the file) and the test that must notice."""
+
+    name: str
+    file: str
+    text: str
+    instead: str
+    test: str
+
+
+GUARDS = [
+    Guard(
+        "fencing by attempt and sequence",
+        CHANGES,
+        " AND j.attempt = c.attempt AND j.sequence = c.sequence - 1\n",
+        "\n",
+        f"{JOB_TESTS}::test_the_first_worker_is_fenced_once_another_runs_the_job[postgres]",
+    ),
+    Guard(
+        "lease check",
+        CHANGES,
+        "WHEN 'worker' THEN j.lease_until > now()",
+        "WHEN 'worker' THEN true",
+        f"{JOB_TESTS}::test_a_worker_whose_lease_is_over_writes_nothing[postgres]",
+    ),
+    Guard(
+        "holder clause",
+        CHANGES,
+        "WHEN 'heir' THEN j.lease_until <= now()",
+        "WHEN 'heir' THEN true",
+        f"{JOB_TESTS}::test_an_heir_takes_over_only_when_the_lease_is_over[postgres]",
+    ),
+    Guard(
+        "settled once",
+        CHANGES,
+        "WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1\n",
+        "WHERE true\n",
+        f"{JOB_TESTS}::test_a_job_is_settled_once_however_often_it_is_tried[postgres]",
+    ),
+    Guard(
+        "claim takes what nobody holds",
+        JOBS,
+        "        LIMIT 1000\n        FOR NO KEY UPDATE SKIP LOCKED\n",
+        "        LIMIT 1000\n",
+        f"{GROUP_TESTS}::test_a_claim_takes_what_nobody_holds_and_waits_for_nobody",
+    ),
+    Guard(
+        "dead lease",
+        JOBS,
+        "WHERE j.attempt = r.attempt AND j.status = 'processing' AND j.lease_until > now()\n",
+        "WHERE j.attempt = r.attempt AND j.status = 'processing'\n",
+        f"{JOB_TESTS}::test_a_lease_that_is_over_is_not_revived[postgres]",
+    ),
+    Guard(
+        "deadline",
+        JOBS,
+        "j.status IN ('queued', 'processing') AND j.deadline_at <= now()",
+        "j.status IN ('queued', 'processing') AND false",
+        f"{JOB_TESTS}::test_a_job_past_its_deadline_is_found_and_ended_by_anyone[postgres]",
+    ),
+    Guard(
+        "inbox",
+        "libs/events/src/pixel_events/inbox.py",
+        '"event_id": event_id}) == 1',
+        '"event_id": event_id}) >= 0',
+        "tests/integration/events/test_inbox.py::test_an_event_is_new_once_per_consumer",
+    ),
+    Guard(
+        "unique money of a round",
+        f"{GENERATION}/migrations/0004_engine.sql",
+        "ADD CONSTRAINT ledger_transfers_once_per_job UNIQUE (job_id, round, kind)",
+        "ADD CONSTRAINT ledger_transfers_once_per_job CHECK (true)",
+        f"{SCHEMA_TESTS}::test_a_round_has_one_transfer_of_each_kind",
+    ),
+    Guard(
+        "append-only ledger",
+        f"{GENERATION}/migrations/0002_ledger.sql",
+        "RAISE EXCEPTION 'the ledger is append-only",
+        "RETURN NULL; RAISE EXCEPTION 'the ledger is append-only",
+        f"{SCHEMA_TESTS}::test_what_was_booked_is_not_changed",
+    ),
+    Guard(
+        "outbox horizon",
+        OUTBOX,
+        "o.xid < pg_snapshot_xmin(pg_current_snapshot())\n    AND ",
+        "",
+        f"{RELAY_TESTS}::test_an_event_behind_an_open_transaction_waits_and_comes_soon_after_it",
+    ),
+    Guard(
+        "one relay leads",
+        OUTBOX,
+        "SELECT pg_try_advisory_lock(hashtext('pixel_events.relay'), hashtext(current_schema())) AS taken",
+        "SELECT true AS taken",
+        f"{RELAY_TESTS}::test_one_of_two_relays_leads_and_the_other_takes_over",
+    ),
+    Guard(
+        "idempotency key",
+        SUBMISSIONS,
+        "f.is_fitting AND (f.key = '' OR f.job_id IN (SELECT k.job_id FROM keyed AS k))",
+        "f.is_fitting",
+        f"{SUBMISSION_TESTS}::test_one_key_from_many_doors_at_once_makes_one_job[postgres]",
+    ),
+    Guard(
+        "account lock",
+        SUBMISSIONS,
+        "ORDER BY c.user_id\n    FOR NO KEY UPDATE\n",
+        "ORDER BY c.user_id\n",
+        f"{LIMIT_TESTS}::test_a_submission_waits_for_whoever_changes_its_account_and_reads_what_is_left",
+    ),
+    Guard(
+        "no blind second call",
+        f"{GENERATION}/domain/recovery.py",
+        "job.stage is not Stage.STARTING and not repeatable",
+        "False",
+        "tests/unit/generation/test_job.py::test_a_run_lost_in_its_call_is_repeated_only_where_that_is_free",
+    ),
+    Guard(
+        "announced before the call",
+        f"{GENERATION}/domain/job.py",
+        "(GENERATING, Move.DELIVER): UPLOADING,",
+        "(GENERATING, Move.DELIVER): UPLOADING, (STARTING, Move.DELIVER): UPLOADING,",
+        f"{SCHEMA_TESTS}::test_nothing_is_delivered_before_its_call_was_announced",
+    ),
+    Guard(
+        "sequence fence",
+        CHANGES,
+        " AND j.sequence = c.sequence - 1\n",
+        "\n",
+        "tests/integration/generation/test_cancel_races.py::test_each_race_has_one_winner_and_the_money_follows_it",
+    ),
+    Guard(
+        "order of claims",
+        JOBS,
+        "ORDER BY j.priority, j.virtual_start, j.id\n        LIMIT 1000",
+        "ORDER BY j.id DESC\n        LIMIT 1000",
+        f"{JOB_TESTS}::test_the_queue_position_follows_the_order_of_claims[postgres]",
+    ),
+    Guard(
+        "announced with the change",
+        CHANGES,
+        "    ORDER BY e.place, o.turn\n",
+        "    WHERE false\n    ORDER BY e.place, o.turn\n",
+        "tests/faults/test_checker.py::test_a_run_that_broke_nothing_is_judged_by_all_ten",
+    ),
+    Guard(
+        "claim is announced with the next change",
+        JOBS_ADAPTER,
+        "events.insert(0, status_changed(before, now))",
+        "pass",
+        f"{GROUP_TESTS}::test_the_claims_event_is_announced_with_the_next_change_and_before_it",
+    ),
+    Guard(
+        "job once in a statement",
+        GROUP_COMMIT,
+        "if waiting.job_id in self._in_flight:",
+        "if False:",
+        f"{JOB_TESTS}::test_a_job_is_settled_once_however_often_it_is_tried[postgres]",
+    ),
+    Guard(
+        "broken change fails alone",
+        GROUP_COMMIT,
+        "if len(batch) > 1 and not at_once:",
+        "if False:",
+        f"{GROUP_TESTS}::test_a_change_that_breaks_a_rule_fails_alone",
+    ),
+    Guard(
+        "cancelled caller waits for its change",
+        GROUP_COMMIT,
+        "                await asyncio.wait([waiting.written])\n",
+        "                pass\n",
+        f"{GROUP_TESTS}::test_a_cancelled_caller_leaves_when_its_change_is_decided_and_takes_back_one_that_waits",
+    ),
+    Guard(
+        "each freed place is given on",
+        CHANGES,
+        "least(u.freed, a.max_running - a.places_taken + u.freed)",
+        "least(1, a.max_running - a.places_taken + u.freed)",
+        f"{GROUP_TESTS}::test_changes_that_share_a_statement_do_what_they_do_one_by_one[0]",
+    ),
+    Guard(
+        "end that is being written is no lost lease",
+        f"{GENERATION}/application/work.py",
+        " and not held.run.is_letting_go]",
+        "]",
+        f"{WORK_TESTS}::test_a_run_whose_end_is_written_and_not_yet_answered_is_not_taken_for_lost",
+    ),
+    Guard(
+        "announced before it is called",
+        RUN_JOB,
+        "        await self._write(self.job.calling())\n",
+        "",
+        f"{WORK_TESTS}::test_a_stopped_worker_does_not_repeat_a_call_that_costs",
+    ),
+    Guard(
+        "unknown outcome is not sent again",
+        f"{GENERATION}/domain/recovery.py",
+        "if not repeatable and error.outcome is Outcome.UNKNOWN:",
+        "if False:",
+        f"{WORK_TESTS}::test_a_call_with_unknown_outcome_is_never_made_twice",
+    ),
+    Guard(
+        "pictures wait for a store that restarts",
+        RUN_JOB,
+        "STORE_TRIES = 20",
+        "STORE_TRIES = 3",
+        f"{WORK_TESTS}::test_a_store_that_restarts_is_asked_again_and_the_provider_is_not",
+    ),
+    Guard(
+        "budget of a batch",
+        SUBMISSIONS,
+        "        AND NOT EXISTS (SELECT 1 FROM over AS o WHERE o.place = j.place) AS is_fitting",
+        "        AS is_fitting",
+        f"{LIMIT_TESTS}::test_five_hundred_at_once_on_a_budget_of_seven_are_seven[user]",
+    ),
+    Guard(
+        "budget lock",
+        SUBMISSIONS,
+        "    ORDER BY b.id\n    FOR NO KEY UPDATE OF b\n",
+        "    ORDER BY b.id\n",
+        f"{LIMIT_TESTS}::test_five_hundred_at_once_on_a_budget_of_seven_are_seven[platform]",
+    ),
+    Guard(
+        "budget of a fallback",
+        f"{GENERATION}/sql/budgets.sql",
+        " OR w.amount > w.reserved AND w.used + w.amount - w.reserved > w.limit_amount",
+        "",
+        f"{FALLBACK_TESTS}::test_a_fallback_that_its_provider_has_no_room_for_changes_nothing",
+    ),
+    Guard(
+        "budget lock of a fallback",
+        f"{GENERATION}/sql/budgets.sql",
+        "    ORDER BY b.id\n    FOR NO KEY UPDATE OF b\n",
+        "    ORDER BY b.id\n",
+        f"{FALLBACK_TESTS}::test_fallbacks_at_once_never_go_over_the_budget",
+    ),
+    Guard(
+        "id of an adjustment",
+        f"{GENERATION}/application/correct_credits.py",
+        "if outcome.was_other:",
+        "if False:",
+        "tests/contract/generation/test_billing.py::test_the_id_of_an_adjustment_is_not_for_another_one[postgres]",
+    ),
+    Guard(
+        "key cannot lift its budget",
+        f"{GATEWAY}/application/key_budgets.py",
+        "if api_key_id and await budgets.of(_SCOPE, api_key_id):",
+        "if False:",
+        "tests/unit/gateway/test_credit_doors.py::test_a_key_with_a_budget_cannot_lift_it",
+    ),
+    Guard(
+        "retry that lost a race looks again",
+        f"{GENERATION}/application/retry_generations.py",
+        "if current is None or current.sequence == job.sequence:",
+        "if True:",
+        "tests/integration/generation/test_retry_races.py::test_retries_at_once_are_one_round",
+    ),
+    Guard(
+        "depth cap of a user",
+        SUBMISSIONS,
+        "        AND row_number() OVER mine <= j.room\n",
+        "",
+        f"{LIMIT_TESTS}::test_open_jobs_are_bounded_by_the_plan_at_any_concurrency",
+    ),
+    Guard(
+        "no balance below 0",
+        f"{GENERATION}/migrations/0002_ledger.sql",
+        "CONSTRAINT credit_accounts_never_overdrawn CHECK (available >= 0)",
+        "CONSTRAINT credit_accounts_never_overdrawn CHECK (true)",
+        f"{SCHEMA_TESTS}::test_a_balance_is_never_below_zero",
+    ),
+    Guard(
+        "breaker",
+        f"{GENERATION}/application/provider_health.py",
+        "ProviderHealth()).state is BreakerState.CLOSED:",
+        "ProviderHealth()).state is not None:",
+        f"{HEALTH_TESTS}::test_a_provider_that_only_fails_is_left_alone_after_at_most_twenty_calls",
+    ),
+    Guard(
+        "retry budget",
+        f"{GENERATION}/domain/breaker.py",
+        "if len(self.repetitions) >= max(at_least, share * len(self.calls)):",
+        "if False:",
+        f"{HEALTH_TESTS}::test_repetitions_are_a_tenth_of_the_calls_in_a_window",
+    ),
+    Guard(
+        "admission",
+        f"{GATEWAY}/application/admission.py",
+        "if self._in_flight >= self._bound(traffic):",
+        "if False:",
+        "tests/unit/gateway/test_admission.py::test_create_is_turned_away_first_then_read_then_status_and_money_last",
+    ),
+    Guard(
+        "slow reader is cut",
+        f"{GATEWAY}/adapters/inbound/http/pulse.py",
+        "if now - self._sending_since > STALLED_S:",
+        "if False:",
+        "tests/integration/gateway/test_slow_readers.py::test_slow_readers_are_cut_and_the_others_miss_nothing[sse]",
+    ),
+    Guard(
+        "gaps are filled",
+        f"{GATEWAY}/application/live.py",
+        "is_whole = not events or events[-1].sequence == self.last + len(events)",
+        "is_whole = True",
+        "tests/unit/gateway/test_live.py::test_a_gap_is_filled_from_the_store",
+    ),
+    Guard(
+        "horizon of the user channel",
+        f"{GENERATION}/sql/generations.sql",
+        "AND e.xid < h.xid\n",
+        "\n",
+        "tests/integration/generation/test_reads.py"
+        "::test_an_event_that_commits_late_is_never_behind_a_position_that_was_given_out",
+    ),
+    Guard(
+        "the database's time",
+        f"{GENERATION}/adapters/outbound/postgres/clock.py",
+        'self._told, self._told_at_s = row["now"], (asked_s + answered_s) / 2',
+        "pass",
+        "tests/integration/generation/test_clock.py::test_a_wrong_clock_of_the_machine_is_replaced_by_the_servers_time",
+    ),
+]

@@ -1,0 +1,323 @@
+"""Ended jobs leave the table that the engine works on, and no answer changes by it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import grpc.aio
+import pytest
+from google.protobuf.message import Message
+from pixel.generation.v1 import billing_service_pb2 as billing
+from pixel.generation.v1 import generation_pb2 as messages
+from pixel.generation.v1 import generations_service_pb2 as pb
+from pixel.generation.v1 import operations_service_pb2 as operations
+from pixel.generation.v1.billing_service_pb2_grpc import BillingServiceStub
+from pixel.generation.v1.generations_service_pb2_grpc import GenerationsServiceStub
+from pixel.generation.v1.operations_service_pb2_grpc import OperationsServiceStub
+from pixel_generation.adapters.metrics import ARCHIVED
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
+from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
+from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
+from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict
+from pixel_generation.application.replay_jobs import replay_jobs
+from pixel_generation.domain.budgets import Period, Scope
+from pixel_generation.domain.job import Job
+from pixel_generation.main import build
+from pixel_generation.settings import Settings
+from pixel_rpc import RpcServer, open_channel
+from pixel_runtime.clock import SystemClock
+from pixel_runtime.ids import format_id, new_id
+
+from tests.integration.generation.desk import Desk, open_desk
+from tests.integration.generation.endings import Endings
+from tests.parts import MakeDatabase
+
+JOBS = 5_000 if os.environ.get("PROFILE") == "full" else 400
+"""Jobs that are moved while others read them."""
+LAST = UUID(int=2**128 - 1)
+ROUTE = "POST /api/generations"
+
+
+@dataclass
+class Archive:
+    """A serving process, the engine beside it, and the chore that archives."""
+
+    desk: Desk
+    endings: Endings
+    housekeeping: PostgresHousekeeping
+    channel: grpc.aio.Channel
+
+    def __post_init__(self) -> None:
+        self.generations = GenerationsServiceStub(self.channel)
+        self.billing = BillingServiceStub(self.channel)
+        self.operations = OperationsServiceStub(self.channel)
+
+    async def move(self, limit: int = 10_000) -> int:
+        return await self.housekeeping.archive(before=datetime.now(UTC) + timedelta(hours=1), limit=limit)
+
+    async def counts(self) -> tuple[int, int]:
+        row = await self.desk.row(
+            "SELECT (SELECT count(*) FROM jobs) AS hot, (SELECT count(*) FROM jobs_archive) AS archived"
+        )
+        return row["hot"], row["archived"]
+
+
+@pytest.fixture
+async def archive(make_database: MakeDatabase) -> AsyncIterator[Archive]:
+    async with open_desk(make_database) as desk:
+        settings = Settings(database_url=desk.url, grpc_address="127.0.0.1:0")
+        async with build(settings, frozenset({"serve"})) as service:
+            await service.start()
+            address = next(part.address for part in service.parts if isinstance(part, RpcServer))
+            async with open_channel(address) as channel:
+                housekeeping = PostgresHousekeeping(desk.pool, SystemClock())
+                yield Archive(desk, Endings(desk), housekeeping, channel)
+            await service.stop()
+
+
+async def pages(archive: Archive, name: str, **which: Any) -> list[Message]:
+    """Read a list of generations by pages of four."""
+    seen: list[Message] = []
+    token = ""
+    while True:
+        request = pb.ListGenerationsRequest(user_id=name, page_size=4, page_token=token, **which)
+        answer = await archive.generations.ListGenerations(request)
+        seen += answer.generations
+        if not (token := answer.next_page_token):
+            return seen
+
+
+async def answers(archive: Archive, user: UUID, jobs: dict[str, Job]) -> dict[str, Any]:
+    """Everything that is told of these jobs, through every door that reads jobs."""
+    name, operator = format_id("usr", user), format_id("usr", new_id())
+    served, money, queue = archive.generations, archive.billing, archive.operations
+    told: dict[str, Any] = {
+        "page": await pages(archive, name),
+        "failed": await pages(archive, name, status=messages.GENERATION_STATUS_FAILED),
+        "by_code": await pages(archive, name, failure_code="provider_rejected"),
+        "by_model": await pages(archive, name, model="studio-sketch", job_type=messages.JOB_TYPE_IMAGE),
+        "by_key": await pages(archive, name, idempotency_key="key-1"),
+        "user_events": (
+            await served.ListUserEvents(
+                pb.ListUserEventsRequest(user_id=name, after_position=f"0.{'0' * 32}.0", page_size=1_000)
+            )
+        ).events,
+        "statement": (
+            await money.ListTransactions(billing.ListTransactionsRequest(user_id=name, page_size=1_000))
+        ).transactions,
+        "usage": (
+            await money.GetUsage(billing.GetUsageRequest(user_id=name, group_by=["end_user", "model", "day"]))
+        ).rows,
+        "statistics": await queue.GetGenerationStats(operations.GetGenerationStatsRequest(user_id=name)),
+        "failures": await queue.ListFailures(
+            operations.ListFailuresRequest(filter=operations.FailureFilter(model="studio-sketch"))
+        ),
+        "dry_run": await queue.RedriveFailures(
+            operations.RedriveFailuresRequest(
+                filter=operations.FailureFilter(model="studio-sketch"), dry_run=True, actor=operator
+            )
+        ),
+    }
+    for kind, job in jobs.items():
+        own = format_id("gen", job.id)
+        told[f"{kind} job"] = (await served.GetGeneration(pb.GetGenerationRequest(id=own, user_id=name))).generation
+        told[f"{kind} receipt"] = (await served.GetReceipt(pb.GetReceiptRequest(id=own, user_id=name))).receipt
+        told[f"{kind} events"] = (
+            await served.ListGenerationEvents(pb.ListGenerationEventsRequest(id=own, user_id=name))
+        ).events
+        told[f"{kind} failure"] = (
+            await queue.ListFailures(operations.ListFailuresRequest(filter=operations.FailureFilter(generation_id=own)))
+        ).failures
+        told[f"{kind} cancel"] = await served.CancelGenerations(pb.CancelGenerationsRequest(ids=[own], user_id=name))
+    return told
+
+
+async def test_no_answer_about_a_job_changes_when_it_is_archived(archive: Archive) -> None:
+    user = await archive.desk.user(100)
+    jobs = await archive.endings.of_every_kind(user)
+    keyed = archive.desk.new(user)
+    keyed = NewGeneration(keyed.job, "key-1", ROUTE, b"f")
+    assert (await archive.desk.submit_one(keyed)).verdict is Verdict.ACCEPTED
+    jobs["keyed"] = await archive.endings.cancel(keyed.job)
+    before = await answers(archive, user, jobs)
+    assert len(before["by_key"]) == 1
+    assert len(before["failures"].failures) == 3
+    assert await archive.move() == len(jobs)
+    assert await archive.counts() == (0, len(jobs))
+    after = await answers(archive, user, jobs)
+    assert after == before
+    replayed = await archive.desk.submit_one(NewGeneration(archive.desk.new(user).job, "key-1", ROUTE, b"f"))
+    assert (replayed.verdict, replayed.job_id) == (Verdict.REPLAYED, jobs["keyed"].id)
+    results = await PostgresLedgerRules(archive.desk.pool).check()
+    assert {result.name: result.violations for result in results if result.violations} == {}
+    told = await replay_jobs(100, jobs=PostgresAllJobs(archive.desk.pool), history=archive.endings.jobs)
+    assert (told.jobs, told.differing) == (len(jobs), {})
+
+
+async def test_an_archived_job_is_not_run_again_and_its_user_is_told_why(archive: Archive) -> None:
+    user = await archive.desk.user(100)
+    job = await archive.endings.failed(user)
+    await archive.move()
+    name, own = format_id("usr", user), format_id("gen", job.id)
+    balance = await archive.desk.row("SELECT available, held FROM credit_accounts WHERE user_id = %s", user)
+    (result,) = (
+        await archive.generations.RetryGenerations(pb.RetryGenerationsRequest(ids=[own], user_id=name))
+    ).results
+    assert result.error.reason == "GENERATION_ARCHIVED"
+    redriven = await archive.operations.RedriveFailures(
+        operations.RedriveFailuresRequest(
+            filter=operations.FailureFilter(generation_id=own), actor=format_id("usr", new_id())
+        )
+    )
+    assert dict(redriven.refused) == {own: "GENERATION_ARCHIVED"}
+    assert await archive.desk.row("SELECT available, held FROM credit_accounts WHERE user_id = %s", user) == balance
+    assert await archive.counts() == (0, 1)
+
+
+async def test_what_ended_first_goes_first_and_no_more_at_once_than_asked_for(archive: Archive) -> None:
+    user = await archive.desk.user(100)
+    jobs = [await archive.endings.cancelled_in_queue(user) for _ in range(3)]
+    jobs += [await archive.endings.failed(user), await archive.endings.completed(user)]
+    running = await archive.endings.claimed(user)
+    cutoff = jobs[1].ended_at
+    assert cutoff is not None
+    assert await archive.housekeeping.archive(before=cutoff, limit=10) == 1
+    assert [await archive.move(limit=2) for _ in range(3)] == [2, 2, 0]
+    assert await archive.counts() == (1, 5)
+    assert (await archive.desk.row("SELECT id FROM jobs"))["id"] == running.id
+
+
+async def test_a_job_that_begins_a_new_round_at_that_moment_stays(archive: Archive) -> None:
+    user = await archive.desk.user(100)
+    held, free = await archive.endings.failed(user), await archive.endings.failed(user)
+    async with archive.desk.admin.transaction():
+        await archive.desk.run("SELECT 1 FROM jobs WHERE id = %s FOR NO KEY UPDATE", held.id)
+        assert await archive.move() == 1
+    again = await archive.endings.retried(held)
+    assert await archive.move() == 0
+    assert (await archive.desk.row("SELECT id, round FROM jobs")) == {"id": held.id, "round": 2}
+    assert (await archive.desk.row("SELECT id FROM jobs_archive"))["id"] == free.id
+    await archive.endings.cancel(again)
+
+
+async def test_who_reads_while_jobs_are_moved_sees_each_exactly_once(archive: Archive) -> None:
+    user = await archive.desk.user(JOBS)
+    at = datetime.now(UTC)
+    items = [archive.desk.new(user) for _ in range(JOBS)]
+    for first in range(0, JOBS, 200):
+        await archive.desk.submit(*items[first : first + 200])
+    await archive.desk.run(
+        "UPDATE jobs SET status = 'completed', stage = 'done', captured_credits = cost_credits, ended_at = %s", at
+    )
+    ids = {item.job.id for item in items}
+    queries, moving, looks = PostgresQueries(archive.desk.pool), asyncio.Event(), 0
+
+    async def look() -> None:
+        nonlocal looks
+        while not moving.is_set():
+            page = await queries.page(GenerationFilter(user), before=LAST, limit=JOBS)
+            assert sorted(standing.job.id for standing in page.items) == sorted(ids)
+            assert (await queries.find(list(ids), user)).keys() == ids
+            looks += 1
+
+    async def move() -> int:
+        moved = 0
+        while part := await archive.move(limit=max(JOBS // 100, 1)):
+            moved += part
+        return moved
+
+    readers = [asyncio.create_task(look()) for _ in range(3)]
+    try:
+        moved = await asyncio.gather(move(), move())
+    finally:
+        moving.set()
+        await asyncio.gather(*readers)
+    assert sum(moved) == JOBS
+    assert looks > 3
+    assert await archive.counts() == (0, JOBS)
+
+
+async def test_the_sweep_archives_by_age_and_counts_it(make_database: MakeDatabase) -> None:
+    async with open_desk(make_database) as desk:
+        endings = Endings(desk)
+        user = await desk.user(100)
+        old, young = await endings.completed(user), await endings.completed(user)
+        for job, days in ((old, 31), (young, 29)):
+            await desk.run(
+                "UPDATE jobs SET ended_at = ended_at - make_interval(days => %s) WHERE id = %s", days, job.id
+            )
+        settings = Settings(database_url=desk.url, bus_url="memory://", grpc_address="127.0.0.1:0")
+        counted = ARCHIVED._value.get()
+        async with build(settings, frozenset({"serve"})) as service:
+            await service.start()
+            address = next(part.address for part in service.parts if isinstance(part, RpcServer))
+            async with open_channel(address) as channel:
+                await OperationsServiceStub(channel).ProcessQueue(operations.ProcessQueueRequest())
+            await service.stop()
+        assert ARCHIVED._value.get() == counted + 1
+        assert (await desk.row("SELECT id FROM jobs_archive"))["id"] == old.id
+        assert (await desk.row("SELECT id FROM jobs"))["id"] == young.id
+
+
+async def test_reservations_of_periods_long_over_are_forgotten(archive: Archive) -> None:
+    user = await archive.desk.user(100)
+    await archive.desk.budget(Scope.USER, user.hex, 50)
+    await archive.desk.budget(Scope.USER, user.hex, 50, period=Period.MONTH)
+    await archive.endings.completed(user)
+    long_ago, now = date(2020, 1, 1), SystemClock().now()
+    await archive.housekeeping.purge(before=now - timedelta(days=3), limit=100)
+    assert (await archive.desk.row("SELECT count(*) FROM budget_reservations"))["count"] == 2
+    for table in ("budgets", "budget_reservations"):
+        await archive.desk.run(f"UPDATE {table} SET period_start = %s WHERE period_start > '1970-01-01'", long_ago)
+    assert await archive.housekeeping.purge(before=now - timedelta(days=3), limit=100) == 1
+    assert [row["period_start"] for row in await archive.desk.rows("SELECT * FROM budget_reservations")] == [
+        date(1970, 1, 1)
+    ]
+    results = await PostgresLedgerRules(archive.desk.pool).check()
+    assert {result.name: result.violations for result in results if result.violations} == {}
+
+
+async def test_both_tables_and_the_view_have_the_same_columns(archive: Archive) -> None:
+    rows = await archive.desk.rows(
+        """
+        SELECT c.table_name, array_agg(c.column_name || ' ' || c.udt_name ORDER BY c.ordinal_position) AS columns
+        FROM information_schema.columns AS c
+        WHERE c.table_schema = 'generation' AND c.table_name IN ('jobs', 'jobs_archive', 'all_jobs')
+        GROUP BY c.table_name
+        """
+    )
+    columns = {row["table_name"]: row["columns"] for row in rows}
+    assert columns["jobs"] == columns["jobs_archive"] == columns["all_jobs"]
+
+
+async def test_tables_are_vacuumed_and_filled_as_they_are_used(archive: Archive) -> None:
+    rows = await archive.desk.rows(
+        """
+        SELECT c.relname, c.reloptions
+        FROM pg_class AS c
+        WHERE c.relnamespace = 'generation'::regnamespace AND c.relkind = 'r' AND c.reloptions IS NOT NULL
+        """
+    )
+    options = {row["relname"]: dict(option.split("=") for option in row["reloptions"]) for row in rows}
+    # Rewritten in place: room on the page for HOT updates.
+    assert {name: options[name]["fillfactor"] for name in ("jobs", "attempts", "lane_shares")} == {
+        "jobs": "70",
+        "attempts": "80",
+        "lane_shares": "70",
+    }
+    for name in ("credit_accounts", "lanes", "budgets", "job_stats"):
+        assert options[name]["fillfactor"] == "50", name
+    # Vacuumed by count of dead rows, long before a fifth of the table is dead.
+    for name in ("jobs", "outbox", "submissions"):
+        assert float(options[name]["autovacuum_vacuum_scale_factor"]) <= 0.02, name
+        assert int(options[name]["autovacuum_vacuum_threshold"]) <= 5_000, name
+    # Only ever added to: vacuumed by count of new rows, so that they are frozen while they are in memory.
+    for name in ("jobs_archive", "job_events", "ledger_transfers", "ledger_entries"):
+        assert float(options[name]["autovacuum_vacuum_insert_scale_factor"]) <= 0.02, name

@@ -1,0 +1,93 @@
+"""The engine is one for every kind of work: the same claim, lease, fence, cancellation, settlement and retry."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pixel_generation.application.ports import Holder, NewGeneration, Verdict
+from pixel_generation.domain.attempt import CallRecord
+from pixel_generation.domain.cancellation import CancelOutcome, outcome_of_cancel
+from pixel_generation.domain.images import Outcome
+from pixel_generation.domain.job import Failure, Job, JobType, Status
+
+from tests.integration.generation.real_engine import RealEngine, open_engine
+from tests.parts import MakeDatabase
+
+FAILURE = Failure("provider_rejected", "No.", retryable=False)
+SENT = CallRecord(Outcome.SENT, "req_1", 11)
+
+pytestmark = pytest.mark.parametrize("job_type", JobType)
+
+
+@pytest.fixture
+async def engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
+    async with open_engine(make_database) as engine:
+        yield engine
+        await engine.assert_consistent()
+        await engine.assert_replayable()
+
+
+async def claimed(engine: RealEngine, job_type: JobType) -> Job:
+    await engine.submit(await engine.user(), job_type=job_type)
+    (job,) = await engine.claim()
+    assert (job.job_type, job.status, job.attempt) == (job_type, Status.PROCESSING, 1)
+    return job
+
+
+async def money(engine: RealEngine, job: Job) -> tuple[int, int]:
+    """Credits available and held of the job's user."""
+    account = await engine.account(job.user_id)
+    return account["available"], account["held"]
+
+
+async def test_what_is_delivered_is_captured_and_counted_for_its_kind(engine: RealEngine, job_type: JobType) -> None:
+    done = await engine.complete(await claimed(engine, job_type), SENT)
+    assert (done.status, await money(engine, done)) == (Status.COMPLETED, (998, 0))
+    stats = await engine.row("SELECT job_type, status, jobs, credits FROM job_stats")
+    assert tuple(stats.values()) == (job_type, "completed", 1, 2)
+
+
+async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, job_type: JobType) -> None:
+    job = await claimed(engine, job_type)
+    assert set(await engine.jobs.renew([(job.id, job.attempt)], lease_s=15)) == {job.id}
+    await engine.admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
+    assert await engine.jobs.renew([(job.id, job.attempt)], lease_s=15) == {}
+    assert not await engine.jobs.write(job, job.calling(), holder=Holder.WORKER)
+    (found,) = await engine.jobs.abandoned(10)
+    await engine.write(found, found.requeued(scheduled_at=datetime.now(UTC), counts_as_retry=False), Holder.HEIR)
+    (again,) = await engine.claim()
+    assert (again.id, again.attempt) == (job.id, 2)
+    await engine.complete(again)
+
+
+async def test_a_waiting_one_is_cancelled_for_free(engine: RealEngine, job_type: JobType) -> None:
+    (job,) = await engine.submit(await engine.user(), job_type=job_type)
+    job = await engine.write(job, job.cancelled(at=datetime.now(UTC)), Holder.OWNER)
+    assert (outcome_of_cancel(job), await money(engine, job)) == (CancelOutcome.FREE, (1_000, 0))
+    assert await engine.claim() == []
+
+
+async def test_a_running_one_is_cancelled_over_its_worker_and_pays_for_what_it_has(
+    engine: RealEngine, job_type: JobType
+) -> None:
+    running = await engine.deliver(await claimed(engine, job_type), 1, SENT)
+    told = await engine.write(running, running.cancelling(at=datetime.now(UTC)), Holder.OWNER)
+    assert not await engine.jobs.write(running, running.completed(at=datetime.now(UTC)), holder=Holder.WORKER)
+    ended = await engine.write(told, told.cancelled(at=datetime.now(UTC)), call=SENT)
+    assert (outcome_of_cancel(ended), await money(engine, ended)) == (CancelOutcome.PARTIAL, (999, 0))
+
+
+async def test_a_failed_one_pays_nothing_and_runs_again_in_a_new_round(engine: RealEngine, job_type: JobType) -> None:
+    job = await claimed(engine, job_type)
+    failed = await engine.write(job, job.failed(FAILURE, at=datetime.now(UTC)))
+    assert await money(engine, failed) == (1_000, 0)
+    now = datetime.now(UTC)
+    again = failed.retried(at=now, deadline_at=now + timedelta(hours=1))
+    (decision,) = await engine.submissions.submit([NewGeneration(again, cost_usd_micros=0, retried_at=now)])
+    assert decision.verdict is Verdict.ACCEPTED
+    (second,) = await engine.claim()
+    assert (second.id, second.round, second.job_type) == (job.id, 2, job_type)
+    done = await engine.complete(second)
+    assert await money(engine, done) == (998, 0)

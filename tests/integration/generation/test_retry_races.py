@@ -1,0 +1,101 @@
+"""Retries against cancellations of the same job: each round is held and settled once, and every answer is true."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
+
+from pixel_errors import PixelError
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
+from pixel_generation.adapters.outbound.postgres.operations import PostgresActions
+from pixel_generation.adapters.outbound.randomness import SystemRandomness
+from pixel_generation.application.cancel_generations import CancelTools, cancel_generations
+from pixel_generation.application.live_catalogue import LiveCatalogue
+from pixel_generation.application.resubmissions import Resubmissions
+from pixel_generation.application.retry_generations import RetryTools, retry_generations
+from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_runtime.clock import SystemClock
+
+from tests.fakes.generation_catalogue import FakeCatalogue
+from tests.fakes.generation_neighbours import FakeEngineObserver, FakeObserver
+from tests.integration.generation.real_engine import RealEngine, open_engine
+from tests.parts import MakeDatabase
+
+SEED = 11
+LONGEST_S = 0.5
+"""In which all calls begin."""
+
+
+@asynccontextmanager
+async def retrying(engine: RealEngine) -> AsyncIterator[RetryTools]:
+    clock, observer = SystemClock(), FakeObserver()
+    batcher = SubmissionBatcher(engine.submissions, observer)
+    catalogue = LiveCatalogue(FakeCatalogue())
+    resubmissions = Resubmissions(batcher, catalogue, clock, observer, max_wait=timedelta(hours=1))
+    await batcher.start()
+    try:
+        yield RetryTools(
+            PostgresAllJobs(engine.pool), resubmissions, PostgresActions(engine.pool), clock, SystemRandomness()
+        )
+    finally:
+        await batcher.stop()
+
+
+async def cancel(engine: RealEngine, user: UUID, job_id: UUID) -> str:
+    tools = CancelTools(
+        PostgresAllJobs(engine.pool), engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=0
+    )
+    (result,) = await cancel_generations(user, [job_id], tools=tools)
+    return result.code if isinstance(result, PixelError) else result.outcome.value
+
+
+async def retry(tools: RetryTools, user: UUID, job_id: UUID) -> str:
+    (result,) = await retry_generations(user, [job_id], tools=tools)
+    return result.code if isinstance(result, PixelError) else "again" if result.job else "replayed"
+
+
+async def rounds(engine: RealEngine, job_id: UUID) -> int:
+    return int((await engine.row("SELECT round FROM jobs WHERE id = %s", job_id))["round"])
+
+
+async def test_retries_at_once_are_one_round(make_database: MakeDatabase) -> None:
+    async with open_engine(make_database) as engine, retrying(engine) as tools:
+        user = await engine.user()
+        (job,) = await engine.submit(user)
+        assert await cancel(engine, user, job.id) == "free"
+        answers = Counter(await asyncio.gather(*(retry(tools, user, job.id) for _ in range(30))))
+        assert answers == {"again": 1, "replayed": 29}
+        assert await rounds(engine, job.id) == 2
+        await engine.assert_consistent()
+
+
+async def test_a_retry_between_cancellations_is_never_told_that_it_cannot_be(make_database: MakeDatabase) -> None:
+    draw = random.Random(SEED)
+    async with open_engine(make_database) as engine, retrying(engine) as tools:
+        user = await engine.user()
+        jobs = await engine.submit(user, 5)
+
+        async def call(job_id: UUID, after_s: float, *, is_cancel: bool) -> str:
+            await asyncio.sleep(after_s)
+            return await (cancel(engine, user, job_id) if is_cancel else retry(tools, user, job_id))
+
+        calls = [
+            call(job.id, draw.uniform(0, LONGEST_S), is_cancel=draw.random() < 0.5) for job in jobs for _ in range(40)
+        ]
+        answers = Counter(await asyncio.gather(*calls))
+        assert set(answers) == {"free", "again", "replayed"}
+        assert sum([await rounds(engine, job.id) for job in jobs]) == len(jobs) + answers["again"]
+        holds = await engine.row(
+            "SELECT count(*) AS holds, count(DISTINCT (job_id, round)) AS rounds FROM ledger_transfers"
+            " WHERE kind = 'hold'"
+        )
+        assert holds["holds"] == holds["rounds"] == len(jobs) + answers["again"]
+        await engine.assert_consistent()
+        await engine.assert_replayable()
+        recorded = await engine.row("SELECT count(*) AS retries FROM actions WHERE action = 'retry'")
+        assert recorded["retries"] == answers["again"]
