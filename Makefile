@@ -36,6 +36,7 @@ $(UV):
 .venv/.dev: $(UV) $(MANIFESTS)
 	@printf 'setup: installing the studio and the development tools into .venv\n'
 	@$(UV) sync --quiet --frozen --python $(PYTHON)
+	@rm -f .venv/.bench
 	@touch .venv/.run $@
 
 .venv/.bench: .venv/.dev
@@ -63,8 +64,13 @@ test-contract: .venv/.dev parts ## Run the tests of adapters on fake, embedded a
 test-e2e: .venv/.dev parts ## Run the public-API tests in both modes and compare their lists
 	@$(BIN)/python -m tests.run e2e
 
-faults: .venv/.dev parts ## Kill processes and stop servers under load, then check the invariants
-	@PROFILE=full CUT_RUNS=200 $(BIN)/pytest -q tests/faults tests/e2e/test_durable_faces.py
+FULL_SIZE = tests/faults tests/e2e/test_durable_faces.py tests/e2e/test_routes.py tests/e2e/test_money_doors.py \
+	tests/integration/gateway/test_slow_readers.py tests/integration/generation/test_archive.py \
+	tests/integration/generation/test_cancel_races.py tests/integration/generation/test_queue_truth.py \
+	tests/integration/generation/test_replay.py
+
+faults: .venv/.dev parts ## The fault scenarios, and every test that has a full size, at that size
+	@PROFILE=full CUT_RUNS=200 ROUTED_REQUESTS=1000 $(BIN)/pytest -q --timeout=1800 $(FULL_SIZE)
 
 check: .venv/.dev lint types imports ## All static checks: format, lint, types, imports, protos, drift, shape of the tree
 	@$(BIN)/buf lint protos
