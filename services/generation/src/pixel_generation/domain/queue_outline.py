@@ -55,19 +55,23 @@ class QueueOutline:
     is_cut: bool = False
     """More jobs wait than were read."""
     _moments: tuple[float, float, float] | None = field(default=None, repr=False)
+    _weights: float = field(init=False, repr=False)
+    """Of all who have jobs; kept, because each submission asks for it."""
+
+    def __post_init__(self) -> None:
+        self._weights = sum(share.weight for share in self.shares.values())
 
     def start_interval_s(self, user_id: UUID, priority: int) -> tuple[float, float] | None:
         """Return earliest and latest start of a job that comes now, as `_interval_s` does."""
         share = self.shares.get(user_id)
         tag = self._tag(share)
         ahead = bisect.bisect_right(self.waiting, (priority, tag))
-        weights = sum(each.weight for each in self.shares.values()) + (0.0 if share else 1.0)
-        return self._interval_s(ahead, tag, weights)
+        return self._interval_s(ahead, tag, self._weights + (0.0 if share else 1.0))
 
     def waiting_interval_s(self, ahead: int) -> tuple[float, float] | None:
         """Return earliest and latest start of a job that waits behind so many others, as `_interval_s` does."""
         tag = self.waiting[min(ahead, len(self.waiting) - 1)][1] if self.waiting else self.virtual_time
-        return self._interval_s(ahead, tag, sum(each.weight for each in self.shares.values()))
+        return self._interval_s(ahead, tag, self._weights)
 
     def newest_ahead(self, user_id: UUID, priority: int, images: int) -> int:
         """Return how many wait ahead of the user's newest job, which is counted in, of this priority and size."""
@@ -113,6 +117,8 @@ class QueueOutline:
         share = self.shares.get(user_id)
         tag = self._tag(share)
         weight = share.weight if share else 1.0
+        if share is None:
+            self._weights += weight
         bisect.insort(self.waiting, (priority, tag))
         self.shares[user_id] = Share(tag + images / weight, weight)
 
