@@ -95,9 +95,11 @@ def main() -> None:
         print("\n".join(points()))
         return
     settings = Settings(**json.loads(sys.argv[1]), openai_api_key=Secret("sk-test"))
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # where the workers log
     for line in sys.stdin:
         point, _, number = line.strip().rpartition(" ")
-        print(f"dead {fork_workers(settings, point, int(number))}", flush=True)
+        print(f"dead {fork_workers(settings, point, int(number))}", file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Jobs a second from submitted to completed with an instant provider, against procrastinate and Celery on a no-op.
 
 Ours holds and captures credits, fences every change, stores five events a job and writes their outbox rows; the peers
-do none of that. Ours and procrastinate submit and run in one process, Celery in three.
+do none of that. Ours submits in one process and works in another, procrastinate does both in one, Celery has three.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pixel_embedded import run_redis
 from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.spec import GenerationSpec
 
-from tests.load.instant import Core, core
+from tests.load.instant import Core, core, working
 from tests.load.peers import celery_peer, procrastinate_peer
 from tests.load.queue_rows import QueueRows
 from tests.load.report import Meter, Sample, finish, line, median_cpu, median_rate, shuffled
@@ -28,27 +28,24 @@ SIZES = (10_000, 100_000, 1_000_000)
 
 
 class Engine:
-    """Submits through the use case while the worker runs; done when the last job is completed."""
+    """Submits through the use case while a worker runs beside; done when the last job is completed."""
 
-    def __init__(self, engine: Core, admin: psycopg.AsyncConnection, server_pid: int) -> None:
+    def __init__(self, engine: Core, admin: psycopg.AsyncConnection, *pids: int) -> None:
         self._core = engine
         self._admin = admin
-        self._pid = server_pid
+        self._pids = pids
         self._turn = 0
 
     async def run(self) -> Sample:
         before = await self._completed()
-        meter = Meter((self._pid,))
+        meter = Meter(self._pids)
         meter.start()
         await self._core.batcher.start()
-        await self._core.worker.start()
         await asyncio.gather(*(self._caller(number) for number in range(CALLERS)))
         async with asyncio.timeout(120):
             while await self._completed() - before < JOBS:
-                self._core.worker.wake()
                 await asyncio.sleep(0.02)
         sample = meter.stop(JOBS)
-        await self._core.worker.stop()
         await self._core.batcher.stop()
         return sample
 
@@ -58,7 +55,6 @@ class Engine:
             command = SubmitGeneration(user_id=user(self._turn * 7919 % ACCOUNTS), spec=GenerationSpec(prompt=PROMPT))
             (outcome,) = await submit_generations([command], **self._core.ports)  # type: ignore[arg-type]
             assert isinstance(outcome, Accepted), outcome
-            self._core.worker.wake()
 
     async def _completed(self) -> int:
         """Count by the statistics, which are written with the end of each job."""
@@ -92,10 +88,11 @@ async def main() -> None:
         await _create_database(server.admin_url)
         async with (
             core(urls["generation"]) as engine,
+            working(urls["generation"]) as worker_pid,
             procrastinate_peer(server.admin_url.rsplit("/", 1)[0] + "/procrastinate") as procrastinate,
             await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as admin,
         ):
-            ours = Engine(engine, admin, server.pid)
+            ours = Engine(engine, admin, server.pid, worker_pid)
             samples = await shuffled(
                 {
                     "engine": ours.run,

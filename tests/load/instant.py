@@ -1,7 +1,12 @@
-"""The generation service's core with a provider and a store that answer at once: what is left is the engine."""
+"""The generation service's core with a provider and a store that answer at once: what is left is the engine.
+
+`python -m tests.load.instant URL` works in a process of its own, as the role does.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -98,3 +103,32 @@ async def core(url: str, *, slots: int = 100, claim_loops: int = 1) -> AsyncIter
         open_pool(url, schema="generation", application="bench-work", max_size=10) as working,
     ):
         yield Core(serving, working, slots=slots, claim_loops=claim_loops)
+
+
+@asynccontextmanager
+async def working(url: str) -> AsyncIterator[int]:
+    """Run a worker in a process of its own; yield its pid."""
+    command = (sys.executable, "-m", "tests.load.instant", url)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert await process.stdout.readline() == b"working\n"
+        yield process.pid
+    finally:
+        process.stdin.close()
+        await process.wait()
+
+
+async def _work(url: str) -> None:
+    async with core(url) as engine:
+        await engine.worker.start()
+        print("working", flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+        await engine.worker.stop()
+
+
+if __name__ == "__main__":
+    asyncio.run(_work(sys.argv[1]))
