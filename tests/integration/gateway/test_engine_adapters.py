@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -192,7 +193,7 @@ class Engine(
 
     async def ListActions(self, request, context):  # noqa: N802
         action = operations_pb.Action(id="1", actor="operator", action="lane_paused", create_time=STAMP)
-        action.metadata.update({"lane": "studio"})
+        action.metadata.update({"lane": "studio", "round": 2, "share": 0.5})
         return operations_pb.ListActionsResponse(actions=[action])
 
 
@@ -381,4 +382,5 @@ async def test_figures_and_actions_are_read(channel):
 
     assert (stats.total_generations, stats.average_seconds, stats.models[0].generations) == (4, None, 4)
     assert (stats.provider_cost_usd_micros, stats.credits_by_feature) == ({"studio": 7}, {"image": 10})
-    assert (action.action, action.metadata, action.create_time, cursor) == ("lane_paused", {"lane": "studio"}, NOW, "")
+    assert (action.action, action.create_time, cursor) == ("lane_paused", NOW, "")
+    assert json.dumps(action.metadata, sort_keys=True) == '{"lane": "studio", "round": 2, "share": 0.5}'

@@ -113,7 +113,7 @@ class GrpcRecords:
         )
         with page_tokens():
             answer = await self._stub.ListActions(request)
-        return [facts_of(each, Action) for each in answer.actions], answer.next_page_token
+        return [_action_of(each) for each in answer.actions], answer.next_page_token
 
 
 def _filter_message(wanted: FailureFilter) -> pb.FailureFilter:
@@ -130,3 +130,13 @@ def _filter_message(wanted: FailureFilter) -> pb.FailureFilter:
 
 def _failed_work_of(message: pb.FailedWork) -> FailedWork:
     return facts_from(content_of(message) | {"job_type": job_type_word(message.job_type)}, FailedWork)
+
+
+def _action_of(message: pb.Action) -> Action:
+    content = content_of(message)
+    # A Struct holds every number as a double; what was whole is told as whole.
+    content["metadata"] = {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in content.get("metadata", {}).items()
+    }
+    return facts_from(content, Action)
