@@ -21,7 +21,7 @@ from tests.faults.ports import run_engine
 
 PICTURES = 10
 CALLS = {"PostgresJobs.claim", "PostgresJobs.write", "ImageModel.generate", "GrpcAssets.store"}
-GIVE_UP_S = 30
+GIVE_UP_S = 120
 
 
 def steps(pictures: int = PICTURES) -> list[str]:

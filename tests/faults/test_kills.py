@@ -23,7 +23,7 @@ FREEZES = int(sized(short=1, full=30))
 FENCED = "pixel_jobs_fenced_total"
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 async def test_f1_killed_processes_lose_nothing_and_charge_nothing_twice(world: World) -> None:
     draws = seeded("F1")
     calls = len(world.provider.charged)
