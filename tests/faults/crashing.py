@@ -21,7 +21,9 @@ from tests.faults.ports import run_engine
 
 PICTURES = 10
 CALLS = {"PostgresJobs.claim", "PostgresJobs.write", "ImageModel.generate", "GrpcAssets.store"}
-GIVE_UP_S = 120
+GIVE_UP_S = 45
+AT_ONCE = 10
+"""Workers; each holds a dozen connections to a database that has 200."""
 
 
 def steps(pictures: int = PICTURES) -> list[str]:
@@ -76,18 +78,23 @@ async def work(settings: Settings, point: str) -> None:
 
 
 def fork_workers(settings: Settings, point: str, number: int) -> int:
-    """Fork the workers, wait for each; return how many were killed."""
-    children = []
-    for _ in range(number):
-        child = os.fork()
-        if child == 0:
-            try:
-                asyncio.run(work(settings, point))
-            finally:
-                os._exit(1)
-        children.append(child)
-    ends = [os.waitpid(child, 0)[1] for child in children]
-    return sum(os.WIFSIGNALED(end) and os.WTERMSIG(end) == signal.SIGKILL for end in ends)
+    """Fork the workers, a few at once, and wait for each; return how many were killed."""
+    killed = 0
+    for first in range(0, number, AT_ONCE):
+        children = [fork_worker(settings, point) for _ in range(min(AT_ONCE, number - first))]
+        ends = [os.waitpid(child, 0)[1] for child in children]
+        killed += sum(os.WIFSIGNALED(end) and os.WTERMSIG(end) == signal.SIGKILL for end in ends)
+    return killed
+
+
+def fork_worker(settings: Settings, point: str) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(work(settings, point))
+        finally:
+            os._exit(1)
+    return child
 
 
 def main() -> None:
