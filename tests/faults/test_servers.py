@@ -29,6 +29,7 @@ from tests.parts import MakeDatabase
 AWAY_S = sized(short=6, full=60)
 DATABASE_KILLS = int(sized(short=2, full=10))
 SNAPSHOT_S = sized(short=6, full=300)
+USERS = 10
 JOBS_PER_S = 50
 CLAIM_WITHIN_S = 0.050
 BACK_WITHIN_S = 10.0
@@ -142,14 +143,14 @@ async def test_f10_an_old_snapshot_slows_no_claim_and_ends_by_its_limit(make_dat
         run_engine(options, times, providers={"sketch": FakeImageModel()}) as service,
         calling(service) as caller,
     ):
-        user = await caller.user(1_000_000)
-        await steady_load(caller, user, "calm", SNAPSHOT_S / 3)
+        users = [await caller.user(1_000_000) for _ in range(USERS)]
+        await steady_load(caller, users, "calm", SNAPSHOT_S / 3)
         calm, times.seconds = slowest_of_a_hundred(times.seconds), []
         async with await psycopg.AsyncConnection.connect(database.admin_url) as snapshot:
             await snapshot.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
             await snapshot.execute("SELECT count(*) FROM generation.jobs")
             forgotten = asyncio.create_task(seconds_until_ended(options)) if IS_FULL else None
-            await steady_load(caller, user, "old", SNAPSHOT_S)
+            await steady_load(caller, users, "old", SNAPSHOT_S)
             assert forgotten is None or await forgotten <= FORGOTTEN_S
             await assert_at_rest(database.admin_url)
     slow = slowest_of_a_hundred(times.seconds)
@@ -157,12 +158,12 @@ async def test_f10_an_old_snapshot_slows_no_claim_and_ends_by_its_limit(make_dat
     assert slow <= max(CLAIM_WITHIN_S, 2 * calm)
 
 
-async def steady_load(caller: Caller, user: str, name: str, seconds: float) -> None:
-    """Submit so many jobs a second, those that are late at once."""
+async def steady_load(caller: Caller, users: list[str], name: str, seconds: float) -> None:
+    """Submit so many jobs a second, those that are late at once, of the users in turn: each runs ten at most."""
     started, count = time.monotonic(), 0
     while (elapsed := time.monotonic() - started) < seconds:
         due = int(elapsed * JOBS_PER_S) - count
-        await asyncio.gather(*(caller.submit(user, f"{name} {count + n}") for n in range(due)))
+        await asyncio.gather(*(caller.submit(users[(count + n) % USERS], f"{name} {count + n}") for n in range(due)))
         count += due
         await asyncio.sleep(0.02)
 
