@@ -7,6 +7,7 @@ from dataclasses import dataclass
 GENERATION = "services/generation/src/pixel_generation"
 CHANGES, JOBS, SUBMISSIONS = (f"{GENERATION}/sql/{name}.sql" for name in ("changes", "jobs", "submissions"))
 OUTBOX = "libs/events/src/pixel_events/sql/outbox.sql"
+LEADERSHIP = "libs/postgres/src/pixel_postgres/sql/leadership.sql"
 RUN_JOB = f"{GENERATION}/application/run_job.py"
 JOBS_ADAPTER = f"{GENERATION}/adapters/outbound/postgres/jobs.py"
 GROUP_COMMIT = f"{GENERATION}/adapters/outbound/postgres/group_commit.py"
@@ -113,9 +114,9 @@ GUARDS = [
     ),
     Guard(
         "one relay leads",
-        OUTBOX,
-        "SELECT pg_try_advisory_lock(hashtext('pixel_events.relay'), hashtext(current_schema())) AS taken",
-        "SELECT true AS taken",
+        LEADERSHIP,
+        "SELECT pg_try_advisory_lock(hashtext(%(name)s::text), hashtext(current_schema())) AS leads",
+        "SELECT %(name)s::text <> '' AS leads",
         f"{RELAY_TESTS}::test_one_of_two_relays_leads_and_the_other_takes_over",
     ),
     Guard(

@@ -7,19 +7,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pixel_errors import Unavailable
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from pixel_cache.cache import require_ttl
 from pixel_cache.metrics import Lookups
+from pixel_cache.redis_connections import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LOOKUPS = Lookups.of("redis")
-MAX_CONNECTIONS = 32
 
 
 class RedisCache:
@@ -31,17 +28,7 @@ class RedisCache:
 
     def __init__(self, url: str, timeout_s: float = 0.5) -> None:
         self._timeout_s = timeout_s
-        # One retry: a server that was restarted leaves dead connections in the pool.
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=MAX_CONNECTIONS,
-            timeout=timeout_s,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 1),
-            decode_responses=False,
-        )
-        self._redis = Redis.from_pool(pool)
+        self._redis = connect(url, timeout_s)
 
     async def get(self, key: str) -> bytes | None:
         with _kinds():

@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from pixel_errors import Unavailable
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from pixel_cache.leaky_buckets import Poured, require_positive
-
-MAX_CONNECTIONS = 32
+from pixel_cache.redis_connections import connect
 
 _POUR = """
 local now = redis.call('TIME')
@@ -33,16 +29,7 @@ class RedisLeakyBuckets:
 
     def __init__(self, url: str, timeout_s: float = 0.05) -> None:
         self._timeout_s = timeout_s
-        # One retry: a server that was restarted leaves dead connections in the pool.
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=MAX_CONNECTIONS,
-            timeout=timeout_s,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 1),
-        )
-        self._redis = Redis.from_pool(pool)
+        self._redis = connect(url, timeout_s)
         self._pour = self._redis.register_script(_POUR)
 
     async def pour(self, key: str, amount_us: int, *, capacity_us: int) -> Poured:

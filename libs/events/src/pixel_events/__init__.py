@@ -12,7 +12,7 @@ from pixel_events.connect import BusSettings, bus_of, open_bus
 from pixel_events.consumer import Consumer
 from pixel_events.event import Event, EventTooLarge, MalformedEvent, UnknownTopic
 from pixel_events.inbox import first_time
-from pixel_events.outbox import OutboxEvent, append_outbox, outbox_parameters
+from pixel_events.outbox import OutboxEvent, OutboxRow, append_outbox, outbox_parameters, outbox_rows
 from pixel_events.postgres import PostgresBus, retention_sweep
 from pixel_events.relay import OutboxRelay
 from pixel_events.topics import CATALOGUE, Topic
@@ -33,6 +33,7 @@ __all__ = [
     "MalformedEvent",
     "OutboxEvent",
     "OutboxRelay",
+    "OutboxRow",
     "PostgresBus",
     "Topic",
     "UnknownTopic",
@@ -41,6 +42,7 @@ __all__ = [
     "first_time",
     "open_bus",
     "outbox_parameters",
+    "outbox_rows",
     "retention_sweep",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pixel_postgres import execute, load_queries
 from pixel_runtime.ids import new_id
@@ -14,7 +14,7 @@ from pixel_events.event import require_fit, topic_named
 from pixel_events.topics import CATALOGUE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from google.protobuf.message import Message
@@ -33,6 +33,17 @@ class OutboxEvent:
     id: UUID | None = None
 
 
+class OutboxRow(NamedTuple):
+    """What the outbox keeps of an event; the value is the serialized message."""
+
+    event_id: UUID
+    topic: str
+    key: str
+    type: str
+    value: bytes
+    headers: Mapping[str, str]
+
+
 async def append_outbox(conn: AsyncConnection[Any], events: Sequence[OutboxEvent]) -> None:
     """Write events inside the caller's transaction, in order; the relay wakes when it commits.
 
@@ -44,18 +55,27 @@ async def append_outbox(conn: AsyncConnection[Any], events: Sequence[OutboxEvent
 
 def outbox_parameters(events: Sequence[OutboxEvent]) -> dict[str, list[Any]]:
     """Return the columns of events as lists, for a statement that inserts outbox rows together with other rows."""
+    rows = outbox_rows(events)
+    return {
+        "event_ids": [row.event_id for row in rows],
+        "topics": [row.topic for row in rows],
+        "keys": [row.key for row in rows],
+        "types": [row.type for row in rows],
+        "values": [row.value for row in rows],
+        "headers": [Jsonb(row.headers) for row in rows],
+    }
+
+
+def outbox_rows(events: Sequence[OutboxEvent]) -> list[OutboxRow]:
+    """Return what the outbox keeps of events; raise Invalid for one that its topic can never carry."""
     headers = inject()
-    columns: dict[str, list[Any]] = {name: [] for name in ("event_ids", "topics", "keys", "types", "values", "headers")}
+    rows = []
     for event in events:
         topic = topic_named(event.topic, CATALOGUE)
         if not isinstance(event.message, topic.message):
             raise TypeError(f"{topic.name} carries {topic.message.DESCRIPTOR.full_name}, not {type(event.message)}")
         value = event.message.SerializeToString()
         require_fit(topic, key=event.key, value=value, headers=headers)
-        columns["event_ids"].append(event.id or new_id())
-        columns["topics"].append(event.topic)
-        columns["keys"].append(event.key)
-        columns["types"].append(topic.message.DESCRIPTOR.full_name)
-        columns["values"].append(value)
-        columns["headers"].append(Jsonb(headers))
-    return columns
+        event_type = topic.message.DESCRIPTOR.full_name
+        rows.append(OutboxRow(event.id or new_id(), event.topic, event.key, event_type, value, headers))
+    return rows

@@ -8,14 +8,13 @@ deletes, so a leader that lost the lock cannot go on. No transaction is open whi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Invalid, PixelError
-from pixel_postgres import execute, fetch_all, fetch_one
+from pixel_postgres import execute, fetch_all, fetch_one, leading
 from pixel_runtime import Loop, pause
 from pixel_telemetry import get_logger
 
@@ -26,7 +25,7 @@ from pixel_events.metrics import LAG_SECONDS, OUTBOX_DEAD_LETTERED, REFUSED, REL
 from pixel_events.outbox import OUTBOX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
 
     from pixel_postgres import Pool
     from psycopg import AsyncConnection
@@ -78,23 +77,12 @@ class OutboxRelay:
     async def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             try:
-                async with self._pool.autocommit() as conn, self._leadership(conn) as leads:
+                async with self._pool.autocommit() as conn, leading(conn, "pixel_events.relay") as leads:
                     if leads:
                         await self._lead(conn, stop)
             except PixelError as error:
                 log.warning("relay_interrupted", schema=self._schema, reason=error.code)
             await pause(stop, POLL_S)
-
-    @contextlib.asynccontextmanager
-    async def _leadership(self, conn: AsyncConnection[Any]) -> AsyncIterator[bool]:
-        row = await fetch_one(conn, OUTBOX["take_leadership"])
-        leads = row is not None and row["taken"]
-        try:
-            yield leads
-        finally:
-            if leads:
-                with contextlib.suppress(PixelError):  # a lost session has no lock to give
-                    await execute(conn, OUTBOX["give_leadership"])
 
     async def _lead(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> None:
         log.info("relay_leads", schema=self._schema)

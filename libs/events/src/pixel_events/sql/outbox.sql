@@ -11,14 +11,6 @@ WITH inserted AS (
 )
 SELECT pg_notify(current_schema() || '_outbox', '')::text AS notified;
 
--- name: take_leadership
--- One relay of a schema holds this lock for as long as its session lives.
-SELECT pg_try_advisory_lock(hashtext('pixel_events.relay'), hashtext(current_schema())) AS taken;
-
--- name: give_leadership
--- Lets another relay of the schema take over at once.
-SELECT pg_advisory_unlock(hashtext('pixel_events.relay'), hashtext(current_schema())) AS given;
-
 -- name: read_outbox
 -- Rows of transactions that all ended: no row with a smaller xid can still appear, so causes go before effects.
 -- Ids and headers are read as text: making objects of them would double what a row costs.

@@ -7,8 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_errors import Invalid, PixelError, Violation
+from pixel_errors import PixelError
 
+from pixel_generation.application.named_jobs import find_named
 from pixel_generation.application.ports import Clock, Holder, JobObserver, Jobs
 from pixel_generation.domain.cancellation import CancelOutcome, cancel, outcome_of_cancel
 from pixel_generation.domain.errors import GenerationNotFound
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pixel_generation.application.engine_ports import EngineObserver, OwnedJobs
     from pixel_generation.domain.job import Job
 
-MAX_AT_ONCE = 100
 FIRST_LOOK_S = 0.02
 SLOWEST_LOOK_S = 0.2
 
@@ -50,11 +50,7 @@ async def cancel_generations(
     user_id: UUID, job_ids: Sequence[UUID | PixelError], *, tools: CancelTools
 ) -> list[Cancellation | PixelError]:
     """Cancel each job on its own, in order; what is not the user's, or no id, has the reason as its outcome."""
-    if not 1 <= len(job_ids) <= MAX_AT_ONCE:
-        message = f"A call names 1 to {MAX_AT_ONCE} generations."
-        raise Invalid(message, violations=(Violation("ids", message),))
-    wanted = list(dict.fromkeys(job_id for job_id in job_ids if not isinstance(job_id, PixelError)))
-    found = await tools.owned.find_owned(wanted, user_id)
+    found = await find_named(user_id, job_ids, tools.owned)
     told = await asyncio.gather(*(_tell(job, tools) for job in found.values()))
     settled = await _wait_for_ends(dict(zip(found, told, strict=True)), user_id, tools)
     results = [job_id if isinstance(job_id, PixelError) else _result(settled.get(job_id)) for job_id in job_ids]

@@ -109,7 +109,7 @@ def new_generation(
         _job(command, routed, now=now, randomness=randomness, limits=limits),
         idempotency_key=command.idempotency_key,
         route=command.route,
-        fingerprint=command.fingerprint(),
+        fingerprint=command.fingerprint() if command.idempotency_key else b"",
         cost_usd_micros=routed.cost_usd_micros,
     )
 

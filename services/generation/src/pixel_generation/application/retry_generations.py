@@ -7,8 +7,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_errors import Invalid, PixelError, Violation
+from pixel_errors import PixelError
 
+from pixel_generation.application.named_jobs import find_named
 from pixel_generation.application.operations_ports import Action
 from pixel_generation.application.submit_generations import Accepted
 from pixel_generation.domain.errors import GenerationNotFound, IllegalTransition, RetryNotPossible
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pixel_generation.domain.job import Job
 
 log = logging.getLogger(__name__)
-
-MAX_AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,7 @@ async def retry_generations(
     user_id: UUID, job_ids: Sequence[UUID | PixelError], *, tools: RetryTools
 ) -> list[Accepted | PixelError]:
     """Begin a new round of each job, in order; one that waits or runs already is answered as it is."""
-    if not 1 <= len(job_ids) <= MAX_AT_ONCE:
-        message = f"A call names 1 to {MAX_AT_ONCE} generations."
-        raise Invalid(message, violations=(Violation("ids", message),))
-    wanted = list(dict.fromkeys(job_id for job_id in job_ids if not isinstance(job_id, PixelError)))
-    found = await tools.owned.find_owned(wanted, user_id)
+    found = await find_named(user_id, job_ids, tools.owned)
     results = await asyncio.gather(*(_retry(job, user_id, tools) for job in found.values()))
     decided = dict(zip(found, results, strict=True))
     return [

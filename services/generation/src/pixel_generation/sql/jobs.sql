@@ -171,14 +171,6 @@ WHERE l.state <> 'paused' AND j.scheduled_at <= now() - interval '2 seconds';
 SELECT l.lane, (SELECT count(*) FROM jobs AS j WHERE j.lane = l.lane AND j.status = 'queued') AS waiting
 FROM lanes AS l;
 
--- name: lead_sweep
--- True for one session until it stops leading or ends.
-SELECT pg_try_advisory_lock(hashtext('pixel_generation.sweep'), hashtext(current_schema())) AS leading;
-
--- name: stop_leading_sweep
--- Lets another session lead.
-SELECT pg_advisory_unlock(hashtext('pixel_generation.sweep'), hashtext(current_schema())) AS stopped;
-
 -- name: list_unserved_jobs
 -- Waiting jobs of models that are gone, in lanes that no worker claims from.
 SELECT

@@ -208,11 +208,3 @@ WITH broken AS (
     SELECT a.id::text AS subject FROM jobs_archive AS a JOIN jobs AS j ON j.id = a.id
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
-
--- name: lead_reconcile
--- True for one session until it stops leading or ends.
-SELECT pg_try_advisory_lock(hashtext('pixel_generation.reconcile'), hashtext(current_schema())) AS leading;
-
--- name: stop_leading_reconcile
--- Lets another session lead.
-SELECT pg_advisory_unlock(hashtext('pixel_generation.reconcile'), hashtext(current_schema())) AS stopped;

@@ -1,11 +1,3 @@
--- name: try_lock_sweep
--- Take the right to sweep for this session.
-SELECT pg_try_advisory_lock(hashtextextended('pixel_media.sweep', 0)) AS is_ours;
-
--- name: unlock_sweep
--- Give the right to sweep back.
-SELECT pg_advisory_unlock(hashtextextended('pixel_media.sweep', 0));
-
 -- name: give_up_stale
 -- Give up attempts that are too old, together with those an earlier sweep did not get to the end of.
 UPDATE assets SET state = 'given_up'

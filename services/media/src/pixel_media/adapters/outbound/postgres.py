@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from pixel_postgres import execute, fetch_all, fetch_one, load_queries
+from pixel_postgres import execute, fetch_all, fetch_one, leading, load_queries
 
 from pixel_media.domain.asset import Asset, AssetFacts, Rendition, RenditionKind
 from pixel_media.domain.errors import AssetBeingRemoved, AssetConflict
@@ -94,14 +94,8 @@ class PostgresLeftovers:
 
     @asynccontextmanager
     async def sweeping(self) -> AsyncIterator[bool]:
-        async with self._pool.autocommit() as conn:
-            row = await fetch_one(conn, LEFTOVERS["try_lock_sweep"])
-            is_ours = row is not None and bool(row["is_ours"])
-            try:
-                yield is_ours
-            finally:
-                if is_ours:
-                    await execute(conn, LEFTOVERS["unlock_sweep"])
+        async with self._pool.autocommit() as conn, leading(conn, "pixel_media.sweep") as leads:
+            yield leads
 
     async def give_up_stale(self, *, begun_before: datetime, limit: int) -> Sequence[UUID]:
         return await self._ids("give_up_stale", {"begun_before": begun_before, "limit": limit})

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_events import append_outbox
-from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
+from pixel_postgres import Pool, execute, fetch_all, leading, load_queries
 
 from pixel_generation.adapters.outbound.announcements import wake_up
 from pixel_generation.adapters.outbound.postgres.rows import job_of
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pixel_runtime.clock import Clock
-    from psycopg import AsyncConnection
-    from psycopg.rows import DictRow
 
     from pixel_generation.domain.job import Job
 
@@ -39,15 +37,8 @@ class PostgresHousekeeping:
 
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[bool]:
-        # A lock of the session: one of a transaction would be lost in a round longer than transactions may idle.
-        async with self._pool.autocommit() as conn:
-            row = await fetch_one(conn, JOBS["lead_sweep"])
-            leading = row is not None and row["leading"]
-            try:
-                yield leading
-            finally:
-                if leading:
-                    await _give_up_lead(conn)
+        async with self._pool.autocommit() as conn, leading(conn, "pixel_generation.sweep") as leads:
+            yield leads
 
     async def wake_lanes(self) -> int:
         now = self._clock.now()
@@ -74,12 +65,3 @@ class PostgresHousekeeping:
     async def queue_depths(self) -> dict[str, int]:
         async with self._pool.autocommit() as conn:
             return {row["lane"]: row["waiting"] for row in await fetch_all(conn, JOBS["count_queued_jobs"])}
-
-
-async def _give_up_lead(conn: AsyncConnection[DictRow]) -> None:
-    """Release the lock; a connection that could not must not go back to the pool with it."""
-    try:
-        await execute(conn, JOBS["stop_leading_sweep"])
-    except BaseException:
-        await conn.close()
-        raise

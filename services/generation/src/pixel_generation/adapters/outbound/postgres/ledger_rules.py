@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from pixel_postgres import Pool, execute, fetch_one, load_queries
+from pixel_postgres import Pool, execute, fetch_one, leading, load_queries
 
 from pixel_generation.application.statement_ports import RuleResult
 
@@ -47,16 +47,5 @@ class PostgresLedgerRules:
 
     @asynccontextmanager
     async def lead(self) -> AsyncIterator[bool]:
-        async with self._pool.autocommit() as conn:
-            row = await fetch_one(conn, RECONCILE["lead_reconcile"])
-            leading = row is not None and row["leading"]
-            try:
-                yield leading
-            finally:
-                if leading:
-                    try:
-                        await execute(conn, RECONCILE["stop_leading_reconcile"])
-                    except BaseException:
-                        # A connection that still holds the lock must not go back to the pool.
-                        await conn.close()
-                        raise
+        async with self._pool.autocommit() as conn, leading(conn, "pixel_generation.reconcile") as leads:
+            yield leads

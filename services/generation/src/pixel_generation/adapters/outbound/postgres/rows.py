@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pixel_events.outbox import OutboxEvent, outbox_parameters
+from pixel_events.outbox import OutboxEvent, outbox_rows
 from psycopg.types.json import Jsonb
 
 from pixel_generation.domain.job import (
@@ -126,17 +126,7 @@ def _images(images: Sequence[DeliveredImage]) -> list[dict[str, Any]]:
 
 
 def _announcements(events: Sequence[OutboxEvent]) -> list[dict[str, Any]]:
-    columns = outbox_parameters(events)
     return [
-        {
-            "event_id": event_id.hex,
-            "topic": topic,
-            "key": key,
-            "type": event_type,
-            "value": b64encode(value).decode(),
-            "headers": headers.obj,
-        }
-        for event_id, topic, key, event_type, value, headers in zip(
-            *(columns[name] for name in ("event_ids", "topics", "keys", "types", "values", "headers")), strict=True
-        )
+        {**row._asdict(), "event_id": row.event_id.hex, "value": b64encode(row.value).decode()}
+        for row in outbox_rows(events)
     ]
