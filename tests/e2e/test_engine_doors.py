@@ -114,15 +114,17 @@ async def test_a_running_generation_that_is_cancelled_ends_and_the_money_follows
     assert outcome == ("too_late" if done["status"] == "completed" else "partial" if done["resultImages"] else "free")
 
 
-async def test_many_are_cancelled_and_foreign_ones_are_as_missing(person: Person, stranger: Person) -> None:
+async def test_many_are_cancelled_and_none_when_one_is_foreign(person: Person, stranger: Person) -> None:
     mine = [(await person.submit({"prompt": "a", "scheduledAt": in_an_hour()}))["id"] for _ in range(2)]
     theirs = (await stranger.submit({"prompt": "b", "scheduledAt": in_an_hour()}))["id"]
 
-    answer = await person.http.post("/api/generations/cancel", json={"ids": [mine[0], theirs, mine[1]]})
+    refused = await person.http.post("/api/generations/cancel", json={"ids": [mine[0], theirs, mine[1]]})
+    waiting = [(await person.status(each))["status"] for each in mine]
+    answer = await person.http.post("/api/generations/cancel", json={"ids": mine})
 
-    items = answer.json()["items"]
-    assert [item["outcome"] for item in items] == ["free", None, "free"]
-    assert items[1]["error"]["code"] == "GENERATION_NOT_FOUND"
+    assert (refused.status_code, refused.json()["code"]) == (404, "GENERATION_NOT_FOUND")
+    assert (refused.json()["facts"], waiting) == ({"ids": theirs}, ["queued", "queued"])
+    assert [item["outcome"] for item in answer.json()["items"]] == ["free", "free"]
     assert (await stranger.status(theirs))["status"] == "queued"
     assert (await stranger.http.get(f"/api/generations/{mine[0]}/receipt")).status_code == 404
     await cancelled(stranger, theirs)

@@ -24,7 +24,7 @@ from pixel_gateway.domain.billing import (
     Usage,
     UsageRow,
 )
-from pixel_gateway.domain.generation import Failure, Route, RouteCandidate, Status
+from pixel_gateway.domain.generation import Failure, Generation, Route, RouteCandidate, Status
 from pixel_gateway.domain.operations import (
     Action,
     FailedWork,
@@ -58,10 +58,10 @@ class FakeControl:
     quoted: list[Submission] = field(default_factory=list)
 
     async def cancel(self, user_id: str, ids: Sequence[str]) -> list[Cancelled | PixelError]:
-        return [await self._cancel(user_id, each) for each in ids]
+        return [self._cancel(row) for row in [await self.generations.get(user_id, each) for each in ids]]
 
     async def retry(self, user_id: str, ids: Sequence[str]) -> list[Accepted | PixelError]:
-        return [await self._retry(user_id, each) for each in ids]
+        return [self._retry(row) for row in [await self.generations.get(user_id, each) for each in ids]]
 
     async def receipt(self, user_id: str, generation_id: str) -> Receipt:
         row = await self.generations.get(user_id, generation_id)
@@ -97,30 +97,22 @@ class FakeControl:
             would_be_refused="",
         )
 
-    async def _cancel(self, user_id: str, generation_id: str) -> Cancelled | PixelError:
-        try:
-            row = await self.generations.get(user_id, generation_id)
-        except NotFound as error:
-            return error
+    def _cancel(self, row: Generation) -> Cancelled:
         if row.status in {Status.COMPLETED, Status.FAILED}:
             return Cancelled(CancelOutcome.TOO_LATE, row)
-        outcome = self.outcomes.get(generation_id, CancelOutcome.FREE)
+        outcome = self.outcomes.get(row.id, CancelOutcome.FREE)
         if outcome is not CancelOutcome.PENDING and row.status is not Status.CANCELLED:
-            self.generations.advance(generation_id, Status.CANCELLED, row.percent, "Cancelled")
-        return Cancelled(outcome, self.generations.rows[generation_id])
+            self.generations.advance(row.id, Status.CANCELLED, row.percent, "Cancelled")
+        return Cancelled(outcome, self.generations.rows[row.id])
 
-    async def _retry(self, user_id: str, generation_id: str) -> Accepted | PixelError:
-        try:
-            row = await self.generations.get(user_id, generation_id)
-        except NotFound as error:
-            return error
+    def _retry(self, row: Generation) -> Accepted | PixelError:
         if row.status in {Status.QUEUED, Status.PROCESSING}:
             return Accepted(row, replayed=True)
         if row.status is Status.COMPLETED or row.pictures:
             return FailedPrecondition("It has its pictures.", reason="RETRY_NOT_POSSIBLE")
-        self.generations.advance(generation_id, Status.QUEUED, 0, "Waiting in queue")
-        again = replace(self.generations.rows[generation_id], round=row.round + 1, failure=None)
-        self.generations.rows[generation_id] = again
+        self.generations.advance(row.id, Status.QUEUED, 0, "Waiting in queue")
+        again = replace(self.generations.rows[row.id], round=row.round + 1, failure=None)
+        self.generations.rows[row.id] = again
         return Accepted(again, replayed=False)
 
 

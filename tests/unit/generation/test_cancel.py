@@ -11,6 +11,7 @@ from pixel_generation.application.work import WorkLimits
 from pixel_generation.domain.attempt import AttemptState
 from pixel_generation.domain.cancellation import CancelOutcome
 from pixel_generation.domain.credits import Balance
+from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.images import ImageRequest, Outcome
 from pixel_generation.domain.job import Stage, Status
 
@@ -138,7 +139,8 @@ async def test_a_job_that_reconciles_is_cancelled_at_once_and_its_call_stays_unk
 async def test_nobody_cancels_what_is_anothers(engine: Engine) -> None:
     owner = await engine.user(10)
     job_id = await engine.accepted(owner)
-    assert await engine.cancel(a_user(), job_id, UUID(int=5)) == ["GENERATION_NOT_FOUND", "GENERATION_NOT_FOUND"]
+    with pytest.raises(GenerationNotFound):
+        await engine.cancel(a_user(), job_id)
     assert engine.job(job_id).status is Status.QUEUED
 
 
@@ -149,8 +151,17 @@ async def test_many_are_cancelled_each_on_its_own(engine: Engine, wait_until: Wa
         await wait_until(lambda: engine.job(done).status.is_final)
     waiting = [await engine.accepted(user) for _ in range(3)]
     bystander = await engine.accepted(user)
-    assert await engine.cancel(user, done, *waiting, UUID(int=5)) == [TOO_LATE, *[FREE] * 3, "GENERATION_NOT_FOUND"]
+    assert await engine.cancel(user, done, *waiting) == [TOO_LATE, *[FREE] * 3]
     assert engine.job(bystander).status is Status.QUEUED
+
+
+async def test_none_is_cancelled_when_one_is_not_the_callers(engine: Engine) -> None:
+    user, missing = await engine.user(10), UUID(int=5)
+    own, foreign = await engine.accepted(user), await engine.accepted(await engine.user(10))
+    with pytest.raises(GenerationNotFound) as refused:
+        await engine.cancel(user, own, foreign, missing)
+    assert refused.value.metadata == {"ids": f"gen_{foreign.hex} gen_{missing.hex}"}
+    assert [engine.job(job_id).status for job_id in (own, foreign)] == [Status.QUEUED] * 2
 
 
 @pytest.mark.parametrize("count", [0, 101])

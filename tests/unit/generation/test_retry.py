@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
 from pixel_errors import PixelError
 from pixel_generation.application.submit_generations import Accepted
 from pixel_generation.domain.credits import Balance
+from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.job import Status
 
 from tests.conftest import WaitUntil
-from tests.fakes.generation import a_user
 from tests.unit.generation.conftest import Engine
 from tests.unit.generation.test_work import working
 
@@ -81,4 +82,9 @@ async def test_a_retry_needs_credits_like_a_submission(engine: Engine) -> None:
 
 async def test_nobody_retries_what_is_anothers(engine: Engine) -> None:
     job_id = await cancelled(engine, await engine.user(10))
-    assert await reasons(engine, a_user(), job_id) == ["GENERATION_NOT_FOUND"]
+    other = await engine.user(10)
+    own = await cancelled(engine, other)
+    for named in ([job_id], [own, job_id]):
+        with pytest.raises(GenerationNotFound):
+            await engine.retry(other, *named)
+    assert [engine.job(each).status for each in (job_id, own)] == [Status.CANCELLED] * 2

@@ -1,4 +1,4 @@
-"""Many generations in one call: each on its own, the calls of a day counted."""
+"""Many generations in one call, the calls of a day counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def cancel_many(
     user_id: str, ids: Sequence[str], *, control: Control, bulk_calls: BulkCalls, clock: Clock
 ) -> list[Cancelled | PixelError]:
-    """Cancel each on its own; raise BulkLimitReached."""
+    """Cancel each; raise BulkLimitReached, NotFound when one is not the user's."""
     await _count(user_id, bulk_calls, clock)
     return await control.cancel(user_id, ids)
 
@@ -27,7 +27,7 @@ async def cancel_many(
 async def retry_many(
     user_id: str, ids: Sequence[str], *, control: Control, bulk_calls: BulkCalls, clock: Clock
 ) -> list[Accepted | PixelError]:
-    """Queue each ended one again; raise BulkLimitReached."""
+    """Queue each ended one again; raise BulkLimitReached, NotFound when one is not the user's."""
     await _count(user_id, bulk_calls, clock)
     return await control.retry(user_id, ids)
 

@@ -28,5 +28,5 @@ class Application:
     catalogue: LiveCatalogue
     receipt: Callable[[UUID, UUID], Awaitable[Receipt]]
     quote_generation: Callable[[SubmitGeneration], Awaitable[Quote]]
-    cancel_generations: Callable[[UUID, Sequence[UUID | PixelError]], Awaitable[list[Cancellation | PixelError]]]
-    retry_generations: Callable[[UUID, Sequence[UUID | PixelError]], Awaitable[list[Accepted | PixelError]]]
+    cancel_generations: Callable[[UUID, Sequence[UUID]], Awaitable[list[Cancellation | PixelError]]]
+    retry_generations: Callable[[UUID, Sequence[UUID]], Awaitable[list[Accepted | PixelError]]]

@@ -47,13 +47,13 @@ class Cancellation:
 
 
 async def cancel_generations(
-    user_id: UUID, job_ids: Sequence[UUID | PixelError], *, tools: CancelTools
+    user_id: UUID, job_ids: Sequence[UUID], *, tools: CancelTools
 ) -> list[Cancellation | PixelError]:
-    """Cancel each job on its own, in order; what is not the user's, or no id, has the reason as its outcome."""
+    """Cancel each job, in order; raise Invalid, or GenerationNotFound when one is not the user's and touch none."""
     found = await find_named(user_id, job_ids, tools.owned)
     told = await asyncio.gather(*(_tell(job, tools) for job in found.values()))
     settled = await _wait_for_ends(dict(zip(found, told, strict=True)), user_id, tools)
-    results = [job_id if isinstance(job_id, PixelError) else _result(settled.get(job_id)) for job_id in job_ids]
+    results = [_result(settled[job_id]) for job_id in job_ids]
     for result in results:
         if isinstance(result, Cancellation):
             tools.engine_observer.cancelled(result.outcome)
@@ -92,7 +92,5 @@ async def _wait_for_ends(
     return jobs
 
 
-def _result(job: Job | PixelError | None) -> Cancellation | PixelError:
-    if job is None:
-        return GenerationNotFound()
+def _result(job: Job | PixelError) -> Cancellation | PixelError:
     return job if isinstance(job, PixelError) else Cancellation(outcome_of_cancel(job), job)

@@ -12,7 +12,7 @@ from pixel_errors import PixelError
 from pixel_generation.application.named_jobs import find_named
 from pixel_generation.application.operations_ports import Action
 from pixel_generation.application.submit_generations import Accepted
-from pixel_generation.domain.errors import GenerationNotFound, IllegalTransition, RetryNotPossible
+from pixel_generation.domain.errors import IllegalTransition, RetryNotPossible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,15 +39,16 @@ class RetryTools:
 
 
 async def retry_generations(
-    user_id: UUID, job_ids: Sequence[UUID | PixelError], *, tools: RetryTools
+    user_id: UUID, job_ids: Sequence[UUID], *, tools: RetryTools
 ) -> list[Accepted | PixelError]:
-    """Begin a new round of each job, in order; one that waits or runs already is answered as it is."""
+    """Begin a new round of each job, in order; one that waits or runs already is answered as it is.
+
+    Raises Invalid, and GenerationNotFound when one is not the user's, before any is touched.
+    """
     found = await find_named(user_id, job_ids, tools.owned)
     results = await asyncio.gather(*(_retry(job, user_id, tools) for job in found.values()))
     decided = dict(zip(found, results, strict=True))
-    return [
-        job_id if isinstance(job_id, PixelError) else decided.get(job_id, GenerationNotFound()) for job_id in job_ids
-    ]
+    return [decided[job_id] for job_id in job_ids]
 
 
 async def _retry(job: Job, user_id: UUID, tools: RetryTools) -> Accepted | PixelError:

@@ -680,7 +680,7 @@ class CancelResult(_message.Message):
 
     @_builtins.property
     def error(self) -> Global___SubmissionError:
-        """For example GENERATION_NOT_FOUND."""
+        """Why this one could not be cancelled now."""
 
     def __init__(
         self,

@@ -127,14 +127,14 @@ class GenerationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CancelGenerations(self, request, context):
-        """Cancels generations of the user, each on its own; results stand in the order of the ids.
+        """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryGenerations(self, request, context):
-        """Queues ended generations of the user again, each on its own; results stand in the order of the ids.
+        """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

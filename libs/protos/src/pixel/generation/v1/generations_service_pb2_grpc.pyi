@@ -44,9 +44,9 @@ class GenerationsServiceStub:
     ListUserEvents: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListUserEventsRequest, _generations_service_pb2.ListUserEventsResponse]
     """Lists stored events of all of the user's generations after a position, in the order of their commits."""
     CancelGenerations: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.CancelGenerationsRequest, _generations_service_pb2.CancelGenerationsResponse]
-    """Cancels generations of the user, each on its own; results stand in the order of the ids."""
+    """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids."""
     RetryGenerations: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.RetryGenerationsRequest, _generations_service_pb2.RetryGenerationsResponse]
-    """Queues ended generations of the user again, each on its own; results stand in the order of the ids."""
+    """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.GetReceiptRequest, _generations_service_pb2.GetReceiptResponse]
     """Tells what one generation cost and why."""
     QuoteGeneration: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.QuoteGenerationRequest, _generations_service_pb2.QuoteGenerationResponse]
@@ -70,9 +70,9 @@ class GenerationsServiceAsyncStub(GenerationsServiceStub):
     ListUserEvents: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListUserEventsRequest, _generations_service_pb2.ListUserEventsResponse]  # type: ignore[assignment]
     """Lists stored events of all of the user's generations after a position, in the order of their commits."""
     CancelGenerations: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.CancelGenerationsRequest, _generations_service_pb2.CancelGenerationsResponse]  # type: ignore[assignment]
-    """Cancels generations of the user, each on its own; results stand in the order of the ids."""
+    """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids."""
     RetryGenerations: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.RetryGenerationsRequest, _generations_service_pb2.RetryGenerationsResponse]  # type: ignore[assignment]
-    """Queues ended generations of the user again, each on its own; results stand in the order of the ids."""
+    """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.GetReceiptRequest, _generations_service_pb2.GetReceiptResponse]  # type: ignore[assignment]
     """Tells what one generation cost and why."""
     QuoteGeneration: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.QuoteGenerationRequest, _generations_service_pb2.QuoteGenerationResponse]  # type: ignore[assignment]
@@ -129,7 +129,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.CancelGenerationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.CancelGenerationsResponse, _abc.Awaitable[_generations_service_pb2.CancelGenerationsResponse]]:
-        """Cancels generations of the user, each on its own; results stand in the order of the ids."""
+        """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids."""
 
     @_abc_1.abstractmethod
     def RetryGenerations(
@@ -137,7 +137,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.RetryGenerationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.RetryGenerationsResponse, _abc.Awaitable[_generations_service_pb2.RetryGenerationsResponse]]:
-        """Queues ended generations of the user again, each on its own; results stand in the order of the ids."""
+        """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above."""
 
     @_abc_1.abstractmethod
     def GetReceipt(

@@ -40,13 +40,13 @@ class GrpcControl:
         self._stub = stubs.GenerationsServiceStub(channel)
 
     async def cancel(self, user_id: str, ids: Sequence[str]) -> list[Cancelled | PixelError]:
-        """Cancel each on its own; results stand in the order of the ids."""
+        """Cancel each, in the order of the ids; raise NotFound when one is not the user's."""
         answer = await self._stub.CancelGenerations(pb.CancelGenerationsRequest(user_id=user_id, ids=ids))
         _check_number(len(answer.results), len(ids))
         return [_cancelled_of(result) for result in answer.results]
 
     async def retry(self, user_id: str, ids: Sequence[str]) -> list[Accepted | PixelError]:
-        """Queue each ended one again; results stand in the order of the ids."""
+        """Queue each ended one again, in the order of the ids; raise NotFound when one is not the user's."""
         answer = await self._stub.RetryGenerations(pb.RetryGenerationsRequest(user_id=user_id, ids=ids))
         _check_number(len(answer.results), len(ids))
         return [accepted_of(result) for result in answer.results]

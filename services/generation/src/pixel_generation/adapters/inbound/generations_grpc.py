@@ -10,7 +10,6 @@ from pixel.generation.v1 import generation_pb2, generations_service_pb2_grpc
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import Exhausted, PixelError
 
-from pixel_generation.adapters.inbound.cancel_protos import OUTCOMES, read_generation_ids
 from pixel_generation.adapters.inbound.quote_protos import quote_to_proto
 from pixel_generation.adapters.inbound.read_request import (
     invalid,
@@ -33,6 +32,7 @@ from pixel_generation.adapters.protos import (
 )
 from pixel_generation.application.ports import GenerationFilter
 from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
+from pixel_generation.domain.cancellation import CancelOutcome
 from pixel_generation.domain.job import JobType, Status
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 MAX_SUBMISSIONS = 1_000
 MAX_EVENTS = 1_000
+OUTCOMES = {outcome: pb.CancelOutcome.Value(f"CANCEL_OUTCOME_{outcome.name}") for outcome in CancelOutcome}
 DEFAULT_EVENTS = 500
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
@@ -148,7 +149,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         self, request: pb.CancelGenerationsRequest, context: object
     ) -> pb.CancelGenerationsResponse:
         del context
-        ids = read_generation_ids(request.ids)
+        ids = [read_generation_id(text) for text in request.ids]
         results = await self._app.cancel_generations(read_user_id(request.user_id), ids)
         answers = (self._cancel_result(text, result) for text, result in zip(request.ids, results, strict=True))
         return pb.CancelGenerationsResponse(results=await asyncio.gather(*answers))
@@ -164,7 +165,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
     ) -> pb.RetryGenerationsResponse:
         del context
         user_id = read_user_id(request.user_id)
-        results = await self._app.retry_generations(user_id, read_generation_ids(request.ids))
+        results = await self._app.retry_generations(user_id, [read_generation_id(text) for text in request.ids])
         answers = (self._describe(user_id, result) for result in results)
         return pb.RetryGenerationsResponse(results=await asyncio.gather(*answers))
 

@@ -142,7 +142,10 @@ def doors(app: Application) -> list[Door]:
     ]
 
 
-_BULK_PROBLEMS = {429: "BULK_LIMIT: 100 bulk calls a UTC day; `Retry-After` says when the next day begins."}
+_BULK_PROBLEMS = {
+    404: "GENERATION_NOT_FOUND: one is not yours, so nothing was done; `facts.ids` names up to ten of them.",
+    429: "BULK_LIMIT: 100 bulk calls a UTC day; `Retry-After` says when the next day begins.",
+}
 
 
 async def _ids_of(call: Call) -> list[str]:
