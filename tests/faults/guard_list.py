@@ -120,6 +120,13 @@ GUARDS = [
         f"{RELAY_TESTS}::test_one_of_two_relays_leads_and_the_other_takes_over",
     ),
     Guard(
+        "mark of the outbox",
+        "libs/events/src/pixel_events/outbox_mark.py",
+        "if self._oldest_xid >= self._next_xid:",
+        "if True:",
+        "tests/unit/events/test_outbox_mark.py::test_nothing_that_can_be_read_stands_below_the_mark",
+    ),
+    Guard(
         "idempotency key",
         SUBMISSIONS,
         "f.is_fitting AND (f.key = '' OR f.job_id IN (SELECT k.job_id FROM keyed AS k))",

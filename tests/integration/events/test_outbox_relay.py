@@ -214,6 +214,38 @@ async def test_one_of_two_relays_leads_and_the_other_takes_over(
     assert [event.source for event in bus.records(ACTIVITIES)] == ["/one"] * 31 + ["/two"]
 
 
+async def test_what_an_old_snapshot_keeps_is_not_read_past_each_time(
+    pool: Pool, bus: FakeBus, database: Database, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "MARK_EVERY_S", 0.02)
+    async with await psycopg.AsyncConnection.connect(database.url) as snapshot:
+        await snapshot.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+        await snapshot.execute("SELECT 1 FROM studio_tests.outbox")
+        async with relaying(pool, bus):
+            await write(pool, *(noted("usr_a", str(number)) for number in range(2_000)))
+            await relayed_one_by_one(pool, bus, wait_until, range(2_000, 2_020))
+            before = await entries_read(pool)
+            await relayed_one_by_one(pool, bus, wait_until, range(2_020, 2_040))
+            assert await entries_read(pool) - before < 2_000
+
+
+async def relayed_one_by_one(pool: Pool, bus: FakeBus, wait_until: WaitUntil, numbers: range) -> None:
+    for number in numbers:
+        await write(pool, noted("usr_a", str(number)))
+        await wait_until(lambda number=number: len(bus.records(ACTIVITIES)) > number)
+        await asyncio.sleep(0.03)
+
+
+async def entries_read(pool: Pool) -> int:
+    """Entries of the outbox's index that were read up to now: sessions tell it a second after they did it."""
+    await asyncio.sleep(1.5)
+    async with pool.autocommit() as conn:
+        (row,) = await fetch_all(
+            conn, "SELECT idx_tup_read AS entries FROM pg_stat_user_indexes WHERE indexrelname = 'outbox_pkey'"
+        )
+    return int(row["entries"])
+
+
 async def test_a_leader_that_lost_its_session_is_replaced(
     pool: Pool, bus: FakeBus, database: Database, wait_until: WaitUntil
 ) -> None:

@@ -230,12 +230,13 @@ async def test_a_pool_whose_database_answers_is_ready(pool):
 
 async def test_a_session_sees_its_schema_in_utc_under_time_limits(pool):
     async with pool.autocommit() as conn:
-        names = ("search_path", "TimeZone", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+        names = ("search_path", "TimeZone", *limits, "enable_seqscan")
         settings = ", ".join(f"current_setting('{name}') AS \"{name}\"" for name in names)
         row = await fetch_one(conn, f"SELECT now() AS now, {settings}")
     assert row is not None
     now = row.pop("now")
-    assert list(row.values()) == ["shelf", "UTC", "30s", "5s", "15s"]
+    assert list(row.values()) == ["shelf", "UTC", "30s", "5s", "15s", "off"]
     assert now.utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - now) < timedelta(minutes=1)
 

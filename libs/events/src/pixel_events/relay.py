@@ -23,6 +23,7 @@ from pixel_events.event import Event
 from pixel_events.inbox import forget_old_events
 from pixel_events.metrics import LAG_SECONDS, OUTBOX_DEAD_LETTERED, REFUSED, RELAYED
 from pixel_events.outbox import OUTBOX
+from pixel_events.outbox_mark import OutboxMark
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,8 @@ POLL_S = 1.0
 FIRST_LOOK_S = 0.002
 LAST_LOOK_S = 0.25
 """Rows behind an open transaction are looked for again after 2 ms, then twice as long each time up to this."""
+
+MARK_EVERY_S = 1.0
 
 MAX_SKIPPED = 1_000
 """Rows passed over because nothing takes them; of more than these the oldest are tried again."""
@@ -63,7 +66,8 @@ class OutboxRelay:
         self._refused = REFUSED.labels(pool.schema)
         self._lag = LAG_SECONDS.labels(pool.schema)
         self._skipped: deque[int] = deque(maxlen=MAX_SKIPPED)
-        self._forgot_at = float("-inf")
+        self._mark = OutboxMark()
+        self._marked_at = self._forgot_at = float("-inf")
         self._loop = Loop(self.name, self._run)
 
     async def start(self) -> None:
@@ -87,16 +91,31 @@ class OutboxRelay:
     async def _lead(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> None:
         log.info("relay_leads", schema=self._schema)
         self._skipped.clear()
+        self._mark = OutboxMark()
         async for _ in self._pool.listen(f"{self._schema}_outbox", stop, POLL_S):
             look_again_s = FIRST_LOOK_S
             while not stop.is_set():
-                if await self._drain(conn, stop):
+                if await self._look(conn, stop):
                     look_again_s = FIRST_LOOK_S
                 if not await self._has_rows(conn):
                     break
                 await pause(stop, look_again_s)
                 look_again_s = min(look_again_s * 2, LAST_LOOK_S)
             await self._forget_old_events(conn)
+
+    async def _look(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> int:
+        """Relay what there is; return how many events. Rows that were passed over keep the mark down."""
+        now = asyncio.get_running_loop().time()
+        if self._skipped or now - self._marked_at < MARK_EVERY_S:
+            return await self._drain(conn, stop)
+        self._marked_at = now
+        horizon = await fetch_one(conn, OUTBOX["find_outbox_horizon"])
+        assert horizon is not None
+        self._mark.look(**horizon)
+        relayed = await self._drain(conn, stop)
+        if not stop.is_set() and not self._skipped:
+            self._mark.drained()
+        return relayed
 
     async def _drain(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> int:
         """Relay batch after batch until one is short; return how many events were relayed."""
@@ -115,6 +134,7 @@ class OutboxRelay:
             self._skipped.extend(refused)
             relayed = [row for row in ids if row not in refused]
             total += len(relayed)
+            self._mark.relayed(ids[-1])
             self._lag.set((datetime.now(UTC) - rows[0]["created_at"]).total_seconds())
             # A batch of nothing but refused rows is no reason to hurry.
             rows = following if relayed else []
@@ -178,10 +198,13 @@ class OutboxRelay:
 
     async def _read(self, conn: AsyncConnection[Any], under_way: Sequence[int]) -> Rows:
         skipped = [*self._skipped, *under_way]
-        return await fetch_all(conn, OUTBOX["read_outbox"], {"skipped": skipped, "limit": BATCH})
+        return await fetch_all(
+            conn, OUTBOX["read_outbox"], {"after": self._mark.after, "skipped": skipped, "limit": BATCH}
+        )
 
     async def _has_rows(self, conn: AsyncConnection[Any]) -> bool:
-        row = await fetch_one(conn, OUTBOX["outbox_has_rows"], {"skipped": list(self._skipped)})
+        parameters = {"after": self._mark.after, "skipped": list(self._skipped)}
+        row = await fetch_one(conn, OUTBOX["outbox_has_rows"], parameters)
         return row is not None and row["waiting"]
 
     async def _forget_old_events(self, conn: AsyncConnection[Any]) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psycopg import AsyncConnection, errors, sql
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+
+_IDLE_IN_TRANSACTION = "25s"
+"""An open transaction that does nothing keeps all old row versions of the database: each look at a queue walks them."""
 
 _ATTEMPTS = 10
 _RACES = (errors.UniqueViolation, errors.DuplicateObject, errors.DuplicateSchema, errors.InternalError_)
@@ -24,19 +29,24 @@ def owner_of(schema: str) -> str:
 async def provision(admin_url: str, *, schemas: Mapping[str, str]) -> None:
     """Make, for each schema (with its password), the owner role, the service role and the schema.
 
-    The service role has the schema's name; it reads and writes the tables there and sees no other schema. What exists
-    is brought to this state, so it may run again, and beside others.
+    The service role has the schema's name; it reads and writes the tables there and sees no other schema. Transactions
+    in this database that nobody goes on with are ended, whoever opened them, unless their session says otherwise; an
+    administrator who does not own the database leaves that to its owner. What exists is brought to this state, so it
+    may run again, and beside others.
     """
     async with await AsyncConnection.connect(admin_url, autocommit=True) as conn:
+        with suppress(errors.InsufficientPrivilege):
+            await _with_retry(conn, _end_idle_transactions)
         for schema, password in schemas.items():
-            await _with_retry(conn, schema, password)
+            await _with_retry(conn, partial(_provision_one, schema=schema, password=password))
 
 
-async def _with_retry(conn: AsyncConnection, schema: str, password: str) -> None:
+async def _with_retry(conn: AsyncConnection, change: Callable[[AsyncConnection], Awaitable[None]]) -> None:
     for attempt in range(_ATTEMPTS):
         try:
             async with conn.transaction():
-                await _provision_one(conn, schema, password)
+                await conn.execute("SELECT pg_advisory_xact_lock(hashtext('pixel_postgres.provision'))")
+                await change(conn)
         except _RACES:
             if attempt == _ATTEMPTS - 1:
                 raise
@@ -45,8 +55,12 @@ async def _with_retry(conn: AsyncConnection, schema: str, password: str) -> None
             return
 
 
+async def _end_idle_transactions(conn: AsyncConnection) -> None:
+    limit = sql.SQL("ALTER DATABASE {} SET idle_in_transaction_session_timeout = {}")
+    await conn.execute(limit.format(sql.Identifier(conn.info.dbname), sql.Literal(_IDLE_IN_TRANSACTION)))
+
+
 async def _provision_one(conn: AsyncConnection, schema: str, password: str) -> None:
-    await conn.execute("SELECT pg_advisory_xact_lock(hashtext('pixel_postgres.provision'))")
     service, owner = sql.Identifier(schema), sql.Identifier(owner_of(schema))
     # Hashed here, so that the password stands in no server log.
     verifier = conn.pgconn.encrypt_password(password.encode(), schema.encode(), b"scram-sha-256").decode()

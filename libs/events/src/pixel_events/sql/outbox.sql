@@ -16,7 +16,8 @@ SELECT pg_notify(current_schema() || '_outbox', '')::text AS notified;
 -- Ids and headers are read as text: making objects of them would double what a row costs.
 SELECT o.id, o.event_id::text AS event_id, o.topic, o.key, o.type, o.value, o.headers::text AS headers, o.created_at
 FROM outbox AS o
-WHERE o.xid < pg_snapshot_xmin(pg_current_snapshot())
+WHERE o.id > %(after)s::bigint
+    AND o.xid < pg_snapshot_xmin(pg_current_snapshot())
     AND o.id <> ALL (%(skipped)s::bigint[])
 ORDER BY o.id
 LIMIT %(limit)s::integer;
@@ -25,6 +26,14 @@ LIMIT %(limit)s::integer;
 -- Forgets rows that the bus holds durably.
 DELETE FROM outbox AS o WHERE o.id = ANY (%(ids)s::bigint[]);
 
+-- name: find_outbox_horizon
+-- The oldest transaction that still runs, and the next one to begin.
+SELECT
+    pg_snapshot_xmin(h.snapshot)::text::bigint AS oldest_xid, pg_snapshot_xmax(h.snapshot)::text::bigint AS next_xid
+FROM (SELECT pg_current_snapshot() AS snapshot) AS h;
+
 -- name: outbox_has_rows
 -- Tells whether something waits, for example behind a transaction that is still open.
-SELECT EXISTS (SELECT 1 FROM outbox AS o WHERE o.id <> ALL (%(skipped)s::bigint[])) AS waiting;
+SELECT EXISTS (
+    SELECT 1 FROM outbox AS o WHERE o.id > %(after)s::bigint AND o.id <> ALL (%(skipped)s::bigint[])
+) AS waiting;

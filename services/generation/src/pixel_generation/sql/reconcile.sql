@@ -1,8 +1,10 @@
 -- Each rule is one statement and sees one moment; it counts what breaks it and names some.
 
 -- name: allow_long_statements
--- A rule reads the whole ledger: more time than a request has.
-SELECT set_config('statement_timeout', '600s', true) AS statement_timeout;
+-- A rule reads the whole ledger: from end to end, and with more time than a request has.
+SELECT
+    set_config('statement_timeout', '600s', true) AS statement_timeout,
+    set_config('enable_seqscan', 'on', true) AS enable_seqscan;
 
 -- name: check_transfers_sum_to_zero
 -- Every transfer has entries, and they sum to 0 in each unit.
