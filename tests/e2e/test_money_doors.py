@@ -141,6 +141,48 @@ async def test_a_promotion_for_one_user_is_redeemed_by_one_user_once(
     assert sum([(await each.credits())[0] for each in (person, stranger)]) == before + 9
 
 
+async def test_a_promotion_that_leaked_is_found_and_stopped(
+    person: Person, stranger: Person, admin: httpx2.AsyncClient
+) -> None:
+    code = f"LEAKED-{secrets.token_hex(4).upper()}"
+    made = (await admin.post("/api/admin/promotions", json={"code": code, "credits": 9})).json()
+    redeemed = await person.http.post("/api/credits/promotions", json={"code": code})
+    assert redeemed.json()["redeemed"] is True
+    (listed,) = [each for each in await all_promotions(admin) if each["code"] == code]
+    before = (await stranger.credits())[0]
+
+    ended = await admin.delete(f"/api/admin/promotions/{code.lower()}")
+    seen = await answers([stranger.http.post("/api/credits/promotions", json={"code": code}) for _ in range(5)])
+    again = await admin.delete(f"/api/admin/promotions/{code}")
+
+    assert (made["used"], made["maxUses"], made["endsAt"]) == (0, None, None)
+    assert listed == made | {"used": 1}
+    assert ended.status_code == again.status_code == 200
+    assert ended.json() == again.json() == listed | {"endsAt": ended.json()["endsAt"]}
+    assert ended.json()["endsAt"] is not None
+    assert seen == {(409, "PROMOTION_ENDED"): 5}
+    assert (await stranger.credits())[0] == before
+    actions = (await admin.get("/api/admin/actions?limit=100")).json()["items"]
+    assert [each["action"] for each in actions if each["metadata"].get("code") == code] == [
+        "end_promotion",
+        "create_promotion",
+    ]
+
+
+async def all_promotions(admin: httpx2.AsyncClient) -> list[dict[str, Any]]:
+    """Every promotion, read by small pages."""
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = (await admin.get(f"/api/admin/promotions?limit=2{cursor}")).json()
+        assert 1 <= len(page["items"]) <= 2
+        found += page["items"]
+        if page["nextCursor"] is None:
+            assert [each["code"] for each in found] == sorted(each["code"] for each in found)
+            return found
+        cursor = f"&cursor={page['nextCursor']}"
+
+
 OVER_THE_EDGE = "9999-12-31T23:59:59.999999-23:59"
 BEFORE_THE_EDGE = "0001-01-01T00:00:00+23:59"
 PROMPT = {"prompt": "nothing good"}
@@ -189,6 +231,9 @@ REFUSED_BY_ADMINS_DOORS = [
     ("POST", "/api/admin/promotions", {"code": "EDGE", "credits": 1, "endsAt": BEFORE_THE_EDGE}),
     ("POST", "/api/admin/promotions", {"code": "EDGE", "credits": 1, "maxUses": 10**10}),
     ("POST", "/api/admin/promotions", {"code": "EDGE\n", "credits": 1}),
+    ("GET", "/api/admin/promotions?cursor=AAAA", None),
+    ("DELETE", "/api/admin/promotions/NEVER-WAS", None),
+    ("DELETE", "/api/admin/promotions/%00", None),
     ("PUT", "/api/admin/budgets", {"scope": "user", "subject": "", "period": "day", "limit": 1}),
     ("PUT", "/api/admin/budgets", {"scope": "provider", "subject": "NOT ONE", "period": "day", "limit": 1}),
     ("PUT", "/api/admin/budgets", {"scope": "platform", "period": "day", "limit": 2 * 10**15}),
@@ -227,14 +272,11 @@ async def test_nobody_reaches_what_is_anothers(person: Person, stranger: Person)
             stranger.http.post(f"{base}/retry"),
             stranger.http.get(f"{base}/receipt"),
             stranger.http.get(f"{base}/log"),
+            stranger.http.post("/api/generations/cancel", json={"ids": [accepted["id"]]}),
+            stranger.http.post("/api/generations/retry", json={"ids": [accepted["id"]]}),
         ]
     )
-    many = [
-        (await stranger.http.post(f"/api/generations/{word}", json={"ids": [accepted["id"]]})).json()["items"][0]
-        for word in ("cancel", "retry")
-    ]
-    assert seen == {(404, "GENERATION_NOT_FOUND"): 5}
-    assert [(each["error"]["code"], each["error"]["status"]) for each in many] == [("GENERATION_NOT_FOUND", 404)] * 2
+    assert seen == {(404, "GENERATION_NOT_FOUND"): 7}
     rows = (await stranger.http.get(f"/api/credits/transactions?generationId={accepted['id']}")).json()["items"]
     assert rows == []
     assert (await person.status(accepted["id"]))["status"] == "queued"

@@ -7,20 +7,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pixel_generation.application.billing_ports import AccountChange, Adjusted, Redeemed
+from pixel_generation.application.page import Page
 from pixel_generation.domain.budgets import Budget, BudgetLimit, Period, Scope
 from pixel_generation.domain.credits import Account, Balance, Capture
+from pixel_generation.domain.promotions import Promotion
 from pixel_runtime.ids import new_id
 
 PLANS = {"free": 10_000, "pro": 20_000, "studio": 100_000}
 """Each with the jobs that may be open."""
-
-
-@dataclass
-class FakePromotion:
-    credits: int
-    max_uses: int | None
-    ends_at: datetime | None
-    used: int = 0
 
 
 @dataclass
@@ -32,7 +26,7 @@ class FakeLedger:
     given: set[tuple[UUID, str]] = field(default_factory=set)
     adjustments: dict[tuple[UUID, str], tuple[int, str]] = field(default_factory=dict)
     captures: dict[UUID, Capture] = field(default_factory=dict)
-    codes: dict[str, FakePromotion] = field(default_factory=dict)
+    codes: dict[str, Promotion] = field(default_factory=dict)
     actions: list[tuple[str, str]] = field(default_factory=list)
 
     async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
@@ -62,12 +56,23 @@ class FakeLedger:
 
     async def create(
         self, code: str, credits_given: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
-    ) -> bool:
+    ) -> Promotion | None:
         if code in self.codes:
-            return False
-        self.codes[code] = FakePromotion(credits_given, max_uses, ends_at)
+            return None
+        self.codes[code] = Promotion(code, credits_given, max_uses, 0, ends_at, self.now)
         self.actions.append((actor, "create_promotion"))
-        return True
+        return self.codes[code]
+
+    async def page(self, *, after: str, limit: int) -> Page[Promotion, str]:
+        found = [self.codes[code] for code in sorted(self.codes) if code > after]
+        return Page(found[:limit], found[limit - 1].code if len(found) > limit else None)
+
+    async def end(self, code: str, *, actor: str) -> Promotion | None:
+        promotion = self.codes.get(code)
+        if promotion is not None and (promotion.ends_at is None or promotion.ends_at > self.now):
+            promotion = self.codes[code] = replace(promotion, ends_at=self.now)
+            self.actions.append((actor, "end_promotion"))
+        return promotion
 
     async def redeem(self, user_id: UUID, code: str) -> Redeemed | None:
         promotion = self.codes.get(code)
@@ -77,7 +82,7 @@ class FakeLedger:
         lasts = promotion.ends_at is None or promotion.ends_at > self.now
         left = promotion.max_uses is None or promotion.used < promotion.max_uses
         redeemed = lasts and left and self._give(user_id, f"promotion:{code}", promotion.credits)
-        promotion.used += redeemed
+        self.codes[code] = replace(promotion, used=promotion.used + redeemed)
         return Redeemed(promotion.credits, redeemed, was_redeemed, self.available.get(user_id, 0))
 
     def _give(self, user_id: UUID, name: str, credits_added: int) -> bool:

@@ -177,7 +177,6 @@ class FakeAdjustments:
     billing: FakeBilling
     made: dict[tuple[str, str], int] = field(default_factory=dict)
     refunds: list[tuple[str, int, str, str]] = field(default_factory=list)
-    promotions: dict[str, Promotion] = field(default_factory=dict)
     changes: list[AccountChange] = field(default_factory=list)
     violations: int = 0
 
@@ -192,11 +191,6 @@ class FakeAdjustments:
         self.refunds.append((generation_id, credit_count, reason, actor))
         return Refunded(credit_count or 2, refunded=True)
 
-    async def create_promotion(self, promotion: Promotion, actor: str) -> None:
-        if promotion.code in self.promotions:
-            raise Conflict("The code exists.", reason="PROMOTION_EXISTS")
-        self.promotions[promotion.code] = promotion
-
     async def update_account(self, change: AccountChange) -> Balance:
         self.changes.append(change)
         daily = None if change.daily_limit_credits == -1 else change.daily_limit_credits
@@ -204,6 +198,35 @@ class FakeAdjustments:
 
     async def reconcile(self) -> list[ReconcileCheck]:
         return [ReconcileCheck("transfers_sum_to_zero", self.violations)]
+
+
+@dataclass
+class FakePromotionCodes:
+    """Promotion codes by code, and who ended which."""
+
+    clock: FakeClock
+    rows: dict[str, Promotion] = field(default_factory=dict)
+    ended: list[tuple[str, str]] = field(default_factory=list)
+
+    async def create(self, promotion: Promotion, actor: str) -> Promotion:
+        if promotion.code in self.rows:
+            raise Conflict("The code exists.", reason="PROMOTION_EXISTS")
+        self.rows[promotion.code] = replace(promotion, create_time=self.clock.now())
+        return self.rows[promotion.code]
+
+    async def page(self, *, limit: int, cursor: str) -> tuple[list[Promotion], str]:
+        rows = [self.rows[code] for code in sorted(self.rows) if code > cursor]
+        return rows[:limit], rows[limit - 1].code if len(rows) > limit else ""
+
+    async def end(self, code: str, actor: str) -> Promotion:
+        row = self.rows.get(code.upper())
+        if row is None:
+            raise NotFound("There is no such code.", reason="PROMOTION_NOT_FOUND")
+        now = self.clock.now()
+        if row.end_time is None or row.end_time > now:
+            row = self.rows[row.code] = replace(row, end_time=now)
+            self.ended.append((row.code, actor))
+        return row
 
 
 @dataclass
@@ -303,6 +326,7 @@ class FakeEngine:
         self.books = FakeBooks()
         self.budgets = FakeBudgets()
         self.adjustments = FakeAdjustments(billing)
+        self.promotions = FakePromotionCodes(clock)
         self.queue = FakeQueue()
         self.failures = FakeFailedGenerations()
         self.records = FakeRecords()
@@ -314,6 +338,7 @@ class FakeEngine:
             books=self.books,
             budgets=self.budgets,
             adjustments=self.adjustments,
+            promotions=self.promotions,
             queue=self.queue,
             failures=self.failures,
             records=self.records,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -20,8 +20,14 @@ from pixel_generation.application.correct_credits import (
     refund_generation,
 )
 from pixel_generation.application.limit_spending import delete_budget, set_budget, update_account
-from pixel_generation.application.promote import CreatePromotion, create_promotion, redeem_promotion
+from pixel_generation.application.promote import (
+    CreatePromotion,
+    create_promotion,
+    end_promotion,
+    redeem_promotion,
+)
 from pixel_generation.domain.budgets import BudgetLimit, Period, Scope, Unit
+from pixel_generation.domain.promotions import Promotion
 from pixel_runtime.ids import new_id
 
 from tests.fakes.billing import FakeAccounts, FakeBudgets, FakeLedger
@@ -46,9 +52,12 @@ class Till:
         command = AdjustCredits(user, amount, name, reason, "usr_admin")
         return (await adjust_credits(command, corrections=self.billing.corrections)).made
 
-    async def promote(self, code: str = "WELCOME", uses: int = 0, ends_at: datetime | None = None) -> None:
+    async def promote(self, code: str = "WELCOME", uses: int = 0, ends_at: datetime | None = None) -> Promotion:
         command = CreatePromotion(code, 25, uses, ends_at, "usr_admin")
-        await create_promotion(command, promotions=self.billing.promotions)
+        return await create_promotion(command, promotions=self.billing.promotions)
+
+    async def end(self, code: str = "welcome") -> Promotion:
+        return await end_promotion(code, actor="usr_root", promotions=self.billing.promotions)
 
     async def redeem(self, user: UUID, code: str = "welcome") -> Redeemed:
         return await redeem_promotion(user, code, promotions=self.billing.promotions)
@@ -162,6 +171,60 @@ async def test_a_code_that_is_over_unknown_or_taken_is_told_apart(till: Till) ->
     assert await reason_of(till.redeem(user, "no code!")) == "PROMOTION_NOT_FOUND"
     assert await reason_of(till.promote("OLD")) == "PROMOTION_EXISTS"
     assert await reason_of(till.promote("no code!")) == "INVALID"
+
+
+async def test_codes_are_listed_in_their_order_page_by_page_with_their_uses(till: Till) -> None:
+    promotions, soon = till.billing.promotions, datetime.now(UTC) + timedelta(days=1)
+    made = {code: await till.promote(code, uses, ends_at) for code, uses, ends_at in (
+        ("SPRING", 0, None), ("AUTUMN", 3, soon), ("WINTER", 1, None), ("SUMMER", 0, soon),
+    )}  # fmt: skip
+    assert [(each.used, each.max_uses, each.ends_at) for each in made.values()] == [
+        (0, None, None), (0, 3, soon), (0, 1, None), (0, None, soon),
+    ]  # fmt: skip
+    for user in (first := await till.user(), await till.user(), first):
+        await till.redeem(user, "autumn")
+    first_page = await promotions.page(after="", limit=2)
+    second_page = await promotions.page(after="SPRING", limit=2)
+    assert (first_page.items, first_page.next) == ([replace(made["AUTUMN"], used=2), made["SPRING"]], "SPRING")
+    assert (second_page.items, second_page.next) == ([made["SUMMER"], made["WINTER"]], None)
+    assert (await promotions.page(after="WINTER", limit=2)).items == []
+
+
+async def test_a_code_that_was_ended_is_redeemed_by_nobody_and_keeps_its_record(till: Till) -> None:
+    made, holder = await till.promote(ends_at=datetime.now(UTC) + timedelta(days=1)), await till.user()
+    assert (await till.redeem(holder)).redeemed
+    ended = await till.end()
+    assert made.ends_at is not None
+    assert ended == replace(made, used=1, ends_at=ended.ends_at)
+    assert ended.ends_at is not None
+    assert ended.ends_at < made.ends_at
+    assert await reason_of(till.redeem(await till.user())) == "PROMOTION_ENDED"
+    assert not (await till.redeem(holder)).redeemed
+    assert await till.available(holder) == 25
+    assert [await till.end(), await till.end("WELCOME")] == [ended, ended]
+    assert (await till.billing.promotions.page(after="", limit=9)).items == [ended]
+    assert await till.actions() == [("usr_admin", "create_promotion"), ("usr_root", "end_promotion")]
+
+
+async def test_a_code_without_an_end_gets_one_and_an_end_that_has_passed_stays(till: Till) -> None:
+    over = await till.promote("OLD", ends_at=datetime.now(UTC) - timedelta(days=1))
+    await till.promote("ALWAYS")
+    assert await till.end("OLD") == over
+    assert (await till.end("ALWAYS")).ends_at is not None
+    assert [action for _, action in await till.actions()].count("end_promotion") == 1
+
+
+async def test_ends_at_once_are_one(till: Till) -> None:
+    await till.promote()
+    assert len({each.ends_at for each in await asyncio.gather(*(till.end() for _ in range(30)))}) == 1
+    assert await till.actions() == [("usr_admin", "create_promotion"), ("usr_root", "end_promotion")]
+
+
+@pytest.mark.parametrize("code", ["NEVER-WAS", "no code!", "", "A\0B", "straße", "A" * 41])
+async def test_a_code_that_is_unknown_or_none_is_not_ended(till: Till, code: str) -> None:
+    await till.promote("STRASSE")
+    assert await reason_of(till.end(code)) == "PROMOTION_NOT_FOUND"
+    assert await till.actions() == [("usr_admin", "create_promotion")]
 
 
 async def test_a_refund_of_what_was_never_submitted_finds_nothing(till: Till) -> None:

@@ -22,7 +22,7 @@ from pixel_gateway.adapters.outbound.operations_rpc import GrpcFailedGenerations
 from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
 from pixel_gateway.application.ports import Accepted, InvalidPageToken, Submission
 from pixel_gateway.domain.account import AccountChange
-from pixel_gateway.domain.billing import Budget, Promotion, TransactionQuery, UsageQuery, UsageRow
+from pixel_gateway.domain.billing import Budget, TransactionQuery, UsageQuery, UsageRow
 from pixel_gateway.domain.generation import Adjustment, JobType, Priority, RouteCandidate, Spec
 from pixel_gateway.domain.operations import FailureFilter, LaneChange, Redrive
 from pixel_rpc import RpcServer, open_channel
@@ -141,10 +141,6 @@ class Engine(
     async def RefundGeneration(self, request, context):  # noqa: N802
         self.requests.append(request)
         return billing_pb.RefundGenerationResponse(refunded_credits=2, refunded=True)
-
-    async def CreatePromotion(self, request, context):  # noqa: N802
-        self.requests.append(request)
-        return billing_pb.CreatePromotionResponse()
 
     async def UpdateAccount(self, request, context):  # noqa: N802
         self.requests.append(request)
@@ -328,14 +324,12 @@ async def test_adjustments_name_their_actor_and_reason(channel, engine):
 
     adjusted = await adjustments.adjust("usr_1", -5, adjustment_id="a", reason="r", actor="usr_2")
     refunded = await adjustments.refund(GEN[0], 0, reason="r", actor="usr_2")
-    await adjustments.create_promotion(Promotion("CODE", 5, 2, NOW), "usr_2")
     balance = await adjustments.update_account(AccountChange("usr_1", "usr_2", plan="pro", max_running=-1))
     checks = await adjustments.reconcile()
 
-    adjust, refund, promotion, update = engine.requests
+    adjust, refund, update = engine.requests
     assert (adjusted.available_credits, adjust.credits, adjust.adjustment_id) == (5, -5, "a")
     assert (refunded.refunded_credits, refund.credits) == (2, 0)
-    assert (promotion.code, promotion.max_uses, promotion.end_time) == ("CODE", 2, STAMP)
     assert (update.max_running, update.HasField("daily_limit_credits"), balance.plan) == (-1, False, "pro")
     assert {each.actor for each in engine.requests} == {"usr_2"}
     assert [(check.name, check.violations, check.examples) for check in checks] == [

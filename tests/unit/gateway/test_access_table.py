@@ -140,7 +140,7 @@ async def http(backstage: Backstage):
 def address_of(path: str) -> str:
     """A path that its door refuses or misses before it does anything."""
     filled = path.replace("{id:str}", f"gen_{ZEROS}").replace("{lane:str}", "none").replace("{name:str}", "none")
-    return filled.replace("{file:str}", "none.js").replace("{key:path}", "none")
+    return filled.replace("{code:str}", "none").replace("{file:str}", "none.js").replace("{key:path}", "none")
 
 
 @pytest.mark.parametrize("role", [Role.ANONYMOUS, Role.MEMBER, Role.MODERATOR, Role.ADMIN, Role.PROCESSOR])

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pixel_gateway.application.accounts import EnsureAccount
 from pixel_gateway.application.api_keys import REMEMBERED_S, CreateApiKey
 from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.operations import FailureFilter
 from pixel_runtime.ids import format_id, new_id
+
+
+def shown_now(backstage) -> str:
+    return backstage.clock.now().isoformat().replace("+00:00", "Z")
 
 
 @pytest.fixture
@@ -161,14 +167,66 @@ async def test_a_refund_has_a_reason_and_its_actor(admin, backstage):
     assert backstage.engine.adjustments.refunds == [(generation_id, 0, "unusable", root.id)]
 
 
-async def test_a_promotion_is_made_once(admin):
+async def test_a_promotion_is_made_once(admin, backstage):
     body = {"code": "SPRING-26", "credits": 50, "maxUses": 10, "endsAt": "2027-01-01T00:00:00Z"}
 
     made = await admin.post("/api/admin/promotions", json=body)
 
-    assert (made.status_code, made.json()) == (201, body)
+    assert made.status_code == 201
+    assert made.json() == body | {"used": 0, "createdAt": shown_now(backstage)}
     assert (await admin.post("/api/admin/promotions", json=body)).status_code == 409
     assert (await admin.post("/api/admin/promotions", json=body | {"code": "a b"})).status_code == 422
+
+
+async def test_promotions_are_listed_page_by_page_with_their_uses(admin, backstage):
+    for code in ("C-3", "A-1", "B-2"):
+        await admin.post("/api/admin/promotions", json={"code": code, "credits": 5})
+    rows = backstage.engine.promotions.rows
+    rows["A-1"] = replace(rows["A-1"], used=4)
+
+    first = (await admin.get("/api/admin/promotions?limit=2")).json()
+    rest = (await admin.get(f"/api/admin/promotions?cursor={first['nextCursor']}")).json()
+
+    made = {"credits": 5, "maxUses": None, "used": 0, "endsAt": None, "createdAt": shown_now(backstage)}
+    assert first["items"] == [made | {"code": "A-1", "used": 4}, made | {"code": "B-2"}]
+    assert rest == {"items": [made | {"code": "C-3"}], "nextCursor": None}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("limit=0", "INVALID_REQUEST"),
+        ("limit=101", "INVALID_REQUEST"),
+        ("code=A-1", "INVALID_REQUEST"),
+        ("cursor=", "INVALID_PAGE_TOKEN"),
+    ],
+)
+async def test_a_page_of_promotions_that_cannot_be_is_refused(admin, query, code):
+    answer = await admin.get(f"/api/admin/promotions?{query}")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+async def test_a_promotion_is_ended_once_and_stays_listed(admin, backstage):
+    root = await backstage.app.ensure_account(EnsureAccount("root"))
+    made = (await admin.post("/api/admin/promotions", json={"code": "LEAKED", "credits": 5, "maxUses": 9})).json()
+    now = shown_now(backstage)
+
+    ended = await admin.delete("/api/admin/promotions/leaked")
+    backstage.clock.advance(60)
+    again = await admin.delete("/api/admin/promotions/LEAKED")
+
+    assert (ended.status_code, ended.json()) == (200, made | {"endsAt": now})
+    assert (again.status_code, again.json()) == (200, ended.json())
+    assert (await admin.get("/api/admin/promotions")).json()["items"] == [ended.json()]
+    assert backstage.engine.promotions.ended == [("LEAKED", root.id)]
+
+
+@pytest.mark.parametrize("code", ["NEVER-WAS", "no%20code", "A" * 500])
+async def test_a_promotion_that_is_not_there_is_not_ended(admin, code):
+    answer = await admin.delete(f"/api/admin/promotions/{code}")
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "PROMOTION_NOT_FOUND")
 
 
 async def test_budgets_of_every_scope_are_put_listed_and_removed(admin, backstage):

@@ -8,6 +8,7 @@ import pytest
 from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel_errors import PixelError
 from pixel_generation.adapters.inbound.billing_grpc import BillingServicer
+from pixel_generation.adapters.protos import timestamp
 from pixel_generation.application.billing import Billing
 from pixel_generation.domain.credits import Capture
 from pixel_runtime.ids import format_id, new_id
@@ -74,6 +75,45 @@ async def test_an_account_without_a_limit_does_not_name_one(service: BillingServ
     request = pb.UpdateAccountRequest(user_id=user, plan="pro", daily_limit_credits=0, actor="usr_admin")
     account = (await service.UpdateAccount(request, None)).account
     assert (account.plan, account.daily_limit_credits, account.HasField("daily_limit_credits")) == ("pro", 0, True)
+
+
+async def promote(service: BillingServicer, code: str, **changes: Any) -> pb.Promotion:
+    request = pb.CreatePromotionRequest(code=code, credits=5, actor="usr_admin", **changes)
+    return (await service.CreatePromotion(request, None)).promotion
+
+
+async def test_a_promotion_without_limits_names_none(service: BillingServicer, ledger: FakeLedger) -> None:
+    bounded = await promote(service, "BOUNDED", max_uses=2, end_time=timestamp(ledger.now))
+    free = await promote(service, "FREE")
+    assert (bounded.max_uses, bounded.end_time, bounded.used) == (2, timestamp(ledger.now), 0)
+    assert (free.max_uses, free.HasField("end_time"), free.create_time) == (0, False, timestamp(ledger.now))
+
+
+async def test_promotions_are_read_on_from_the_token_of_the_page_before(service: BillingServicer) -> None:
+    made = [await promote(service, code) for code in ("A-1", "B-2", "C-3")]
+    first = await service.ListPromotions(pb.ListPromotionsRequest(page_size=2), None)
+    rest = await service.ListPromotions(pb.ListPromotionsRequest(page_token=first.next_page_token), None)
+    assert (list(first.promotions), list(rest.promotions), rest.next_page_token) == (made[:2], made[2:], "")
+
+
+@pytest.mark.parametrize(
+    "request_", [{"page_token": token} for token in ("AA", "YQ", "é", "A", "ww")] + [{"page_size": 101}]
+)
+async def test_a_page_of_promotions_that_cannot_be_is_refused(
+    service: BillingServicer, request_: dict[str, Any]
+) -> None:
+    with pytest.raises(PixelError) as caught:
+        await service.ListPromotions(pb.ListPromotionsRequest(**request_), None)
+    assert caught.value.code == "INVALID"
+
+
+async def test_a_promotion_is_ended_by_its_code_in_any_case(service: BillingServicer, ledger: FakeLedger) -> None:
+    made = await promote(service, "LEAKED")
+    request = pb.EndPromotionRequest(code="leaked", actor="usr_root")
+    ended = (await service.EndPromotion(request, None)).promotion
+    made.end_time.CopyFrom(timestamp(ledger.now))
+    assert ended == made
+    assert ledger.actions[-1] == ("usr_root", "end_promotion")
 
 
 async def test_a_refund_is_made_once_and_never_above_what_was_captured(

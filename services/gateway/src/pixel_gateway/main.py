@@ -27,7 +27,13 @@ from pixel_gateway.adapters.inbound.status_broadcast import CHANNEL, StatusBroad
 from pixel_gateway.adapters.inbound.status_follower import StatusFollower
 from pixel_gateway.adapters.load_metrics import LoadMetrics
 from pixel_gateway.adapters.metrics import LISTENERS, WATCHED_GENERATIONS, WATCHERS
-from pixel_gateway.adapters.outbound.billing_rpc import GrpcAdjustments, GrpcBilling, GrpcBooks, GrpcBudgets
+from pixel_gateway.adapters.outbound.billing_rpc import (
+    GrpcAdjustments,
+    GrpcBilling,
+    GrpcBooks,
+    GrpcBudgets,
+    GrpcPromotionCodes,
+)
 from pixel_gateway.adapters.outbound.bulk_calls import PostgresBulkCalls
 from pixel_gateway.adapters.outbound.cache import CachedLastStatus
 from pixel_gateway.adapters.outbound.control_rpc import GrpcControl
@@ -166,6 +172,7 @@ def _engine_ports(generation: grpc.aio.Channel, pool: Pool) -> EnginePorts:
         books=GrpcBooks(generation),
         budgets=GrpcBudgets(generation),
         adjustments=GrpcAdjustments(generation),
+        promotions=GrpcPromotionCodes(generation),
         queue=GrpcQueue(generation),
         failures=GrpcFailedGenerations(generation),
         records=GrpcRecords(generation),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         BulkCalls,
         Control,
         FailedGenerations,
+        PromotionCodes,
         Queue,
         Records,
     )
@@ -39,6 +40,7 @@ class EnginePorts:
     books: Books
     budgets: Budgets
     adjustments: Adjustments
+    promotions: PromotionCodes
     queue: Queue
     failures: FailedGenerations
     records: Records

@@ -111,14 +111,24 @@ class Adjustments(Protocol):
     async def refund(self, generation_id: str, credit_count: int, *, reason: str, actor: str) -> Refunded:
         """Give captured credits back, 0 for all of the last round; once per round; raise NotFound."""
 
-    async def create_promotion(self, promotion: Promotion, actor: str) -> None:
-        """Store a promotion code; raise Conflict for a code that exists."""
-
     async def update_account(self, change: AccountChange) -> Balance:
         """Set plan and limits of a user."""
 
     async def reconcile(self) -> list[ReconcileCheck]:
         """Prove the ledger, rule by rule."""
+
+
+class PromotionCodes(Protocol):
+    """Codes that give credits to each user once."""
+
+    async def create(self, promotion: Promotion, actor: str) -> Promotion:
+        """Store a code and return it; its uses are ignored; raise Conflict for a code that exists."""
+
+    async def page(self, *, limit: int, cursor: str) -> tuple[list[Promotion], str]:
+        """Return a page by code and the cursor of the next one (empty on the last)."""
+
+    async def end(self, code: str, actor: str) -> Promotion:
+        """End a code now, in any case; one that is over keeps its end; raise NotFound."""
 
 
 class Queue(Protocol):

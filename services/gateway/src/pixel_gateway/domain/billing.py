@@ -107,6 +107,9 @@ class Promotion:
     credits: int
     max_uses: int = 0
     end_time: datetime | None = None
+    used: int = 0
+    create_time: datetime | None = None
+    """None for one that is not stored yet."""
 
 
 @dataclass(frozen=True)

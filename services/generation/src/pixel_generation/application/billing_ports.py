@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from pixel_generation.application.page import Page
     from pixel_generation.domain.budgets import Budget, BudgetLimit, Scope
     from pixel_generation.domain.credits import Account, Capture
+    from pixel_generation.domain.promotions import Promotion
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,14 @@ class Promotions(Protocol):
 
     async def create(
         self, code: str, credits_given: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
-    ) -> bool:
-        """Add a code; False when it is there already."""
+    ) -> Promotion | None:
+        """Add a code; None when it is there already."""
+
+    async def page(self, *, after: str, limit: int) -> Page[Promotion, str]:
+        """Return codes in their order, behind the code `after`."""
+
+    async def end(self, code: str, *, actor: str) -> Promotion | None:
+        """End a code now and write down who did it, unless it is over; return it as it then is, None if unknown."""
 
     async def redeem(self, user_id: UUID, code: str) -> Redeemed | None:
         """Give a code's credits once per user, while it lasts; None for an unknown code."""

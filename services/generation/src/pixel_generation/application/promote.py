@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
 
 from pixel_generation.domain.errors import PromotionEnded, PromotionExists, PromotionNotFound
+from pixel_generation.domain.promotions import CODE
 
 if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
     from pixel_generation.application.billing_ports import Promotions, Redeemed
+    from pixel_generation.domain.promotions import Promotion
 
-CODE = re.compile(r"[A-Z0-9-]{3,40}")
 MOST_CREDITS = 1_000_000_000
 MOST_USES = 1_000_000_000
 
@@ -33,8 +33,8 @@ class CreatePromotion:
     actor: str
 
 
-async def create_promotion(command: CreatePromotion, *, promotions: Promotions) -> None:
-    """Add a code; raise Invalid or PromotionExists."""
+async def create_promotion(command: CreatePromotion, *, promotions: Promotions) -> Promotion:
+    """Add a code and return it; raise Invalid or PromotionExists."""
     violations = []
     if not CODE.fullmatch(command.code):
         violations.append(Violation("code", "A code has 3 to 40 characters of A-Z, 0-9 and hyphen."))
@@ -51,16 +51,33 @@ async def create_promotion(command: CreatePromotion, *, promotions: Promotions) 
         ends_at=command.ends_at,
         actor=command.actor,
     )
-    if not created:
+    if created is None:
         raise PromotionExists(metadata={"code": command.code})
+    return created
 
 
 async def redeem_promotion(user_id: UUID, code: str, *, promotions: Promotions) -> Redeemed:
     """Give the credits once; a code is read in any case. Raise PromotionNotFound or PromotionEnded."""
-    word = code.strip().upper()
-    outcome = await promotions.redeem(user_id, word) if CODE.fullmatch(word) else None
+    word = _stored_form(code)
+    outcome = await promotions.redeem(user_id, word)
     if outcome is None:
         raise PromotionNotFound
     if not (outcome.redeemed or outcome.was_redeemed):
         raise PromotionEnded(metadata={"code": word})
     return outcome
+
+
+async def end_promotion(code: str, *, actor: str, promotions: Promotions) -> Promotion:
+    """End a code now, once; a code is read in any case. Raise PromotionNotFound."""
+    ended = await promotions.end(_stored_form(code), actor=actor)
+    if ended is None:
+        raise PromotionNotFound
+    return ended
+
+
+def _stored_form(code: str) -> str:
+    """Return the code as it is stored; raise PromotionNotFound for what cannot be one."""
+    word = code.strip().upper()
+    if not (code.isascii() and CODE.fullmatch(word)):
+        raise PromotionNotFound
+    return word

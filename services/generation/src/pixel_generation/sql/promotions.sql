@@ -1,10 +1,10 @@
 -- name: create_promotion
--- Adds a promotion code; no row when it is there already.
+-- Adds a promotion code and returns it; no row when it is there already.
 WITH made AS (
     INSERT INTO promotions (code, credits, max_uses, ends_at)
     VALUES (%(code)s::text, %(credits)s::bigint, %(max_uses)s::integer, %(ends_at)s::timestamptz)
     ON CONFLICT (code) DO NOTHING
-    RETURNING code
+    RETURNING code, credits, max_uses, used, ends_at, created_at
 ),
 noted AS (
     INSERT INTO actions (id, actor, action, metadata)
@@ -14,19 +14,47 @@ noted AS (
             'ends_at', %(ends_at)s::timestamptz)
     FROM made AS m
 )
-SELECT m.code FROM made AS m;
+SELECT m.code, m.credits, m.max_uses, m.used, m.ends_at, m.created_at FROM made AS m;
+
+-- name: list_promotions
+-- A page of promotions by code.
+SELECT p.code, p.credits, p.max_uses, p.used, p.ends_at, p.created_at
+FROM promotions AS p
+WHERE p.code > %(after)s::text
+ORDER BY p.code
+LIMIT %(limit)s::integer;
 
 -- name: lock_promotion
--- Holds a promotion, so that its uses are counted one after the other.
+-- Holds a promotion, so that its uses and its end come one after the other.
 SELECT p.code FROM promotions AS p WHERE p.code = %(code)s::text FOR NO KEY UPDATE;
 
+-- name: end_promotion
+-- Ends a locked promotion unless it is over, and returns it as it then is. Its end is the time of this statement, not of
+-- its transaction, which may have waited for the lock.
+WITH ended AS (
+    UPDATE promotions AS p
+    SET ends_at = statement_timestamp()
+    WHERE p.code = %(code)s::text AND (p.ends_at IS NULL OR p.ends_at > statement_timestamp())
+    RETURNING p.code, p.ends_at
+),
+noted AS (
+    INSERT INTO actions (id, actor, action, metadata)
+    SELECT %(action_id)s::uuid, %(actor)s::text, 'end_promotion', jsonb_build_object('code', e.code)
+    FROM ended AS e
+)
+SELECT p.code, p.credits, p.max_uses, p.used, coalesce(e.ends_at, p.ends_at) AS ends_at, p.created_at
+FROM promotions AS p
+LEFT JOIN ended AS e ON e.code = p.code
+WHERE p.code = %(code)s::text;
+
 -- name: redeem_promotion
--- Gives the credits of a locked promotion once to a user, while it lasts.
+-- Gives the credits of a locked promotion once to a user, while it lasts: whoever waited for the lock behind its end is
+-- too late.
 WITH given AS (
     INSERT INTO ledger_transfers (id, kind, user_id, grant_id, memo)
     SELECT %(transfer_id)s::uuid, 'promotion', %(user_id)s::uuid, 'promotion:' || p.code, p.code
     FROM promotions AS p
-    WHERE p.code = %(code)s::text AND (p.ends_at IS NULL OR p.ends_at > now())
+    WHERE p.code = %(code)s::text AND (p.ends_at IS NULL OR p.ends_at > statement_timestamp())
         AND (p.max_uses IS NULL OR p.used < p.max_uses)
     ON CONFLICT (user_id, grant_id) DO NOTHING
     RETURNING id

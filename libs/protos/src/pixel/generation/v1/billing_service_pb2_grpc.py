@@ -70,6 +70,16 @@ class BillingServiceStub:
                 request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionRequest.SerializeToString,
                 response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionResponse.FromString,
                 _registered_method=True)
+        self.ListPromotions = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/ListPromotions',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListPromotionsRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListPromotionsResponse.FromString,
+                _registered_method=True)
+        self.EndPromotion = channel.unary_unary(
+                '/pixel.generation.v1.BillingService/EndPromotion',
+                request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.EndPromotionRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.EndPromotionResponse.FromString,
+                _registered_method=True)
         self.UpdateAccount = channel.unary_unary(
                 '/pixel.generation.v1.BillingService/UpdateAccount',
                 request_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.UpdateAccountRequest.SerializeToString,
@@ -155,6 +165,20 @@ class BillingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListPromotions(self, request, context):
+        """Lists promotion codes by code.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndPromotion(self, request, context):
+        """Ends a promotion code now; one that is over keeps its end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def UpdateAccount(self, request, context):
         """Sets plan and limits of a user.
         """
@@ -234,6 +258,16 @@ def add_BillingServiceServicer_to_server(servicer, server):
                     servicer.RedeemPromotion,
                     request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionRequest.FromString,
                     response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionResponse.SerializeToString,
+            ),
+            'ListPromotions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPromotions,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListPromotionsRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListPromotionsResponse.SerializeToString,
+            ),
+            'EndPromotion': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndPromotion,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.EndPromotionRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_billing__service__pb2.EndPromotionResponse.SerializeToString,
             ),
             'UpdateAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.UpdateAccount,
@@ -456,6 +490,60 @@ class BillingService:
             '/pixel.generation.v1.BillingService/RedeemPromotion',
             pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionRequest.SerializeToString,
             pixel_dot_generation_dot_v1_dot_billing__service__pb2.RedeemPromotionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPromotions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/ListPromotions',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListPromotionsRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.ListPromotionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndPromotion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/pixel.generation.v1.BillingService/EndPromotion',
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.EndPromotionRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_billing__service__pb2.EndPromotionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,10 @@ class BillingServiceStub:
     """Creates a promotion code."""
     RedeemPromotion: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.RedeemPromotionRequest, _billing_service_pb2.RedeemPromotionResponse]
     """Gives the credits of a promotion code to a user, once."""
+    ListPromotions: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.ListPromotionsRequest, _billing_service_pb2.ListPromotionsResponse]
+    """Lists promotion codes by code."""
+    EndPromotion: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.EndPromotionRequest, _billing_service_pb2.EndPromotionResponse]
+    """Ends a promotion code now; one that is over keeps its end."""
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.UpdateAccountRequest, _billing_service_pb2.UpdateAccountResponse]
     """Sets plan and limits of a user."""
     SetBudget: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.SetBudgetRequest, _billing_service_pb2.SetBudgetResponse]
@@ -79,6 +83,10 @@ class BillingServiceAsyncStub(BillingServiceStub):
     """Creates a promotion code."""
     RedeemPromotion: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.RedeemPromotionRequest, _billing_service_pb2.RedeemPromotionResponse]  # type: ignore[assignment]
     """Gives the credits of a promotion code to a user, once."""
+    ListPromotions: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.ListPromotionsRequest, _billing_service_pb2.ListPromotionsResponse]  # type: ignore[assignment]
+    """Lists promotion codes by code."""
+    EndPromotion: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.EndPromotionRequest, _billing_service_pb2.EndPromotionResponse]  # type: ignore[assignment]
+    """Ends a promotion code now; one that is over keeps its end."""
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.UpdateAccountRequest, _billing_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
     """Sets plan and limits of a user."""
     SetBudget: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.SetBudgetRequest, _billing_service_pb2.SetBudgetResponse]  # type: ignore[assignment]
@@ -150,6 +158,22 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.RedeemPromotionResponse, _abc.Awaitable[_billing_service_pb2.RedeemPromotionResponse]]:
         """Gives the credits of a promotion code to a user, once."""
+
+    @_abc_1.abstractmethod
+    def ListPromotions(
+        self,
+        request: _billing_service_pb2.ListPromotionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_billing_service_pb2.ListPromotionsResponse, _abc.Awaitable[_billing_service_pb2.ListPromotionsResponse]]:
+        """Lists promotion codes by code."""
+
+    @_abc_1.abstractmethod
+    def EndPromotion(
+        self,
+        request: _billing_service_pb2.EndPromotionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_billing_service_pb2.EndPromotionResponse, _abc.Awaitable[_billing_service_pb2.EndPromotionResponse]]:
+        """Ends a promotion code now; one that is over keeps its end."""
 
     @_abc_1.abstractmethod
     def UpdateAccount(

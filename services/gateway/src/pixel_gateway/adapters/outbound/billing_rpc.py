@@ -1,4 +1,4 @@
-"""Credits, budgets and adjustments of the generation service over gRPC."""
+"""Credits, budgets, adjustments and promotions of the generation service over gRPC."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pixel_gateway.domain.account import Balance
 from pixel_gateway.domain.billing import (
     Adjusted,
     Budget,
+    Promotion,
     ReconcileCheck,
     Redeemed,
     Refunded,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from pixel_gateway.domain.account import AccountChange
-    from pixel_gateway.domain.billing import Promotion, TransactionQuery, UsageQuery
+    from pixel_gateway.domain.billing import TransactionQuery, UsageQuery
 
 RECONCILE_WITHIN_S = 60.0
 """Reconciling reads the whole ledger."""
@@ -130,17 +131,6 @@ class GrpcAdjustments:
         )
         return facts_of(await self._stub.RefundGeneration(request), Refunded)
 
-    async def create_promotion(self, promotion: Promotion, actor: str) -> None:
-        """Store a promotion code; raise Conflict for a code that exists."""
-        request = pb.CreatePromotionRequest(
-            code=promotion.code,
-            credits=promotion.credits,
-            max_uses=promotion.max_uses,
-            end_time=stamp_of(promotion.end_time),
-            actor=actor,
-        )
-        await self._stub.CreatePromotion(request)
-
     async def update_account(self, change: AccountChange) -> Balance:
         """Set plan and limits of a user."""
         request = pb.UpdateAccountRequest(
@@ -156,3 +146,32 @@ class GrpcAdjustments:
         """Prove the ledger, rule by rule."""
         answer = await self._stub.Reconcile(pb.ReconcileRequest(), timeout=RECONCILE_WITHIN_S)
         return [facts_of(each, ReconcileCheck) for each in answer.checks]
+
+
+class GrpcPromotionCodes:
+    """Codes that give credits to each user once."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._stub = stubs.BillingServiceStub(channel)
+
+    async def create(self, promotion: Promotion, actor: str) -> Promotion:
+        """Store a code and return it; raise Conflict for a code that exists."""
+        request = pb.CreatePromotionRequest(
+            code=promotion.code,
+            credits=promotion.credits,
+            max_uses=promotion.max_uses,
+            end_time=stamp_of(promotion.end_time),
+            actor=actor,
+        )
+        return facts_of((await self._stub.CreatePromotion(request)).promotion, Promotion)
+
+    async def page(self, *, limit: int, cursor: str) -> tuple[list[Promotion], str]:
+        """Return a page by code and the cursor of the next one (empty on the last)."""
+        with page_tokens():
+            answer = await self._stub.ListPromotions(pb.ListPromotionsRequest(page_size=limit, page_token=cursor))
+        return [facts_of(each, Promotion) for each in answer.promotions], answer.next_page_token
+
+    async def end(self, code: str, actor: str) -> Promotion:
+        """End a code now, in any case; one that is over keeps its end; raise NotFound."""
+        answer = await self._stub.EndPromotion(pb.EndPromotionRequest(code=code, actor=actor))
+        return facts_of(answer.promotion, Promotion)

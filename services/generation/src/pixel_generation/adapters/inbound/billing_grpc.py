@@ -11,6 +11,7 @@ from pixel.generation.v1 import billing_service_pb2_grpc
 from pixel_errors import Invalid, Violation
 from pixel_runtime.ids import format_id, parse_id
 
+from pixel_generation.adapters.inbound.promotion_protos import answer_promotions, promotion_to_proto
 from pixel_generation.adapters.inbound.statement_protos import answer_transactions, answer_usage, rules_to_proto
 from pixel_generation.adapters.protos import timestamp
 from pixel_generation.application.billing_ports import AccountChange
@@ -22,7 +23,12 @@ from pixel_generation.application.correct_credits import (
 )
 from pixel_generation.application.grant_credits import GrantCredits, grant_credits
 from pixel_generation.application.limit_spending import delete_budget, set_budget, update_account
-from pixel_generation.application.promote import CreatePromotion, create_promotion, redeem_promotion
+from pixel_generation.application.promote import (
+    CreatePromotion,
+    create_promotion,
+    end_promotion,
+    redeem_promotion,
+)
 from pixel_generation.domain.budgets import Budget, BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.errors import BudgetNotFound, GenerationNotFound
 
@@ -94,8 +100,21 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         del context
         ends_at = request.end_time.ToDatetime(tzinfo=UTC) if request.HasField("end_time") else None
         command = CreatePromotion(request.code, request.credits, request.max_uses, ends_at, request.actor)
-        await create_promotion(command, promotions=self._billing.promotions)
-        return pb.CreatePromotionResponse()
+        made = await create_promotion(command, promotions=self._billing.promotions)
+        return pb.CreatePromotionResponse(promotion=promotion_to_proto(made))
+
+    async def ListPromotions(  # noqa: N802 - named by the proto
+        self, request: pb.ListPromotionsRequest, context: object
+    ) -> pb.ListPromotionsResponse:
+        del context
+        return await answer_promotions(request, self._billing.promotions)
+
+    async def EndPromotion(  # noqa: N802 - named by the proto
+        self, request: pb.EndPromotionRequest, context: object
+    ) -> pb.EndPromotionResponse:
+        del context
+        ended = await end_promotion(request.code, actor=request.actor, promotions=self._billing.promotions)
+        return pb.EndPromotionResponse(promotion=promotion_to_proto(ended))
 
     async def RedeemPromotion(  # noqa: N802 - named by the proto
         self, request: pb.RedeemPromotionRequest, context: object

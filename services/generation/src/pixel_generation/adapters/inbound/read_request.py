@@ -13,6 +13,7 @@ from pixel_runtime.ids import parse_id
 
 from pixel_generation.application.page import FIRST
 from pixel_generation.domain.errors import GenerationNotFound
+from pixel_generation.domain.promotions import CODE
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
@@ -86,6 +87,24 @@ def read_timed_token(text: str) -> tuple[datetime, UUID] | None:
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros), UUID(bytes=data[8:])
     except (ValueError, OverflowError, OSError) as error:
         raise invalid("cursor", "The cursor is not one that this list gave out.") from error
+
+
+def write_code_token(last: str | None) -> str:
+    """Write where the next page of a list by promotion code begins; empty at the end."""
+    return "" if last is None else base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+
+
+def read_code_token(text: str) -> str:
+    """Read where a page of a list by promotion code begins; empty means at the first."""
+    if not text:
+        return ""
+    try:
+        code = _bytes_of(text).decode("ascii")
+    except ValueError:
+        code = ""
+    if not CODE.fullmatch(code):
+        raise invalid("cursor", "The cursor is not one that this list gave out.")
+    return code
 
 
 def _bytes_of(token: str) -> bytes:

@@ -10,8 +10,9 @@ from pixel_errors import Violation
 
 from pixel_gateway.adapters.inbound.http import money_bodies as bodies
 from pixel_gateway.adapters.inbound.http.credits import credits_view
-from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
+from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, Parameter
 from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
+from pixel_gateway.adapters.inbound.http.generations import limit_parameter
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
 from pixel_gateway.adapters.inbound.http.shown import shown
 from pixel_gateway.application.administer import AdjustCredits
@@ -29,7 +30,7 @@ _AS_THE_PLAN_SAYS = -1
 
 def doors(app: Application) -> list[Door]:
     """Return the doors of this group."""
-    return [*_user_doors(app), *_money_doors(app)]
+    return [*_user_doors(app), *_money_doors(app), *_promotion_doors(app)]
 
 
 def _user_doors(app: Application) -> list[Door]:
@@ -101,12 +102,6 @@ def _money_doors(app: Application) -> list[Door]:
         refunded = await adjustments.refund(generation_id, body.credits or 0, reason=body.reason, actor=call.user_id)
         return json_reply(shown(refunded, bodies.RefundedView))
 
-    async def promote(call: Call) -> Reply:
-        body = await call.json(bodies.CreatePromotionBody)
-        promotion = Promotion(body.code, body.credits, body.max_uses or 0, body.ends_at)
-        await adjustments.create_promotion(promotion, call.user_id)
-        return json_reply(bodies.PromotionView(body.code, body.credits, body.max_uses, body.ends_at), status=201)
-
     async def reconcile(call: Call) -> Reply:
         call.query()
         checks = await adjustments.reconcile()
@@ -131,8 +126,51 @@ def _money_doors(app: Application) -> list[Door]:
         ),
         Door(
             "POST",
+            "/api/admin/reconcile",
+            reconcile,
+            "Prove the ledger",
+            {200: Answer("Every rule with the number of rows that break it.", bodies.ReconcileView)},
+            access=Access.ADMIN,
+            tag="admin",
+        ),
+    ]
+
+
+def _promotion_doors(app: Application) -> list[Door]:
+    promotions = app.engine.ports.promotions
+
+    async def page(call: Call) -> Reply:
+        query = call.query("limit", "cursor")
+        found, next_cursor = await promotions.page(
+            limit=query.whole("limit", default=20, least=1, most=100), cursor=query.cursor()
+        )
+        return json_reply(bodies.PromotionPage([_promotion_view(each) for each in found], next_cursor or None))
+
+    async def create(call: Call) -> Reply:
+        body = await call.json(bodies.CreatePromotionBody)
+        wanted = Promotion(body.code, body.credits, body.max_uses or 0, body.ends_at)
+        return json_reply(_promotion_view(await promotions.create(wanted, call.user_id)), status=201)
+
+    async def end(call: Call) -> Reply:
+        call.query()
+        code = str(call.scope["path_params"]["code"])[:64]
+        return json_reply(_promotion_view(await promotions.end(code, call.user_id)))
+
+    return [
+        Door(
+            "GET",
             "/api/admin/promotions",
-            promote,
+            page,
+            "List promotion codes",
+            {200: Answer("By code, each with how many users have redeemed it.", bodies.PromotionPage)},
+            access=Access.ADMIN,
+            tag="admin",
+            parameters=(limit_parameter(20), Parameter("cursor", "`nextCursor` of the page before.")),
+        ),
+        Door(
+            "POST",
+            "/api/admin/promotions",
+            create,
             "Make a promotion code",
             {201: Answer("The code.", bodies.PromotionView)},
             access=Access.ADMIN,
@@ -142,15 +180,25 @@ def _money_doors(app: Application) -> list[Door]:
             problems={409: "PROMOTION_EXISTS: the code was made before."},
         ),
         Door(
-            "POST",
-            "/api/admin/reconcile",
-            reconcile,
-            "Prove the ledger",
-            {200: Answer("Every rule with the number of rows that break it.", bodies.ReconcileView)},
+            "DELETE",
+            "/api/admin/promotions/{code:str}",
+            end,
+            "End a promotion code",
+            {
+                200: Answer(
+                    "The code, which nobody redeems any more; one that was over is as it was.", bodies.PromotionView
+                )
+            },
             access=Access.ADMIN,
+            description="What was redeemed stays with its users, and the code with its uses stays listed.",
             tag="admin",
+            problems={404: "PROMOTION_NOT_FOUND: there is no such code."},
         ),
     ]
+
+
+def _promotion_view(promotion: Promotion) -> bodies.PromotionView:
+    return shown(promotion, bodies.PromotionView, max_uses=promotion.max_uses or None)
 
 
 def _limit(value: int | msgspec.UnsetType | None) -> int | None:

@@ -249,12 +249,21 @@ class CreatePromotionBody(msgspec.Struct, rename="camel", forbid_unknown_fields=
 
 
 class PromotionView(msgspec.Struct, rename="camel"):
-    """A promotion code; null means no limit."""
+    """A promotion code and how many users have redeemed it; null means no limit."""
 
     code: str
     credits: int
     max_uses: int | None
-    ends_at: datetime | None
+    used: int
+    end_time: datetime | None = field(name="endsAt")
+    create_time: datetime = field(name="createdAt")
+
+
+class PromotionPage(msgspec.Struct, rename="camel"):
+    """Promotion codes, by code."""
+
+    items: list[PromotionView]
+    next_cursor: str | None
 
 
 class UpdateUserBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):

@@ -23,6 +23,7 @@ _PATH_WORDS = {
     "name": "Model id or alias.",
     "file": "File name.",
     "lane": "Name of the lane.",
+    "code": "Promotion code, in any case.",
 }
 _PROBLEM_EXAMPLE = {
     "type": "urn:pixel-studio:problem:insufficient-credits",

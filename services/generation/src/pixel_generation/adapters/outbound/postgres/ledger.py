@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixel_postgres import Pool, execute, fetch_one, load_queries
+from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
 from pixel_runtime.ids import new_id
 
 from pixel_generation.application.billing_ports import Adjusted, Redeemed
+from pixel_generation.application.page import Page
 from pixel_generation.domain.credits import Capture
+from pixel_generation.domain.promotions import Promotion
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -81,7 +83,7 @@ class PostgresPromotions:
 
     async def create(
         self, code: str, credits_given: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
-    ) -> bool:
+    ) -> Promotion | None:
         parameters = {
             "code": code,
             "credits": credits_given,
@@ -91,7 +93,23 @@ class PostgresPromotions:
             "action_id": new_id(),
         }
         async with self._pool.autocommit() as conn:
-            return await fetch_one(conn, PROMOTIONS["create_promotion"], parameters) is not None
+            row = await fetch_one(conn, PROMOTIONS["create_promotion"], parameters)
+        return None if row is None else Promotion(**row)
+
+    async def page(self, *, after: str, limit: int) -> Page[Promotion, str]:
+        parameters = {"after": after, "limit": limit + 1}
+        async with self._pool.autocommit() as conn:
+            found = [Promotion(**row) for row in await fetch_all(conn, PROMOTIONS["list_promotions"], parameters)]
+        return Page(found[:limit], found[limit - 1].code if len(found) > limit else None)
+
+    async def end(self, code: str, *, actor: str) -> Promotion | None:
+        parameters = {"action_id": new_id(), "code": code, "actor": actor}
+        async with self._pool.transaction() as conn:
+            if await fetch_one(conn, PROMOTIONS["lock_promotion"], {"code": code}) is None:
+                return None
+            row = await fetch_one(conn, PROMOTIONS["end_promotion"], parameters)
+        assert row is not None
+        return Promotion(**row)
 
     async def redeem(self, user_id: UUID, code: str) -> Redeemed | None:
         parameters = {"transfer_id": new_id(), "user_id": user_id, "code": code}
