@@ -100,8 +100,8 @@ class PortedModel:
     async def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
         self._ask(self._trouble.before, Outcome.NOT_SENT, retryable=True)
         async for picture in self._inner.generate(request):
-            yield picture
             self._ask(functools.partial(self._trouble.after, found=True), Outcome.UNKNOWN, retryable=False)
+            yield picture
 
     @staticmethod
     def _ask(ask: Callable[[str], None], outcome: Outcome, *, retryable: bool) -> None:
