@@ -178,6 +178,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if message["type"] == "websocket.accept":
             # Kilobytes that only the opening needed.
             self.request = self.response = None  # type: ignore[assignment]
+            cast("list[Any]", self.scope["headers"]).clear()
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
             self.handshake_complete = True
 
