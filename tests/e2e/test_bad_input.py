@@ -1,4 +1,8 @@
-"""What the worst input gets: a clear problem with its code, no effect, never a 5xx."""
+"""What bad input gets from a whole studio: a clear problem with its code, no effect, never a 5xx.
+
+A few of each kind, and what only the services behind the gateway can judge; all of them are sent to the HTTP layer in
+`tests/unit/gateway/test_bad_input.py`.
+"""
 
 from __future__ import annotations
 
@@ -39,30 +43,11 @@ async def effect_of(person: Person) -> tuple[int, int, list[str]]:
 
 BAD_BODIES: dict[str, tuple[dict[str, Any], int, str]] = {
     "empty prompt": ({"prompt": ""}, 422, "prompt"),
-    "only spaces": ({"prompt": " \n\t "}, 422, "prompt"),
-    "no prompt": ({}, 422, "prompt"),
-    "prompt of 4,001 characters": ({"prompt": "x" * 4001}, 422, "prompt"),
-    "prompt of 16 KB of emoji": ({"prompt": "👨‍👩‍👧‍👦" * 700}, 422, "prompt"),
-    "prompt is a number": ({"prompt": 7}, 422, "prompt"),
-    "prompt is null": ({"prompt": None}, 422, "prompt"),
-    "prompt is a list": ({"prompt": ["a", "b"]}, 422, "prompt"),
     "unknown field": ({**GOOD, "negativePromt": "x"}, 422, "negativePromt"),
-    "prototype field": ({**GOOD, "__proto__": {"admin": True}}, 422, "__proto__"),
-    "no pictures": ({**GOOD, "numberOfImages": 0}, 422, "numberOfImages"),
     "10,000 pictures": ({**GOOD, "numberOfImages": 10_000}, 422, "numberOfImages"),
-    "minus one picture": ({**GOOD, "numberOfImages": -1}, 422, "numberOfImages"),
-    "half a picture": ({**GOOD, "numberOfImages": 1.5}, 422, "numberOfImages"),
-    "1.0 picture": ({**GOOD, "numberOfImages": 1.0}, 422, "numberOfImages"),
-    "true pictures": ({**GOOD, "numberOfImages": True}, 422, "numberOfImages"),
-    "a text of pictures": ({**GOOD, "numberOfImages": "1"}, 422, "numberOfImages"),
     "aspect ratio 7:0": ({**GOOD, "aspectRatio": "7:0"}, 422, "aspectRatio"),
-    "aspect ratio of words": ({**GOOD, "aspectRatio": "wide"}, 422, "aspectRatio"),
-    "aspect ratio as number": ({**GOOD, "aspectRatio": 1.77}, 422, "aspectRatio"),
     "size of 16K": ({**GOOD, "size": "16384x16384"}, 422, "size"),
     "unknown style": ({**GOOD, "style": "no-such-style"}, 422, "style"),
-    "seed of 2^64": ({**GOOD, "seed": 2**64}, 422, "seed"),
-    "negative seed": ({**GOOD, "seed": -1}, 422, "seed"),
-    "private as text": ({**GOOD, "private": "yes"}, 422, "private"),
     "unknown parameter": ({**GOOD, "parameters": {"steps": 1_000_000}}, 422, "parameters"),
 }
 
@@ -85,19 +70,8 @@ async def test_an_unknown_model_is_not_found_and_the_known_ones_are_named(person
 
 
 RAW_BODIES: dict[str, tuple[bytes, tuple[int, ...]]] = {
-    "nothing": (b"", (400,)),
     "broken": (b'{"prompt": "a', (400,)),
-    "not JSON": (b"prompt=a", (400,)),
-    "a list": (b"[]", (422,)),
-    "a text": (b'"prompt"', (422,)),
-    "null": (b"null", (422,)),
     "the same key twice": (b'{"prompt": "a", "prompt": "b"}', (400,)),
-    "a huge number": (b'{"prompt": "a", "numberOfImages": ' + b"9" * 5000 + b"}", (400, 422)),
-    "deep nesting": (b'{"prompt": "a", "parameters": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", (400,)),
-    "a lone surrogate": (b'{"prompt": "\\ud800"}', (400, 422)),
-    "bytes that are no text": (b'{"prompt": "\xff\xfe"}', (400,)),
-    "UTF-16": ('{"prompt": "a"}'.encode("utf-16"), (400, 415)),
-    "NaN": (b'{"prompt": "a", "numberOfImages": NaN}', (400,)),
 }
 
 
@@ -116,17 +90,9 @@ async def test_a_body_of_10_mb_is_too_large(person: Person) -> None:
     assert_problem(answer, 413)
 
 
-async def test_a_form_is_not_json(person: Person) -> None:
-    assert_problem(await person.http.post("/api/generations", data={"prompt": "a"}), 415)
-
-
-@pytest.mark.parametrize(
-    "generation_id",
-    ["1", "0", "-1", "gen_", "gen_xyz", "GEN_" + "0" * 32, "{}", "%00", "a" * 2000, "gen_" + "g" * 32],
-)  # fmt: skip
-async def test_a_malformed_id_is_not_found(person: Person, generation_id: str) -> None:
+async def test_a_malformed_id_is_not_found(person: Person) -> None:
     for path in ("/api/generations/{}", "/api/generation/{}/status", "/api/generations/{}/events", "/api/sets/{}"):
-        assert_problem(await person.http.get(path.format(generation_id)), (400,) if "%00" in generation_id else 404)
+        assert_problem(await person.http.get(path.format("gen_xyz")), 404)
 
 
 async def test_a_foreign_id_answers_as_a_missing_one(person: Person, stranger: Person) -> None:
@@ -140,36 +106,9 @@ async def test_a_foreign_id_answers_as_a_missing_one(person: Person, stranger: P
     assert_problem(await person.http.get(f"/api/sets/{theirs['setId']}"), 404)
 
 
-@pytest.mark.parametrize("limit", ["0", "-1", "101", "1000000000", "ten", ""])
-async def test_a_page_size_out_of_range_is_refused(person: Person, limit: str) -> None:
+async def test_a_forged_cursor_is_refused(person: Person) -> None:
     for path in ("/api/generations", "/api/images/discover"):
-        assert_problem(await person.http.get(path, params={"limit": limit}), (400, 422))
-
-
-@pytest.mark.parametrize("cursor", ["x", "!!!", "AAAA", "e30", "a" * 5000])
-async def test_a_forged_cursor_is_refused(person: Person, cursor: str) -> None:
-    for path in ("/api/generations", "/api/images/discover"):
-        assert_problem(await person.http.get(path, params={"cursor": cursor}), (400, 422))
-
-
-@pytest.mark.parametrize("key", ["pxl_wrong", "pxl_" + "A" * 43, "x" * 5000, "sk-proj-abc"])
-async def test_a_wrong_key_is_unauthenticated(studio: Studio, key: str) -> None:
-    async with httpx2.AsyncClient(base_url=studio.address) as http:
-        headers = {"authorization": f"Bearer {key}"}
-        answer = await http.post("/api/generations", json=GOOD, headers=headers)
-        problem = assert_problem(answer, 401)
-        assert answer.headers["www-authenticate"].startswith("Bearer")
-        assert key[:20] not in problem["detail"]
-
-
-async def test_a_missing_key_is_unauthenticated(studio: Studio) -> None:
-    async with httpx2.AsyncClient(base_url=studio.address) as http:
-        for method, path in (
-            ("POST", "/api/generations"),
-            ("GET", "/api/me"),
-            ("GET", f"/api/generations/{MISSING_ID}"),
-        ):
-            assert_problem(await http.request(method, path, json=GOOD if method == "POST" else None), 401)
+        assert_problem(await person.http.get(path, params={"cursor": "AAAA"}), 422, "INVALID_PAGE_TOKEN")
 
 
 async def test_a_revoked_key_stops_working(person: Person, studio: Studio) -> None:
@@ -200,13 +139,6 @@ async def test_a_key_used_for_another_request_is_refused(person: Person) -> None
     assert_problem(other, 422, "IDEMPOTENCY_KEY_REUSED")
 
 
-async def test_an_unknown_path_and_a_wrong_method_are_problems_too(person: Person) -> None:
-    assert_problem(await person.http.get("/api/no-such-door"), 404)
-    wrong = await person.http.put("/api/generations", json=GOOD)
-    assert_problem(wrong, 405)
-    assert "POST" in wrong.headers["allow"]
-
-
 async def test_a_media_address_that_was_altered_is_forbidden(person: Person, studio: Studio) -> None:
     done = await person.finished((await person.submit(GOOD))["id"])
     url = httpx2.URL(done["resultImages"][0]["url"])
@@ -217,27 +149,14 @@ async def test_a_media_address_that_was_altered_is_forbidden(person: Person, stu
         assert (await http.get(altered)).status_code == 403
 
 
-OPENAI_BAD: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
-    "empty prompt": ({"prompt": ""}, (400,)),
-    "no prompt": ({}, (400,)),
-    "n is 0": ({"prompt": "a", "n": 0}, (400,)),
-    "n is 10,000": ({"prompt": "a", "n": 10_000}, (400,)),
-    "n is a text": ({"prompt": "a", "n": "two"}, (400,)),
-    "unknown model": ({"prompt": "a", "model": "no-such-model"}, (404, 400)),
-    "unknown size": ({"prompt": "a", "size": "7x0"}, (400,)),
-    "unknown response format": ({"prompt": "a", "response_format": "gif"}, (400,)),
-}
-
-
-@pytest.mark.parametrize("name", OPENAI_BAD)
-async def test_the_openai_door_answers_in_openais_form(person: Person, name: str) -> None:
-    body, statuses = OPENAI_BAD[name]
+async def test_the_openai_door_answers_in_openais_form(person: Person) -> None:
     before = await effect_of(person)
-    answer = await person.http.post("/v1/images/generations", json=body)
-    assert answer.status_code in statuses, answer.text
-    error = answer.json()["error"]
-    assert set(error) >= {"message", "type", "param", "code"}
-    assert error["message"]
+    for body, status in (({"prompt": "a", "size": "7x0"}, 400), ({"prompt": "a", "model": "no-such-model"}, 404)):
+        answer = await person.http.post("/v1/images/generations", json=body)
+        assert answer.status_code == status, answer.text
+        error = answer.json()["error"]
+        assert set(error) >= {"message", "type", "param", "code"}
+        assert error["message"]
     assert await effect_of(person) == before
 
 
