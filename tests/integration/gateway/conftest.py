@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 
 import httpx2
 import pytest
-from pixel_events import BusHealth
 from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.adapters.inbound.http.server import HttpServer
 from pixel_gateway.application import Application
 from pixel_gateway.application.accounts import EnsureAccount
 from pixel_gateway.application.api_keys import CreateApiKey
 
 from tests.fakes.gateway import Backstage
+from tests.fakes.gateway_app import health, http_app
 
 
 @pytest.fixture
@@ -26,14 +25,7 @@ def backstage() -> Backstage:
 
 @pytest.fixture
 async def server(backstage: Backstage) -> AsyncIterator[HttpServer]:
-    async def ready() -> dict[str, str]:
-        return {}
-
-    async def bus() -> BusHealth:
-        return BusHealth(reachable=True)
-
-    app = create_app(backstage.app, Health(ready=ready, bus=bus))
-    server = HttpServer(app, "127.0.0.1:0", on_stop=backstage.app.close_streams)
+    server = HttpServer(http_app(backstage.app), "127.0.0.1:0", on_stop=backstage.app.close_streams)
     await server.start()
     stop = asyncio.Event()
     looking = asyncio.create_task(backstage.app.hub.look(stop))
@@ -77,15 +69,9 @@ class Gateway:
 
 @pytest.fixture
 async def two_gateways(backstage: Backstage) -> AsyncIterator[list[Gateway]]:
-    async def ready() -> dict[str, str]:
-        return {}
-
-    async def bus() -> BusHealth:
-        return BusHealth(reachable=True)
-
     gateways = []
     for app in (backstage.app, Application(backstage.app.ports)):
-        server = HttpServer(create_app(app, Health(ready=ready, bus=bus)), "127.0.0.1:0", on_stop=app.close_streams)
+        server = HttpServer(create_app(app, health()), "127.0.0.1:0", on_stop=app.close_streams)
         await server.start()
         gateways.append(Gateway(app, server))
     stop = asyncio.Event()

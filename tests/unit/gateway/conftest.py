@@ -7,13 +7,11 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from pixel_events import BusHealth
-from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.application.accounts import EnsureAccount
 from pixel_gateway.application.api_keys import CreateApiKey
 
 from tests.fakes.gateway import Backstage
+from tests.fakes.gateway_app import http_app
 
 
 @pytest.fixture
@@ -47,14 +45,9 @@ async def other_secret(backstage: Backstage) -> str:
 
 @pytest.fixture
 async def anonymous(backstage: Backstage, checks: dict[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
-    async def ready() -> dict[str, str]:
-        return checks
-
-    async def bus() -> BusHealth:
-        return BusHealth(reachable=True, brokers=("127.0.0.1:9092",), present=("image.generation.status",))
-
-    app = create_app(backstage.app, Health(ready=ready, bus=bus), image_wait_s=0.2)
-    transport = httpx2.ASGITransport(cast("Any", app), raise_app_exceptions=False)
+    transport = httpx2.ASGITransport(
+        cast("Any", http_app(backstage.app, checks, image_wait_s=0.2)), raise_app_exceptions=False
+    )
     async with httpx2.AsyncClient(transport=transport, base_url="http://studio.test") as client:
         yield client
 

@@ -6,10 +6,7 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from pixel_events import BusHealth
 from pixel_gateway.adapters.inbound.http.all_doors import all_doors
-from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.metrics import REFUSED_ROLES
 from pixel_gateway.application.accounts import EnsureAccount
@@ -17,6 +14,7 @@ from pixel_gateway.application.api_keys import CreateApiKey
 from pixel_gateway.domain.access import MAY_USE, Access, Role, RoleRequired, check_access
 
 from tests.fakes.gateway import Backstage
+from tests.fakes.gateway_app import health, http_app
 
 QUEUE_SECRET = "the-queue-secret"
 ZEROS = "0" * 32
@@ -81,17 +79,8 @@ EXPECTED = (
 )
 
 
-async def _ready() -> dict[str, str]:
-    return {"postgres": "ok"}
-
-
-async def _bus() -> BusHealth:
-    return BusHealth(reachable=True)
-
-
-CHECKS = Health(ready=_ready, bus=_bus)
 DOORS = {
-    f"{door.method} {door.path}": door for door in all_doors(Backstage().app, CHECKS, OpenStreams(), image_wait_s=0.1)
+    f"{door.method} {door.path}": door for door in all_doors(Backstage().app, health(), OpenStreams(), image_wait_s=0.1)
 }
 ADMIN = sorted(name for name, door in DOORS.items() if door.path.startswith("/api/admin/"))
 
@@ -131,7 +120,7 @@ async def secrets(backstage: Backstage) -> dict[Role, str]:
 
 @pytest.fixture
 async def http(backstage: Backstage):
-    app = create_app(backstage.app, CHECKS, image_wait_s=0.1, queue_secret=QUEUE_SECRET)
+    app = http_app(backstage.app, image_wait_s=0.2, queue_secret=QUEUE_SECRET)
     transport = httpx2.ASGITransport(cast("Any", app), raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://studio.test") as client:
         yield client
