@@ -8,12 +8,19 @@ from dataclasses import replace
 import pytest
 from pixel_errors import Conflict, DeadlineExceeded, Invalid, PixelError, Unavailable
 from pixel_events import Consumer, Event
+from pixel_events import consumer as consumer_module
 
 from tests.conftest import WaitUntil
 from tests.fakes.bus import FakeBus
 from tests.fakes.events import ACTIVITIES, activity, told
 
 DEAD = ACTIVITIES + ".dlq"
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer_module, "FIRST_PAUSE_S", 0.005)
+    monkeypatch.setattr(consumer_module, "LAST_PAUSE_S", 0.02)
 
 
 @pytest.fixture

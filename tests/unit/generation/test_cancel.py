@@ -100,7 +100,7 @@ async def test_a_job_whose_worker_died_is_cancelled_by_the_sweep(engine: Engine,
     engine.painter.before = hang
     user = await engine.user(10)
     job_id = await engine.accepted(user)
-    worker = engine.worker(WorkLimits(poll_s=0.01, heartbeat_s=60))
+    worker = engine.worker(WorkLimits(poll_s=0.01, heartbeat_s=60, grace_s=0))
     await worker.start()
     await wait_until(lambda: engine.painter.requests)
     job = engine.job(job_id)

@@ -363,7 +363,10 @@ async def test_a_change_whose_answer_was_lost_is_not_lost_itself(engine: Engine,
     assert len(engine.painter.requests) == 1
 
 
-async def test_a_run_that_cannot_reach_the_store_is_left_to_the_sweep(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_run_that_cannot_reach_the_store_is_left_to_the_sweep(
+    engine: Engine, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine.randomness, "fraction", lambda: 0.0)  # it asks again without a pause
     job_id = await engine.accepted(await engine.user(), images=1)
     engine.store.away = True
     async with working(engine, WorkLimits(poll_s=60, grace_s=0)):
