@@ -56,7 +56,7 @@ test: .venv/.dev parts ## Run every test on embedded and on real parts, with the
 	@$(BIN)/python -m tests.run all
 
 test-unit: .venv/.dev ## Run the fast tests that need no server
-	@$(BIN)/pytest -q tests/unit tests/architecture
+	@$(BIN)/pytest -q -n auto --maxprocesses=4 tests/unit tests/architecture
 
 test-contract: .venv/.dev parts ## Run the tests of adapters on fake, embedded and real parts
 	@$(BIN)/pytest -q tests/contract tests/integration
