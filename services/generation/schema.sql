@@ -27,6 +27,34 @@ BEGIN
     RETURN NULL;
 END $$;
 ALTER FUNCTION generation.require_balanced_transfers() OWNER TO generation_owner;
+CREATE TABLE generation.accounts (
+    user_id uuid CONSTRAINT credit_accounts_user_id_not_null NOT NULL,
+    available bigint DEFAULT 0 CONSTRAINT credit_accounts_available_not_null NOT NULL,
+    held bigint DEFAULT 0 CONSTRAINT credit_accounts_held_not_null NOT NULL,
+    created_at timestamp with time zone DEFAULT now() CONSTRAINT credit_accounts_created_at_not_null NOT NULL,
+    plan text DEFAULT 'free'::text CONSTRAINT credit_accounts_plan_not_null NOT NULL,
+    max_running integer,
+    daily_limit bigint,
+    spent_today bigint DEFAULT 0 CONSTRAINT credit_accounts_spent_today_not_null NOT NULL,
+    spent_on date DEFAULT '1970-01-01'::date CONSTRAINT credit_accounts_spent_on_not_null NOT NULL,
+    open_jobs integer DEFAULT 0 CONSTRAINT credit_accounts_open_jobs_not_null NOT NULL,
+    slots_taken integer DEFAULT 0 CONSTRAINT credit_accounts_places_taken_not_null NOT NULL,
+    CONSTRAINT credit_accounts_daily_limit_check CHECK ((daily_limit >= 0)),
+    CONSTRAINT credit_accounts_held_check CHECK ((held >= 0)),
+    CONSTRAINT credit_accounts_max_running_check CHECK ((max_running > 0)),
+    CONSTRAINT credit_accounts_never_overdrawn CHECK ((available >= 0)),
+    CONSTRAINT credit_accounts_open_jobs_check CHECK ((open_jobs >= 0)),
+    CONSTRAINT credit_accounts_places_taken_check CHECK ((slots_taken >= 0)),
+    CONSTRAINT credit_accounts_spent_today_check CHECK ((spent_today >= 0))
+)
+WITH (fillfactor='50');
+ALTER TABLE generation.accounts OWNER TO generation_owner;
+COMMENT ON TABLE generation.accounts IS 'Running balances of users. Platform accounts have none: one row that every job changes would be a bottleneck.';
+COMMENT ON COLUMN generation.accounts.max_running IS 'Overrides the plan; null means as the plan says.';
+COMMENT ON COLUMN generation.accounts.daily_limit IS 'Overrides the plan; null means as the plan says.';
+COMMENT ON COLUMN generation.accounts.spent_today IS 'Credits held or captured on the UTC day spent_on; what is released on that day is taken off again.';
+COMMENT ON COLUMN generation.accounts.open_jobs IS 'Jobs of the user that have not ended.';
+COMMENT ON COLUMN generation.accounts.slots_taken IS 'Concurrency slots in use: jobs of the user that run or could be claimed; at most max_running.';
 CREATE TABLE generation.actions (
     id uuid NOT NULL,
     actor text NOT NULL,
@@ -38,82 +66,14 @@ CREATE TABLE generation.actions (
 );
 ALTER TABLE generation.actions OWNER TO generation_owner;
 COMMENT ON TABLE generation.actions IS 'What people did: cancel, retry, redrive, pause, adjust; what jobs did is in job_events.';
-CREATE TABLE generation.jobs (
-    id uuid NOT NULL,
-    user_id uuid NOT NULL,
-    set_id uuid NOT NULL,
-    job_type text DEFAULT 'image'::text NOT NULL,
-    lane text NOT NULL,
-    spec jsonb NOT NULL,
-    image_count smallint NOT NULL,
-    status text DEFAULT 'queued'::text NOT NULL,
-    stage text DEFAULT 'waiting'::text NOT NULL,
-    progress smallint DEFAULT 0 NOT NULL,
-    sequence bigint DEFAULT 1 NOT NULL,
-    priority smallint NOT NULL,
-    virtual_start double precision NOT NULL,
-    attempt integer DEFAULT 0 NOT NULL,
-    retry_count integer DEFAULT 0 NOT NULL,
-    max_retries integer NOT NULL,
-    worker text DEFAULT ''::text NOT NULL,
-    lease_until timestamp with time zone,
-    scheduled_at timestamp with time zone NOT NULL,
-    deadline_at timestamp with time zone NOT NULL,
-    cost_credits bigint NOT NULL,
-    captured_credits bigint,
-    images jsonb DEFAULT '[]'::jsonb NOT NULL,
-    failure jsonb,
-    trace jsonb DEFAULT '{}'::jsonb NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    ended_at timestamp with time zone,
-    round integer DEFAULT 1 NOT NULL,
-    gate text DEFAULT 'open'::text NOT NULL,
-    plan text DEFAULT 'free'::text NOT NULL,
-    cancel_at timestamp with time zone,
-    cancel_requested_at timestamp with time zone,
-    api_key_id uuid,
-    end_user text DEFAULT ''::text NOT NULL,
-    metadata jsonb DEFAULT '{}'::jsonb NOT NULL,
-    carousel_id uuid,
-    price_id text DEFAULT ''::text NOT NULL,
-    route jsonb DEFAULT '{}'::jsonb NOT NULL,
-    adjustments jsonb DEFAULT '[]'::jsonb NOT NULL,
-    start_after timestamp with time zone,
-    start_before timestamp with time zone,
-    aged smallint DEFAULT 0 NOT NULL,
-    CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
-    CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
-    CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
-    CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
-    CONSTRAINT jobs_gate_check CHECK ((gate = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
-    CONSTRAINT jobs_image_count_check CHECK (((image_count >= 1) AND (image_count <= 10))),
-    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['image'::text, 'edit'::text, 'compose'::text, 'video'::text, 'carousel'::text]))),
-    CONSTRAINT jobs_lease_while_processing CHECK (((status = 'processing'::text) = (lease_until IS NOT NULL))),
-    CONSTRAINT jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
-    CONSTRAINT jobs_round_check CHECK ((round > 0)),
-    CONSTRAINT jobs_settled_at_the_end CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = ((ended_at IS NOT NULL) AND (captured_credits IS NOT NULL)))),
-    CONSTRAINT jobs_stage_check CHECK ((stage = ANY (ARRAY['waiting'::text, 'routing'::text, 'starting'::text, 'generating'::text, 'uploading'::text, 'reconciling'::text, 'cancelling'::text, 'done'::text]))),
-    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
-)
-WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05');
-ALTER TABLE generation.jobs OWNER TO generation_owner;
-COMMENT ON COLUMN generation.jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
-COMMENT ON COLUMN generation.jobs.virtual_start IS 'Start tag of start-time fair queueing, in pictures of one user in this lane.';
-COMMENT ON COLUMN generation.jobs.attempt IS 'Fencing number: runs started so far; never goes back.';
-COMMENT ON COLUMN generation.jobs.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
-COMMENT ON COLUMN generation.jobs.gate IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a place; open otherwise.';
-COMMENT ON COLUMN generation.jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
-COMMENT ON COLUMN generation.jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
-COMMENT ON COLUMN generation.jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
-CREATE TABLE generation.jobs_archive (
+CREATE TABLE generation.archived_jobs (
     id uuid CONSTRAINT jobs_id_not_null NOT NULL,
     user_id uuid CONSTRAINT jobs_user_id_not_null NOT NULL,
     set_id uuid CONSTRAINT jobs_set_id_not_null NOT NULL,
-    job_type text CONSTRAINT jobs_job_type_not_null NOT NULL,
-    lane text CONSTRAINT jobs_lane_not_null NOT NULL,
-    spec jsonb CONSTRAINT jobs_spec_not_null NOT NULL,
-    image_count smallint CONSTRAINT jobs_image_count_not_null NOT NULL,
+    kind text CONSTRAINT jobs_job_type_not_null NOT NULL,
+    queue text CONSTRAINT jobs_lane_not_null NOT NULL,
+    work jsonb CONSTRAINT jobs_spec_not_null NOT NULL,
+    units smallint CONSTRAINT jobs_image_count_not_null NOT NULL,
     status text CONSTRAINT jobs_status_not_null NOT NULL,
     stage text CONSTRAINT jobs_stage_not_null NOT NULL,
     progress smallint CONSTRAINT jobs_progress_not_null NOT NULL,
@@ -129,14 +89,14 @@ CREATE TABLE generation.jobs_archive (
     deadline_at timestamp with time zone CONSTRAINT jobs_deadline_at_not_null NOT NULL,
     cost_credits bigint CONSTRAINT jobs_cost_credits_not_null NOT NULL,
     captured_credits bigint,
-    images jsonb CONSTRAINT jobs_images_not_null NOT NULL,
+    outputs jsonb CONSTRAINT jobs_images_not_null NOT NULL,
     failure jsonb,
     trace jsonb CONSTRAINT jobs_trace_not_null NOT NULL,
     created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
     started_at timestamp with time zone,
     ended_at timestamp with time zone,
     round integer CONSTRAINT jobs_round_not_null NOT NULL,
-    gate text CONSTRAINT jobs_gate_not_null NOT NULL,
+    hold_reason text CONSTRAINT jobs_gate_not_null NOT NULL,
     plan text CONSTRAINT jobs_plan_not_null NOT NULL,
     cancel_at timestamp with time zone,
     cancel_requested_at timestamp with time zone,
@@ -155,27 +115,190 @@ CREATE TABLE generation.jobs_archive (
     CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
     CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
     CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
-    CONSTRAINT jobs_gate_check CHECK ((gate = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
-    CONSTRAINT jobs_image_count_check CHECK (((image_count >= 1) AND (image_count <= 10))),
-    CONSTRAINT jobs_job_type_check CHECK ((job_type = ANY (ARRAY['image'::text, 'edit'::text, 'compose'::text, 'video'::text, 'carousel'::text]))),
+    CONSTRAINT jobs_hold_reason_check CHECK ((hold_reason = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
     CONSTRAINT jobs_lease_while_processing CHECK (((status = 'processing'::text) = (lease_until IS NOT NULL))),
     CONSTRAINT jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
     CONSTRAINT jobs_round_check CHECK ((round > 0)),
     CONSTRAINT jobs_settled_at_the_end CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = ((ended_at IS NOT NULL) AND (captured_credits IS NOT NULL)))),
     CONSTRAINT jobs_stage_check CHECK ((stage = ANY (ARRAY['waiting'::text, 'routing'::text, 'starting'::text, 'generating'::text, 'uploading'::text, 'reconciling'::text, 'cancelling'::text, 'done'::text]))),
-    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text])))
+    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT jobs_units_check CHECK ((units > 0))
 )
 WITH (fillfactor='100', autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_vacuum_insert_threshold='10000');
-ALTER TABLE generation.jobs_archive OWNER TO generation_owner;
-COMMENT ON TABLE generation.jobs_archive IS 'Jobs that ended long ago; a job is in jobs or here, never in both.';
-COMMENT ON COLUMN generation.jobs_archive.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
-COMMENT ON COLUMN generation.jobs_archive.virtual_start IS 'Start tag of start-time fair queueing, in pictures of one user in this lane.';
-COMMENT ON COLUMN generation.jobs_archive.attempt IS 'Fencing number: runs started so far; never goes back.';
-COMMENT ON COLUMN generation.jobs_archive.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
-COMMENT ON COLUMN generation.jobs_archive.gate IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a place; open otherwise.';
-COMMENT ON COLUMN generation.jobs_archive.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
-COMMENT ON COLUMN generation.jobs_archive.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
-COMMENT ON COLUMN generation.jobs_archive.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+ALTER TABLE generation.archived_jobs OWNER TO generation_owner;
+COMMENT ON TABLE generation.archived_jobs IS 'Jobs that ended long ago; a job is in live_jobs or here, never in both.';
+COMMENT ON COLUMN generation.archived_jobs.work IS 'What is asked for, in the words of its kind.';
+COMMENT ON COLUMN generation.archived_jobs.units IS 'What is asked for, counted as its kind is priced: pictures, seconds, slides.';
+COMMENT ON COLUMN generation.archived_jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
+COMMENT ON COLUMN generation.archived_jobs.virtual_start IS 'Start tag of start-time fair queueing, in units of one user in this queue.';
+COMMENT ON COLUMN generation.archived_jobs.attempt IS 'Fencing number: runs started so far; never goes back.';
+COMMENT ON COLUMN generation.archived_jobs.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
+COMMENT ON COLUMN generation.archived_jobs.hold_reason IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a free concurrency slot; open otherwise.';
+COMMENT ON COLUMN generation.archived_jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
+COMMENT ON COLUMN generation.archived_jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
+COMMENT ON COLUMN generation.archived_jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+CREATE TABLE generation.live_jobs (
+    id uuid CONSTRAINT jobs_id_not_null NOT NULL,
+    user_id uuid CONSTRAINT jobs_user_id_not_null NOT NULL,
+    set_id uuid CONSTRAINT jobs_set_id_not_null NOT NULL,
+    kind text DEFAULT 'image'::text CONSTRAINT jobs_job_type_not_null NOT NULL,
+    queue text CONSTRAINT jobs_lane_not_null NOT NULL,
+    work jsonb CONSTRAINT jobs_spec_not_null NOT NULL,
+    units smallint CONSTRAINT jobs_image_count_not_null NOT NULL,
+    status text DEFAULT 'queued'::text CONSTRAINT jobs_status_not_null NOT NULL,
+    stage text DEFAULT 'waiting'::text CONSTRAINT jobs_stage_not_null NOT NULL,
+    progress smallint DEFAULT 0 CONSTRAINT jobs_progress_not_null NOT NULL,
+    sequence bigint DEFAULT 1 CONSTRAINT jobs_sequence_not_null NOT NULL,
+    priority smallint CONSTRAINT jobs_priority_not_null NOT NULL,
+    virtual_start double precision CONSTRAINT jobs_virtual_start_not_null NOT NULL,
+    attempt integer DEFAULT 0 CONSTRAINT jobs_attempt_not_null NOT NULL,
+    retry_count integer DEFAULT 0 CONSTRAINT jobs_retry_count_not_null NOT NULL,
+    max_retries integer CONSTRAINT jobs_max_retries_not_null NOT NULL,
+    worker text DEFAULT ''::text CONSTRAINT jobs_worker_not_null NOT NULL,
+    lease_until timestamp with time zone,
+    scheduled_at timestamp with time zone CONSTRAINT jobs_scheduled_at_not_null NOT NULL,
+    deadline_at timestamp with time zone CONSTRAINT jobs_deadline_at_not_null NOT NULL,
+    cost_credits bigint CONSTRAINT jobs_cost_credits_not_null NOT NULL,
+    captured_credits bigint,
+    outputs jsonb DEFAULT '[]'::jsonb CONSTRAINT jobs_images_not_null NOT NULL,
+    failure jsonb,
+    trace jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_trace_not_null NOT NULL,
+    created_at timestamp with time zone CONSTRAINT jobs_created_at_not_null NOT NULL,
+    started_at timestamp with time zone,
+    ended_at timestamp with time zone,
+    round integer DEFAULT 1 CONSTRAINT jobs_round_not_null NOT NULL,
+    hold_reason text DEFAULT 'open'::text CONSTRAINT jobs_gate_not_null NOT NULL,
+    plan text DEFAULT 'free'::text CONSTRAINT jobs_plan_not_null NOT NULL,
+    cancel_at timestamp with time zone,
+    cancel_requested_at timestamp with time zone,
+    api_key_id uuid,
+    end_user text DEFAULT ''::text CONSTRAINT jobs_end_user_not_null NOT NULL,
+    metadata jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_metadata_not_null NOT NULL,
+    carousel_id uuid,
+    price_id text DEFAULT ''::text CONSTRAINT jobs_price_id_not_null NOT NULL,
+    route jsonb DEFAULT '{}'::jsonb CONSTRAINT jobs_route_not_null NOT NULL,
+    adjustments jsonb DEFAULT '[]'::jsonb CONSTRAINT jobs_adjustments_not_null NOT NULL,
+    start_after timestamp with time zone,
+    start_before timestamp with time zone,
+    aged smallint DEFAULT 0 CONSTRAINT jobs_aged_not_null NOT NULL,
+    CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
+    CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
+    CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
+    CONSTRAINT jobs_failure_says_why CHECK (((status = 'failed'::text) = (failure IS NOT NULL))),
+    CONSTRAINT jobs_hold_reason_check CHECK ((hold_reason = ANY (ARRAY['open'::text, 'scheduled'::text, 'capped'::text]))),
+    CONSTRAINT jobs_lease_while_processing CHECK (((status = 'processing'::text) = (lease_until IS NOT NULL))),
+    CONSTRAINT jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
+    CONSTRAINT jobs_round_check CHECK ((round > 0)),
+    CONSTRAINT jobs_settled_at_the_end CHECK (((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text])) = ((ended_at IS NOT NULL) AND (captured_credits IS NOT NULL)))),
+    CONSTRAINT jobs_stage_check CHECK ((stage = ANY (ARRAY['waiting'::text, 'routing'::text, 'starting'::text, 'generating'::text, 'uploading'::text, 'reconciling'::text, 'cancelling'::text, 'done'::text]))),
+    CONSTRAINT jobs_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'processing'::text, 'completed'::text, 'failed'::text, 'cancelled'::text]))),
+    CONSTRAINT jobs_units_check CHECK ((units > 0))
+)
+WITH (fillfactor='70', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_threshold='1000', autovacuum_vacuum_insert_scale_factor='0.05');
+ALTER TABLE generation.live_jobs OWNER TO generation_owner;
+COMMENT ON TABLE generation.live_jobs IS 'Jobs that wait or run, and those that ended in the last days; older ones are in archived_jobs.';
+COMMENT ON COLUMN generation.live_jobs.work IS 'What is asked for, in the words of its kind.';
+COMMENT ON COLUMN generation.live_jobs.units IS 'What is asked for, counted as its kind is priced: pictures, seconds, slides.';
+COMMENT ON COLUMN generation.live_jobs.priority IS 'Smaller runs earlier: 0 high, 1 normal, 2 low; falls with the time a job waits behind others.';
+COMMENT ON COLUMN generation.live_jobs.virtual_start IS 'Start tag of start-time fair queueing, in units of one user in this queue.';
+COMMENT ON COLUMN generation.live_jobs.attempt IS 'Fencing number: runs started so far; never goes back.';
+COMMENT ON COLUMN generation.live_jobs.round IS 'Counts the submissions of this job: 1, and one more for each retry by its user; money is settled once per round.';
+COMMENT ON COLUMN generation.live_jobs.hold_reason IS 'Why a queued job cannot be claimed: scheduled until its time, capped until its user has a free concurrency slot; open otherwise.';
+COMMENT ON COLUMN generation.live_jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
+COMMENT ON COLUMN generation.live_jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
+COMMENT ON COLUMN generation.live_jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+CREATE VIEW generation.jobs AS
+ SELECT id,
+    user_id,
+    set_id,
+    kind AS job_type,
+    queue AS lane,
+    work AS spec,
+    units AS image_count,
+    status,
+    stage,
+    progress,
+    sequence,
+    priority,
+    virtual_start,
+    attempt,
+    retry_count,
+    max_retries,
+    worker,
+    lease_until,
+    scheduled_at,
+    deadline_at,
+    cost_credits,
+    captured_credits,
+    outputs AS images,
+    failure,
+    trace,
+    created_at,
+    started_at,
+    ended_at,
+    round,
+    hold_reason AS gate,
+    plan,
+    cancel_at,
+    cancel_requested_at,
+    api_key_id,
+    end_user,
+    metadata,
+    carousel_id,
+    price_id,
+    route,
+    adjustments,
+    start_after,
+    start_before,
+    aged
+   FROM generation.live_jobs;
+ALTER VIEW generation.jobs OWNER TO generation_owner;
+CREATE VIEW generation.jobs_archive AS
+ SELECT id,
+    user_id,
+    set_id,
+    kind AS job_type,
+    queue AS lane,
+    work AS spec,
+    units AS image_count,
+    status,
+    stage,
+    progress,
+    sequence,
+    priority,
+    virtual_start,
+    attempt,
+    retry_count,
+    max_retries,
+    worker,
+    lease_until,
+    scheduled_at,
+    deadline_at,
+    cost_credits,
+    captured_credits,
+    outputs AS images,
+    failure,
+    trace,
+    created_at,
+    started_at,
+    ended_at,
+    round,
+    hold_reason AS gate,
+    plan,
+    cancel_at,
+    cancel_requested_at,
+    api_key_id,
+    end_user,
+    metadata,
+    carousel_id,
+    price_id,
+    route,
+    adjustments,
+    start_after,
+    start_before,
+    aged
+   FROM generation.archived_jobs;
+ALTER VIEW generation.jobs_archive OWNER TO generation_owner;
 CREATE VIEW generation.all_jobs AS
  SELECT jobs.id,
     jobs.user_id,
@@ -267,7 +390,6 @@ UNION ALL
     jobs_archive.aged
    FROM generation.jobs_archive;
 ALTER VIEW generation.all_jobs OWNER TO generation_owner;
-COMMENT ON VIEW generation.all_jobs IS 'Every job, wherever it is kept: one statement sees each exactly once.';
 CREATE TABLE generation.attempts (
     job_id uuid NOT NULL,
     attempt integer NOT NULL,
@@ -318,34 +440,20 @@ WITH (fillfactor='50');
 ALTER TABLE generation.budgets OWNER TO generation_owner;
 COMMENT ON COLUMN generation.budgets.subject IS 'Hex id of the key or user, name of the provider, or empty for the platform.';
 COMMENT ON COLUMN generation.budgets.used IS 'Reserved and spent in the period that began at period_start; an older period counts as 0.';
-CREATE TABLE generation.credit_accounts (
-    user_id uuid NOT NULL,
-    available bigint DEFAULT 0 NOT NULL,
-    held bigint DEFAULT 0 NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL,
-    plan text DEFAULT 'free'::text NOT NULL,
-    max_running integer,
-    daily_limit bigint,
-    spent_today bigint DEFAULT 0 NOT NULL,
-    spent_on date DEFAULT '1970-01-01'::date NOT NULL,
-    open_jobs integer DEFAULT 0 NOT NULL,
-    places_taken integer DEFAULT 0 NOT NULL,
-    CONSTRAINT credit_accounts_daily_limit_check CHECK ((daily_limit >= 0)),
-    CONSTRAINT credit_accounts_held_check CHECK ((held >= 0)),
-    CONSTRAINT credit_accounts_max_running_check CHECK ((max_running > 0)),
-    CONSTRAINT credit_accounts_never_overdrawn CHECK ((available >= 0)),
-    CONSTRAINT credit_accounts_open_jobs_check CHECK ((open_jobs >= 0)),
-    CONSTRAINT credit_accounts_places_taken_check CHECK ((places_taken >= 0)),
-    CONSTRAINT credit_accounts_spent_today_check CHECK ((spent_today >= 0))
-)
-WITH (fillfactor='50');
-ALTER TABLE generation.credit_accounts OWNER TO generation_owner;
-COMMENT ON TABLE generation.credit_accounts IS 'Running balances of users. Platform accounts have none: one row that every job changes would be a bottleneck.';
-COMMENT ON COLUMN generation.credit_accounts.max_running IS 'Overrides the plan; null means as the plan says.';
-COMMENT ON COLUMN generation.credit_accounts.daily_limit IS 'Overrides the plan; null means as the plan says.';
-COMMENT ON COLUMN generation.credit_accounts.spent_today IS 'Credits held or captured on the UTC day spent_on; what is released on that day is taken off again.';
-COMMENT ON COLUMN generation.credit_accounts.open_jobs IS 'Jobs of the user that have not ended.';
-COMMENT ON COLUMN generation.credit_accounts.places_taken IS 'Jobs of the user that run or wait with an open gate; at most max_running.';
+CREATE VIEW generation.credit_accounts AS
+ SELECT user_id,
+    available,
+    held,
+    created_at,
+    plan,
+    max_running,
+    daily_limit,
+    spent_today,
+    spent_on,
+    open_jobs,
+    slots_taken AS places_taken
+   FROM generation.accounts;
+ALTER VIEW generation.credit_accounts OWNER TO generation_owner;
 CREATE TABLE generation.inbox (
     consumer text NOT NULL,
     event_id uuid NOT NULL,
@@ -368,46 +476,93 @@ CREATE TABLE generation.job_events (
 WITH (autovacuum_vacuum_insert_scale_factor='0.02', autovacuum_vacuum_insert_threshold='10000');
 ALTER TABLE generation.job_events OWNER TO generation_owner;
 COMMENT ON COLUMN generation.job_events.facts IS 'What else of the row changed; the events of a job, folded in order, give its row.';
-CREATE TABLE generation.job_stats (
-    user_id uuid NOT NULL,
-    day date NOT NULL,
-    model text NOT NULL,
-    job_type text NOT NULL,
-    status text NOT NULL,
-    jobs bigint NOT NULL,
-    images bigint NOT NULL,
-    run_seconds double precision NOT NULL,
-    credits bigint NOT NULL,
-    retries bigint DEFAULT 0 NOT NULL
+CREATE TABLE generation.job_statistics (
+    user_id uuid CONSTRAINT job_stats_user_id_not_null NOT NULL,
+    day date CONSTRAINT job_stats_day_not_null NOT NULL,
+    model text CONSTRAINT job_stats_model_not_null NOT NULL,
+    kind text CONSTRAINT job_stats_job_type_not_null NOT NULL,
+    status text CONSTRAINT job_stats_status_not_null NOT NULL,
+    jobs bigint CONSTRAINT job_stats_jobs_not_null NOT NULL,
+    outputs bigint CONSTRAINT job_stats_images_not_null NOT NULL,
+    run_seconds double precision CONSTRAINT job_stats_run_seconds_not_null NOT NULL,
+    credits bigint CONSTRAINT job_stats_credits_not_null NOT NULL,
+    retries bigint DEFAULT 0 CONSTRAINT job_stats_retries_not_null NOT NULL
 )
 WITH (fillfactor='50');
-ALTER TABLE generation.job_stats OWNER TO generation_owner;
-COMMENT ON TABLE generation.job_stats IS 'Ended jobs summed by user and UTC day, written with the end of each job, so that statistics never read the jobs.';
-COMMENT ON COLUMN generation.job_stats.retries IS 'Runs that were repeated after a failure, counted with the end of their job.';
-CREATE TABLE generation.lane_shares (
-    lane text NOT NULL,
-    user_id uuid NOT NULL,
-    virtual_finish double precision NOT NULL
+ALTER TABLE generation.job_statistics OWNER TO generation_owner;
+COMMENT ON TABLE generation.job_statistics IS 'Ended jobs summed by user and UTC day, written with the end of each job, so that statistics never read the jobs.';
+COMMENT ON COLUMN generation.job_statistics.retries IS 'Runs that were repeated after a failure, counted with the end of their job.';
+CREATE VIEW generation.job_stats AS
+ SELECT user_id,
+    day,
+    model,
+    kind AS job_type,
+    status,
+    jobs,
+    outputs AS images,
+    run_seconds,
+    credits,
+    retries
+   FROM generation.job_statistics;
+ALTER VIEW generation.job_stats OWNER TO generation_owner;
+CREATE TABLE generation.job_steps (
+    job_id uuid NOT NULL,
+    round integer NOT NULL,
+    step text NOT NULL,
+    state text NOT NULL,
+    attempt integer NOT NULL,
+    output jsonb,
+    call jsonb,
+    started_at timestamp with time zone DEFAULT now() NOT NULL,
+    finished_at timestamp with time zone,
+    CONSTRAINT job_steps_check CHECK (((state = 'finished'::text) = (finished_at IS NOT NULL))),
+    CONSTRAINT job_steps_state_check CHECK ((state = ANY (ARRAY['started'::text, 'finished'::text]))),
+    CONSTRAINT job_steps_step_check CHECK (((length(step) >= 1) AND (length(step) <= 100)))
+);
+ALTER TABLE generation.job_steps OWNER TO generation_owner;
+COMMENT ON TABLE generation.job_steps IS 'Steps of runs that outlive their worker: a slide, a rendition, a task of a provider.';
+COMMENT ON COLUMN generation.job_steps.attempt IS 'The attempt that wrote the row last: a worker that lost its lease writes nothing.';
+COMMENT ON COLUMN generation.job_steps.output IS 'What the step made, in the words of its kind; null until it is finished.';
+COMMENT ON COLUMN generation.job_steps.call IS 'Record of the call to a provider: outcome, request id, cost; null when none was made.';
+CREATE TABLE generation.queue_shares (
+    queue text CONSTRAINT lane_shares_lane_not_null NOT NULL,
+    user_id uuid CONSTRAINT lane_shares_user_id_not_null NOT NULL,
+    virtual_finish double precision CONSTRAINT lane_shares_virtual_finish_not_null NOT NULL
 )
 WITH (fillfactor='70');
-ALTER TABLE generation.lane_shares OWNER TO generation_owner;
-CREATE TABLE generation.lanes (
-    lane text NOT NULL,
-    virtual_time double precision DEFAULT 0 NOT NULL,
-    state text DEFAULT 'open'::text NOT NULL,
+ALTER TABLE generation.queue_shares OWNER TO generation_owner;
+CREATE VIEW generation.lane_shares AS
+ SELECT queue AS lane,
+    user_id,
+    virtual_finish
+   FROM generation.queue_shares;
+ALTER VIEW generation.lane_shares OWNER TO generation_owner;
+CREATE TABLE generation.queues (
+    queue text CONSTRAINT lanes_lane_not_null NOT NULL,
+    virtual_time double precision DEFAULT 0 CONSTRAINT lanes_virtual_time_not_null NOT NULL,
+    state text DEFAULT 'open'::text CONSTRAINT lanes_state_not_null NOT NULL,
     max_running integer,
-    max_queued integer DEFAULT 200000 NOT NULL,
-    provider text DEFAULT ''::text NOT NULL,
+    max_queued integer DEFAULT 200000 CONSTRAINT lanes_max_queued_not_null NOT NULL,
+    provider text DEFAULT ''::text CONSTRAINT lanes_provider_not_null NOT NULL,
     CONSTRAINT lanes_max_queued_check CHECK ((max_queued > 0)),
     CONSTRAINT lanes_max_running_check CHECK ((max_running > 0)),
     CONSTRAINT lanes_state_check CHECK ((state = ANY (ARRAY['open'::text, 'paused'::text, 'draining'::text])))
 )
 WITH (fillfactor='50');
-ALTER TABLE generation.lanes OWNER TO generation_owner;
-COMMENT ON COLUMN generation.lanes.virtual_time IS 'Start tag of the job claimed last; a user who comes now starts from here.';
-COMMENT ON COLUMN generation.lanes.state IS 'open; paused: accepts and does not start; draining: starts and does not accept.';
-COMMENT ON COLUMN generation.lanes.max_running IS 'Jobs of the lane that may run at once over all workers, what its provider allows; null means no limit.';
-COMMENT ON COLUMN generation.lanes.max_queued IS 'Jobs that may wait in the lane; more are refused with 503.';
+ALTER TABLE generation.queues OWNER TO generation_owner;
+COMMENT ON COLUMN generation.queues.virtual_time IS 'Start tag of the job claimed last; a user who comes now starts from here.';
+COMMENT ON COLUMN generation.queues.state IS 'open; paused: accepts and does not start; draining: starts and does not accept.';
+COMMENT ON COLUMN generation.queues.max_running IS 'Jobs of the queue that may run at once over all workers, what its provider allows; null means no limit.';
+COMMENT ON COLUMN generation.queues.max_queued IS 'Jobs that may wait in the queue; more are refused with 503.';
+CREATE VIEW generation.lanes AS
+ SELECT queue AS lane,
+    virtual_time,
+    state,
+    max_running,
+    max_queued,
+    provider
+   FROM generation.queues;
+ALTER VIEW generation.lanes OWNER TO generation_owner;
 CREATE TABLE generation.ledger_entries (
     transfer_id uuid NOT NULL,
     line smallint NOT NULL,
@@ -446,8 +601,8 @@ CREATE TABLE generation.models (
     provider_model text NOT NULL,
     aliases text[] DEFAULT '{}'::text[] NOT NULL,
     display_name text NOT NULL,
-    lane text NOT NULL,
-    credits_per_image bigint NOT NULL,
+    queue text CONSTRAINT models_lane_not_null NOT NULL,
+    credits_per_unit bigint CONSTRAINT models_credits_per_image_not_null NOT NULL,
     ratios json NOT NULL,
     extra_sizes text[] DEFAULT '{}'::text[] NOT NULL,
     styles text[] DEFAULT '{}'::text[] NOT NULL,
@@ -457,7 +612,9 @@ CREATE TABLE generation.models (
     typical_seconds double precision NOT NULL,
     enabled boolean DEFAULT true NOT NULL,
     takes_seed boolean DEFAULT false NOT NULL,
-    CONSTRAINT models_credits_per_image_check CHECK ((credits_per_image > 0)),
+    lane text GENERATED ALWAYS AS (queue) STORED,
+    credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED,
+    CONSTRAINT models_credits_per_image_check CHECK ((credits_per_unit > 0)),
     CONSTRAINT models_max_images_check CHECK (((max_images >= 1) AND (max_images <= 10))),
     CONSTRAINT models_typical_seconds_check CHECK ((typical_seconds > (0)::double precision))
 );
@@ -503,9 +660,9 @@ CREATE TABLE generation.plans (
     CONSTRAINT plans_weight_check CHECK ((weight > (0)::double precision))
 );
 ALTER TABLE generation.plans OWNER TO generation_owner;
-COMMENT ON COLUMN generation.plans.weight IS 'Share of a lane against other users: 2 gets twice the pictures of 1.';
-COMMENT ON COLUMN generation.plans.max_running IS 'Jobs of one user that may run at once, over all lanes; null means no limit.';
-COMMENT ON COLUMN generation.plans.max_running_in_all IS 'Jobs of all users of the plan that may run at once in a lane; null means no limit.';
+COMMENT ON COLUMN generation.plans.weight IS 'Share of a queue against other users: 2 gets twice the units of 1.';
+COMMENT ON COLUMN generation.plans.max_running IS 'Jobs of one user that may run at once, over all queues; null means no limit.';
+COMMENT ON COLUMN generation.plans.max_running_in_all IS 'Jobs of all users of the plan that may run at once in a queue; null means no limit.';
 COMMENT ON COLUMN generation.plans.max_open_jobs IS 'Jobs of one user that have not ended; more are refused.';
 COMMENT ON COLUMN generation.plans.daily_credits IS 'Credits a user may hold or spend in a UTC day unless the account says otherwise; null means no limit.';
 CREATE TABLE generation.prices (
@@ -513,13 +670,14 @@ CREATE TABLE generation.prices (
     model text NOT NULL,
     quality text DEFAULT ''::text NOT NULL,
     size text DEFAULT ''::text NOT NULL,
-    credits_per_image bigint NOT NULL,
+    credits_per_unit bigint CONSTRAINT prices_credits_per_image_not_null NOT NULL,
     cost_usd_micros bigint,
+    credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED,
     CONSTRAINT prices_cost_usd_micros_check CHECK ((cost_usd_micros >= 0)),
-    CONSTRAINT prices_credits_per_image_check CHECK ((credits_per_image > 0))
+    CONSTRAINT prices_credits_per_image_check CHECK ((credits_per_unit > 0))
 );
 ALTER TABLE generation.prices OWNER TO generation_owner;
-COMMENT ON TABLE generation.prices IS 'What a picture costs; the rule that names most of quality and size wins; a model without a rule is refused.';
+COMMENT ON TABLE generation.prices IS 'What a unit of work costs; the rule that names most of quality and size wins; a model without a rule is refused.';
 COMMENT ON COLUMN generation.prices.cost_usd_micros IS 'What we expect the provider to charge for a picture; null means unknown.';
 CREATE TABLE generation.promotions (
     code text NOT NULL,
@@ -544,6 +702,98 @@ CREATE TABLE generation.provider_health (
 );
 ALTER TABLE generation.provider_health OWNER TO generation_owner;
 COMMENT ON TABLE generation.provider_health IS 'Breakers of the workers: open after repeated failures, half open for one probe.';
+CREATE VIEW generation.stored_jobs AS
+ SELECT live_jobs.id,
+    live_jobs.user_id,
+    live_jobs.set_id,
+    live_jobs.kind,
+    live_jobs.queue,
+    live_jobs.work,
+    live_jobs.units,
+    live_jobs.status,
+    live_jobs.stage,
+    live_jobs.progress,
+    live_jobs.sequence,
+    live_jobs.priority,
+    live_jobs.virtual_start,
+    live_jobs.attempt,
+    live_jobs.retry_count,
+    live_jobs.max_retries,
+    live_jobs.worker,
+    live_jobs.lease_until,
+    live_jobs.scheduled_at,
+    live_jobs.deadline_at,
+    live_jobs.cost_credits,
+    live_jobs.captured_credits,
+    live_jobs.outputs,
+    live_jobs.failure,
+    live_jobs.trace,
+    live_jobs.created_at,
+    live_jobs.started_at,
+    live_jobs.ended_at,
+    live_jobs.round,
+    live_jobs.hold_reason,
+    live_jobs.plan,
+    live_jobs.cancel_at,
+    live_jobs.cancel_requested_at,
+    live_jobs.api_key_id,
+    live_jobs.end_user,
+    live_jobs.metadata,
+    live_jobs.carousel_id,
+    live_jobs.price_id,
+    live_jobs.route,
+    live_jobs.adjustments,
+    live_jobs.start_after,
+    live_jobs.start_before,
+    live_jobs.aged
+   FROM generation.live_jobs
+UNION ALL
+ SELECT archived_jobs.id,
+    archived_jobs.user_id,
+    archived_jobs.set_id,
+    archived_jobs.kind,
+    archived_jobs.queue,
+    archived_jobs.work,
+    archived_jobs.units,
+    archived_jobs.status,
+    archived_jobs.stage,
+    archived_jobs.progress,
+    archived_jobs.sequence,
+    archived_jobs.priority,
+    archived_jobs.virtual_start,
+    archived_jobs.attempt,
+    archived_jobs.retry_count,
+    archived_jobs.max_retries,
+    archived_jobs.worker,
+    archived_jobs.lease_until,
+    archived_jobs.scheduled_at,
+    archived_jobs.deadline_at,
+    archived_jobs.cost_credits,
+    archived_jobs.captured_credits,
+    archived_jobs.outputs,
+    archived_jobs.failure,
+    archived_jobs.trace,
+    archived_jobs.created_at,
+    archived_jobs.started_at,
+    archived_jobs.ended_at,
+    archived_jobs.round,
+    archived_jobs.hold_reason,
+    archived_jobs.plan,
+    archived_jobs.cancel_at,
+    archived_jobs.cancel_requested_at,
+    archived_jobs.api_key_id,
+    archived_jobs.end_user,
+    archived_jobs.metadata,
+    archived_jobs.carousel_id,
+    archived_jobs.price_id,
+    archived_jobs.route,
+    archived_jobs.adjustments,
+    archived_jobs.start_after,
+    archived_jobs.start_before,
+    archived_jobs.aged
+   FROM generation.archived_jobs;
+ALTER VIEW generation.stored_jobs OWNER TO generation_owner;
+COMMENT ON VIEW generation.stored_jobs IS 'Every job, wherever it is kept: one statement sees each exactly once.';
 CREATE TABLE generation.submissions (
     user_id uuid NOT NULL,
     route text NOT NULL,
@@ -555,16 +805,24 @@ CREATE TABLE generation.submissions (
 WITH (autovacuum_vacuum_scale_factor='0.02', autovacuum_vacuum_threshold='5000');
 ALTER TABLE generation.submissions OWNER TO generation_owner;
 COMMENT ON TABLE generation.submissions IS 'Idempotency keys and the jobs they made; kept for 72 hours.';
-CREATE UNLOGGED TABLE generation.workers (
-    id text NOT NULL,
-    lanes text[] NOT NULL,
-    slots integer NOT NULL,
-    started_at timestamp with time zone DEFAULT now() NOT NULL,
-    seen_at timestamp with time zone DEFAULT now() NOT NULL
+CREATE UNLOGGED TABLE generation.worker_presence (
+    id text CONSTRAINT workers_id_not_null NOT NULL,
+    queues text[] CONSTRAINT workers_lanes_not_null NOT NULL,
+    slots integer CONSTRAINT workers_slots_not_null NOT NULL,
+    started_at timestamp with time zone DEFAULT now() CONSTRAINT workers_started_at_not_null NOT NULL,
+    seen_at timestamp with time zone DEFAULT now() CONSTRAINT workers_seen_at_not_null NOT NULL
 )
 WITH (fillfactor='50');
-ALTER TABLE generation.workers OWNER TO generation_owner;
-COMMENT ON TABLE generation.workers IS 'Worker processes by their last sign of life; for operators, nothing is decided by it.';
+ALTER TABLE generation.worker_presence OWNER TO generation_owner;
+COMMENT ON TABLE generation.worker_presence IS 'Worker processes by their last sign of life; for operators, nothing is decided by it.';
+CREATE VIEW generation.workers AS
+ SELECT id,
+    queues AS lanes,
+    slots,
+    started_at,
+    seen_at
+   FROM generation.worker_presence;
+ALTER VIEW generation.workers OWNER TO generation_owner;
 ALTER TABLE ONLY generation.actions
     ADD CONSTRAINT actions_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.attempts
@@ -575,22 +833,24 @@ ALTER TABLE ONLY generation.budgets
     ADD CONSTRAINT budgets_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY generation.budgets
     ADD CONSTRAINT budgets_scope_subject_period_unit_key UNIQUE (scope, subject, period, unit);
-ALTER TABLE ONLY generation.credit_accounts
+ALTER TABLE ONLY generation.accounts
     ADD CONSTRAINT credit_accounts_pkey PRIMARY KEY (user_id);
 ALTER TABLE ONLY generation.inbox
     ADD CONSTRAINT inbox_pkey PRIMARY KEY (consumer, event_id);
 ALTER TABLE ONLY generation.job_events
     ADD CONSTRAINT job_events_pkey PRIMARY KEY (job_id, sequence);
-ALTER TABLE ONLY generation.job_stats
-    ADD CONSTRAINT job_stats_pkey PRIMARY KEY (user_id, day, model, job_type, status);
-ALTER TABLE ONLY generation.jobs_archive
+ALTER TABLE ONLY generation.job_statistics
+    ADD CONSTRAINT job_stats_pkey PRIMARY KEY (user_id, day, model, kind, status);
+ALTER TABLE ONLY generation.job_steps
+    ADD CONSTRAINT job_steps_pkey PRIMARY KEY (job_id, round, step);
+ALTER TABLE ONLY generation.archived_jobs
     ADD CONSTRAINT jobs_archive_pkey PRIMARY KEY (id);
-ALTER TABLE ONLY generation.jobs
+ALTER TABLE ONLY generation.live_jobs
     ADD CONSTRAINT jobs_pkey PRIMARY KEY (id);
-ALTER TABLE ONLY generation.lane_shares
-    ADD CONSTRAINT lane_shares_pkey PRIMARY KEY (lane, user_id);
-ALTER TABLE ONLY generation.lanes
-    ADD CONSTRAINT lanes_pkey PRIMARY KEY (lane);
+ALTER TABLE ONLY generation.queue_shares
+    ADD CONSTRAINT lane_shares_pkey PRIMARY KEY (queue, user_id);
+ALTER TABLE ONLY generation.queues
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (queue);
 ALTER TABLE ONLY generation.ledger_entries
     ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (transfer_id, line);
 ALTER TABLE ONLY generation.ledger_transfers
@@ -615,39 +875,42 @@ ALTER TABLE ONLY generation.provider_health
     ADD CONSTRAINT provider_health_pkey PRIMARY KEY (provider);
 ALTER TABLE ONLY generation.submissions
     ADD CONSTRAINT submissions_pkey PRIMARY KEY (user_id, route, key);
-ALTER TABLE ONLY generation.workers
+ALTER TABLE ONLY generation.worker_presence
     ADD CONSTRAINT workers_pkey PRIMARY KEY (id);
 CREATE INDEX actions_of_job ON generation.actions USING btree (job_id, id) WHERE (job_id IS NOT NULL);
 CREATE INDEX actions_of_user ON generation.actions USING btree (user_id, id DESC);
 CREATE INDEX budget_reservations_of_periods ON generation.budget_reservations USING btree (period_start) WHERE (period_start > '1970-01-01'::date);
 CREATE INDEX inbox_received_at ON generation.inbox USING btree (received_at);
 CREATE INDEX job_events_of_user ON generation.job_events USING btree (user_id, xid, job_id, sequence);
-CREATE INDEX job_stats_day ON generation.job_stats USING btree (day);
-CREATE INDEX jobs_archive_failed ON generation.jobs_archive USING btree (ended_at DESC, id) WHERE (status = 'failed'::text);
-CREATE INDEX jobs_archive_of_user ON generation.jobs_archive USING btree (user_id, id DESC);
-CREATE INDEX jobs_cancelled ON generation.jobs USING btree (ended_at) WHERE (status = 'cancelled'::text);
-CREATE INDEX jobs_capped ON generation.jobs USING btree (user_id, priority, virtual_start, id) WHERE ((status = 'queued'::text) AND (gate = 'capped'::text));
-CREATE INDEX jobs_deadline ON generation.jobs USING btree (deadline_at) WHERE (status = ANY (ARRAY['queued'::text, 'processing'::text]));
-CREATE INDEX jobs_failed ON generation.jobs USING btree (ended_at DESC, id) WHERE (status = 'failed'::text);
-CREATE INDEX jobs_latest ON generation.jobs USING btree (lane, ended_at DESC) WHERE (status = 'completed'::text);
-CREATE INDEX jobs_of_user ON generation.jobs USING btree (user_id, id DESC);
-CREATE INDEX jobs_processing ON generation.jobs USING btree (lane) WHERE (status = 'processing'::text);
-CREATE INDEX jobs_queue ON generation.jobs USING btree (lane, gate, priority, virtual_start, id) WHERE (status = 'queued'::text);
-CREATE INDEX jobs_scheduled ON generation.jobs USING btree (scheduled_at) WHERE ((status = 'queued'::text) AND (gate = 'scheduled'::text));
+CREATE INDEX job_stats_day ON generation.job_statistics USING btree (day);
+CREATE INDEX jobs_archive_failed ON generation.archived_jobs USING btree (ended_at DESC, id) WHERE (status = 'failed'::text);
+CREATE INDEX jobs_archive_of_user ON generation.archived_jobs USING btree (user_id, id DESC);
+CREATE INDEX jobs_cancelled ON generation.live_jobs USING btree (ended_at) WHERE (status = 'cancelled'::text);
+CREATE INDEX jobs_capped ON generation.live_jobs USING btree (user_id, priority, virtual_start, id) WHERE ((status = 'queued'::text) AND (hold_reason = 'capped'::text));
+CREATE INDEX jobs_deadline ON generation.live_jobs USING btree (deadline_at) WHERE (status = ANY (ARRAY['queued'::text, 'processing'::text]));
+CREATE INDEX jobs_failed ON generation.live_jobs USING btree (ended_at DESC, id) WHERE (status = 'failed'::text);
+CREATE INDEX jobs_latest ON generation.live_jobs USING btree (queue, ended_at DESC) WHERE (status = 'completed'::text);
+CREATE INDEX jobs_of_user ON generation.live_jobs USING btree (user_id, id DESC);
+CREATE INDEX jobs_processing ON generation.live_jobs USING btree (queue) WHERE (status = 'processing'::text);
+CREATE INDEX jobs_queue ON generation.live_jobs USING btree (queue, hold_reason, priority, virtual_start, id) WHERE (status = 'queued'::text);
+CREATE INDEX jobs_scheduled ON generation.live_jobs USING btree (scheduled_at) WHERE ((status = 'queued'::text) AND (hold_reason = 'scheduled'::text));
 CREATE INDEX ledger_transfers_of_providers ON generation.ledger_transfers USING btree (created_at) INCLUDE (job_id, round) WHERE (kind = 'provider_cost'::text);
 CREATE INDEX ledger_transfers_of_user ON generation.ledger_transfers USING btree (user_id, id DESC);
 CREATE INDEX submissions_created_at ON generation.submissions USING btree (created_at);
 CREATE TRIGGER ledger_entries_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON generation.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION generation.refuse_ledger_change();
 CREATE TRIGGER ledger_entries_balanced AFTER INSERT ON generation.ledger_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION generation.require_balanced_transfers();
 CREATE TRIGGER ledger_transfers_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON generation.ledger_transfers FOR EACH STATEMENT EXECUTE FUNCTION generation.refuse_ledger_change();
-ALTER TABLE ONLY generation.credit_accounts
+ALTER TABLE ONLY generation.accounts
     ADD CONSTRAINT credit_accounts_plan_fkey FOREIGN KEY (plan) REFERENCES generation.plans(id);
 ALTER TABLE ONLY generation.models
-    ADD CONSTRAINT models_lane_fkey FOREIGN KEY (lane) REFERENCES generation.lanes(lane);
+    ADD CONSTRAINT models_lane_fkey FOREIGN KEY (queue) REFERENCES generation.queues(queue);
 ALTER TABLE ONLY generation.prices
     ADD CONSTRAINT prices_model_fkey FOREIGN KEY (model) REFERENCES generation.models(id);
 GRANT USAGE ON SCHEMA generation TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.accounts TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.actions TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.archived_jobs TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.live_jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.jobs_archive TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.all_jobs TO generation;
@@ -657,8 +920,12 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.budgets TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.credit_accounts TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.inbox TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_events TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_statistics TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_stats TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.job_steps TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.queue_shares TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.lane_shares TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.queues TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.lanes TO generation;
 GRANT SELECT,INSERT ON TABLE generation.ledger_entries TO generation;
 GRANT SELECT,INSERT ON TABLE generation.ledger_transfers TO generation;
@@ -669,7 +936,9 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.plans TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.prices TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.promotions TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.provider_health TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.stored_jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.submissions TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.worker_presence TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.workers TO generation;
 ALTER DEFAULT PRIVILEGES FOR ROLE generation_owner IN SCHEMA generation GRANT SELECT,USAGE ON SEQUENCES TO generation;
 ALTER DEFAULT PRIVILEGES FOR ROLE generation_owner IN SCHEMA generation GRANT SELECT,INSERT,DELETE,UPDATE ON TABLES TO generation;

@@ -52,7 +52,7 @@ PROMPTS: tuple[str, ...] = (
     "a robot 🤖 watering sunflowers 🌻🌻🌻",
     "\"quoted\" and 'single' and „deutsche“ and «françaises» and 「日本」",
     "mixed עברית and English and العربية in one line, left to right?",
-    "Robert'); DROP TABLE jobs;-- a painting of a castle",
+    "Robert'); DROP TABLE live_jobs;-- a painting of a castle",
     "<script>alert('x')</script> as a stained glass window",
     "${jndi:ldap://x} {{7*7}} %s %d {0} $(id) `ls` as graffiti on a wall",
     "line one\nline two\r\n\ttabbed line three",

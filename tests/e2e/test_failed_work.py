@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.conftest import Supplied
 from tests.e2e.person import Person
-from tests.e2e.test_engine_doors import admin_of
+from tests.e2e.test_engine_endpoints import admin_of
 from tests.fakes.openai_server import Fault
 from tests.faults.metrics import sample
 
@@ -92,8 +92,8 @@ async def test_six_classes_are_shown_and_one_is_run_again_and_the_owner_has_one_
         assert (notice["kind"], notice["reasons"]) == ("generation_failed", dict.fromkeys(CLASSES, 1))
 
         which = {"filter": {"failureCode": "provider_rejected", "userId": owner.user_id}}
-        rehearsed = await retried(admin, which | {"dryRun": True})
-        assert (rehearsed["ids"], rehearsed["dryRun"]) == ([ids["provider_rejected"]], True)
+        tried_dry = await retried(admin, which | {"dryRun": True})
+        assert (tried_dry["ids"], tried_dry["dryRun"]) == ([ids["provider_rejected"]], True)
         assert set((await statuses(owner, ids)).values()) == {"failed"}
 
         # Two operators press the button at the same moment.
@@ -173,9 +173,9 @@ async def test_what_a_provider_charges_is_the_same_in_receipt_statistics_and_met
         ("POST", "/api/admin/failures/retry", {"filter": {"failureCode": "blocked"}}),
         ("GET", "/api/admin/actions", None),
         ("GET", "/api/admin/stats", None),
-        ("GET", "/api/admin/lanes", None),
-        ("PATCH", "/api/admin/lanes/openai", {"maxRunning": 1}),
-        ("POST", "/api/admin/lanes/openai/drain", None),
+        ("GET", "/api/admin/queues", None),
+        ("PATCH", "/api/admin/queues/openai", {"maxRunning": 1}),
+        ("POST", "/api/admin/queues/openai/drain", None),
     ],
 )
 async def test_only_operators_open_these_doors(supplied: Supplied, method: str, path: str, body: Any) -> None:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from pixel_generation.application.billing_ports import AccountChange, Adjusted, Redeemed
-from pixel_generation.application.page import Page
-from pixel_generation.domain.budgets import Budget, BudgetLimit, Period, Scope
-from pixel_generation.domain.credits import Account, Balance, Capture
-from pixel_generation.domain.promotions import Promotion
+from pixel_generation.application.billing.ports import AccountChange, Adjusted, Redeemed
+from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Period, Scope
+from pixel_generation.domain.billing.credits import Account, Balance, Capture
+from pixel_generation.domain.billing.promotions import Promotion
 from pixel_runtime.ids import new_id
 
 PLANS = {"free": 10_000, "pro": 20_000, "studio": 100_000}
@@ -29,8 +29,8 @@ class FakeLedger:
     codes: dict[str, Promotion] = field(default_factory=dict)
     actions: list[tuple[str, str]] = field(default_factory=list)
 
-    async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
-        return self._give(user_id, grant_id, credits_given), self.available.get(user_id, 0)
+    async def grant(self, user_id: UUID, credit_count: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+        return self._give(user_id, grant_id, credit_count), self.available.get(user_id, 0)
 
     async def adjust(
         self, user_id: UUID, credits_added: int, *, adjustment_id: str, reason: str, actor: str
@@ -55,11 +55,11 @@ class FakeLedger:
         return True
 
     async def create(
-        self, code: str, credits_given: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
+        self, code: str, credit_count: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
     ) -> Promotion | None:
         if code in self.codes:
             return None
-        self.codes[code] = Promotion(code, credits_given, max_uses, 0, ends_at, self.now)
+        self.codes[code] = Promotion(code, credit_count, max_uses, 0, ends_at, self.now)
         self.actions.append((actor, "create_promotion"))
         return self.codes[code]
 

@@ -12,7 +12,7 @@ from pixel_errors import Forbidden, NotFound, Unavailable
 from pixel_gateway.application import Application, Ports
 from pixel_gateway.application.ports import Accepted, StoredObject
 from pixel_gateway.domain.account import Balance
-from pixel_gateway.domain.generation import Failure, Generation, Model, Picture, Progress, Stage, Status
+from pixel_gateway.domain.generation import Failure, Generation, Model, Output, Progress, Stage, Status
 from pixel_gateway.domain.image import Addresses, AssetNotFound, Image, ImageSet
 from pixel_runtime.ids import format_id, new_id
 
@@ -81,7 +81,7 @@ class FakeGenerations:
     log: list[Progress] = field(default_factory=list)
     """Every event of every user, in the order it was stored."""
     submissions: list[Submission] = field(default_factory=list)
-    refusal: Exception | None = None
+    rejection: Exception | None = None
     loses_answers: bool = False
     """Accepts submissions, and is away when it should say so."""
     is_away: bool = False
@@ -90,8 +90,8 @@ class FakeGenerations:
 
     async def submit(self, submission: Submission) -> Accepted:
         self._check()
-        if self.refusal is not None:
-            raise self.refusal
+        if self.rejection is not None:
+            raise self.rejection
         known = self.replies.get((submission.user_id, submission.route, submission.idempotency_key))
         if submission.idempotency_key and known is not None:
             return Accepted(self.rows[known.id], replayed=True)
@@ -103,7 +103,7 @@ class FakeGenerations:
             set_id=format_id("set", new_id()),
             status=Status.QUEUED,
             stage=Stage.WAITING,
-            percent=0,
+            progress=0,
             message="Waiting in queue",
             sequence=1,
             cost_credits=2 * submission.spec.number_of_images,
@@ -148,20 +148,20 @@ class FakeGenerations:
         self._check()
         return [SKETCH]
 
-    def advance(self, generation_id: str, status: Status, percent: int, message: str = "AI generating") -> Progress:
+    def advance(self, generation_id: str, status: Status, progress: int, message: str = "AI generating") -> Progress:
         """Store the next event and return it."""
         row = self.rows[generation_id]
-        pictures = row.pictures
+        outputs = row.outputs
         if status is Status.COMPLETED:
-            pictures = tuple(_picture(index) for index in range(row.spec.number_of_images))
+            outputs = tuple(_output(index) for index in range(row.spec.number_of_images))
         self.rows[generation_id] = replace(
             row,
             status=status,
             stage=Stage.DONE if status.is_final else Stage.GENERATING,
-            percent=percent,
+            progress=progress,
             message=message,
             sequence=row.sequence + 1,
-            pictures=pictures,
+            outputs=outputs,
             failure=Failure("timeout", "The provider took too long.", retryable=True)
             if status is Status.FAILED
             else None,
@@ -222,7 +222,7 @@ class FakeSets:
 
     def add(self, generation: Generation) -> ImageSet:
         """Make the set of a completed generation readable."""
-        images = tuple(_image(generation, picture) for picture in generation.pictures)
+        images = tuple(_image(generation, output) for output in generation.outputs)
         row = ImageSet(generation.set_id, generation.user_id, generation.id, images, generation.create_time)
         self.rows[generation.set_id] = row
         return row
@@ -329,29 +329,29 @@ def _matches(row: Generation, query: HistoryQuery) -> bool:
     )
 
 
-def _picture(index: int) -> Picture:
-    return Picture(format_id("ast", new_id()), index, 1024, 1024, "image/png", len(PNG), seed=index)
+def _output(index: int) -> Output:
+    return Output(format_id("ast", new_id()), index, 1024, 1024, "image/png", len(PNG), seed=index)
 
 
-def _image(generation: Generation, picture: Picture) -> Image:
+def _image(generation: Generation, output: Output) -> Image:
     return Image(
-        id="img_" + picture.asset_id.removeprefix("ast_"),
+        id="img_" + output.asset_id.removeprefix("ast_"),
         user_id=generation.user_id,
         set_id=generation.set_id,
-        asset_id=picture.asset_id,
+        asset_id=output.asset_id,
         generation_id=generation.id,
-        index=picture.index,
+        index=output.index,
         prompt=generation.spec.prompt,
         model=generation.spec.model,
         style=generation.spec.style,
-        width=picture.width,
-        height=picture.height,
+        width=output.width,
+        height=output.height,
         private=generation.spec.private,
         like_count=0,
         comment_count=0,
         view_count=0,
         create_time=generation.create_time,
-        seed=picture.seed,
+        seed=output.seed,
     )
 
 

@@ -29,9 +29,9 @@ from pixel_gateway.domain.operations import (
     Action,
     FailedWork,
     FailurePage,
-    Lane,
     ModelStats,
     Processed,
+    Queue,
     QueueStatus,
     Redriven,
     Stats,
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
     from pixel_gateway.application.ports import Submission
     from pixel_gateway.domain.billing import Promotion, TransactionQuery, UsageQuery
-    from pixel_gateway.domain.operations import FailureFilter, LaneChange, Redrive
+    from pixel_gateway.domain.operations import FailureFilter, QueueChange, Redrive
 
     from tests.fakes.gateway import FakeBilling, FakeClock, FakeGenerations
 
 
 @dataclass
-class FakeControl:
+class FakeJobCommands:
     """Cancels and retries the fake generations."""
 
     generations: FakeGenerations
@@ -75,7 +75,7 @@ class FakeControl:
             price_id="studio-sketch/1",
             credits_per_image=2,
             requested_images=row.spec.number_of_images,
-            delivered_images=len(row.pictures),
+            delivered_images=len(row.outputs),
             charged_credits=captured,
             rounds=(settled,),
             attempts=(run,),
@@ -102,13 +102,13 @@ class FakeControl:
             return Cancelled(CancelOutcome.TOO_LATE, row)
         outcome = self.outcomes.get(row.id, CancelOutcome.FREE)
         if outcome is not CancelOutcome.PENDING and row.status is not Status.CANCELLED:
-            self.generations.advance(row.id, Status.CANCELLED, row.percent, "Cancelled")
+            self.generations.advance(row.id, Status.CANCELLED, row.progress, "Cancelled")
         return Cancelled(outcome, self.generations.rows[row.id])
 
     def _retry(self, row: Generation) -> Accepted | PixelError:
         if row.status in {Status.QUEUED, Status.PROCESSING}:
             return Accepted(row, replayed=True)
-        if row.status is Status.COMPLETED or row.pictures:
+        if row.status is Status.COMPLETED or row.outputs:
             return FailedPrecondition("It has its pictures.", reason="RETRY_NOT_POSSIBLE")
         self.generations.advance(row.id, Status.QUEUED, 0, "Waiting in queue")
         again = replace(self.generations.rows[row.id], round=row.round + 1, failure=None)
@@ -117,7 +117,7 @@ class FakeControl:
 
 
 @dataclass
-class FakeBooks:
+class FakeLedgerReads:
     """Transfers as the test puts them there."""
 
     rows: list[Transaction] = field(default_factory=list)
@@ -230,36 +230,36 @@ class FakePromotionCodes:
 
 
 @dataclass
-class FakeQueue:
-    """One lane."""
+class FakeQueueOperations:
+    """One queue."""
 
-    lane: Lane = field(
-        default_factory=lambda: Lane("studio", "studio", "open", 1000, 3, 1, 2, "closed", 4, oldest_wait_seconds=1.5)
+    queue: Queue = field(
+        default_factory=lambda: Queue("studio", "studio", "open", 1000, 3, 1, 2, "closed", 4, oldest_wait_seconds=1.5)
     )
     passes: int = 0
-    changes: list[LaneChange] = field(default_factory=list)
+    changes: list[QueueChange] = field(default_factory=list)
 
     async def status(self) -> QueueStatus:
-        return QueueStatus(3, 2, 4.5, 1.5, (self.lane,))
+        return QueueStatus(3, 2, 4.5, 1.5, (self.queue,))
 
     async def process(self) -> Processed:
         self.passes += 1
-        return Processed(woken_lanes=1, swept_jobs=0)
+        return Processed(signalled_queues=1, swept_jobs=0)
 
-    async def lanes(self) -> list[Lane]:
-        return [self.lane]
+    async def queues(self) -> list[Queue]:
+        return [self.queue]
 
-    async def update_lane(self, change: LaneChange) -> Lane:
-        if change.lane != self.lane.lane:
-            raise NotFound("There is no such lane.", reason="LANE_NOT_FOUND")
+    async def update_queue(self, change: QueueChange) -> Queue:
+        if change.queue != self.queue.queue:
+            raise NotFound("There is no such queue.", reason="QUEUE_NOT_FOUND")
         self.changes.append(change)
         if change.state:
-            self.lane = replace(self.lane, state=change.state)
+            self.queue = replace(self.queue, state=change.state)
         if change.max_running is not None:
-            self.lane = replace(self.lane, max_running=None if change.max_running == -1 else change.max_running)
+            self.queue = replace(self.queue, max_running=None if change.max_running == -1 else change.max_running)
         if change.max_queued is not None:
-            self.lane = replace(self.lane, max_queued=change.max_queued)
-        return self.lane
+            self.queue = replace(self.queue, max_queued=change.max_queued)
+        return self.queue
 
 
 @dataclass
@@ -322,20 +322,20 @@ class FakeEngine:
 
     def __init__(self, clock: FakeClock, generations: FakeGenerations, billing: FakeBilling) -> None:
         self.clock = clock
-        self.control = FakeControl(generations)
-        self.books = FakeBooks()
+        self.job_commands = FakeJobCommands(generations)
+        self.ledger_reads = FakeLedgerReads()
         self.budgets = FakeBudgets()
         self.adjustments = FakeAdjustments(billing)
         self.promotions = FakePromotionCodes(clock)
-        self.queue = FakeQueue()
+        self.queue = FakeQueueOperations()
         self.failures = FakeFailedGenerations()
         self.records = FakeRecords()
         self.bulk_calls = FakeBulkCalls()
 
     def ports(self) -> EnginePorts:
         return EnginePorts(
-            control=self.control,
-            books=self.books,
+            job_commands=self.job_commands,
+            ledger_reads=self.ledger_reads,
             budgets=self.budgets,
             adjustments=self.adjustments,
             promotions=self.promotions,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Unavailable
-from pixel_gateway.application.live_ports import EventPage, PositionedEvent
+from pixel_gateway.application.live.ports import EventPage, PositionedEvent
 
 if TYPE_CHECKING:
     from datetime import datetime

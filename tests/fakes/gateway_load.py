@@ -72,13 +72,13 @@ class Simulation:
 
 
 class SharedServer:
-    """A processor that its requests share: up to `lanes` run side by side, more of them take turns."""
+    """A processor that its requests share: up to `queues` run side by side, more of them take turns."""
 
-    def __init__(self, simulation: Simulation, work_s: float, lanes: int, refusal_s: float = 0.0) -> None:
+    def __init__(self, simulation: Simulation, work_s: float, queues: int, rejection_s: float = 0.0) -> None:
         self._simulation = simulation
         self.work_s = work_s
-        self._lanes = lanes
-        self._refusal_s = refusal_s
+        self._queues = queues
+        self._rejection_s = rejection_s
         self._running: list[tuple[float, int, Callable[[], None]]] = []
         self._served_s = 0.0
         self._touched_s = 0.0
@@ -91,9 +91,9 @@ class SharedServer:
         self._plan()
 
     def refuse(self) -> None:
-        """Spend processor time that a refusal costs, at the expense of what runs."""
+        """Spend processor time that a rejection costs, at the expense of what runs."""
         self._advance()
-        self._touched_s += self._refusal_s / self._lanes
+        self._touched_s += self._rejection_s / self._queues
         self._plan()
 
     def _advance(self) -> None:
@@ -104,7 +104,7 @@ class SharedServer:
         self._touched_s = max(now_s, self._touched_s)
 
     def _pace(self) -> float:
-        return min(1.0, self._lanes / len(self._running))
+        return min(1.0, self._queues / len(self._running))
 
     def _plan(self) -> None:
         self._version += 1

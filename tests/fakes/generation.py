@@ -13,22 +13,22 @@ from uuid import UUID
 
 from pixel_errors import Unavailable
 from pixel_generation.application.engine_ports import Reconciling
-from pixel_generation.application.page import Page
 from pixel_generation.application.ports import (
     Decision,
     GenerationFilter,
-    Holder,
     NewGeneration,
     Standing,
     UserEvents,
     Verdict,
+    Writer,
 )
-from pixel_generation.domain.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
-from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import Job, Stage, Status, StoredEvent
-from pixel_generation.domain.lanes import LaneState
-from pixel_generation.domain.position import Position
+from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.jobs.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
+from pixel_generation.domain.jobs.job import Job, Stage, Status, StoredEvent
+from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.queueing.position import Position
+from pixel_generation.domain.queueing.queues import QueueState
 
 
 class FakeClock:
@@ -96,8 +96,8 @@ class FakeStore:
         self.log: list[tuple[UUID, UUID, StoredEvent]] = []
         """Events of all users in the order of their commits."""
         self.archived: set[UUID] = set()
-        self.lane_states: dict[str, LaneState] = {}
-        self.woken: list[str] = []
+        self.queue_states: dict[str, QueueState] = {}
+        self.signalled: list[str] = []
         self.leads = True
         self.lost_answers = 0
         self.ends_answered = asyncio.Event()
@@ -116,7 +116,7 @@ class FakeStore:
         seen: set[tuple[UUID, str, str]] = set()
         return [self._decide(item, before, spent, seen) for item in batch]
 
-    async def rehearse(self, item: NewGeneration) -> Decision:
+    async def dry_run(self, item: NewGeneration) -> Decision:
         aside = FakeStore(self.clock)
         aside.balances, aside.keys = dict(self.balances), dict(self.keys)
         return (await aside.submit([item]))[0]
@@ -151,19 +151,19 @@ class FakeStore:
 
     def _refused(self, item: NewGeneration, available: int) -> Verdict | None:
         jobs = [row.job for row in self.rows.values() if row.job.user_id == item.job.user_id]
-        refusals = {
-            Verdict.LANE_FULL: item.lane_is_full,
-            Verdict.QUEUE_FULL: sum(not job.status.is_final for job in jobs) >= self.max_open_jobs,
+        rejections = {
+            Verdict.QUEUE_FULL: item.queue_is_full,
+            Verdict.TOO_MANY_OPEN_JOBS: sum(not job.status.is_final for job in jobs) >= self.max_open_jobs,
             Verdict.INSUFFICIENT: item.job.cost_credits > available,
         }
-        return next((verdict for verdict, holds in refusals.items() if holds), None)
+        return next((verdict for verdict, holds in rejections.items() if holds), None)
 
     def _accept(self, item: NewGeneration) -> None:
         job = item.job
         if item.idempotency_key:
             self.keys[job.user_id, item.route, item.idempotency_key] = (item.fingerprint, job.id)
-        share = (job.lane, job.user_id)
-        start = max(self.virtual_time.get(job.lane, 0.0), self.shares.get(share, 0.0))
+        share = (job.queue, job.user_id)
+        start = max(self.virtual_time.get(job.queue, 0.0), self.shares.get(share, 0.0))
         self.shares[share] = start + job.spec.number_of_images
         if job.round == 1:
             self.rows[job.id] = Row(job, job.priority, start)
@@ -173,23 +173,23 @@ class FakeStore:
         self._transfer("hold", job.user_id, "user_available", "user_held", job.cost_credits)
         self._store_event(job)
 
-    async def claim(self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
+    async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
         now = self.clock.now()
         runnable = [
             row
             for row in self.rows.values()
-            if row.job.lane == lane and row.job.status is Status.QUEUED and row.job.scheduled_at <= now
+            if row.job.queue == queue and row.job.status is Status.QUEUED and row.job.scheduled_at <= now
         ]
         runnable.sort(key=lambda row: (row.priority, row.virtual_start, row.job.id))
         for row in runnable[:limit]:
             row.job = row.job.claimed(at=now, deadline_at=deadline_at)
             row.lease_until = now + timedelta(seconds=lease_s)
             self.attempts[row.job.id, row.job.attempt] = FakeAttempt(worker)
-            self.virtual_time[lane] = max(self.virtual_time.get(lane, 0.0), row.virtual_start)
+            self.virtual_time[queue] = max(self.virtual_time.get(queue, 0.0), row.virtual_start)
             self._store_event(row.job)
         return [row.job for row in runnable[:limit]]
 
-    async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
         if self.slow:
             self.slow -= 1
             raise TimeoutError
@@ -199,14 +199,14 @@ class FakeStore:
         row = self.rows[before.id]
         same = (row.job.status, row.job.attempt, row.job.sequence) == (before.status, before.attempt, before.sequence)
         live = row.lease_until is not None and row.lease_until > self.clock.now()
-        allowed = holder in {Holder.CLOCK, Holder.OWNER} or (
-            row.lease_until is not None and live is (holder is Holder.WORKER)
+        allowed = writer in {Writer.TIMEOUT, Writer.OWNER} or (
+            row.lease_until is not None and live is (writer is Writer.WORKER)
         )
         if not (same and allowed):
             return False
         record = call or CallRecord()
         attempt = self.attempts.get((before.id, before.attempt))
-        if attempt and before.status is Status.PROCESSING and (holder is not Holder.OWNER or after.status.is_final):
+        if attempt and before.status is Status.PROCESSING and (writer is not Writer.OWNER or after.status.is_final):
             attempt.state = attempt_state(before, after, record)
             attempt.outcome = attempt_outcome(attempt.state, record) or attempt.outcome
         row.job = after
@@ -255,15 +255,15 @@ class FakeStore:
         rows = [self.rows[job_id] for job_id in job_ids if job_id in self.rows]
         return {row.job.id: row.job for row in rows if row.job.user_id == user_id}
 
-    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
+    async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> list[Job]:
         queued = [row.job for row in self.rows.values() if row.job.status is Status.QUEUED]
-        return [job for job in queued if job.lane not in lanes and job.spec.model not in models][:limit]
+        return [job for job in queued if job.queue not in queues and job.spec.model not in models][:limit]
 
-    async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+    async def grant(self, user_id: UUID, credit_count: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
         granted = (user_id, grant_id) not in self.grants
         if granted:
             self.grants.add((user_id, grant_id))
-            self._transfer("grant", user_id, "promotions", "user_available", credits_given)
+            self._transfer("grant", user_id, "promotions", "user_available", credit_count)
         return granted, (await self.balance(user_id)).available
 
     async def balance(self, user_id: UUID) -> Balance:
@@ -291,7 +291,7 @@ class FakeStore:
         return UserEvents([item for item in placed if item[0] > after][:limit], horizon, known)
 
     def _standing(self, row: Row) -> Standing:
-        return Standing(row.job, self._ahead(row), self.lane_states.get(row.job.lane, LaneState.OPEN))
+        return Standing(row.job, self._ahead(row), self.queue_states.get(row.job.queue, QueueState.OPEN))
 
     def _fits(self, job: Job, which: GenerationFilter) -> bool:
         return (
@@ -318,15 +318,15 @@ class FakeStore:
     async def lead(self) -> AsyncIterator[bool]:
         yield self.leads
 
-    async def wake_lanes(self) -> int:
+    async def signal_queues(self) -> int:
         late = self.clock.now() - timedelta(seconds=2)
-        lanes = {
-            row.job.lane
+        queues = {
+            row.job.queue
             for row in self.rows.values()
             if row.job.status is Status.QUEUED and row.job.scheduled_at <= late
         }
-        self.woken += sorted(lanes)
-        return len(lanes)
+        self.signalled += sorted(queues)
+        return len(queues)
 
     async def purge(self, *, before: datetime, limit: int) -> int:
         return 0
@@ -338,8 +338,8 @@ class FakeStore:
         return len(old)
 
     async def queue_depths(self) -> dict[str, int]:
-        queued = [row.job.lane for row in self.rows.values() if row.job.status is Status.QUEUED]
-        return {lane: queued.count(lane) for lane in ("sketch", "openai")}
+        queued = [row.job.queue for row in self.rows.values() if row.job.status is Status.QUEUED]
+        return {queue: queued.count(queue) for queue in ("sketch", "openai")}
 
     def _ahead(self, row: Row) -> int:
         if row.job.status is not Status.QUEUED:
@@ -348,7 +348,7 @@ class FakeStore:
         return sum(
             (other.priority, other.virtual_start, other.job.id) < place
             for other in self.rows.values()
-            if other.job.status is Status.QUEUED and other.job.lane == row.job.lane
+            if other.job.status is Status.QUEUED and other.job.queue == row.job.queue
         )
 
     def _transfer(self, kind: str, user_id: UUID, source: str, target: str, credits_moved: int) -> None:

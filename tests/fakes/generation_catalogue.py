@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pixel_generation.domain.catalogue import Catalogue, Model, Price, Size
+from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
 
 SKETCH = Model(
     id="studio-sketch",
     provider="sketch",
     provider_model="studio-sketch",
     display_name="Sketch",
-    lane="sketch",
+    queue="sketch",
     credits_per_image=1,
     ratios={"1:1": Size(1024, 1024), "16:9": Size(1344, 768), "3:2": Size(1248, 832)},
     extra_sizes=(Size(512, 512), Size(640, 512), Size(1536, 1024), Size(1792, 1024)),
@@ -22,7 +22,7 @@ FLARE = Model(
     provider="openai",
     provider_model="gpt-image-2.5-flare",
     display_name="Flare",
-    lane="openai",
+    queue="openai",
     credits_per_image=4,
     ratios={"1:1": Size(1024, 1024), "3:2": Size(1536, 1024)},
     qualities=("low", "high"),

@@ -1,31 +1,31 @@
-"""Outlines of the queue in memory."""
+"""Snapshots of the queue in memory."""
 
 from __future__ import annotations
 
-from pixel_generation.domain.estimate import Punctuality
-from pixel_generation.domain.job import Status
-from pixel_generation.domain.queue_outline import FinishedRun, QueueOutline, Share
+from pixel_generation.domain.jobs.job import Status
+from pixel_generation.domain.queueing.estimate import EstimateAccuracy
+from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
 
 from tests.fakes.generation import FakeStore
 
 
-class FakeQueueOutlines:
+class FakeQueueSnapshots:
     """Reads the rows of the store in memory."""
 
     def __init__(self, store: FakeStore) -> None:
         self._store = store
         self.trouble: Exception | None = None
 
-    async def outline(self, lane: str, *, slots: int, typical_s: float) -> QueueOutline:
+    async def snapshot(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot:
         if self.trouble is not None:
             raise self.trouble
-        rows = [row for row in self._store.rows.values() if row.job.lane == lane]
+        rows = [row for row in self._store.rows.values() if row.job.queue == queue]
         waiting = sorted((int(row.priority), row.virtual_start) for row in rows if row.job.status is Status.QUEUED)
         done = [row.job for row in rows if row.job.status is Status.COMPLETED]
-        return QueueOutline(
-            virtual_time=self._store.virtual_time.get(lane, 0.0),
+        return QueueSnapshot(
+            virtual_time=self._store.virtual_time.get(queue, 0.0),
             waiting=waiting,
-            shares={user: Share(finish) for (of, user), finish in self._store.shares.items() if of == lane},
+            shares={user: Share(finish) for (of, user), finish in self._store.shares.items() if of == queue},
             running=sum(row.job.status is Status.PROCESSING for row in rows),
             slots=slots,
             runs=[
@@ -37,7 +37,7 @@ class FakeQueueOutlines:
         )
 
 
-class FakeLaneCounts:
+class FakeQueueCounts:
     """Counts the rows of the store in memory."""
 
     def __init__(self, store: FakeStore) -> None:
@@ -46,11 +46,13 @@ class FakeLaneCounts:
         self.trouble: Exception | None = None
         self.counted = 0
 
-    async def count(self, lane: str) -> tuple[int, int]:
+    async def count(self, queue: str) -> tuple[int, int]:
         self.counted += 1
         if self.trouble is not None:
             raise self.trouble
-        waiting = [row for row in self._store.rows.values() if row.job.status is Status.QUEUED and row.job.lane == lane]
+        waiting = [
+            row for row in self._store.rows.values() if row.job.status is Status.QUEUED and row.job.queue == queue
+        ]
         return min(len(waiting), self.max_queued), self.max_queued
 
 
@@ -58,7 +60,7 @@ class FakeEtaObserver:
     """Remembers how quotes turned out."""
 
     def __init__(self) -> None:
-        self.seen: list[Punctuality] = []
+        self.seen: list[EstimateAccuracy] = []
 
-    def started(self, punctuality: Punctuality) -> None:
-        self.seen.append(punctuality)
+    def started(self, estimate_accuracy: EstimateAccuracy) -> None:
+        self.seen.append(estimate_accuracy)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
-from pixel_generation.domain.breaker import BreakerPolicy, BreakerState, ProviderHealth
+from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState, ProviderHealth
 
 from tests.fakes.generation import FakeClock
 

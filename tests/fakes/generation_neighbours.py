@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from pixel_generation.application.operations_ports import Action
-from pixel_generation.application.page import Page
-from pixel_generation.domain.cancellation import CancelOutcome
-from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage
-from pixel_generation.domain.job import DeliveredImage, Job
+from pixel_generation.application.operations.ports import Action
+from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.jobs.cancellation import CancelOutcome
+from pixel_generation.domain.jobs.job import DeliveredImage, Job
+from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage
 
 
 class FakeImageModel:
@@ -59,17 +59,17 @@ class FakeAssets:
         return DeliveredImage(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
 
 
-class FakeGates:
+class FakeQueueHolds:
     """Opens nothing; counts the looks."""
 
     def __init__(self) -> None:
         self.looks = 0
 
-    async def open_due(self, limit: int) -> int:
+    async def end_due(self, limit: int) -> int:
         self.looks += 1
         return 0
 
-    async def open_missed(self) -> int:
+    async def end_missed(self) -> int:
         self.looks += 1
         return 0
 
@@ -118,7 +118,7 @@ class FakeEngineObserver:
     def reconciling(self, jobs: int) -> None:
         self.unknown_calls = jobs
 
-    def gates_opened(self, jobs: int, why: str) -> None:
+    def holds_ended(self, jobs: int, why: str) -> None:
         self.opened += jobs
 
     def aged(self, jobs: int) -> None:
@@ -168,5 +168,5 @@ class FakeObserver:
     def called(self, provider: str, outcome: str, seconds: float, *, cost_usd_micros: int | None) -> None:
         self.calls.append((provider, outcome))
 
-    def queue_depth(self, lane: str, jobs: int) -> None:
-        self.depths[lane] = jobs
+    def queue_depth(self, queue: str, jobs: int) -> None:
+        self.depths[queue] = jobs

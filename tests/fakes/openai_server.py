@@ -63,7 +63,7 @@ class Call:
     @property
     def is_charged(self) -> bool:
         """Whether the provider did the work, whatever became of its answer."""
-        return self.fault not in _REFUSALS
+        return self.fault not in _REJECTIONS
 
 
 @dataclass
@@ -126,8 +126,8 @@ class OpenAIServer:
         if fault is Fault.RESET:
             writer.transport.abort()
             raise ConnectionResetError
-        if fault in _REFUSALS:
-            status, body, extra = _REFUSALS[fault]
+        if fault in _REJECTIONS:
+            status, body, extra = _REJECTIONS[fault]
             await self._send(writer, call, status, body, extra)
         elif fault is Fault.WRONG_TYPE:
             await self._send(writer, call, OK, "<html>cached by a proxy</html>")
@@ -208,7 +208,7 @@ def _error(message: str, code: str, kind: str = "invalid_request_error") -> dict
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
 
 
-_REFUSALS: dict[Fault, tuple[str, dict[str, Any] | str, dict[str, str]]] = {
+_REJECTIONS: dict[Fault, tuple[str, dict[str, Any] | str, dict[str, str]]] = {
     Fault.RATE_LIMITED: (
         "HTTP/1.1 429 Too Many Requests",
         _error("Slow down", "rate_limit_exceeded", "requests"),

@@ -17,7 +17,7 @@ from pixel_social.domain.notification import Notification, NotificationKind
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from pixel_social.domain.notification import Happening, NotificationPosition
+    from pixel_social.domain.notification import NotificationEvent, NotificationPosition
 
 
 @dataclass
@@ -140,22 +140,22 @@ class FakeNotifications:
         self._groups: dict[tuple[UUID, NotificationKind, str], UUID] = {}
         self._handled: set[str] = set()
 
-    async def add(self, event_id: str, happening: Happening) -> bool:
+    async def add(self, event_id: str, notification_event: NotificationEvent) -> bool:
         if event_id in self._handled:
             return False
         self._handled.add(event_id)
-        group = (happening.user_id, happening.kind, happening.group_key)
+        group = (notification_event.user_id, notification_event.kind, notification_event.group_key)
         known = self.rows.get(self._groups.get(group, UUID(int=0)))
         if known is None or known.read_at is not None:
             fresh = Notification(
                 uuid4(),
-                happening.user_id,
-                happening.kind,
+                notification_event.user_id,
+                notification_event.kind,
                 1,
-                {happening.reason: 1},
-                happening.resource_id,
-                happening.happened_at,
-                happening.happened_at,
+                {notification_event.reason: 1},
+                notification_event.resource_id,
+                notification_event.happened_at,
+                notification_event.happened_at,
             )
             self._groups[group] = fresh.id
             self.rows[fresh.id] = fresh
@@ -163,10 +163,12 @@ class FakeNotifications:
         self.rows[known.id] = replace(
             known,
             count=known.count + 1,
-            reasons={**known.reasons, happening.reason: known.reasons.get(happening.reason, 0) + 1},
-            resource_id=happening.resource_id if happening.happened_at >= known.last_at else known.resource_id,
-            first_at=min(known.first_at, happening.happened_at),
-            last_at=max(known.last_at, happening.happened_at),
+            reasons={**known.reasons, notification_event.reason: known.reasons.get(notification_event.reason, 0) + 1},
+            resource_id=notification_event.resource_id
+            if notification_event.happened_at >= known.last_at
+            else known.resource_id,
+            first_at=min(known.first_at, notification_event.happened_at),
+            last_at=max(known.last_at, notification_event.happened_at),
         )
         return True
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-JOB = "(SELECT id FROM generation.jobs WHERE status = 'completed' ORDER BY id LIMIT 1)"
-FAILED = "(SELECT id FROM generation.jobs WHERE status = 'failed' ORDER BY id LIMIT 1)"
+JOB = "(SELECT id FROM generation.live_jobs WHERE status = 'completed' ORDER BY id LIMIT 1)"
+FAILED = "(SELECT id FROM generation.live_jobs WHERE status = 'failed' ORDER BY id LIMIT 1)"
 OUTBOX = "(event_id, topic, key, type, value) VALUES (gen_random_uuid(), 'topic', 'key', 'type', '')"
 
 
@@ -33,13 +33,14 @@ BREACHES = [
     ),
     breach(
         "a failed job is alive again without its user's retry",
-        "UPDATE generation.jobs SET status = 'queued', stage = 'waiting', ended_at = NULL, captured_credits = NULL,"
+        "UPDATE generation.live_jobs SET status = 'queued', stage = 'waiting', ended_at = NULL,"
+        " captured_credits = NULL,"
         f" failure = NULL WHERE id = {FAILED}",
         *("I1 ended_once", "I1 unfinished", "I1 changed_end", "I2 rounds", "I7 open_jobs"),
     ),
     breach(
         "a job that was archived and is still there",
-        f"INSERT INTO generation.jobs_archive SELECT * FROM generation.jobs WHERE id = {FAILED}",
+        f"INSERT INTO generation.archived_jobs SELECT * FROM generation.live_jobs WHERE id = {FAILED}",
         *("I1 kept_twice", "I7 job_stats"),
     ),
     breach(
@@ -52,7 +53,7 @@ BREACHES = [
         "UPDATE generation.ledger_entries SET credits = credits + 1 WHERE account = 'promotions'",
         "I2 unbalanced_transfers",
     ),
-    breach("a balance that no entry explains", "UPDATE generation.credit_accounts SET available = 7", "I2 balances"),
+    breach("a balance that no entry explains", "UPDATE generation.accounts SET available = 7", "I2 balances"),
     breach(
         "a hold that was never released",
         f"UPDATE generation.ledger_transfers SET kind = 'refund' WHERE kind = 'release' AND job_id = {FAILED}",
@@ -60,14 +61,14 @@ BREACHES = [
     ),
     breach(
         "a picture that was not paid at its price",
-        f"UPDATE generation.jobs SET cost_credits = cost_credits * 3 WHERE id = {JOB}",
+        f"UPDATE generation.live_jobs SET cost_credits = cost_credits * 3 WHERE id = {JOB}",
         "I2 paid_pictures",
     ),
     breach(
         "a second charge of a round",
         "ALTER TABLE generation.ledger_transfers DROP CONSTRAINT ledger_transfers_once_per_job;"
         " INSERT INTO generation.ledger_transfers (id, kind, user_id, job_id)"
-        f" SELECT gen_random_uuid(), 'capture', user_id, id FROM generation.jobs WHERE id = {JOB}",
+        f" SELECT gen_random_uuid(), 'capture', user_id, id FROM generation.live_jobs WHERE id = {JOB}",
         "I3 duplicate_money",
     ),
     breach(
@@ -104,7 +105,7 @@ BREACHES = [
     breach(
         "a set that nobody paid",
         "INSERT INTO social.sets (id, user_id, generation_id, created_at)"
-        f" SELECT gen_random_uuid(), user_id, id, now() FROM generation.jobs WHERE id = {FAILED}",
+        f" SELECT gen_random_uuid(), user_id, id, now() FROM generation.live_jobs WHERE id = {FAILED}",
         "I5 sets_of_nobody",
     ),
     breach("a completion without its effect", "DELETE FROM social.inbox", "I5 no_effect"),
@@ -113,11 +114,9 @@ BREACHES = [
         "INSERT INTO social.inbox (consumer, event_id) VALUES ('social-sets', gen_random_uuid())",
         "I5 effect_of_nothing",
     ),
-    breach(
-        "a counter of open jobs that drifted", "UPDATE generation.credit_accounts SET open_jobs = 1", "I7 open_jobs"
-    ),
-    breach("a place that nobody takes", "UPDATE generation.credit_accounts SET places_taken = 1", "I7 open_jobs"),
-    breach("statistics that count a job twice", "UPDATE generation.job_stats SET jobs = jobs + 1", "I7 job_stats"),
+    breach("a counter of open jobs that drifted", "UPDATE generation.accounts SET open_jobs = 1", "I7 open_jobs"),
+    breach("a place that nobody takes", "UPDATE generation.accounts SET slots_taken = 1", "I7 open_jobs"),
+    breach("statistics that count a job twice", "UPDATE generation.job_statistics SET jobs = jobs + 1", "I7 job_stats"),
     breach(
         "a stored sequence with a gap",
         f"DELETE FROM generation.job_events WHERE job_id = {JOB} AND stage = 'generating'",

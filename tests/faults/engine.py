@@ -38,9 +38,9 @@ class Caller:
         self.generations = GenerationsServiceStub(self.channel)
         self.billing = BillingServiceStub(self.channel)
 
-    async def user(self, credits_given: int) -> str:
+    async def user(self, credit_count: int) -> str:
         user = format_id("usr", new_id())
-        request = billing.GrantCreditsRequest(user_id=user, credits=credits_given, grant_id="signup", reason="welcome")
+        request = billing.GrantCreditsRequest(user_id=user, credits=credit_count, grant_id="signup", reason="welcome")
         await until_known(lambda: self.billing.GrantCredits(request))
         return user
 
@@ -63,7 +63,7 @@ class Caller:
 
 
 async def until_known(call: Any, *, within_s: float = 60.0) -> Any:
-    """Call again while the answer is unknown; a refusal and the end of the time are raised."""
+    """Call again while the answer is unknown; a rejection and the end of the time are raised."""
     deadline = time.monotonic() + within_s
     while True:
         try:

@@ -50,11 +50,11 @@ GUARDS = [
         f"{JOB_TESTS}::test_a_worker_whose_lease_is_over_writes_nothing[postgres]",
     ),
     Guard(
-        "holder clause",
+        "writer clause",
         CHANGES,
-        "WHEN 'heir' THEN j.lease_until <= now()",
-        "WHEN 'heir' THEN true",
-        f"{JOB_TESTS}::test_an_heir_takes_over_only_when_the_lease_is_over[postgres]",
+        "WHEN 'reclaimer' THEN j.lease_until <= now()",
+        "WHEN 'reclaimer' THEN true",
+        f"{JOB_TESTS}::test_a_reclaimer_takes_over_only_when_the_lease_is_over[postgres]",
     ),
     Guard(
         "settled once",
@@ -150,8 +150,8 @@ GUARDS = [
     Guard(
         "announced before the call",
         f"{GENERATION}/domain/job.py",
-        "(GENERATING, Move.DELIVER): UPLOADING,",
-        "(GENERATING, Move.DELIVER): UPLOADING, (STARTING, Move.DELIVER): UPLOADING,",
+        "(GENERATING, Transition.DELIVER): UPLOADING,",
+        "(GENERATING, Transition.DELIVER): UPLOADING, (STARTING, Transition.DELIVER): UPLOADING,",
         f"{SCHEMA_TESTS}::test_nothing_is_delivered_before_its_call_was_announced",
     ),
     Guard(
@@ -206,8 +206,8 @@ GUARDS = [
     Guard(
         "each freed place is given on",
         CHANGES,
-        "least(u.freed, a.max_running - a.places_taken + u.freed)",
-        "least(1, a.max_running - a.places_taken + u.freed)",
+        "least(u.freed, a.max_running - a.slots_taken + u.freed)",
+        "least(1, a.max_running - a.slots_taken + u.freed)",
         f"{GROUP_TESTS}::test_changes_that_share_a_statement_do_what_they_do_one_by_one[0]",
     ),
     Guard(
@@ -278,7 +278,7 @@ GUARDS = [
         f"{GATEWAY}/application/key_budgets.py",
         "if api_key_id and await budgets.of(_SCOPE, api_key_id):",
         "if False:",
-        "tests/unit/gateway/test_credit_doors.py::test_a_key_with_a_budget_cannot_lift_it",
+        "tests/unit/gateway/test_credit_endpoints.py::test_a_key_with_a_budget_cannot_lift_it",
     ),
     Guard(
         "retry that lost a race looks again",

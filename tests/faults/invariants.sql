@@ -3,7 +3,7 @@
 -- A job that ended has one terminal event for each round, and its last event is the newest.
 SELECT j.id::text AS subject,
     format('%s, round %s, %s terminal events, last event %s of %s', j.status, j.round, e.ends, e.last, j.sequence) AS detail
-FROM generation.all_jobs AS j
+FROM generation.stored_jobs AS j
 LEFT JOIN LATERAL (
     SELECT
         count(*) FILTER (WHERE e.status IN ('completed', 'failed', 'cancelled')) AS ends,
@@ -17,12 +17,12 @@ WHERE e.last IS DISTINCT FROM j.sequence OR e.newest IS DISTINCT FROM j.status
 -- name: I1 unfinished
 -- At rest every job has ended.
 SELECT j.id::text AS subject, format('%s/%s since event %s', j.status, j.stage, j.sequence) AS detail
-FROM generation.all_jobs AS j WHERE j.status NOT IN ('completed', 'failed', 'cancelled');
+FROM generation.stored_jobs AS j WHERE j.status NOT IN ('completed', 'failed', 'cancelled');
 
 -- name: I1 kept_twice
 -- A job is in the hot table or in the archive.
 SELECT j.id::text AS subject, 'in jobs and in jobs_archive' AS detail
-FROM generation.jobs AS j JOIN generation.jobs_archive AS o ON o.id = j.id;
+FROM generation.live_jobs AS j JOIN generation.archived_jobs AS o ON o.id = j.id;
 
 -- name: I1 illegal_transitions
 -- From one event to the next only what the table of states allows; out of an end leads only the user's retry.
@@ -52,7 +52,7 @@ GROUP BY e.transfer_id HAVING sum(e.credits) <> 0 OR sum(e.usd_micros) <> 0;
 -- A running balance is the sum of its entries and not negative.
 SELECT c.user_id::text AS subject,
     format('available %s, entries say %s; held %s, entries say %s', c.available, e.available, c.held, e.held) AS detail
-FROM generation.credit_accounts AS c
+FROM generation.accounts AS c
 LEFT JOIN LATERAL (
     SELECT
         coalesce(sum(e.credits) FILTER (WHERE e.account = 'user_available'), 0) AS available,
@@ -66,7 +66,7 @@ WHERE c.available <> e.available OR c.held <> e.held OR c.available < 0 OR c.hel
 SELECT j.id::text AS subject,
     format('round %s of %s: %s holds, %s held, %s captured, %s released', r.round, j.round, m.holds, m.held, m.captured,
         m.released) AS detail
-FROM generation.all_jobs AS j
+FROM generation.stored_jobs AS j
 CROSS JOIN LATERAL generate_series(1, j.round) AS r (round)
 LEFT JOIN LATERAL (
     SELECT
@@ -87,11 +87,11 @@ WHERE m.holds <> 1
 -- name: I2 paid_pictures
 -- What was captured is the price of the pictures that were delivered.
 SELECT j.id::text AS subject,
-    format('captured %s for %s of %s pictures at %s', j.captured_credits, jsonb_array_length(j.images), j.image_count,
+    format('captured %s for %s of %s pictures at %s', j.captured_credits, jsonb_array_length(j.outputs), j.units,
         j.cost_credits) AS detail
-FROM generation.all_jobs AS j
+FROM generation.stored_jobs AS j
 WHERE j.status IN ('completed', 'failed', 'cancelled')
-    AND j.captured_credits <> j.cost_credits * jsonb_array_length(j.images) / j.image_count;
+    AND j.captured_credits <> j.cost_credits * jsonb_array_length(j.outputs) / j.units;
 
 -- name: I3 duplicate_money
 -- At most one transfer of each kind in a round.
@@ -105,7 +105,7 @@ SELECT s.job_id::text AS subject, format('%s keys', count(*)) AS detail
 FROM generation.submissions AS s GROUP BY s.job_id HAVING count(*) > 1
 UNION ALL
 SELECT s.job_id::text, 'a key without its job'
-FROM generation.submissions AS s LEFT JOIN generation.all_jobs AS j ON j.id = s.job_id WHERE j.id IS NULL;
+FROM generation.submissions AS s LEFT JOIN generation.stored_jobs AS j ON j.id = s.job_id WHERE j.id IS NULL;
 
 -- name: I5 unrelayed_generation
 -- At rest no outbox row waits.
@@ -126,41 +126,41 @@ SELECT o.event_id::text AS subject, o.topic AS detail FROM media.outbox AS o;
 -- name: I5 missing_sets
 -- Whoever paid for pictures has their set, with each of them once.
 SELECT j.id::text AS subject,
-    format('%s with %s pictures, the set has %s', j.status, jsonb_array_length(j.images), count(i.id)) AS detail
-FROM generation.all_jobs AS j
+    format('%s with %s pictures, the set has %s', j.status, jsonb_array_length(j.outputs), count(i.id)) AS detail
+FROM generation.stored_jobs AS j
 LEFT JOIN social.sets AS s ON s.generation_id = j.id AND s.user_id = j.user_id
 LEFT JOIN social.images AS i ON i.set_id = s.id
-WHERE j.status IN ('completed', 'cancelled') AND jsonb_array_length(j.images) > 0
-GROUP BY j.id, j.status, j.images HAVING count(i.id) <> jsonb_array_length(j.images);
+WHERE j.status IN ('completed', 'cancelled') AND jsonb_array_length(j.outputs) > 0
+GROUP BY j.id, j.status, j.outputs HAVING count(i.id) <> jsonb_array_length(j.outputs);
 
 -- name: I5 sets_of_nobody
 -- No set without the job that paid for it.
 SELECT s.id::text AS subject, format('generation %s', s.generation_id) AS detail
-FROM social.sets AS s LEFT JOIN generation.all_jobs AS j ON j.id = s.generation_id
-WHERE j.id IS NULL OR j.user_id <> s.user_id OR jsonb_array_length(j.images) = 0;
+FROM social.sets AS s LEFT JOIN generation.stored_jobs AS j ON j.id = s.generation_id
+WHERE j.id IS NULL OR j.user_id <> s.user_id OR jsonb_array_length(j.outputs) = 0;
 
 -- name: I7 open_jobs
 -- The counters of an account equal what they count.
 SELECT c.user_id::text AS subject,
-    format('open_jobs %s, counted %s; places_taken %s, counted %s', c.open_jobs, n.open, c.places_taken, n.places) AS detail
-FROM generation.credit_accounts AS c
+    format('open_jobs %s, counted %s; slots_taken %s, counted %s', c.open_jobs, n.open, c.slots_taken, .slots) AS detail
+FROM generation.accounts AS c
 LEFT JOIN LATERAL (
     SELECT
         count(*) FILTER (WHERE j.status IN ('queued', 'processing')) AS open,
-        count(*) FILTER (WHERE j.status = 'processing' OR (j.status = 'queued' AND j.gate = 'open')) AS places
-    FROM generation.all_jobs AS j WHERE j.user_id = c.user_id
+        count(*) FILTER (WHERE j.status = 'processing' OR (j.status = 'queued' AND j.hold_reason = 'open')) AS slots
+    FROM generation.stored_jobs AS j WHERE j.user_id = c.user_id
 ) AS n ON true
-WHERE c.open_jobs <> n.open OR c.places_taken <> n.places;
+WHERE c.open_jobs <> n.open OR c.slots_taken <> .slots;
 
 -- name: I7 job_stats
 -- The sums of ended rounds equal the ends in the event log.
 SELECT e.user_id::text AS subject, format('%s ended, statistics say %s', e.ends, coalesce(s.jobs, 0)) AS detail
 FROM (
     SELECT j.user_id, count(*) AS ends
-    FROM generation.job_events AS e JOIN generation.all_jobs AS j ON j.id = e.job_id
+    FROM generation.job_events AS e JOIN generation.stored_jobs AS j ON j.id = e.job_id
     WHERE e.status IN ('completed', 'failed', 'cancelled') GROUP BY j.user_id
 ) AS e
-LEFT JOIN (SELECT s.user_id, sum(s.jobs) AS jobs FROM generation.job_stats AS s GROUP BY s.user_id) AS s
+LEFT JOIN (SELECT s.user_id, sum(s.jobs) AS jobs FROM generation.job_statistics AS s GROUP BY s.user_id) AS s
     ON s.user_id = e.user_id
 WHERE e.ends <> coalesce(s.jobs, 0);
 
@@ -173,9 +173,9 @@ GROUP BY e.job_id HAVING count(*) <> max(e.sequence) OR min(e.sequence) <> 1;
 -- name: jobs
 -- Every job with how it ended.
 SELECT
-    j.id, j.user_id, j.set_id, j.status, j.round, j.sequence, j.attempt, j.image_count,
-    jsonb_array_length(j.images) AS images, j.captured_credits, j.spec ->> 'prompt' AS prompt
-FROM generation.all_jobs AS j;
+    j.id, j.user_id, j.set_id, j.status, j.round, j.sequence, j.attempt, j.units,
+    jsonb_array_length(j.outputs) AS images, j.captured_credits, j.work ->> 'prompt' AS prompt
+FROM generation.stored_jobs AS j;
 
 -- name: events
 -- Every stored event, for the bus to be compared with.

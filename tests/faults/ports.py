@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import pixel_generation.main as composition
 from pixel_errors import Unavailable
-from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
 from pixel_generation.settings import Settings
 from pixel_runtime.service import Service
 

@@ -27,7 +27,7 @@ JOBS = int(sized(short=6, full=200))
 POISON_OF_EACH_KIND = int(sized(short=2, full=20))
 FREE_WITHIN_S = 5.0
 SCHEMAS = ["generation", "social", "gateway", "media"]
-MOVING = {"gateway.api_keys", "generation.outbox", "generation.provider_health", "generation.workers"}
+MOVING = {"gateway.api_keys", "generation.outbox", "generation.provider_health", "generation.worker_presence"}
 """Tables that change without an event: last use of a key, what is on its way, what workers know, who works."""
 
 
@@ -184,7 +184,7 @@ async def generation_ended(world: World, name: str, wait_until: WaitUntil) -> No
         async with await psycopg.AsyncConnection.connect(world.admin_url) as conn:
             row: Any = await (
                 await conn.execute(
-                    "SELECT status FROM generation.jobs WHERE id = %s::uuid", [name.removeprefix("gen_")]
+                    "SELECT status FROM generation.live_jobs WHERE id = %s::uuid", [name.removeprefix("gen_")]
                 )
             ).fetchone()
         return bool(row[0] == "completed")

@@ -37,11 +37,11 @@ CANARY = "sk-canary"
 SCHEMAS = frozenset({"generation", "social", "media"})
 SETS = """
 INSERT INTO social.sets (id, user_id, generation_id, created_at)
-SELECT j.set_id, j.user_id, j.id, now() FROM generation.jobs AS j WHERE j.status = 'completed';
+SELECT j.set_id, j.user_id, j.id, now() FROM generation.live_jobs AS j WHERE j.status = 'completed';
 INSERT INTO social.images
     (id, user_id, set_id, generation_id, index, prompt, model, width, height, private, created_at, hot)
 SELECT gen_random_uuid(), j.user_id, j.set_id, j.id, n.index, '', '', 1, 1, true, now(), 0
-FROM generation.jobs AS j, LATERAL generate_series(0, jsonb_array_length(j.images) - 1) AS n (index);
+FROM generation.live_jobs AS j, LATERAL generate_series(0, jsonb_array_length(j.images) - 1) AS n (index);
 """
 ASSET = """
 WITH asset AS (
@@ -142,9 +142,11 @@ async def test_a_run_that_broke_nothing_is_judged_by_all_ten(scene: Scene) -> No
 
 
 async def test_archived_jobs_are_judged_like_the_others(scene: Scene) -> None:
-    archive = "INSERT INTO generation.jobs_archive SELECT * FROM generation.jobs; DELETE FROM generation.jobs;"
+    archive = (
+        "INSERT INTO generation.archived_jobs SELECT * FROM generation.live_jobs; DELETE FROM generation.live_jobs;"
+    )
     assert reported(await scene.judged(archive)) == set()
-    lost = await scene.judged(f"{archive} UPDATE generation.jobs_archive SET cost_credits = cost_credits * 3")
+    lost = await scene.judged(f"{archive} UPDATE generation.archived_jobs SET cost_credits = cost_credits * 3")
     assert ("I2", "paid_pictures") in reported(lost)
 
 

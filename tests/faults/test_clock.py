@@ -59,6 +59,6 @@ async def test_f15_a_wrong_clock_in_one_role_takes_no_lease_early(
         await assert_at_rest(database.admin_url, within_s=30)
     async with await psycopg.AsyncConnection.connect(database.admin_url) as conn:
         cursor = await conn.execute(
-            "SELECT status, attempt, failure ->> 'code', count(*) FROM generation.jobs GROUP BY 1, 2, 3"
+            "SELECT status, attempt, failure ->> 'code', count(*) FROM generation.live_jobs GROUP BY 1, 2, 3"
         )
         assert await cursor.fetchall() == [("completed", 1, None, JOBS)]

@@ -54,7 +54,7 @@ async def test_f1_killed_processes_lose_nothing_and_charge_nothing_twice(world: 
 
 @pytest.mark.timeout(2400)
 async def test_f2_a_frozen_worker_that_wakes_changes_nothing(world: World, wait_until: WaitUntil) -> None:
-    """The lease ends while it is frozen; what it writes when it wakes touches nothing and is counted."""
+    """The lease ends while it is frozen; what it writes when it signals touches nothing and is counted."""
     worker = world.services.processes["generation-work"]
     frozen_s = 25.0 if LEASE_S >= 15 else LEASE_S + 2.5
     charged = len(world.provider.charged)

@@ -76,7 +76,7 @@ async def attempts_of(world: World, user_id: str) -> list[tuple[str, int | None,
     async with await psycopg.AsyncConnection.connect(world.admin_url) as conn:
         cursor = await conn.execute(
             "SELECT a.state, a.cost_usd_micros, j.captured_credits FROM generation.attempts AS a"
-            " JOIN generation.all_jobs AS j ON j.id = a.job_id WHERE j.user_id = %s::uuid",
+            " JOIN generation.stored_jobs AS j ON j.id = a.job_id WHERE j.user_id = %s::uuid",
             [user_id.removeprefix("usr_")],
         )
         return await cursor.fetchall()

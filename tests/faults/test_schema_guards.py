@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from pixel_generation.domain.job import STARTING, TRANSITIONS, Move
+from pixel_generation.domain.jobs.job import STARTING, TRANSITIONS, Transition
 
 from tests.parts import MakeDatabase
 
@@ -46,11 +46,14 @@ async def test_what_was_booked_is_not_changed(make_database: MakeDatabase) -> No
 async def test_a_balance_is_never_below_zero(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
     async with await connect(database.url) as conn:
-        await conn.execute("INSERT INTO credit_accounts (user_id, available) VALUES (%s, 5)", (uuid4(),))
+        await conn.execute("INSERT INTO accounts (user_id, available) VALUES (%s, 5)", (uuid4(),))
         with pytest.raises(psycopg.errors.CheckViolation):
-            await conn.execute("UPDATE credit_accounts SET available = available - 6")
+            await conn.execute("UPDATE accounts SET available = available - 6")
 
 
 def test_nothing_is_delivered_before_its_call_was_announced() -> None:
     """Else a worker that dies in its call leaves a job that looks as if it had made none."""
-    assert {move for state, move in TRANSITIONS if state == STARTING} & {Move.DELIVER, Move.COMPLETE} == set()
+    assert {move for state, move in TRANSITIONS if state == STARTING} & {
+        Transition.DELIVER,
+        Transition.COMPLETE,
+    } == set()

@@ -176,7 +176,7 @@ async def old_snapshots(admin_url: str, ended: list[float], *, is_backup: bool) 
         conn = await psycopg.AsyncConnection.connect(admin_url, options=options)
         try:
             await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
-            await conn.execute("SELECT count(*) FROM generation.jobs")
+            await conn.execute("SELECT count(*) FROM generation.live_jobs")
             started = time.monotonic()
             await said_something(conn, within_s=2 * SNAPSHOT_S + FORGOTTEN_S)
             ended.append(time.monotonic() - started)

@@ -1,6 +1,6 @@
 """Claims a second with 8 workers, against the bare SKIP LOCKED batch query on the same rows, as the table grows.
 
-The product's claim also records the attempt, stores an event, obeys the limits of lane and plans, moves the lane's
+The product's claim also records the attempt, stores an event, obeys the limits of queue and plans, moves the queue's
 clock and returns whole jobs. Their events are announced with their next change; `engine` measures that, this does not.
 """
 
@@ -27,12 +27,12 @@ SIZES = (10_000, 100_000, 1_000_000)
 """Finished jobs; a tenth as many wait, at least 10,000."""
 BARE = """
     WITH next AS MATERIALIZED (
-        SELECT j.id FROM jobs AS j
-        WHERE j.lane = 'sketch' AND j.status = 'queued' AND j.gate = 'open' AND j.scheduled_at <= now()
+        SELECT j.id FROM live_jobs AS j
+        WHERE j.queue = 'sketch' AND j.status = 'queued' AND j.hold_reason = 'open' AND j.scheduled_at <= now()
         ORDER BY j.priority, j.virtual_start, j.id LIMIT 10 FOR UPDATE SKIP LOCKED)
-    UPDATE jobs AS j
+    UPDATE live_jobs AS j
     SET status = 'processing', stage = 'starting', attempt = j.attempt + 1, lease_until = now() + interval '15 s'
-    FROM next AS n WHERE j.id = n.id RETURNING j.id, j.spec
+    FROM next AS n WHERE j.id = n.id RETURNING j.id, j.work
 """
 
 

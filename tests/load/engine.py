@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable
 
 import psycopg
 from pixel_embedded import run_redis
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.load.instant import Core, core, working
 from tests.load.peers import celery_peer, procrastinate_peer
@@ -58,7 +58,7 @@ class Engine:
 
     async def _completed(self) -> int:
         """Count by the statistics, which are written with the end of each job."""
-        counted = "SELECT coalesce(sum(jobs), 0) FROM generation.job_stats WHERE status = 'completed'"
+        counted = "SELECT coalesce(sum(jobs), 0) FROM generation.job_statistics WHERE status = 'completed'"
         row = await (await self._admin.execute(counted)).fetchone()
         assert row is not None
         return int(row[0])

@@ -1,4 +1,4 @@
-"""How evenly a lane is shared: Jain's index over eight equal tenants, and ten jobs behind five thousand.
+"""How evenly a queue is shared: Jain's index over eight equal tenants, and ten jobs behind five thousand.
 
 Jain's index of the pictures each tenant got while all had work waiting: (sum x)^2 / (n * sum x^2); 1 is even.
 (Jain, Chiu, Hawe: A quantitative measure of fairness, DEC-TR-301, 1984.)
@@ -12,9 +12,9 @@ from datetime import timedelta
 
 import psycopg
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
-from pixel_generation.domain.job import Job
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -40,7 +40,7 @@ async def submit(engine: Core, tenant: int, jobs: int) -> None:
         assert all(isinstance(outcome, Accepted) for outcome in outcomes), outcomes
 
 
-class Lane:
+class Queue:
     """Claims in the engine's order."""
 
     def __init__(self, jobs: PostgresJobs) -> None:
@@ -51,7 +51,7 @@ class Lane:
         return await self._jobs.claim("sketch", BATCH, worker="bench", lease_s=600, deadline_at=deadline)
 
 
-async def jain(engine: Core, lane: Lane) -> float:
+async def jain(engine: Core, queue: Queue) -> float:
     """Tenants submit in bursts of random size; half of the work is claimed while all still wait."""
     left = dict.fromkeys(range(1, TENANTS + 1), EACH)
     while any(left.values()):
@@ -61,19 +61,19 @@ async def jain(engine: Core, lane: Lane) -> float:
         left[tenant] -= burst
     served: Counter[str] = Counter()
     while served.total() < TENANTS * EACH // 2:
-        served.update(job.user_id.hex for job in await lane.next())
+        served.update(job.user_id.hex for job in await queue.next())
     return served.total() ** 2 / (TENANTS * sum(count**2 for count in served.values()))
 
 
-async def behind(engine: Core, lane: Lane) -> float:
+async def behind(engine: Core, queue: Queue) -> float:
     """Return where the light tenant's last job starts, against its fair place: every second claim."""
     await submit(engine, 101, HEAVY)
     for _ in range(5):
-        await lane.next()
+        await queue.next()
     await submit(engine, 102, LIGHT)
     claimed, found = 0, 0
     while found < LIGHT:
-        for job in await lane.next():
+        for job in await queue.next():
             claimed += 1
             found += job.user_id == user(102)
             if found == LIGHT:
@@ -88,12 +88,12 @@ async def main() -> None:
             core(urls["generation"]) as engine,
             open_pool(urls["generation"], schema="generation", application="bench", max_size=2) as pool,
         ):
-            lane = Lane(PostgresJobs(pool, SystemClock()))
+            queue = Queue(PostgresJobs(pool, SystemClock()))
             await engine.batcher.start()
-            late = await behind(engine, lane)
+            late = await behind(engine, queue)
             async with await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as conn:
-                await conn.execute("DELETE FROM generation.jobs")
-            index = await jain(engine, lane)
+                await conn.execute("DELETE FROM generation.live_jobs")
+            index = await jain(engine, queue)
             await engine.batcher.stop()
     line("Jain index over eight tenants", index, "even", 1.0, ratio=index, target=">= 0.95", unit="")
     line("last of ten behind 5,000", late, "fair place", 1.0, ratio=late, target="<= 2", unit="")

@@ -26,9 +26,9 @@ from pixel_gateway.adapters.inbound.http.frames import sse_frame
 from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.inbound.http.server import HttpServer
-from pixel_gateway.application.accounts import EnsureAccount
-from pixel_gateway.application.api_keys import CreateApiKey
-from pixel_gateway.application.live import Update, UpdateKind
+from pixel_gateway.application.accounts.accounts import EnsureAccount
+from pixel_gateway.application.accounts.api_keys import CreateApiKey
+from pixel_gateway.application.live.hub import Update, UpdateKind
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Progress, Spec, Status
 

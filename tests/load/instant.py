@@ -15,22 +15,22 @@ from uuid import UUID
 from pixel_generation.adapters.metrics import EtaMetrics, HealthMetrics, JobMetrics, SubmissionMetrics
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
-from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
+from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
+from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.adapters.outbound.tracing import TelemetryTracing
-from pixel_generation.application.lane_rooms import LaneRooms
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.provider_health import HealthOfProviders
-from pixel_generation.application.run_job import RunTools
-from pixel_generation.application.start_quotes import StartQuotes
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.application.work import Worker, WorkLimits
-from pixel_generation.domain.images import ImageRequest, ProducedImage
-from pixel_generation.domain.job import DeliveredImage, Job
-from pixel_generation.domain.recovery import RetryPolicy
+from pixel_generation.application.execution.provider_health import HealthOfProviders
+from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.queue_capacity import QueueCapacity
+from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.domain.jobs.job import DeliveredImage, Job
+from pixel_generation.domain.jobs.recovery import RetryPolicy
+from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -70,8 +70,8 @@ class Core:
             "clock": clock,
             "randomness": randomness,
             "observer": metrics,
-            "starts": StartQuotes(PostgresQueueOutlines(serving), catalogue, slots=slots, lane_slots={}),
-            "rooms": LaneRooms(PostgresLaneCounts(serving)),
+            "starts": StartEstimates(PostgresQueueSnapshots(serving), catalogue, slots=slots, queue_slots={}),
+            "capacity": QueueCapacity(PostgresQueueCounts(serving)),
             "max_wait": timedelta(days=1),
             "max_retries": 2,
         }

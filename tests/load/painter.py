@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from pixel_generation.adapters.outbound.sketch.painter import encode_png, paint
+from pixel_generation.adapters.outbound.providers.sketch.painter import encode_png, paint
 
 from tests.load.report import Meter, Sample, finish, line, median_cpu, shuffled
 

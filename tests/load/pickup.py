@@ -20,9 +20,9 @@ from confluent_kafka import Consumer, Producer
 from pixel_events import KafkaBus
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import Holder, NewGeneration
-from pixel_generation.domain.job import Job
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.ports import NewGeneration, Writer
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -77,10 +77,10 @@ class BareBus:
 class BareTransactions:
     """The three writes on the way, alone: submit, claim, and the attempt that is about to call.
 
-    They use a lane whose model no worker can run, and take their jobs away again.
+    They use a queue whose model no worker can run, and take their jobs away again.
     """
 
-    lane = "openai"
+    queue = "openai"
 
     def __init__(self, url: str, admin_url: str) -> None:
         self._url = url
@@ -94,16 +94,16 @@ class BareTransactions:
                 job = self._job(number, clock.now())
                 started = time.perf_counter()
                 await submissions.submit([NewGeneration(job, "", "", b"")])
-                (claimed,) = await jobs.claim(self.lane, 1, worker="bare", lease_s=15, deadline_at=job.deadline_at)
-                assert await jobs.write(claimed, claimed.calling(), holder=Holder.WORKER)
+                (claimed,) = await jobs.claim(self.queue, 1, worker="bare", lease_s=15, deadline_at=job.deadline_at)
+                assert await jobs.write(claimed, claimed.calling(), writer=Writer.WORKER)
                 seconds.append(time.perf_counter() - started)
         async with await psycopg.AsyncConnection.connect(self._admin_url, autocommit=True) as conn:
-            await conn.execute("DELETE FROM generation.jobs WHERE lane = %s", (self.lane,))
+            await conn.execute("DELETE FROM generation.live_jobs WHERE queue = %s", (self.queue,))
         return seconds[WARM:]
 
     def _job(self, number: int, now: datetime) -> Job:
         return Job(
-            id=new_id(), user_id=user(number), set_id=new_id(), lane=self.lane, cost_credits=1, created_at=now,
+            id=new_id(), user_id=user(number), set_id=new_id(), queue=self.queue, cost_credits=1, created_at=now,
             spec=GenerationSpec(prompt="bare", model="gpt-image-2", size="1024x1024", seed=1),
             scheduled_at=now, deadline_at=now + timedelta(days=1), max_retries=2,
         )  # fmt: skip
@@ -133,7 +133,7 @@ class Product:
 
 async def _pickups(conn: psycopg.AsyncConnection, after: UUID) -> list[float]:
     cursor = await conn.execute(
-        "SELECT extract(epoch FROM a.submitted_at - j.created_at)::float8 FROM generation.jobs AS j"
+        "SELECT extract(epoch FROM a.submitted_at - j.created_at)::float8 FROM generation.live_jobs AS j"
         " JOIN generation.attempts AS a ON a.job_id = j.id AND a.attempt = 1"
         " WHERE j.id > %s AND a.submitted_at IS NOT NULL ORDER BY j.id",
         (after,),

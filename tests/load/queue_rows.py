@@ -9,10 +9,10 @@ _SPEC = (
     '{"prompt": "a lighthouse at dawn", "model": "studio-sketch", "number_of_images": 1, "size": "256x256", "seed": 1}'
 )
 _FINISHED = """
-    INSERT INTO generation.jobs (
-        id, user_id, set_id, lane, spec, image_count, status, stage, progress, sequence, priority, virtual_start,
-        attempt, max_retries, scheduled_at, deadline_at, cost_credits, captured_credits, images, created_at, started_at,
-        ended_at)
+    INSERT INTO generation.live_jobs (
+        id, user_id, set_id, queue, work, units, status, stage, progress, sequence, priority, virtual_start,
+        attempt, max_retries, scheduled_at, deadline_at, cost_credits, captured_credits, outputs, created_at,
+        started_at, ended_at)
     SELECT
         ('00000000-0001-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, lpad(to_hex(n %% %(users)s + 1), 32, '0')::uuid,
         ('00000000-0002-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'sketch', %(spec)s::jsonb, 1, 'completed',
@@ -22,8 +22,8 @@ _FINISHED = """
     CROSS JOIN LATERAL (SELECT now() - interval '20 days' + n * interval '1 second' AS at) AS t
 """
 _WAITING = """
-    INSERT INTO generation.jobs (
-        id, user_id, set_id, lane, spec, image_count, priority, virtual_start, max_retries, scheduled_at, deadline_at,
+    INSERT INTO generation.live_jobs (
+        id, user_id, set_id, queue, work, units, priority, virtual_start, max_retries, scheduled_at, deadline_at,
         cost_credits, created_at)
     SELECT
         ('00000001-0001-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, lpad(to_hex(n %% %(users)s + 1), 32, '0')::uuid,
@@ -33,7 +33,7 @@ _WAITING = """
 """
 _EVENTS = """
     INSERT INTO generation.job_events (job_id, user_id, sequence, status, stage, progress, message)
-    SELECT j.id, j.user_id, 1, 'queued', 'waiting', 0, 'Waiting in queue' FROM generation.jobs AS j
+    SELECT j.id, j.user_id, 1, 'queued', 'waiting', 0, 'Waiting in queue' FROM generation.live_jobs AS j
     ON CONFLICT DO NOTHING
 """
 
@@ -57,7 +57,7 @@ class QueueRows:
                     parameters = {"users": USERS, "spec": _SPEC, "first": there + 1, "last": wanted}
                     await conn.execute(statement, parameters)
             await conn.execute(_EVENTS)
-            await conn.execute("VACUUM (ANALYZE) generation.jobs")
+            await conn.execute("VACUUM (ANALYZE) generation.live_jobs")
             await conn.execute("VACUUM (ANALYZE) generation.job_events")
         self._finished, self._waiting = max(self._finished, finished), max(self._waiting, waiting)
 
@@ -66,10 +66,10 @@ class QueueRows:
         async with await psycopg.AsyncConnection.connect(self._admin_url, autocommit=True) as conn:
             await conn.execute("TRUNCATE generation.attempts, generation.outbox")
             await conn.execute(
-                "UPDATE generation.jobs SET status = 'queued', stage = 'waiting', progress = 0, sequence = 1,"
+                "UPDATE generation.live_jobs SET status = 'queued', stage = 'waiting', progress = 0, sequence = 1,"
                 " attempt = 0, worker = '', lease_until = NULL, started_at = NULL WHERE status = 'processing'"
             )
             await conn.execute("DELETE FROM generation.job_events WHERE sequence > 1")
-            await conn.execute("UPDATE generation.lanes SET virtual_time = 0")
-            await conn.execute("VACUUM generation.jobs")
+            await conn.execute("UPDATE generation.queues SET virtual_time = 0")
+            await conn.execute("VACUUM generation.live_jobs")
             await conn.execute("CHECKPOINT")

@@ -23,16 +23,16 @@ from pixel.generation.v1 import events_pb2
 from pixel_embedded import PostgresServer
 from pixel_generation.adapters.metrics import SubmissionMetrics
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
-from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
-from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
+from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
+from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import SUBMISSIONS, PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.lane_rooms import LaneRooms
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.start_quotes import StartQuotes
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.queue_capacity import QueueCapacity
+from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -57,9 +57,9 @@ async def fill_accounts(admin_url: str) -> None:
         await conn.execute(
             "INSERT INTO generation.plans (id, weight, max_open_jobs, top_priority) VALUES ('bench', 1, 2000000000, 0)"
         )
-        await conn.execute("UPDATE generation.lanes SET max_queued = 2000000000")
+        await conn.execute("UPDATE generation.queues SET max_queued = 2000000000")
         await conn.execute(
-            "INSERT INTO generation.credit_accounts (user_id, available, plan)"
+            "INSERT INTO generation.accounts (user_id, available, plan)"
             " SELECT lpad(to_hex(n), 32, '0')::uuid, 1000000000, 'bench' FROM generate_series(1, %s) AS n",
             (ACCOUNTS,),
         )
@@ -72,7 +72,7 @@ def _uuid(number: str) -> str:
 def pgbench_script(folder: Path) -> Path:
     """Write the product's statement with one submission in place of its arrays."""
     request = events_pb2.ImageGenerationRequested(
-        request_id="gen_" + "0" * 32, user_id="usr_" + "0" * 32, lane="sketch"
+        request_id="gen_" + "0" * 32, user_id="usr_" + "0" * 32, queue="sketch"
     )
     request.spec.prompt, request.spec.model, request.spec.number_of_images = PROMPT, "studio-sketch", 1
     request.timestamp.GetCurrentTime()
@@ -85,8 +85,8 @@ def pgbench_script(folder: Path) -> Path:
     never, nobody = "'9999-12-31 23:59:59.999999+00'::timestamptz", "'00000000-0000-0000-0000-000000000000'::uuid"
     one = {
         "job_ids": ids["job"], "rounds": "1", "sequences": "1::bigint", "set_ids": ids["set"],
-        "user_ids": _uuid(":u::bigint"), "job_types": "'image'",
-        "lanes": "'sketch'", "specs": f"'{spec}'::jsonb", "image_counts": "1::smallint", "costs": "1::bigint",
+        "user_ids": _uuid(":u::bigint"), "kinds": "'image'",
+        "queues": "'sketch'", "works": f"'{spec}'::jsonb", "units": "1::smallint", "costs": "1::bigint",
         "costs_usd_micros": "0::bigint", "price_ids": "'studio-sketch/1'",
         "priorities": "1::smallint", "max_retries": "2", "created_at": "now()", "submitted_at": "now()",
         "scheduled_at": "now()", "deadlines": "now() + interval '1 day'", "cancel_at": never, "start_after": never,
@@ -95,7 +95,7 @@ def pgbench_script(folder: Path) -> Path:
         "traces": "'{}'::jsonb", "routes": "'POST /api/generations'", "keys_": "to_hex(:n::bigint)",
         "fingerprints": "'\\x00'::bytea", "transfer_ids": ids["a"], "event_keys": "to_hex(:u::bigint)",
         "request_ids": ids["a"], "requests": value, "status_ids": ids["b"], "statuses": value,
-        "lanes_are_full": "false",
+        "queues_are_full": "false",
     }  # fmt: skip
     scalars = {
         "request_topic": "'image.generation.requests'", "request_type": "'requested'",
@@ -156,8 +156,8 @@ class Core:
             "clock": SystemClock(),
             "randomness": SystemRandomness(),
             "observer": metrics,
-            "starts": StartQuotes(PostgresQueueOutlines(pool), live, slots=10, lane_slots={}),
-            "rooms": LaneRooms(PostgresLaneCounts(pool)),
+            "starts": StartEstimates(PostgresQueueSnapshots(pool), live, slots=10, queue_slots={}),
+            "capacity": QueueCapacity(PostgresQueueCounts(pool)),
             "max_wait": timedelta(days=1),
             "max_retries": 2,
         }

@@ -30,43 +30,43 @@ def key():
 
 
 async def test_a_bucket_takes_what_fits_and_refuses_the_next(buckets, key):
-    taken = [await buckets.pour(key, MINUTE_US // 3, capacity_us=MINUTE_US) for _ in range(4)]
+    taken = [await buckets.take(key, MINUTE_US // 3, capacity_us=MINUTE_US) for _ in range(4)]
 
-    assert [poured.accepted for poured in taken] == [True, True, True, False]
+    assert [taken.accepted for taken in taken] == [True, True, True, False]
     assert MINUTE_US * 0.95 < taken[-1].level_us <= MINUTE_US
 
 
-async def test_a_refused_pour_adds_nothing(buckets, key):
-    await buckets.pour(key, MINUTE_US, capacity_us=MINUTE_US)
-    levels = [(await buckets.pour(key, MINUTE_US, capacity_us=MINUTE_US)).level_us for _ in range(5)]
+async def test_a_refused_take_adds_nothing(buckets, key):
+    await buckets.take(key, MINUTE_US, capacity_us=MINUTE_US)
+    levels = [(await buckets.take(key, MINUTE_US, capacity_us=MINUTE_US)).level_us for _ in range(5)]
 
     assert levels == sorted(levels, reverse=True)
     assert levels[0] <= MINUTE_US
 
 
 async def test_a_full_bucket_drains(buckets, key, wait_until):
-    await buckets.pour(key, 50_000, capacity_us=50_000)
-    assert not (await buckets.pour(key, 50_000, capacity_us=50_000)).accepted
+    await buckets.take(key, 50_000, capacity_us=50_000)
+    assert not (await buckets.take(key, 50_000, capacity_us=50_000)).accepted
 
     async def fits():
-        return (await buckets.pour(key, 50_000, capacity_us=50_000)).accepted
+        return (await buckets.take(key, 50_000, capacity_us=50_000)).accepted
 
     await wait_until(fits, timeout_s=5)
 
 
 async def test_keys_are_apart(buckets, key):
-    await buckets.pour(key, MINUTE_US, capacity_us=MINUTE_US)
+    await buckets.take(key, MINUTE_US, capacity_us=MINUTE_US)
 
-    assert (await buckets.pour(f"{key}:other", MINUTE_US, capacity_us=MINUTE_US)).accepted
+    assert (await buckets.take(f"{key}:other", MINUTE_US, capacity_us=MINUTE_US)).accepted
 
 
-async def test_pours_at_the_same_moment_never_take_more_than_fits(buckets, key):
-    poured = await asyncio.gather(*(buckets.pour(key, MINUTE_US // 10, capacity_us=MINUTE_US) for _ in range(50)))
+async def test_takes_at_the_same_moment_never_take_more_than_fits(buckets, key):
+    taken = await asyncio.gather(*(buckets.take(key, MINUTE_US // 10, capacity_us=MINUTE_US) for _ in range(50)))
 
-    assert sum(each.accepted for each in poured) == 10
+    assert sum(each.accepted for each in taken) == 10
 
 
 @pytest.mark.parametrize(("amount_us", "capacity_us"), [(0, 1), (-1, 1), (1, 0)])
-async def test_a_pour_of_nothing_is_refused(buckets, key, amount_us, capacity_us):
+async def test_a_take_of_nothing_is_refused(buckets, key, amount_us, capacity_us):
     with pytest.raises(ValueError, match="amount_us"):
-        await buckets.pour(key, amount_us, capacity_us=capacity_us)
+        await buckets.take(key, amount_us, capacity_us=capacity_us)

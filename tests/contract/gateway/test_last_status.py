@@ -18,7 +18,7 @@ FAILED = Progress(
     sequence=3,
     status=Status.FAILED,
     stage=Stage.DONE,
-    percent=0,
+    progress=0,
     message="Failed",
     set_id="set_1",
     time=datetime(2026, 11, 21, 10, 0, tzinfo=UTC),

@@ -17,8 +17,8 @@ from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.ports import Decision, Housekeeping, Jobs, Ledger, NewGeneration, Queries, Submissions
-from pixel_generation.domain.job import Job
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import open_pool
 from pixel_runtime.clock import Clock, SystemClock
 from pixel_runtime.ids import new_id
@@ -41,9 +41,9 @@ class Store:
     sum_of_entries: Callable[[], Awaitable[int]]
     attempt_of: Callable[[Job], Awaitable[tuple[str, str | None]]]
 
-    async def funded_user(self, credits_given: int = 100) -> UUID:
+    async def funded_user(self, credit_count: int = 100) -> UUID:
         user = a_user()
-        await self.ledger.grant(user, credits_given, grant_id="signup", reason="")
+        await self.ledger.grant(user, credit_count, grant_id="signup", reason="")
         return user
 
     def new(self, user: UUID, *, images: int = 1, key: str = "", fingerprint: bytes = b"f") -> NewGeneration:
@@ -54,7 +54,7 @@ class Store:
             user_id=user,
             set_id=new_id(),
             spec=spec,
-            lane="sketch",
+            queue="sketch",
             cost_credits=images,
             created_at=now,
             scheduled_at=now,
@@ -109,7 +109,9 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
             return await cursor.fetchone()
 
         async def end_leases() -> None:
-            await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE status = 'processing'")
+            await admin.execute(
+                "UPDATE live_jobs SET lease_until = now() - interval '1 second' WHERE status = 'processing'"
+            )
 
         async def sum_of_entries() -> int:
             row = await one("SELECT coalesce(sum(credits), 0)::bigint FROM ledger_entries")

@@ -11,27 +11,27 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import Invalid, PixelError
-from pixel_generation.application.billing import Billing
-from pixel_generation.application.billing_ports import AccountChange, Redeemed
-from pixel_generation.application.correct_credits import (
+from pixel_generation.application.billing.billing import Billing
+from pixel_generation.application.billing.correct_credits import (
     AdjustCredits,
     RefundGeneration,
     adjust_credits,
     refund_generation,
 )
-from pixel_generation.application.limit_spending import delete_budget, set_budget, update_account
-from pixel_generation.application.promote import (
+from pixel_generation.application.billing.limit_spending import delete_budget, set_budget, update_account
+from pixel_generation.application.billing.ports import AccountChange, Redeemed
+from pixel_generation.application.billing.promotion_codes import (
     CreatePromotion,
     create_promotion,
     end_promotion,
     redeem_promotion,
 )
-from pixel_generation.domain.budgets import BudgetLimit, Period, Scope, Unit
-from pixel_generation.domain.promotions import Promotion
+from pixel_generation.domain.billing.budgets import BudgetLimit, Period, Scope, Unit
+from pixel_generation.domain.billing.promotions import Promotion
 from pixel_runtime.ids import new_id
 
 from tests.fakes.billing import FakeAccounts, FakeBudgets, FakeLedger
-from tests.integration.generation.desk import open_desk
+from tests.integration.generation.submitter import open_submitter
 from tests.parts import MakeDatabase
 
 
@@ -42,10 +42,10 @@ class Till:
     billing: Billing
     actions: Callable[[], Awaitable[list[tuple[str, str]]]]
 
-    async def user(self, credits_given: int = 0) -> UUID:
+    async def user(self, credit_count: int = 0) -> UUID:
         user = new_id()
-        if credits_given:
-            await self.billing.ledger.grant(user, credits_given, grant_id="signup", reason="")
+        if credit_count:
+            await self.billing.ledger.grant(user, credit_count, grant_id="signup", reason="")
         return user
 
     async def adjust(self, user: UUID, amount: int, *, name: str = "a", reason: str = "a mistake of ours") -> bool:
@@ -81,13 +81,15 @@ async def till(request: pytest.FixtureRequest, make_database: MakeDatabase) -> A
         yield fake_till()
         return
     async with AsyncExitStack() as stack:
-        desk = await stack.enter_async_context(open_desk(make_database))
+        submitter = await stack.enter_async_context(open_submitter(make_database))
 
         async def actions() -> list[tuple[str, str]]:
-            rows = await desk.rows("SELECT actor, action FROM actions ORDER BY id")
+            rows = await submitter.rows("SELECT actor, action FROM actions ORDER BY id")
             return [(row["actor"], row["action"]) for row in rows]
 
-        billing = Billing(desk.ledger, desk.ledger, desk.promotions, desk.accounts, desk.budgets)
+        billing = Billing(
+            submitter.ledger, submitter.ledger, submitter.promotions, submitter.accounts, submitter.budgets
+        )
         yield Till(billing, actions)
 
 
@@ -191,16 +193,16 @@ async def test_codes_are_listed_in_their_order_page_by_page_with_their_uses(till
 
 
 async def test_a_code_that_was_ended_is_redeemed_by_nobody_and_keeps_its_record(till: Till) -> None:
-    made, holder = await till.promote(ends_at=datetime.now(UTC) + timedelta(days=1)), await till.user()
-    assert (await till.redeem(holder)).redeemed
+    made, writer = await till.promote(ends_at=datetime.now(UTC) + timedelta(days=1)), await till.user()
+    assert (await till.redeem(writer)).redeemed
     ended = await till.end()
     assert made.ends_at is not None
     assert ended == replace(made, used=1, ends_at=ended.ends_at)
     assert ended.ends_at is not None
     assert ended.ends_at < made.ends_at
     assert await reason_of(till.redeem(await till.user())) == "PROMOTION_ENDED"
-    assert not (await till.redeem(holder)).redeemed
-    assert await till.available(holder) == 25
+    assert not (await till.redeem(writer)).redeemed
+    assert await till.available(writer) == 25
     assert [await till.end(), await till.end("WELCOME")] == [ended, ended]
     assert (await till.billing.promotions.page(after="", limit=9)).items == [ended]
     assert await till.actions() == [("usr_admin", "create_promotion"), ("usr_root", "end_promotion")]

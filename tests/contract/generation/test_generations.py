@@ -6,10 +6,10 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.page import FIRST
-from pixel_generation.application.ports import GenerationFilter, Holder
-from pixel_generation.domain.job import Failure, JobType, Status
-from pixel_generation.domain.position import Position
+from pixel_generation.application.ports import GenerationFilter, Writer
+from pixel_generation.application.reading.page import FIRST
+from pixel_generation.domain.jobs.job import Failure, JobType, Status
+from pixel_generation.domain.queueing.position import Position
 
 from tests.contract.generation.conftest import Store
 
@@ -48,7 +48,7 @@ async def test_the_history_is_filtered_by_model_type_time_and_failure(store: Sto
     items = [store.new(user) for _ in range(3)]
     await store.submissions.submit(items)
     failed, newest = items[0].job, items[2].job
-    assert await store.jobs.write(failed, failed.failed(EXPIRED, at=store.clock.now()), holder=Holder.CLOCK)
+    assert await store.jobs.write(failed, failed.failed(EXPIRED, at=store.clock.now()), writer=Writer.TIMEOUT)
     everything = [item.job.id for item in reversed(items)]
     later = newest.created_at + timedelta(seconds=1)
     for which, expected in [

@@ -6,11 +6,11 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from pixel_generation.application.ports import GenerationFilter, Holder, NewGeneration, Verdict
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict, Writer
+from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.domain.providers.images import Outcome
 from pixel_runtime.ids import new_id
 
 from tests.contract.generation.conftest import Store
@@ -23,8 +23,8 @@ def picture(index: int = 0) -> DeliveredImage:
     return DeliveredImage(new_id(), index, 1024, 1024, "image/png", 1234, seed=7)
 
 
-async def write(store: Store, before: Job, after: Job, holder: Holder = Holder.WORKER) -> Job:
-    assert await store.jobs.write(before, after, holder=holder)
+async def write(store: Store, before: Job, after: Job, writer: Writer = Writer.WORKER) -> Job:
+    assert await store.jobs.write(before, after, writer=writer)
     return after
 
 
@@ -104,8 +104,8 @@ async def test_a_job_is_settled_once_however_often_it_is_tried(store: Store) -> 
     job = await deliver(store, await store.running(user, images=2), 2)
     done, failed = job.completed(at=store.clock.now()), job.failed(FAILURE, at=store.clock.now())
     results = await asyncio.gather(
-        *(store.jobs.write(job, done, holder=Holder.WORKER) for _ in range(2)),
-        *(store.jobs.write(job, failed, holder=Holder.CLOCK) for _ in range(2)),
+        *(store.jobs.write(job, done, writer=Writer.WORKER) for _ in range(2)),
+        *(store.jobs.write(job, failed, writer=Writer.TIMEOUT) for _ in range(2)),
     )
     assert sorted(results) == [False, False, False, True]
     assert (await store.queries.balance(user)).held == 0
@@ -116,20 +116,20 @@ async def test_a_worker_whose_lease_is_over_writes_nothing(store: Store) -> None
     user = await store.funded_user(10)
     job = await store.running(user)
     await store.end_leases()
-    assert not await store.jobs.write(job, job.calling(), holder=Holder.WORKER)
-    assert not await store.jobs.write(job, job.failed(FAILURE, at=store.clock.now()), holder=Holder.WORKER)
+    assert not await store.jobs.write(job, job.calling(), writer=Writer.WORKER)
+    assert not await store.jobs.write(job, job.failed(FAILURE, at=store.clock.now()), writer=Writer.WORKER)
     assert (await store.queries.balance(user)).held == 1
 
 
-async def test_an_heir_takes_over_only_when_the_lease_is_over(store: Store) -> None:
+async def test_a_reclaimer_takes_over_only_when_the_lease_is_over(store: Store) -> None:
     user = await store.funded_user(10)
     job = await store.running(user)
     back = job.requeued(scheduled_at=store.clock.now(), counts_as_retry=False)
-    assert not await store.jobs.write(job, back, holder=Holder.HEIR)
+    assert not await store.jobs.write(job, back, writer=Writer.RECLAIMER)
     assert await store.jobs.abandoned(10) == []
     await store.end_leases()
     assert [found.id for found in await store.jobs.abandoned(10)] == [job.id]
-    assert await store.jobs.write(job, back, holder=Holder.HEIR)
+    assert await store.jobs.write(job, back, writer=Writer.RECLAIMER)
     assert await store.attempt_of(job) == ("abandoned", None)
     (again,) = await store.claim()
     assert (again.id, again.attempt, again.retry_count) == (job.id, 2, 0)
@@ -140,9 +140,9 @@ async def test_the_first_worker_is_fenced_once_another_runs_the_job(store: Store
     first = await store.running(user)
     await store.end_leases()
     back = first.requeued(scheduled_at=store.clock.now(), counts_as_retry=False)
-    await write(store, first, back, Holder.HEIR)
+    await write(store, first, back, Writer.RECLAIMER)
     (second,) = await store.claim()
-    assert not await store.jobs.write(first, first.calling(), holder=Holder.WORKER)
+    assert not await store.jobs.write(first, first.calling(), writer=Writer.WORKER)
     assert await store.jobs.renew([(first.id, first.attempt)], lease_s=15) == {}
     assert await store.jobs.renew([(second.id, second.attempt)], lease_s=15) == {second.id: Stage.STARTING}
 
@@ -158,8 +158,8 @@ async def test_an_unknown_outcome_is_kept_with_the_attempt(store: Store) -> None
     job = await store.running(user)
     job = await write(store, job, job.calling())
     await store.end_leases()
-    reconciling = await write(store, job, job.reconciling(), Holder.HEIR)
-    await write(store, reconciling, reconciling.failed(FAILURE, at=store.clock.now()), Holder.HEIR)
+    reconciling = await write(store, job, job.reconciling(), Writer.RECLAIMER)
+    await write(store, reconciling, reconciling.failed(FAILURE, at=store.clock.now()), Writer.RECLAIMER)
     assert await store.attempt_of(job) == ("unknown", "unknown")
 
 
@@ -167,7 +167,7 @@ async def test_what_the_provider_said_is_kept_with_the_attempt(store: Store) -> 
     job = await store.running(await store.funded_user())
     job = await write(store, job, job.calling())
     call = CallRecord(Outcome.SENT, "req-1", 1500, "provider_rejected")
-    assert await store.jobs.write(job, job.failed(FAILURE, at=store.clock.now()), holder=Holder.WORKER, call=call)
+    assert await store.jobs.write(job, job.failed(FAILURE, at=store.clock.now()), writer=Writer.WORKER, call=call)
     assert await store.attempt_of(job) == ("failed", "sent")
 
 
@@ -180,7 +180,7 @@ async def test_a_job_past_its_deadline_is_found_and_ended_by_anyone(store: Store
         "sketch", 1, worker="w1", lease_s=15, deadline_at=store.clock.now() - timedelta(seconds=1)
     )
     assert [found.id for found in await store.jobs.overdue(10)] == [job.id]
-    await write(store, job, job.failed(FAILURE, at=store.clock.now()), Holder.CLOCK)
+    await write(store, job, job.failed(FAILURE, at=store.clock.now()), Writer.TIMEOUT)
     assert await store.queries.balance(user) == Balance(10, 0)
     assert await store.jobs.overdue(10) == []
 
@@ -189,11 +189,11 @@ async def test_a_job_nothing_can_start_is_found_and_ended(store: Store) -> None:
     user = await store.funded_user(10)
     item = store.new(user)
     await store.submit_one(item)
-    assert await store.housekeeping.unserved(10, lanes=["sketch"], models=[]) == []
-    assert await store.housekeeping.unserved(10, lanes=["openai"], models=["studio-sketch"]) == []
-    (job,) = await store.housekeeping.unserved(10, lanes=["openai"], models=["gpt-image-2"])
+    assert await store.housekeeping.unserved(10, queues=["sketch"], models=[]) == []
+    assert await store.housekeeping.unserved(10, queues=["openai"], models=["studio-sketch"]) == []
+    (job,) = await store.housekeeping.unserved(10, queues=["openai"], models=["gpt-image-2"])
     assert job == item.job
-    await write(store, job, job.failed(FAILURE, at=store.clock.now()), Holder.CLOCK)
+    await write(store, job, job.failed(FAILURE, at=store.clock.now()), Writer.TIMEOUT)
     assert await store.queries.balance(user) == Balance(10, 0)
 
 
@@ -225,7 +225,7 @@ async def test_events_count_up_without_a_gap(store: Store) -> None:
     assert events[-1].set_id == job.set_id
 
 
-async def test_what_waits_in_a_lane_is_counted(store: Store) -> None:
+async def test_what_waits_in_a_queue_is_counted(store: Store) -> None:
     user = await store.funded_user()
     await store.submissions.submit([store.new(user) for _ in range(3)])
     await store.claim()

@@ -6,11 +6,11 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 
-from pixel_generation.application.page import FIRST
 from pixel_generation.application.ports import GenerationFilter, Verdict
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.job import Status
+from pixel_generation.application.reading.page import FIRST
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.jobs.job import Status
 
 from tests.contract.generation.conftest import Store
 from tests.fakes.generation import a_user
@@ -64,13 +64,13 @@ async def test_the_same_key_and_request_give_the_same_job(store: Store) -> None:
     assert (await store.queries.balance(user)).held == 1
 
 
-async def test_a_full_lane_takes_nothing_and_still_knows_what_it_took(store: Store) -> None:
+async def test_a_full_queue_takes_nothing_and_still_knows_what_it_took(store: Store) -> None:
     user = await store.funded_user()
     first = store.new(user, key="k")
     assert (await store.submit_one(first)).verdict is Verdict.ACCEPTED
-    twin, late = (replace(store.new(user, key=key), lane_is_full=True) for key in ("k", ""))
+    twin, late = (replace(store.new(user, key=key), queue_is_full=True) for key in ("k", ""))
     assert (await store.submit_one(twin)).verdict is Verdict.REPLAYED
-    assert (await store.submit_one(late)).verdict is Verdict.LANE_FULL
+    assert (await store.submit_one(late)).verdict is Verdict.QUEUE_FULL
     assert (await store.queries.balance(user)).held == 1
 
 

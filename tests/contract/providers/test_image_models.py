@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
-from pixel_generation.adapters.outbound.openai_images import OpenAIImages
-from pixel_generation.adapters.outbound.sketch import STYLES, SketchPainter
-from pixel_generation.domain.images import ImageRequest, ProviderError
+from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
+from pixel_generation.adapters.outbound.providers.sketch import STYLES, SketchPainter
+from pixel_generation.domain.providers.images import ImageRequest, ProviderError
 
 from tests.fakes.openai_server import Fault, run_openai_server
 

@@ -11,9 +11,9 @@ from typing import Any
 import openai
 import pytest
 from PIL import Image
-from pixel_generation.adapters.outbound.openai_images import OpenAIImages
-from pixel_generation.domain.images import ImageRequest, Outcome, ProducedImage, ProviderError
-from pixel_generation.domain.token_prices import TokenPrice, parse_token_prices
+from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
+from pixel_generation.domain.billing.token_prices import TokenPrice, parse_token_prices
+from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
 
 from tests.fakes.openai_server import Fault, OpenAIServer, run_openai_server
 

@@ -12,7 +12,7 @@ from pixel_postgres import open_pool
 from pixel_social.adapters.outbound.notifications import PostgresNotifications
 from pixel_social.application.notifications import ListNotifications, list_notifications, mark_read
 from pixel_social.domain.feed import InvalidPageToken
-from pixel_social.domain.notification import Happening, NotificationKind
+from pixel_social.domain.notification import NotificationEvent, NotificationKind
 
 from tests.fakes.social import FakeNotifications
 
@@ -38,7 +38,7 @@ def backend(request):
 
 def failed(user, minute=0, reason="timeout", group_key=""):
     happened_at = BEGAN + timedelta(minutes=minute)
-    return Happening(user, NotificationKind.GENERATION_FAILED, reason, uuid4(), happened_at, group_key)
+    return NotificationEvent(user, NotificationKind.GENERATION_FAILED, reason, uuid4(), happened_at, group_key)
 
 
 async def listed(backend, user, **query):
@@ -47,23 +47,25 @@ async def listed(backend, user, **query):
 
 async def test_failures_of_six_classes_are_one_notification_with_their_numbers(backend):
     user = uuid4()
-    happenings = [failed(user, minute, f"class_{minute % 6}") for minute in range(12)]
-    await asyncio.gather(*(backend.add(str(uuid4()), happening) for happening in happenings))
+    notification_events = [failed(user, minute, f"class_{minute % 6}") for minute in range(12)]
+    await asyncio.gather(*(backend.add(str(uuid4()), notification_event) for notification_event in notification_events))
 
     page = await listed(backend, user)
 
     (only,) = page.notifications
     assert (only.count, dict(only.reasons)) == (12, {f"class_{number}": 2 for number in range(6)})
     assert (only.first_at, only.last_at) == (BEGAN, BEGAN + timedelta(minutes=11))
-    assert only.resource_id == happenings[-1].resource_id
+    assert only.resource_id == notification_events[-1].resource_id
     assert (page.unread_count, page.next_page_token) == (1, "")
 
 
 async def test_an_event_that_comes_again_is_not_counted_again(backend):
     user, event_id = uuid4(), str(uuid4())
-    happening = failed(user)
+    notification_event = failed(user)
 
-    assert sorted(await asyncio.gather(*(backend.add(event_id, happening) for _ in range(5)))) == [False] * 4 + [True]
+    assert sorted(await asyncio.gather(*(backend.add(event_id, notification_event) for _ in range(5)))) == [
+        False
+    ] * 4 + [True]
     assert (await listed(backend, user)).notifications[0].count == 1
 
 

@@ -61,6 +61,6 @@ async def test_buckets_that_never_answer_cost_less_than_a_tenth_of_a_second():
         buckets = RedisLeakyBuckets(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}")
         began = time.monotonic()
         with pytest.raises(Unavailable):
-            await buckets.pour("a", 1, capacity_us=1)
+            await buckets.take("a", 1, capacity_us=1)
         assert time.monotonic() - began < 0.1
         await buckets.close()

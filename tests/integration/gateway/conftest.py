@@ -11,8 +11,8 @@ import pytest
 from pixel_gateway.adapters.inbound.http.app import create_app
 from pixel_gateway.adapters.inbound.http.server import HttpServer
 from pixel_gateway.application import Application
-from pixel_gateway.application.accounts import EnsureAccount
-from pixel_gateway.application.api_keys import CreateApiKey
+from pixel_gateway.application.accounts.accounts import EnsureAccount
+from pixel_gateway.application.accounts.api_keys import CreateApiKey
 
 from tests.fakes.gateway import Backstage
 from tests.fakes.gateway_app import health, http_app

@@ -13,8 +13,8 @@ from pixel_gateway.adapters.inbound.http.app import create_app
 from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.inbound.http.server import HttpServer
-from pixel_gateway.application.accounts import EnsureAccount
-from pixel_gateway.application.api_keys import CreateApiKey
+from pixel_gateway.application.accounts.accounts import EnsureAccount
+from pixel_gateway.application.accounts.api_keys import CreateApiKey
 from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus

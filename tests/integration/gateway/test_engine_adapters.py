@@ -16,15 +16,24 @@ from pixel.generation.v1 import operations_service_pb2 as operations_pb
 from pixel.generation.v1 import operations_service_pb2_grpc as operations_grpc
 from pixel_errors import Invalid, NotFound, PixelError, Violation
 from pixel_gateway.adapters.generation_codec import submission_message
-from pixel_gateway.adapters.outbound.billing_rpc import GrpcAdjustments, GrpcBilling, GrpcBooks, GrpcBudgets
-from pixel_gateway.adapters.outbound.control_rpc import GrpcControl
-from pixel_gateway.adapters.outbound.operations_rpc import GrpcFailedGenerations, GrpcQueue, GrpcRecords
+from pixel_gateway.adapters.outbound.generation.billing_rpc import (
+    GrpcAdjustments,
+    GrpcBilling,
+    GrpcBudgets,
+    GrpcLedgerReads,
+)
+from pixel_gateway.adapters.outbound.generation.job_commands_rpc import GrpcJobCommands
+from pixel_gateway.adapters.outbound.generation.operations_rpc import (
+    GrpcFailedGenerations,
+    GrpcQueueOperations,
+    GrpcRecords,
+)
 from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
 from pixel_gateway.application.ports import Accepted, InvalidPageToken, Submission
 from pixel_gateway.domain.account import AccountChange
 from pixel_gateway.domain.billing import Budget, TransactionQuery, UsageQuery, UsageRow
 from pixel_gateway.domain.generation import Adjustment, JobType, Priority, RouteCandidate, Spec
-from pixel_gateway.domain.operations import FailureFilter, LaneChange, Redrive
+from pixel_gateway.domain.operations import FailureFilter, QueueChange, Redrive
 from pixel_rpc import RpcServer, open_channel
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -151,18 +160,18 @@ class Engine(
         return billing_pb.ReconcileResponse(checks=checks)
 
     async def GetQueueStatus(self, request, context):  # noqa: N802
-        lane = operations_pb.Lane(lane="studio", queued=3, oldest_wait_seconds=0)
-        return operations_pb.GetQueueStatusResponse(queue_length=3, lanes=[lane])
+        queue = operations_pb.Queue(queue="studio", queued=3, oldest_wait_seconds=0)
+        return operations_pb.GetQueueStatusResponse(queue_length=3, queues=[queue])
 
     async def ProcessQueue(self, request, context):  # noqa: N802
-        return operations_pb.ProcessQueueResponse(woken_lanes=1, swept_jobs=2)
+        return operations_pb.ProcessQueueResponse(signalled_queues=1, swept_jobs=2)
 
-    async def UpdateLane(self, request, context):  # noqa: N802
+    async def UpdateQueue(self, request, context):  # noqa: N802
         self.requests.append(request)
-        return operations_pb.UpdateLaneResponse(lane=operations_pb.Lane(lane=request.lane, max_running=5))
+        return operations_pb.UpdateQueueResponse(queue=operations_pb.Queue(queue=request.queue, max_running=5))
 
-    async def ListLanes(self, request, context):  # noqa: N802
-        return operations_pb.ListLanesResponse(lanes=[operations_pb.Lane(lane="studio")])
+    async def ListQueues(self, request, context):  # noqa: N802
+        return operations_pb.ListQueuesResponse(queues=[operations_pb.Queue(queue="studio")])
 
     async def GetGenerationStats(self, request, context):  # noqa: N802
         return operations_pb.GetGenerationStatsResponse(
@@ -188,8 +197,8 @@ class Engine(
         return operations_pb.RedriveFailuresResponse(ids=[GEN[0]], refused={GEN[1]: "INSUFFICIENT_CREDITS"})
 
     async def ListActions(self, request, context):  # noqa: N802
-        action = operations_pb.Action(id="1", actor="operator", action="lane_paused", create_time=STAMP)
-        action.metadata.update({"lane": "studio", "round": 2, "share": 0.5})
+        action = operations_pb.Action(id="1", actor="operator", action="queue_paused", create_time=STAMP)
+        action.metadata.update({"queue": "studio", "round": 2, "share": 0.5})
         return operations_pb.ListActionsResponse(actions=[action])
 
 
@@ -240,7 +249,7 @@ def test_everything_a_submission_says_is_written() -> None:
 
 
 async def test_each_cancellation_has_its_own_answer(channel):
-    done, missing, broken = await GrpcControl(channel).cancel("usr_1", GEN)
+    done, missing, broken = await GrpcJobCommands(channel).cancel("usr_1", GEN)
 
     assert isinstance(done, Cancelled)
     assert done.outcome is CancelOutcome.PARTIAL
@@ -258,7 +267,7 @@ async def test_each_cancellation_has_its_own_answer(channel):
 
 
 async def test_each_retry_has_its_own_answer(channel):
-    again, missing = await GrpcControl(channel).retry("usr_1", GEN[:2])
+    again, missing = await GrpcJobCommands(channel).retry("usr_1", GEN[:2])
 
     assert isinstance(again, Accepted)
     assert again.replayed
@@ -267,7 +276,7 @@ async def test_each_retry_has_its_own_answer(channel):
 
 
 async def test_a_receipt_keeps_what_is_unknown_apart_from_nothing(channel):
-    receipt = await GrpcControl(channel).receipt("usr_1", GEN[0])
+    receipt = await GrpcJobCommands(channel).receipt("usr_1", GEN[0])
 
     assert (receipt.status, receipt.quoted_credits, receipt.provider_cost_usd_micros) == ("failed", 4, None)
     assert (receipt.rounds[0].released_credits, receipt.rounds[0].settled) == (4, True)
@@ -276,7 +285,7 @@ async def test_a_receipt_keeps_what_is_unknown_apart_from_nothing(channel):
 
 
 async def test_a_quote_tells_every_candidate(channel):
-    quote = await GrpcControl(channel).quote(submission())
+    quote = await GrpcJobCommands(channel).quote(submission())
 
     assert (quote.cost_credits, quote.eta_s, quote.spec.prompt) == (4, (0.0, 2.0), "a")
     assert quote.route.candidates == (
@@ -293,18 +302,18 @@ async def test_a_balance_keeps_no_limit_apart_from_a_limit_of_nothing(channel):
 
 
 async def test_the_books_are_read(channel):
-    books = GrpcBooks(channel)
+    ledger_reads = GrpcLedgerReads(channel)
 
-    (row,), cursor = await books.transactions(TransactionQuery("usr_1", 5, kind="hold"))
-    usage = await books.usage(UsageQuery("usr_1", ("api_key", "day"), NOW))
+    (row,), cursor = await ledger_reads.transactions(TransactionQuery("usr_1", 5, kind="hold"))
+    usage = await ledger_reads.usage(UsageQuery("usr_1", ("api_key", "day"), NOW))
 
     assert (row.kind, row.available_credits, row.create_time, cursor) == ("hold", -2, NOW, "next")
     assert usage.rows == (UsageRow(("api_key", "day"), 1, 2, 3),)
     assert usage.total_credits == 3
     with pytest.raises(InvalidPageToken):
-        await books.transactions(TransactionQuery("usr_1", 5, cursor="forged"))
+        await ledger_reads.transactions(TransactionQuery("usr_1", 5, cursor="forged"))
     with pytest.raises(NotFound) as refused:
-        await books.redeem("usr_1", "NONE")
+        await ledger_reads.redeem("usr_1", "NONE")
     assert refused.value.code == "PROMOTION_NOT_FOUND"
 
 
@@ -337,17 +346,17 @@ async def test_adjustments_name_their_actor_and_reason(channel, engine):
     ]
 
 
-async def test_queue_and_lanes_are_read_and_changed(channel, engine):
-    queue = GrpcQueue(channel)
+async def test_queue_and_queues_are_read_and_changed(channel, engine):
+    operations = GrpcQueueOperations(channel)
 
-    status = await queue.status()
-    processed = await queue.process()
-    changed = await queue.update_lane(LaneChange("studio", "usr_2", state="paused", max_queued=0, reason="r"))
-    (lane,) = await queue.lanes()
+    status = await operations.status()
+    processed = await operations.process()
+    changed = await operations.update_queue(QueueChange("studio", "usr_2", state="paused", max_queued=0, reason="r"))
+    (queue,) = await operations.queues()
 
-    assert (status.queue_length, status.average_wait_seconds, status.lanes[0].oldest_wait_seconds) == (3, None, 0.0)
-    assert (processed.woken_lanes, processed.swept_jobs) == (1, 2)
-    assert (changed.max_running, lane.max_running) == (5, None)
+    assert (status.queue_length, status.average_wait_seconds, status.queues[0].oldest_wait_seconds) == (3, None, 0.0)
+    assert (processed.signalled_queues, processed.swept_jobs) == (1, 2)
+    assert (changed.max_running, queue.max_running) == (5, None)
     (update,) = engine.requests
     assert (update.state, update.max_queued, update.HasField("max_running")) == ("paused", 0, False)
 
@@ -376,5 +385,5 @@ async def test_figures_and_actions_are_read(channel):
 
     assert (stats.total_generations, stats.average_seconds, stats.models[0].generations) == (4, None, 4)
     assert (stats.provider_cost_usd_micros, stats.credits_by_feature) == ({"studio": 7}, {"image": 10})
-    assert (action.action, action.create_time, cursor) == ("lane_paused", NOW, "")
-    assert json.dumps(action.metadata, sort_keys=True) == '{"lane": "studio", "round": 2, "share": 0.5}'
+    assert (action.action, action.create_time, cursor) == ("queue_paused", NOW, "")
+    assert json.dumps(action.metadata, sort_keys=True) == '{"queue": "studio", "round": 2, "share": 0.5}'

@@ -70,7 +70,7 @@ async def test_a_bad_value(sdk):
 
 
 async def test_no_credits_is_asked_once(sdk, backstage):
-    backstage.generations.refusal = InsufficientCredits("The pictures cost 2 credits and 0 are available.")
+    backstage.generations.rejection = InsufficientCredits("The pictures cost 2 credits and 0 are available.")
 
     with pytest.raises(openai.APIStatusError) as refused:
         await sdk.images.generate(prompt="a lighthouse")

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel.generation.v1 import billing_service_pb2_grpc
 from pixel_errors import Conflict, Invalid, NotFound, Violation
-from pixel_gateway.adapters.outbound.billing_rpc import GrpcPromotionCodes
+from pixel_gateway.adapters.outbound.generation.billing_rpc import GrpcPromotionCodes
 from pixel_gateway.application.ports import InvalidPageToken
 from pixel_gateway.domain.billing import Promotion
 from pixel_rpc import RpcServer, open_channel

@@ -17,11 +17,11 @@ from pixel.media.v1 import assets_service_pb2_grpc as media_grpc
 from pixel.social.v1 import sets_service_pb2 as social_pb
 from pixel.social.v1 import sets_service_pb2_grpc as social_grpc
 from pixel_errors import DeadlineExceeded, FailedPrecondition, Forbidden, NotFound
-from pixel_gateway.adapters.outbound import media_rpc
-from pixel_gateway.adapters.outbound.billing_rpc import GrpcBilling
-from pixel_gateway.adapters.outbound.generation_rpc import GrpcGenerations
-from pixel_gateway.adapters.outbound.media_rpc import GrpcMedia
-from pixel_gateway.adapters.outbound.social_rpc import GrpcSets
+from pixel_gateway.adapters.outbound.generation.billing_rpc import GrpcBilling
+from pixel_gateway.adapters.outbound.generation.generations_rpc import GrpcGenerations
+from pixel_gateway.adapters.outbound.media import media_rpc
+from pixel_gateway.adapters.outbound.media.media_rpc import GrpcMedia
+from pixel_gateway.adapters.outbound.social.social_rpc import GrpcSets
 from pixel_gateway.application.ports import DiscoverQuery, HistoryQuery, Submission
 from pixel_gateway.domain.generation import Spec, Stage, Status
 from pixel_rpc import RpcServer, open_channel
@@ -174,7 +174,7 @@ async def test_submissions_at_once_share_calls_and_are_answered_each(channel, pe
     assert len(peers.batches) < 10
 
 
-async def test_a_refusal_is_restored_with_its_facts(channel):
+async def test_a_rejection_is_restored_with_its_facts(channel):
     with pytest.raises(FailedPrecondition) as refused:
         await GrpcGenerations(channel).submit(submission(model="none"))
 

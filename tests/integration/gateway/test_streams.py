@@ -26,8 +26,8 @@ def frames(text: str) -> list[dict[str, str]]:
     ]
 
 
-def publish(backstage, generation_id, percent):
-    backstage.app.publish(backstage.generations.advance(generation_id, Status.PROCESSING, percent))
+def publish(backstage, generation_id, progress):
+    backstage.app.publish(backstage.generations.advance(generation_id, Status.PROCESSING, progress))
 
 
 async def test_a_stream_begins_with_a_snapshot_and_closes_after_the_end(client, backstage):
@@ -49,8 +49,8 @@ async def test_a_stream_begins_with_a_snapshot_and_closes_after_the_end(client, 
 @pytest.mark.parametrize(("headers", "query"), [({"last-event-id": "2"}, ""), ({}, "?after=2")])
 async def test_a_stream_resumes_after_the_last_event_seen(client, backstage, headers, query):
     generation_id = await submitted(client)
-    for percent in (10, 50):
-        publish(backstage, generation_id, percent)
+    for progress in (10, 50):
+        publish(backstage, generation_id, progress)
     backstage.finish(generation_id)
 
     answer = await client.get(f"/api/generations/{generation_id}/events{query}", headers=headers)
@@ -82,8 +82,8 @@ async def test_a_generation_made_at_one_gateway_is_watched_at_another_and_resume
     generation_id = await submitted(first)
     path = f"/api/generations/{generation_id}/events"
     async with asyncio.timeout(20), second.stream("GET", path) as answer:
-        for percent in (10, 50):  # only the first one hears of it
-            event = backstage.generations.advance(generation_id, Status.PROCESSING, percent)
+        for progress in (10, 50):  # only the first one hears of it
+            event = backstage.generations.advance(generation_id, Status.PROCESSING, progress)
             two_gateways[0].app.publish(event)
         lines = answer.aiter_lines()
         seen: list[str] = []
@@ -179,20 +179,20 @@ async def test_a_socket_resumes(client, backstage, server, secret):
 
 @pytest.mark.parametrize("wrong", ["", "pxl_" + "x" * 43])
 async def test_a_socket_without_a_working_key_is_refused(client, server, wrong):
-    assert await refusal(socket(server, await submitted(client), wrong)) == 401
+    assert await rejection(socket(server, await submitted(client), wrong)) == 401
 
 
 @pytest.mark.parametrize("wrong", ["gen_" + "0" * 32, "0", "gen_" + "A" * 32])
 async def test_a_socket_of_no_generation_of_yours_is_refused(server, secret, wrong):
-    assert await refusal(socket(server, wrong, secret)) == 404
+    assert await rejection(socket(server, wrong, secret)) == 404
 
 
 @pytest.mark.parametrize(("query", "status"), [("?token=pxl_abc", 400), ("?after=1&after=2", 400), ("?after=-1", 422)])
 async def test_a_socket_with_a_wrong_query_is_refused(client, server, secret, query, status):
-    assert await refusal(socket(server, await submitted(client), secret, query)) == status
+    assert await rejection(socket(server, await submitted(client), secret, query)) == status
 
 
-async def refusal(opening) -> int:
+async def rejection(opening) -> int:
     """Return the status of the problem that answers the opening request."""
     with pytest.raises(InvalidStatus) as refused:
         await opening.__aenter__()

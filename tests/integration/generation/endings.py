@@ -8,14 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.application.ports import Holder, NewGeneration, Verdict
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import DeliveredImage, Failure, Job
+from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job
+from pixel_generation.domain.providers.images import Outcome
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
-from tests.integration.generation.desk import Desk
+from tests.integration.generation.submitter import Submitter
 
 SENT = CallRecord(Outcome.SENT, provider_request_id="req_1", cost_usd_micros=40_000)
 FREE = CallRecord(Outcome.SENT, cost_usd_micros=0)
@@ -25,17 +25,17 @@ NEVER_SENT = CallRecord(Outcome.NOT_SENT, failure_code="provider_unavailable")
 
 @dataclass
 class Endings:
-    """Drives jobs one by one; a lane holds one of ours at a time, so the claim gives the one just submitted."""
+    """Drives jobs one by one; a queue holds one of ours at a time, so the claim gives the one just submitted."""
 
-    desk: Desk
+    submitter: Submitter
 
     def __post_init__(self) -> None:
         self.clock = SystemClock()
-        self.jobs = PostgresJobs(self.desk.pool, self.clock)
+        self.jobs = PostgresJobs(self.submitter.pool, self.clock)
 
     async def queued(self, user: UUID, *, images: int = 2, **changes: Any) -> Job:
-        item = self.desk.new(user, images=images, **changes)
-        assert (await self.desk.submit_one(item)).verdict is Verdict.ACCEPTED
+        item = self.submitter.new(user, images=images, **changes)
+        assert (await self.submitter.submit_one(item)).verdict is Verdict.ACCEPTED
         return item.job
 
     async def claimed(self, user: UUID, *, images: int = 2, **changes: Any) -> Job:
@@ -44,14 +44,14 @@ class Endings:
 
     async def claim(self, job: Job) -> Job:
         deadline = self.clock.now() + timedelta(seconds=300)
-        (run,) = await self.jobs.claim(job.lane, 1, worker="w1", lease_s=60, deadline_at=deadline)
+        (run,) = await self.jobs.claim(job.queue, 1, worker="w1", lease_s=60, deadline_at=deadline)
         assert run.id == job.id
         return run
 
     async def write(
-        self, before: Job, after: Job, call: CallRecord | None = None, *, holder: Holder = Holder.WORKER
+        self, before: Job, after: Job, call: CallRecord | None = None, *, writer: Writer = Writer.WORKER
     ) -> Job:
-        assert await self.jobs.write(before, after, holder=holder, call=call)
+        assert await self.jobs.write(before, after, writer=writer, call=call)
         return after
 
     async def uploading(self, user: UUID, *, images: int = 2, delivered: int = 2, **changes: Any) -> Job:
@@ -79,23 +79,23 @@ class Endings:
     async def expired(self, user: UUID) -> Job:
         job = await self.queued(user)
         failure = Failure("expired", "It waited too long.", retryable=True)
-        return await self.write(job, job.failed(failure, at=self.clock.now()), holder=Holder.CLOCK)
+        return await self.write(job, job.failed(failure, at=self.clock.now()), writer=Writer.TIMEOUT)
 
     async def cancelled_in_queue(self, user: UUID) -> Job:
         return await self.cancel(await self.queued(user))
 
     async def cancel(self, job: Job) -> Job:
-        return await self.write(job, job.cancelled(at=self.clock.now()), holder=Holder.OWNER)
+        return await self.write(job, job.cancelled(at=self.clock.now()), writer=Writer.OWNER)
 
     async def cancelled_in_run(self, user: UUID, *, delivered: int) -> Job:
         job = await self.uploading(user, images=3, delivered=delivered)
-        job = await self.write(job, job.cancelling(at=self.clock.now()), holder=Holder.OWNER)
+        job = await self.write(job, job.cancelling(at=self.clock.now()), writer=Writer.OWNER)
         return await self.write(job, job.cancelled(at=self.clock.now()), SENT)
 
     async def retried(self, job: Job) -> Job:
         now = self.clock.now()
         again = job.retried(at=now, deadline_at=now + timedelta(hours=1))
-        decision = await self.desk.submit_one(NewGeneration(again, retried_at=now))
+        decision = await self.submitter.submit_one(NewGeneration(again, retried_at=now))
         assert decision.verdict is Verdict.ACCEPTED
         return again
 

@@ -11,11 +11,11 @@ SELECT
     now() - make_interval(secs => (33060 - n) * 30) AS at
 FROM generate_series(1, 33060) AS n;
 
-INSERT INTO credit_accounts (user_id, available) SELECT DISTINCT user_id, 1000 FROM numbered;
+INSERT INTO accounts (user_id, available) SELECT DISTINCT user_id, 1000 FROM numbered;
 
-INSERT INTO jobs (
-    id, user_id, set_id, lane, spec, image_count, priority, virtual_start, max_retries, scheduled_at, deadline_at,
-    cost_credits, created_at, status, stage, gate, lease_until, started_at, ended_at, captured_credits, failure, attempt,
+INSERT INTO live_jobs (
+    id, user_id, set_id, queue, work, units, priority, virtual_start, max_retries, scheduled_at, deadline_at,
+    cost_credits, created_at, status, stage, hold_reason, lease_until, started_at, ended_at, captured_credits, failure, attempt,
     sequence)
 SELECT
     n.id, n.user_id, n.id, 'sketch', '{"prompt": "a fox", "model": "studio-sketch", "number_of_images": 1}', 1, 1, n.n, 2,
@@ -51,7 +51,7 @@ SELECT t.id, x.line, x.account, t.user_id, x.credits
 FROM ledger_transfers AS t
 CROSS JOIN (VALUES (1::smallint, 'user_available', -1), (2::smallint, 'user_held', 1)) AS x (line, account, credits);
 
-INSERT INTO job_stats (user_id, day, model, job_type, status, jobs, images, run_seconds, credits)
+INSERT INTO job_statistics (user_id, day, model, kind, status, jobs, outputs, run_seconds, credits)
 SELECT n.user_id, (n.at AT TIME ZONE 'UTC')::date, 'studio-sketch', 'image', n.status, count(*), count(*), 1, count(*)
 FROM numbered AS n
 WHERE n.status IN ('completed', 'failed')
@@ -64,6 +64,6 @@ INSERT INTO budget_reservations (job_id, round, budget_id, period_start, amount)
 SELECT n.id, 1, b.id, '2026-01-01', 1 FROM numbered AS n CROSS JOIN budgets AS b;
 
 WITH moved AS (
-    DELETE FROM jobs AS j USING numbered AS n WHERE n.id = j.id AND n.n <= 15000 RETURNING j.*
+    DELETE FROM live_jobs AS j USING numbered AS n WHERE n.id = j.id AND n.n <= 15000 RETURNING j.*
 )
-INSERT INTO jobs_archive SELECT m.* FROM moved AS m;
+INSERT INTO archived_jobs SELECT m.* FROM moved AS m;

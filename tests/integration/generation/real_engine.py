@@ -10,15 +10,15 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
-from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
+from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import Holder, NewGeneration, Verdict
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.job import DeliveredImage, Job
-from pixel_generation.domain.replay import fold
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.job import DeliveredImage, Job
+from pixel_generation.domain.jobs.replay import fold
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -33,13 +33,13 @@ class RealEngine:
     submissions: PostgresSubmissions
     jobs: PostgresJobs
     ledger: PostgresLedger
-    gates: PostgresGates
+    queue_holds: PostgresQueueHolds
     admin: psycopg.AsyncConnection[DictRow]
 
-    async def user(self, credits_given: int = 1_000, *, max_running: int | None = None) -> UUID:
+    async def user(self, credit_count: int = 1_000, *, max_running: int | None = None) -> UUID:
         user = new_id()
-        await self.ledger.grant(user, credits_given, grant_id="signup", reason="")
-        await self.admin.execute("UPDATE credit_accounts SET max_running = %s WHERE user_id = %s", (max_running, user))
+        await self.ledger.grant(user, credit_count, grant_id="signup", reason="")
+        await self.admin.execute("UPDATE accounts SET max_running = %s WHERE user_id = %s", (max_running, user))
         return user
 
     async def submit(self, user: UUID, count: int = 1, *, cost_usd_micros: int | None = 0, **fields: Any) -> list[Job]:
@@ -56,14 +56,14 @@ class RealEngine:
         assert {decision.verdict for decision in decisions} == {Verdict.ACCEPTED}
         return jobs
 
-    async def claim(self, limit: int = 1, *, lane: str = "sketch", lease_s: float = 15.0) -> list[Job]:
+    async def claim(self, limit: int = 1, *, queue: str = "sketch", lease_s: float = 15.0) -> list[Job]:
         deadline = datetime.now(UTC) + timedelta(seconds=300)
-        return await self.jobs.claim(lane, limit, worker="w", lease_s=lease_s, deadline_at=deadline)
+        return await self.jobs.claim(queue, limit, worker="w", lease_s=lease_s, deadline_at=deadline)
 
     async def write(
-        self, before: Job, after: Job, holder: Holder = Holder.WORKER, call: CallRecord | None = None
+        self, before: Job, after: Job, writer: Writer = Writer.WORKER, call: CallRecord | None = None
     ) -> Job:
-        assert await self.jobs.write(before, after, holder=holder, call=call)
+        assert await self.jobs.write(before, after, writer=writer, call=call)
         return after
 
     async def deliver(self, job: Job, count: int, call: CallRecord | None = None) -> Job:
@@ -83,29 +83,31 @@ class RealEngine:
         return row
 
     async def account(self, user: UUID) -> DictRow:
-        return await self.row("SELECT * FROM credit_accounts WHERE user_id = %s", user)
+        return await self.row("SELECT * FROM accounts WHERE user_id = %s", user)
 
-    async def gates_of(self, jobs: list[Job]) -> list[str]:
-        cursor = await self.admin.execute("SELECT id, gate FROM jobs WHERE id = ANY (%s)", ([job.id for job in jobs],))
-        gates = {row["id"]: row["gate"] for row in await cursor.fetchall()}
-        return [gates[job.id] for job in jobs]
+    async def hold_reasons_of(self, jobs: list[Job]) -> list[str]:
+        cursor = await self.admin.execute(
+            "SELECT id, hold_reason FROM live_jobs WHERE id = ANY (%s)", ([job.id for job in jobs],)
+        )
+        queue_holds = {row["id"]: row["hold_reason"] for row in await cursor.fetchall()}
+        return [queue_holds[job.id] for job in jobs]
 
     async def assert_consistent(self) -> None:
         """The counts of every account are those of its jobs, and each round's hold is settled once at its end."""
         wrong = await (
             await self.admin.execute(
                 """
-                SELECT c.user_id, c.open_jobs, c.places_taken, c.held, n.open_jobs, n.places, n.held
-                FROM credit_accounts AS c
+                SELECT c.user_id, c.open_jobs, c.slots_taken, c.held, n.open_jobs, n.slots, n.held
+                FROM accounts AS c
                 CROSS JOIN LATERAL (
                     SELECT
                         count(*) FILTER (WHERE j.status IN ('queued', 'processing')) AS open_jobs,
-                        count(*) FILTER (WHERE j.status = 'processing' OR (j.status = 'queued' AND j.gate = 'open'))
-                            AS places,
+                        count(*) FILTER (WHERE j.status = 'processing'
+                            OR (j.status = 'queued' AND j.hold_reason = 'open')) AS slots,
                         coalesce(sum(j.cost_credits) FILTER (WHERE j.status IN ('queued', 'processing')), 0) AS held
-                    FROM jobs AS j WHERE j.user_id = c.user_id
+                    FROM live_jobs AS j WHERE j.user_id = c.user_id
                 ) AS n
-                WHERE (c.open_jobs, c.places_taken, c.held) IS DISTINCT FROM (n.open_jobs, n.places, n.held)
+                WHERE (c.open_jobs, c.slots_taken, c.held) IS DISTINCT FROM (n.open_jobs, n.slots, n.held)
                 """
             )
         ).fetchall()
@@ -113,12 +115,12 @@ class RealEngine:
 
     async def assert_replayable(self) -> int:
         """Every job is what its events make it; return how many were compared."""
-        ids = [row["id"] for row in await (await self.admin.execute("SELECT id FROM jobs")).fetchall()]
+        ids = [row["id"] for row in await (await self.admin.execute("SELECT id FROM live_jobs")).fetchall()]
         for job_id in ids:
             row = await self.jobs.find(job_id)
             assert row is not None
             folded = fold(await self.jobs.history(job_id))
-            assert replace(folded, gate=row.gate) == row
+            assert replace(folded, hold_reason=row.hold_reason) == row
         return len(ids)
 
 
@@ -133,5 +135,10 @@ async def open_engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
     ):
         clock = SystemClock()
         yield RealEngine(
-            pool, PostgresSubmissions(pool), PostgresJobs(pool, clock), PostgresLedger(pool), PostgresGates(pool), admin
+            pool,
+            PostgresSubmissions(pool),
+            PostgresJobs(pool, clock),
+            PostgresLedger(pool),
+            PostgresQueueHolds(pool),
+            admin,
         )

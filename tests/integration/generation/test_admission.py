@@ -10,27 +10,27 @@ from uuid import UUID
 
 import pytest
 from pixel_generation.application.ports import Verdict
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.domain.budgets import Period, Scope, Unit
-from pixel_generation.domain.job import Gate, JobType, Priority
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.domain.billing.budgets import Period, Scope, Unit
+from pixel_generation.domain.jobs.job import HoldReason, JobType, Priority
 from pixel_runtime.ids import new_id
 
 from tests.fakes.generation_neighbours import FakeObserver
-from tests.integration.generation.desk import Desk, open_desk
+from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 
 @pytest.fixture
-async def desk(make_database: MakeDatabase) -> AsyncIterator[Desk]:
-    async with open_desk(make_database) as opened:
+async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
+    async with open_submitter(make_database) as opened:
         yield opened
 
 
-async def submit_in_parallel(desk: Desk, users: list[UUID], **changes: object) -> Counter[Verdict]:
-    batchers = [SubmissionBatcher(desk.submissions, FakeObserver(), max_batch=64) for _ in range(4)]
+async def submit_in_parallel(submitter: Submitter, users: list[UUID], **changes: object) -> Counter[Verdict]:
+    batchers = [SubmissionBatcher(submitter.submissions, FakeObserver(), max_batch=64) for _ in range(4)]
     for batcher in batchers:
         await batcher.start()
-    items = [desk.new(user, **changes) for user in users]  # type: ignore[arg-type]
+    items = [submitter.new(user, **changes) for user in users]  # type: ignore[arg-type]
     decisions = await asyncio.gather(*(batchers[n % 4].submit(item) for n, item in enumerate(items)))
     for batcher in batchers:
         await batcher.stop()
@@ -38,169 +38,183 @@ async def submit_in_parallel(desk: Desk, users: list[UUID], **changes: object) -
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-async def test_five_hundred_at_once_on_a_budget_of_seven_are_seven(desk: Desk, scope: Scope) -> None:
+async def test_five_hundred_at_once_on_a_budget_of_seven_are_seven(submitter: Submitter, scope: Scope) -> None:
     key = new_id()
-    users = [await desk.user() for _ in range(1 if scope is Scope.USER else 10)]
+    users = [await submitter.user() for _ in range(1 if scope is Scope.USER else 10)]
     subject = {Scope.KEY: key.hex, Scope.USER: users[0].hex, Scope.PROVIDER: "sketch", Scope.PLATFORM: ""}[scope]
-    await desk.budget(scope, subject, 7)
+    await submitter.budget(scope, subject, 7)
     asked = [users[n % len(users)] for n in range(500)]
-    assert await submit_in_parallel(desk, asked, api_key_id=key) == {Verdict.ACCEPTED: 7, Verdict.BUDGET: 493}
-    assert (await desk.row("SELECT used FROM budgets WHERE scope = %s AND subject = %s", scope.value, subject)) == {
-        "used": 7
-    }
-    reserved = await desk.row("SELECT count(*) AS rows, sum(amount)::bigint AS amount FROM budget_reservations")
+    assert await submit_in_parallel(submitter, asked, api_key_id=key) == {Verdict.ACCEPTED: 7, Verdict.BUDGET: 493}
+    assert (
+        await submitter.row("SELECT used FROM budgets WHERE scope = %s AND subject = %s", scope.value, subject)
+    ) == {"used": 7}
+    reserved = await submitter.row("SELECT count(*) AS rows, sum(amount)::bigint AS amount FROM budget_reservations")
     assert reserved == {"rows": 7, "amount": 7}
-    held = await desk.row("SELECT sum(held)::bigint AS held, sum(open_jobs)::bigint AS jobs FROM credit_accounts")
+    held = await submitter.row("SELECT sum(held)::bigint AS held, sum(open_jobs)::bigint AS jobs FROM accounts")
     assert held == {"held": 7, "jobs": 7}
 
 
-async def test_five_hundred_at_once_on_four_budgets_of_seven_are_seven(desk: Desk) -> None:
-    user, key = await desk.user(), new_id()
+async def test_five_hundred_at_once_on_four_budgets_of_seven_are_seven(submitter: Submitter) -> None:
+    user, key = await submitter.user(), new_id()
     subjects = {Scope.KEY: key.hex, Scope.USER: user.hex, Scope.PROVIDER: "sketch", Scope.PLATFORM: ""}
     for scope, subject in subjects.items():
-        await desk.budget(scope, subject, 7)
-    asked = await submit_in_parallel(desk, [user] * 500, api_key_id=key)
+        await submitter.budget(scope, subject, 7)
+    asked = await submit_in_parallel(submitter, [user] * 500, api_key_id=key)
     assert asked == {Verdict.ACCEPTED: 7, Verdict.BUDGET: 493}
-    used = await desk.rows("SELECT scope, used FROM budgets WHERE limit_amount = 7")
+    used = await submitter.rows("SELECT scope, used FROM budgets WHERE limit_amount = 7")
     assert {row["scope"]: row["used"] for row in used} == dict.fromkeys(subjects, 7)
 
 
-async def test_five_hundred_at_once_of_an_unknown_price_are_none(desk: Desk) -> None:
-    user = await desk.user()
-    await desk.budget(Scope.PLATFORM, "", 1_000_000_000, unit=Unit.USD_MICROS)
-    assert await submit_in_parallel(desk, [user] * 500) == {Verdict.PRICE_UNKNOWN: 500}
-    assert await desk.row("SELECT available, held, open_jobs FROM credit_accounts") == {
+async def test_five_hundred_at_once_of_an_unknown_price_are_none(submitter: Submitter) -> None:
+    user = await submitter.user()
+    await submitter.budget(Scope.PLATFORM, "", 1_000_000_000, unit=Unit.USD_MICROS)
+    assert await submit_in_parallel(submitter, [user] * 500) == {Verdict.PRICE_UNKNOWN: 500}
+    assert await submitter.row("SELECT available, held, open_jobs FROM accounts") == {
         "available": 100, "held": 0, "open_jobs": 0,
     }  # fmt: skip
 
 
-async def test_two_hundred_at_once_with_a_balance_of_ten_are_ten(desk: Desk) -> None:
-    user = await desk.user(10)
-    assert await submit_in_parallel(desk, [user] * 200) == {Verdict.ACCEPTED: 10, Verdict.INSUFFICIENT: 190}
-    assert await desk.row("SELECT available, held, open_jobs, places_taken FROM credit_accounts") == {
-        "available": 0, "held": 10, "open_jobs": 10, "places_taken": 10,
+async def test_two_hundred_at_once_with_a_balance_of_ten_are_ten(submitter: Submitter) -> None:
+    user = await submitter.user(10)
+    assert await submit_in_parallel(submitter, [user] * 200) == {Verdict.ACCEPTED: 10, Verdict.INSUFFICIENT: 190}
+    assert await submitter.row("SELECT available, held, open_jobs, slots_taken FROM accounts") == {
+        "available": 0, "held": 10, "open_jobs": 10, "slots_taken": 10,
     }  # fmt: skip
 
 
-async def test_every_budget_that_applies_must_have_room(desk: Desk) -> None:
-    user, other, key = await desk.user(), await desk.user(), new_id()
-    await desk.budget(Scope.PLATFORM, "", 5)
-    await desk.budget(Scope.USER, user.hex, 3)
-    await desk.budget(Scope.KEY, key.hex, 2)
-    decisions = await desk.submit(
-        desk.new(user, images=3, api_key_id=key), desk.new(user, images=2, api_key_id=key), desk.new(other, images=4)
+async def test_every_budget_that_applies_must_have_room(submitter: Submitter) -> None:
+    user, other, key = await submitter.user(), await submitter.user(), new_id()
+    await submitter.budget(Scope.PLATFORM, "", 5)
+    await submitter.budget(Scope.USER, user.hex, 3)
+    await submitter.budget(Scope.KEY, key.hex, 2)
+    decisions = await submitter.submit(
+        submitter.new(user, images=3, api_key_id=key),
+        submitter.new(user, images=2, api_key_id=key),
+        submitter.new(other, images=4),
     )
     assert [decision.verdict for decision in decisions] == [Verdict.BUDGET, Verdict.ACCEPTED, Verdict.AGAIN]
     assert (decisions[0].scope, decisions[0].period, decisions[0].limit) == ("key", "total", 2)
-    assert (await desk.submit_one(desk.new(user, images=2))).scope == "user"
-    assert (await desk.submit_one(desk.new(other, images=4))).scope == "platform"
-    assert (await desk.submit_one(desk.new(other, images=3))).verdict is Verdict.ACCEPTED
+    assert (await submitter.submit_one(submitter.new(user, images=2))).scope == "user"
+    assert (await submitter.submit_one(submitter.new(other, images=4))).scope == "platform"
+    assert (await submitter.submit_one(submitter.new(other, images=3))).verdict is Verdict.ACCEPTED
 
 
-async def test_money_of_a_provider_that_is_not_known_is_never_within_a_budget(desk: Desk) -> None:
-    user = await desk.user()
-    await desk.budget(Scope.PROVIDER, "sketch", 1_000, unit=Unit.USD_MICROS, period=Period.MONTH)
-    unknown, dear, fits = desk.new(user), desk.new(user, cost_usd_micros=1_001), desk.new(user, cost_usd_micros=1_000)
-    verdicts = [decision.verdict for decision in await desk.submit(unknown, dear, fits)]
+async def test_money_of_a_provider_that_is_not_known_is_never_within_a_budget(submitter: Submitter) -> None:
+    user = await submitter.user()
+    await submitter.budget(Scope.PROVIDER, "sketch", 1_000, unit=Unit.USD_MICROS, period=Period.MONTH)
+    unknown, dear, fits = (
+        submitter.new(user),
+        submitter.new(user, cost_usd_micros=1_001),
+        submitter.new(user, cost_usd_micros=1_000),
+    )
+    verdicts = [decision.verdict for decision in await submitter.submit(unknown, dear, fits)]
     assert verdicts == [Verdict.PRICE_UNKNOWN, Verdict.BUDGET, Verdict.ACCEPTED]
-    assert (await desk.submit_one(desk.new(user, cost_usd_micros=0))).verdict is Verdict.ACCEPTED
+    assert (await submitter.submit_one(submitter.new(user, cost_usd_micros=0))).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize("period", [Period.DAY, Period.MONTH])
-async def test_a_budget_of_a_period_starts_again(desk: Desk, period: Period) -> None:
-    user = await desk.user()
-    await desk.budget(Scope.USER, user.hex, 2, period=period)
-    assert (await desk.submit_one(desk.new(user, images=2))).verdict is Verdict.ACCEPTED
-    assert (await desk.submit_one(desk.new(user))).verdict is Verdict.BUDGET
-    await desk.run("UPDATE budgets SET period_start = period_start - interval '1 month' WHERE scope = 'user'")
-    assert (await desk.submit_one(desk.new(user))).verdict is Verdict.ACCEPTED
+async def test_a_budget_of_a_period_starts_again(submitter: Submitter, period: Period) -> None:
+    user = await submitter.user()
+    await submitter.budget(Scope.USER, user.hex, 2, period=period)
+    assert (await submitter.submit_one(submitter.new(user, images=2))).verdict is Verdict.ACCEPTED
+    assert (await submitter.submit_one(submitter.new(user))).verdict is Verdict.BUDGET
+    await submitter.run("UPDATE budgets SET period_start = period_start - interval '1 month' WHERE scope = 'user'")
+    assert (await submitter.submit_one(submitter.new(user))).verdict is Verdict.ACCEPTED
     today = datetime.now(UTC).date()
     started = today.replace(day=1) if period is Period.MONTH else today
-    assert await desk.row("SELECT used, period_start FROM budgets WHERE scope = 'user'") == {
+    assert await submitter.row("SELECT used, period_start FROM budgets WHERE scope = 'user'") == {
         "used": 1, "period_start": started,
     }  # fmt: skip
 
 
-async def test_the_daily_limit_counts_what_is_held_today_and_starts_again_at_midnight(desk: Desk) -> None:
-    user = await desk.user()
-    await desk.run("UPDATE credit_accounts SET daily_limit = 5")
-    assert (await desk.submit_one(desk.new(user, images=4))).verdict is Verdict.ACCEPTED
-    refused = await desk.submit_one(desk.new(user, images=2))
+async def test_the_daily_limit_counts_what_is_held_today_and_starts_again_at_midnight(submitter: Submitter) -> None:
+    user = await submitter.user()
+    await submitter.run("UPDATE accounts SET daily_limit = 5")
+    assert (await submitter.submit_one(submitter.new(user, images=4))).verdict is Verdict.ACCEPTED
+    refused = await submitter.submit_one(submitter.new(user, images=2))
     assert (refused.verdict, refused.limit) == (Verdict.DAILY_LIMIT, 5)
-    await desk.run("UPDATE credit_accounts SET spent_on = spent_on - 1")
-    assert (await desk.submit_one(desk.new(user, images=2))).verdict is Verdict.ACCEPTED
-    account = await desk.accounts.find(user)
+    await submitter.run("UPDATE accounts SET spent_on = spent_on - 1")
+    assert (await submitter.submit_one(submitter.new(user, images=2))).verdict is Verdict.ACCEPTED
+    account = await submitter.accounts.find(user)
     assert (account.spent_today, account.daily_limit) == (2, 5)
     assert account.reset_at == datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
-async def test_a_statement_from_before_midnight_does_not_turn_the_new_day_back(desk: Desk) -> None:
-    user = await desk.user()
-    await desk.run("UPDATE credit_accounts SET daily_limit = 5, spent_today = 4, spent_on = current_date + 1")
-    assert (await desk.submit_one(desk.new(user, images=2))).verdict is Verdict.DAILY_LIMIT
-    assert (await desk.submit_one(desk.new(user))).verdict is Verdict.ACCEPTED
-    assert await desk.row("SELECT spent_today, spent_on - current_date AS ahead FROM credit_accounts") == {
+async def test_a_statement_from_before_midnight_does_not_turn_the_new_day_back(submitter: Submitter) -> None:
+    user = await submitter.user()
+    await submitter.run("UPDATE accounts SET daily_limit = 5, spent_today = 4, spent_on = current_date + 1")
+    assert (await submitter.submit_one(submitter.new(user, images=2))).verdict is Verdict.DAILY_LIMIT
+    assert (await submitter.submit_one(submitter.new(user))).verdict is Verdict.ACCEPTED
+    assert await submitter.row("SELECT spent_today, spent_on - current_date AS ahead FROM accounts") == {
         "spent_today": 5, "ahead": 1,
     }  # fmt: skip
 
 
-async def test_open_jobs_are_bounded_by_the_plan_at_any_concurrency(desk: Desk) -> None:
-    user = await desk.user(1_000)
-    await desk.run("UPDATE plans SET max_open_jobs = 12 WHERE id = 'free'")
-    assert await submit_in_parallel(desk, [user] * 100) == {Verdict.ACCEPTED: 12, Verdict.QUEUE_FULL: 88}
-    assert (await desk.submit_one(desk.new(user))).limit == 12
+async def test_open_jobs_are_bounded_by_the_plan_at_any_concurrency(submitter: Submitter) -> None:
+    user = await submitter.user(1_000)
+    await submitter.run("UPDATE plans SET max_open_jobs = 12 WHERE id = 'free'")
+    assert await submit_in_parallel(submitter, [user] * 100) == {Verdict.ACCEPTED: 12, Verdict.TOO_MANY_OPEN_JOBS: 88}
+    assert (await submitter.submit_one(submitter.new(user))).limit == 12
 
 
-async def test_jobs_beyond_the_places_of_their_user_are_capped(desk: Desk) -> None:
-    user, other = await desk.user(), await desk.user()
-    await desk.run("UPDATE credit_accounts SET max_running = 2 WHERE user_id = %s", user)
+async def test_jobs_beyond_the_places_of_their_user_are_capped(submitter: Submitter) -> None:
+    user, other = await submitter.user(), await submitter.user()
+    await submitter.run("UPDATE accounts SET max_running = 2 WHERE user_id = %s", user)
     later = datetime.now(UTC) + timedelta(hours=2)
-    decisions = await desk.submit(
-        desk.new(user, scheduled_at=later), desk.new(user), desk.new(user), desk.new(user), desk.new(other)
+    decisions = await submitter.submit(
+        submitter.new(user, scheduled_at=later),
+        submitter.new(user),
+        submitter.new(user),
+        submitter.new(user),
+        submitter.new(other),
     )
-    gates = [Gate.SCHEDULED, Gate.OPEN, Gate.OPEN, Gate.CAPPED, Gate.OPEN]
-    assert [decision.gate for decision in decisions] == gates
-    assert (await desk.submit_one(desk.new(user))).gate is Gate.CAPPED
-    stored = await desk.rows("SELECT gate, scheduled_at > now() AS later FROM jobs WHERE user_id = %s ORDER BY 1", user)
-    assert [row["gate"] for row in stored] == ["capped", "capped", "open", "open", "scheduled"]
+    queue_holds = [HoldReason.SCHEDULED, HoldReason.NONE, HoldReason.NONE, HoldReason.CAPPED, HoldReason.NONE]
+    assert [decision.hold_reason for decision in decisions] == queue_holds
+    assert (await submitter.submit_one(submitter.new(user))).hold_reason is HoldReason.CAPPED
+    stored = await submitter.rows(
+        "SELECT hold_reason, scheduled_at > now() AS later FROM live_jobs WHERE user_id = %s ORDER BY 1", user
+    )
+    assert [row["hold_reason"] for row in stored] == ["capped", "capped", "open", "open", "scheduled"]
     assert [row["later"] for row in stored] == [False, False, False, False, True]
-    assert await desk.row("SELECT open_jobs, places_taken FROM credit_accounts WHERE user_id = %s", user) == {
-        "open_jobs": 5, "places_taken": 2,
+    assert await submitter.row("SELECT open_jobs, slots_taken FROM accounts WHERE user_id = %s", user) == {
+        "open_jobs": 5, "slots_taken": 2,
     }  # fmt: skip
 
 
-async def test_a_draining_lane_takes_nothing_and_a_paused_one_does(desk: Desk) -> None:
-    user = await desk.user()
-    await desk.run("UPDATE lanes SET state = 'draining' WHERE lane = 'sketch'")
-    assert (await desk.submit_one(desk.new(user))).verdict is Verdict.LANE_CLOSED
-    await desk.run("UPDATE lanes SET state = 'paused' WHERE lane = 'sketch'")
-    assert (await desk.submit_one(desk.new(user))).verdict is Verdict.ACCEPTED
+async def test_a_draining_queue_takes_nothing_and_a_paused_one_does(submitter: Submitter) -> None:
+    user = await submitter.user()
+    await submitter.run("UPDATE queues SET state = 'draining' WHERE queue = 'sketch'")
+    assert (await submitter.submit_one(submitter.new(user))).verdict is Verdict.QUEUE_CLOSED
+    await submitter.run("UPDATE queues SET state = 'paused' WHERE queue = 'sketch'")
+    assert (await submitter.submit_one(submitter.new(user))).verdict is Verdict.ACCEPTED
 
 
-async def test_a_priority_above_the_plan_is_refused(desk: Desk) -> None:
-    user, pro = await desk.user(), await desk.user()
-    await desk.run("UPDATE credit_accounts SET plan = 'pro' WHERE user_id = %s", pro)
-    decisions = await desk.submit(*(desk.new(who, priority=Priority.HIGH) for who in (user, pro)))
+async def test_a_priority_above_the_plan_is_refused(submitter: Submitter) -> None:
+    user, pro = await submitter.user(), await submitter.user()
+    await submitter.run("UPDATE accounts SET plan = 'pro' WHERE user_id = %s", pro)
+    decisions = await submitter.submit(*(submitter.new(who, priority=Priority.HIGH) for who in (user, pro)))
     assert [decision.verdict for decision in decisions] == [Verdict.PRIORITY, Verdict.ACCEPTED]
-    assert (await desk.submit_one(desk.new(user, priority=Priority.LOW))).verdict is Verdict.ACCEPTED
-    assert [row["priority"] for row in await desk.rows("SELECT priority FROM jobs ORDER BY id")] == [0, 2]
+    assert (await submitter.submit_one(submitter.new(user, priority=Priority.LOW))).verdict is Verdict.ACCEPTED
+    assert [row["priority"] for row in await submitter.rows("SELECT priority FROM live_jobs ORDER BY id")] == [0, 2]
 
 
-async def test_a_heavier_plan_stands_closer_in_virtual_time(desk: Desk) -> None:
-    free, pro = await desk.user(), await desk.user()
-    await desk.run("UPDATE credit_accounts SET plan = 'pro' WHERE user_id = %s", pro)
-    await desk.submit(*(desk.new(user, images=2) for user in (free, pro) for _ in range(3)))
-    starts = await desk.rows("SELECT user_id, virtual_start, plan FROM jobs ORDER BY user_id, virtual_start")
+async def test_a_heavier_plan_stands_closer_in_virtual_time(submitter: Submitter) -> None:
+    free, pro = await submitter.user(), await submitter.user()
+    await submitter.run("UPDATE accounts SET plan = 'pro' WHERE user_id = %s", pro)
+    await submitter.submit(*(submitter.new(user, images=2) for user in (free, pro) for _ in range(3)))
+    starts = await submitter.rows("SELECT user_id, virtual_start, plan FROM live_jobs ORDER BY user_id, virtual_start")
     assert [row["virtual_start"] for row in starts if row["user_id"] == free] == [0, 2, 4]
     assert [row["virtual_start"] for row in starts if row["user_id"] == pro] == [0, 0.5, 1]
     assert {(row["user_id"], row["plan"]) for row in starts} == {(free, "free"), (pro, "pro")}
 
 
 @pytest.mark.parametrize("job_type", list(JobType))
-async def test_every_job_type_goes_through_the_same_door_with_all_its_facts(desk: Desk, job_type: JobType) -> None:
-    user, key = await desk.user(), new_id()
+async def test_every_job_type_goes_through_the_same_door_with_all_its_facts(
+    submitter: Submitter, job_type: JobType
+) -> None:
+    user, key = await submitter.user(), new_id()
     cancel_at = datetime.now(UTC) + timedelta(minutes=5)
-    item = desk.new(
+    item = submitter.new(
         user,
         job_type=job_type,
         api_key_id=key,
@@ -209,39 +223,42 @@ async def test_every_job_type_goes_through_the_same_door_with_all_its_facts(desk
         route={"model": "studio-sketch"},
         cancel_at=cancel_at,
     )
-    assert (await desk.submit_one(item)).verdict is Verdict.ACCEPTED
-    row = await desk.row(
-        "SELECT job_type, api_key_id, end_user, metadata, route, price_id, cancel_at, round, start_after FROM jobs"
+    assert (await submitter.submit_one(item)).verdict is Verdict.ACCEPTED
+    row = await submitter.row(
+        "SELECT kind AS job_type, api_key_id, end_user, metadata, route, price_id, cancel_at, round, start_after"
+        " FROM live_jobs"
     )
     assert row == {
         "job_type": job_type.value, "api_key_id": key, "end_user": "customer 7", "metadata": {"team": "north"},
         "route": {"model": "studio-sketch"}, "price_id": "studio-sketch/1", "cancel_at": cancel_at, "round": 1,
         "start_after": None,
     }  # fmt: skip
-    event = await desk.row("SELECT user_id, sequence, facts FROM job_events")
+    event = await submitter.row("SELECT user_id, sequence, facts FROM job_events")
     assert (event["user_id"], event["sequence"]) == (user, 1)
     facts = event["facts"]
     assert (facts["job_type"], facts["metadata"], facts["api_key_id"]) == (job_type.value, {"team": "north"}, str(key))
     assert facts["spec"] == item.job.spec.as_dict()
 
 
-async def test_a_batch_that_waits_for_a_budget_never_stops_another_that_waits_for_an_account(desk: Desk) -> None:
-    users = [await desk.user(1_000) for _ in range(12)]
-    await desk.budget(Scope.PLATFORM, "", 100_000)
-    await asyncio.gather(*(desk.budget(Scope.USER, user.hex, 100_000) for user in users))
+async def test_a_batch_that_waits_for_a_budget_never_stops_another_that_waits_for_an_account(
+    submitter: Submitter,
+) -> None:
+    users = [await submitter.user(1_000) for _ in range(12)]
+    await submitter.budget(Scope.PLATFORM, "", 100_000)
+    await asyncio.gather(*(submitter.budget(Scope.USER, user.hex, 100_000) for user in users))
     orders = [users, users[::-1], users[6:] + users[:6]]
-    batches = [[desk.new(user) for user in orders[n % 3]] for n in range(30)]
-    decided = await asyncio.wait_for(asyncio.gather(*map(desk.submissions.submit, batches)), 60)
+    batches = [[submitter.new(user) for user in orders[n % 3]] for n in range(30)]
+    decided = await asyncio.wait_for(asyncio.gather(*map(submitter.submissions.submit, batches)), 60)
     assert {decision.verdict for batch in decided for decision in batch} == {Verdict.ACCEPTED}
-    assert (await desk.row("SELECT used FROM budgets WHERE scope = 'platform'"))["used"] == 360
+    assert (await submitter.row("SELECT used FROM budgets WHERE scope = 'platform'"))["used"] == 360
 
 
-async def test_a_submission_waits_for_whoever_changes_its_account_and_reads_what_is_left(desk: Desk) -> None:
-    user = await desk.user(1)
-    async with desk.admin.transaction():
-        await desk.run("UPDATE credit_accounts SET available = 0 WHERE user_id = %s", user)
-        waiting = asyncio.create_task(desk.submit_one(desk.new(user)))
+async def test_a_submission_waits_for_whoever_changes_its_account_and_reads_what_is_left(submitter: Submitter) -> None:
+    user = await submitter.user(1)
+    async with submitter.admin.transaction():
+        await submitter.run("UPDATE accounts SET available = 0 WHERE user_id = %s", user)
+        waiting = asyncio.create_task(submitter.submit_one(submitter.new(user)))
         async with asyncio.timeout(20):
-            while not await desk.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
+            while not await submitter.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
                 await asyncio.sleep(0.01)
     assert (await waiting).verdict is Verdict.INSUFFICIENT

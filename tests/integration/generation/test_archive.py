@@ -25,18 +25,18 @@ from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
+from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict
-from pixel_generation.application.replay_jobs import replay_jobs
-from pixel_generation.domain.budgets import Period, Scope
-from pixel_generation.domain.job import Job
+from pixel_generation.domain.billing.budgets import Period, Scope
+from pixel_generation.domain.jobs.job import Job
 from pixel_generation.main import build
 from pixel_generation.settings import Settings
 from pixel_rpc import RpcServer, open_channel
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import format_id, new_id
 
-from tests.integration.generation.desk import Desk, open_desk
 from tests.integration.generation.endings import Endings
+from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 JOBS = 5_000 if os.environ.get("PROFILE") == "full" else 400
@@ -49,7 +49,7 @@ ROUTE = "POST /api/generations"
 class Archive:
     """A serving process, the engine beside it, and the chore that archives."""
 
-    desk: Desk
+    submitter: Submitter
     endings: Endings
     housekeeping: PostgresHousekeeping
     channel: grpc.aio.Channel
@@ -63,22 +63,22 @@ class Archive:
         return await self.housekeeping.archive(before=datetime.now(UTC) + timedelta(hours=1), limit=limit)
 
     async def counts(self) -> tuple[int, int]:
-        row = await self.desk.row(
-            "SELECT (SELECT count(*) FROM jobs) AS hot, (SELECT count(*) FROM jobs_archive) AS archived"
+        row = await self.submitter.row(
+            "SELECT (SELECT count(*) FROM live_jobs) AS hot, (SELECT count(*) FROM archived_jobs) AS archived"
         )
         return row["hot"], row["archived"]
 
 
 @pytest.fixture
 async def archive(make_database: MakeDatabase) -> AsyncIterator[Archive]:
-    async with open_desk(make_database) as desk:
-        settings = Settings(database_url=desk.url, grpc_address="127.0.0.1:0")
+    async with open_submitter(make_database) as submitter:
+        settings = Settings(database_url=submitter.url, grpc_address="127.0.0.1:0")
         async with build(settings, frozenset({"serve"})) as service:
             await service.start()
             address = next(part.address for part in service.parts if isinstance(part, RpcServer))
             async with open_channel(address) as channel:
-                housekeeping = PostgresHousekeeping(desk.pool, SystemClock())
-                yield Archive(desk, Endings(desk), housekeeping, channel)
+                housekeeping = PostgresHousekeeping(submitter.pool, SystemClock())
+                yield Archive(submitter, Endings(submitter), housekeeping, channel)
             await service.stop()
 
 
@@ -140,11 +140,11 @@ async def answers(archive: Archive, user: UUID, jobs: dict[str, Job]) -> dict[st
 
 
 async def test_no_answer_about_a_job_changes_when_it_is_archived(archive: Archive) -> None:
-    user = await archive.desk.user(100)
+    user = await archive.submitter.user(100)
     jobs = await archive.endings.of_every_kind(user)
-    keyed = archive.desk.new(user)
+    keyed = archive.submitter.new(user)
     keyed = NewGeneration(keyed.job, "key-1", ROUTE, b"f")
-    assert (await archive.desk.submit_one(keyed)).verdict is Verdict.ACCEPTED
+    assert (await archive.submitter.submit_one(keyed)).verdict is Verdict.ACCEPTED
     jobs["keyed"] = await archive.endings.cancel(keyed.job)
     before = await answers(archive, user, jobs)
     assert len(before["by_key"]) == 1
@@ -153,20 +153,20 @@ async def test_no_answer_about_a_job_changes_when_it_is_archived(archive: Archiv
     assert await archive.counts() == (0, len(jobs))
     after = await answers(archive, user, jobs)
     assert after == before
-    replayed = await archive.desk.submit_one(NewGeneration(archive.desk.new(user).job, "key-1", ROUTE, b"f"))
+    replayed = await archive.submitter.submit_one(NewGeneration(archive.submitter.new(user).job, "key-1", ROUTE, b"f"))
     assert (replayed.verdict, replayed.job_id) == (Verdict.REPLAYED, jobs["keyed"].id)
-    results = await PostgresLedgerRules(archive.desk.pool).check()
+    results = await PostgresLedgerRules(archive.submitter.pool).check()
     assert {result.name: result.violations for result in results if result.violations} == {}
-    told = await replay_jobs(100, jobs=PostgresAllJobs(archive.desk.pool), history=archive.endings.jobs)
+    told = await replay_jobs(100, jobs=PostgresAllJobs(archive.submitter.pool), history=archive.endings.jobs)
     assert (told.jobs, told.differing) == (len(jobs), {})
 
 
 async def test_an_archived_job_is_not_run_again_and_its_user_is_told_why(archive: Archive) -> None:
-    user = await archive.desk.user(100)
+    user = await archive.submitter.user(100)
     job = await archive.endings.failed(user)
     await archive.move()
     name, own = format_id("usr", user), format_id("gen", job.id)
-    balance = await archive.desk.row("SELECT available, held FROM credit_accounts WHERE user_id = %s", user)
+    balance = await archive.submitter.row("SELECT available, held FROM accounts WHERE user_id = %s", user)
     (result,) = (
         await archive.generations.RetryGenerations(pb.RetryGenerationsRequest(ids=[own], user_id=name))
     ).results
@@ -177,12 +177,12 @@ async def test_an_archived_job_is_not_run_again_and_its_user_is_told_why(archive
         )
     )
     assert dict(redriven.refused) == {own: "GENERATION_ARCHIVED"}
-    assert await archive.desk.row("SELECT available, held FROM credit_accounts WHERE user_id = %s", user) == balance
+    assert await archive.submitter.row("SELECT available, held FROM accounts WHERE user_id = %s", user) == balance
     assert await archive.counts() == (0, 1)
 
 
 async def test_what_ended_first_goes_first_and_no_more_at_once_than_asked_for(archive: Archive) -> None:
-    user = await archive.desk.user(100)
+    user = await archive.submitter.user(100)
     jobs = [await archive.endings.cancelled_in_queue(user) for _ in range(3)]
     jobs += [await archive.endings.failed(user), await archive.endings.completed(user)]
     running = await archive.endings.claimed(user)
@@ -191,33 +191,33 @@ async def test_what_ended_first_goes_first_and_no_more_at_once_than_asked_for(ar
     assert await archive.housekeeping.archive(before=cutoff, limit=10) == 1
     assert [await archive.move(limit=2) for _ in range(3)] == [2, 2, 0]
     assert await archive.counts() == (1, 5)
-    assert (await archive.desk.row("SELECT id FROM jobs"))["id"] == running.id
+    assert (await archive.submitter.row("SELECT id FROM live_jobs"))["id"] == running.id
 
 
 async def test_a_job_that_begins_a_new_round_at_that_moment_stays(archive: Archive) -> None:
-    user = await archive.desk.user(100)
+    user = await archive.submitter.user(100)
     held, free = await archive.endings.failed(user), await archive.endings.failed(user)
-    async with archive.desk.admin.transaction():
-        await archive.desk.run("SELECT 1 FROM jobs WHERE id = %s FOR NO KEY UPDATE", held.id)
+    async with archive.submitter.admin.transaction():
+        await archive.submitter.run("SELECT 1 FROM live_jobs WHERE id = %s FOR NO KEY UPDATE", held.id)
         assert await archive.move() == 1
     again = await archive.endings.retried(held)
     assert await archive.move() == 0
-    assert (await archive.desk.row("SELECT id, round FROM jobs")) == {"id": held.id, "round": 2}
-    assert (await archive.desk.row("SELECT id FROM jobs_archive"))["id"] == free.id
+    assert (await archive.submitter.row("SELECT id, round FROM live_jobs")) == {"id": held.id, "round": 2}
+    assert (await archive.submitter.row("SELECT id FROM archived_jobs"))["id"] == free.id
     await archive.endings.cancel(again)
 
 
 async def test_who_reads_while_jobs_are_moved_sees_each_exactly_once(archive: Archive) -> None:
-    user = await archive.desk.user(JOBS)
+    user = await archive.submitter.user(JOBS)
     at = datetime.now(UTC)
-    items = [archive.desk.new(user) for _ in range(JOBS)]
+    items = [archive.submitter.new(user) for _ in range(JOBS)]
     for first in range(0, JOBS, 200):
-        await archive.desk.submit(*items[first : first + 200])
-    await archive.desk.run(
-        "UPDATE jobs SET status = 'completed', stage = 'done', captured_credits = cost_credits, ended_at = %s", at
+        await archive.submitter.submit(*items[first : first + 200])
+    await archive.submitter.run(
+        "UPDATE live_jobs SET status = 'completed', stage = 'done', captured_credits = cost_credits, ended_at = %s", at
     )
     ids = {item.job.id for item in items}
-    queries, moving, looks = PostgresQueries(archive.desk.pool), asyncio.Event(), 0
+    queries, moving, looks = PostgresQueries(archive.submitter.pool), asyncio.Event(), 0
 
     async def look() -> None:
         nonlocal looks
@@ -245,15 +245,15 @@ async def test_who_reads_while_jobs_are_moved_sees_each_exactly_once(archive: Ar
 
 
 async def test_the_sweep_archives_by_age_and_counts_it(make_database: MakeDatabase) -> None:
-    async with open_desk(make_database) as desk:
-        endings = Endings(desk)
-        user = await desk.user(100)
+    async with open_submitter(make_database) as submitter:
+        endings = Endings(submitter)
+        user = await submitter.user(100)
         old, young = await endings.completed(user), await endings.completed(user)
         for job, days in ((old, 31), (young, 29)):
-            await desk.run(
-                "UPDATE jobs SET ended_at = ended_at - make_interval(days => %s) WHERE id = %s", days, job.id
+            await submitter.run(
+                "UPDATE live_jobs SET ended_at = ended_at - make_interval(days => %s) WHERE id = %s", days, job.id
             )
-        settings = Settings(database_url=desk.url, bus_url="memory://", grpc_address="127.0.0.1:0")
+        settings = Settings(database_url=submitter.url, bus_url="memory://", grpc_address="127.0.0.1:0")
         counted = ARCHIVED._value.get()
         async with build(settings, frozenset({"serve"})) as service:
             await service.start()
@@ -262,43 +262,43 @@ async def test_the_sweep_archives_by_age_and_counts_it(make_database: MakeDataba
                 await OperationsServiceStub(channel).ProcessQueue(operations.ProcessQueueRequest())
             await service.stop()
         assert ARCHIVED._value.get() == counted + 1
-        assert (await desk.row("SELECT id FROM jobs_archive"))["id"] == old.id
-        assert (await desk.row("SELECT id FROM jobs"))["id"] == young.id
+        assert (await submitter.row("SELECT id FROM archived_jobs"))["id"] == old.id
+        assert (await submitter.row("SELECT id FROM live_jobs"))["id"] == young.id
 
 
 async def test_reservations_of_periods_long_over_are_forgotten(archive: Archive) -> None:
-    user = await archive.desk.user(100)
-    await archive.desk.budget(Scope.USER, user.hex, 50)
-    await archive.desk.budget(Scope.USER, user.hex, 50, period=Period.MONTH)
+    user = await archive.submitter.user(100)
+    await archive.submitter.budget(Scope.USER, user.hex, 50)
+    await archive.submitter.budget(Scope.USER, user.hex, 50, period=Period.MONTH)
     await archive.endings.completed(user)
     long_ago, now = date(2020, 1, 1), SystemClock().now()
     await archive.housekeeping.purge(before=now - timedelta(days=3), limit=100)
-    assert (await archive.desk.row("SELECT count(*) FROM budget_reservations"))["count"] == 2
+    assert (await archive.submitter.row("SELECT count(*) FROM budget_reservations"))["count"] == 2
     for table in ("budgets", "budget_reservations"):
-        await archive.desk.run(f"UPDATE {table} SET period_start = %s WHERE period_start > '1970-01-01'", long_ago)
+        await archive.submitter.run(f"UPDATE {table} SET period_start = %s WHERE period_start > '1970-01-01'", long_ago)
     assert await archive.housekeeping.purge(before=now - timedelta(days=3), limit=100) == 1
-    assert [row["period_start"] for row in await archive.desk.rows("SELECT * FROM budget_reservations")] == [
+    assert [row["period_start"] for row in await archive.submitter.rows("SELECT * FROM budget_reservations")] == [
         date(1970, 1, 1)
     ]
-    results = await PostgresLedgerRules(archive.desk.pool).check()
+    results = await PostgresLedgerRules(archive.submitter.pool).check()
     assert {result.name: result.violations for result in results if result.violations} == {}
 
 
 async def test_both_tables_and_the_view_have_the_same_columns(archive: Archive) -> None:
-    rows = await archive.desk.rows(
+    rows = await archive.submitter.rows(
         """
         SELECT c.table_name, array_agg(c.column_name || ' ' || c.udt_name ORDER BY c.ordinal_position) AS columns
         FROM information_schema.columns AS c
-        WHERE c.table_schema = 'generation' AND c.table_name IN ('jobs', 'jobs_archive', 'all_jobs')
+        WHERE c.table_schema = 'generation' AND c.table_name IN ('live_jobs', 'archived_jobs', 'stored_jobs')
         GROUP BY c.table_name
         """
     )
     columns = {row["table_name"]: row["columns"] for row in rows}
-    assert columns["jobs"] == columns["jobs_archive"] == columns["all_jobs"]
+    assert columns["live_jobs"] == columns["archived_jobs"] == columns["stored_jobs"]
 
 
 async def test_tables_are_vacuumed_and_filled_as_they_are_used(archive: Archive) -> None:
-    rows = await archive.desk.rows(
+    rows = await archive.submitter.rows(
         """
         SELECT c.relname, c.reloptions
         FROM pg_class AS c
@@ -307,17 +307,17 @@ async def test_tables_are_vacuumed_and_filled_as_they_are_used(archive: Archive)
     )
     options = {row["relname"]: dict(option.split("=") for option in row["reloptions"]) for row in rows}
     # Rewritten in place: room on the page for HOT updates.
-    assert {name: options[name]["fillfactor"] for name in ("jobs", "attempts", "lane_shares")} == {
-        "jobs": "70",
+    assert {name: options[name]["fillfactor"] for name in ("live_jobs", "attempts", "queue_shares")} == {
+        "live_jobs": "70",
         "attempts": "80",
-        "lane_shares": "70",
+        "queue_shares": "70",
     }
-    for name in ("credit_accounts", "lanes", "budgets", "job_stats"):
+    for name in ("accounts", "queues", "budgets", "job_statistics"):
         assert options[name]["fillfactor"] == "50", name
     # Vacuumed by count of dead rows, long before a fifth of the table is dead.
-    for name in ("jobs", "outbox", "submissions"):
+    for name in ("live_jobs", "outbox", "submissions"):
         assert float(options[name]["autovacuum_vacuum_scale_factor"]) <= 0.02, name
         assert int(options[name]["autovacuum_vacuum_threshold"]) <= 5_000, name
     # Only ever added to: vacuumed by count of new rows, so that they are frozen while they are in memory.
-    for name in ("jobs_archive", "job_events", "ledger_transfers", "ledger_entries"):
+    for name in ("archived_jobs", "job_events", "ledger_transfers", "ledger_entries"):
         assert float(options[name]["autovacuum_vacuum_insert_scale_factor"]) <= 0.02, name

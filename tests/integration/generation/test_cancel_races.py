@@ -15,15 +15,15 @@ import pytest
 from pixel_generation.adapters.inbound.worker_signals import on_cancel, on_runnable
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.cancel_generations import Cancellation, CancelTools, cancel_generations
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.provider_health import HealthOfProviders
-from pixel_generation.application.run_job import RunTools
-from pixel_generation.application.work import Worker, WorkLimits
-from pixel_generation.domain.cancellation import CancelOutcome, outcome_of_cancel
-from pixel_generation.domain.images import ImageRequest, ProducedImage
-from pixel_generation.domain.job import Job, Status
-from pixel_generation.domain.recovery import RetryPolicy
+from pixel_generation.application.execution.provider_health import HealthOfProviders
+from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.cancel import Cancellation, CancelTools, cancel_generations
+from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
+from pixel_generation.domain.jobs.job import Job, Status
+from pixel_generation.domain.jobs.recovery import RetryPolicy
+from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.service import Loop
 
@@ -136,7 +136,7 @@ async def test_each_race_has_one_winner_and_the_money_follows_it(make_database: 
 async def assert_one_end_each(engine: RealEngine) -> None:
     wrong = await engine.row(
         """
-        SELECT count(*) FROM jobs AS j WHERE
+        SELECT count(*) FROM live_jobs AS j WHERE
             (SELECT count(*) FROM job_events AS e WHERE e.job_id = j.id AND e.stage = 'done') <> 1
             OR (SELECT coalesce(sum(e.credits), 0) FROM ledger_transfers AS t
                 JOIN ledger_entries AS e ON e.transfer_id = t.id AND e.account = 'user_held' WHERE t.job_id = j.id) <> 0

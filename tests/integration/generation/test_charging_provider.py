@@ -11,22 +11,22 @@ from uuid import UUID
 import psycopg
 import pytest
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
-from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
+from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import Holder, NewGeneration
-from pixel_generation.application.provider_health import HealthOfProviders
-from pixel_generation.application.run_job import Run, RunTools
-from pixel_generation.application.sweep_jobs import SweepTools, sweep_jobs
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.job import Job, Stage
-from pixel_generation.domain.recovery import RetryPolicy
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.execution.provider_health import HealthOfProviders
+from pixel_generation.application.execution.run import Run, RunTools
+from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
+from pixel_generation.application.ports import NewGeneration, Writer
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.job import Job, Stage
+from pixel_generation.domain.jobs.recovery import RetryPolicy
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -79,11 +79,11 @@ class HeldJobs(PostgresJobs):
     fits: Callable[[Job], bool] = staticmethod(lambda _job: False)
     is_held = False
 
-    async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
         if not self.is_held and self.fits(after):
             self.is_held = True
             await asyncio.Event().wait()
-        return await super().write(before, after, holder=holder, call=call)
+        return await super().write(before, after, writer=writer, call=call)
 
 
 def submission(user: UUID, at: datetime) -> NewGeneration:
@@ -93,7 +93,7 @@ def submission(user: UUID, at: datetime) -> NewGeneration:
         user_id=user,
         set_id=new_id(),
         spec=spec,
-        lane="openai",
+        queue="openai",
         cost_credits=IMAGES,
         created_at=at,
         scheduled_at=at,
@@ -140,7 +140,7 @@ async def test_no_call_and_no_credit_is_taken_twice(
             clock,
             observer,
             RetryPolicy(reconcile_for_s=0),
-            PostgresGates(pool),
+            PostgresQueueHolds(pool),
             jobs,
             FakeEngineObserver(),
             {},
@@ -162,7 +162,9 @@ async def test_no_call_and_no_credit_is_taken_twice(
         task.cancel()
         await asyncio.wait([task])
         if is_killed:
-            await admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE status = 'processing'")
+            await admin.execute(
+                "UPDATE live_jobs SET lease_until = now() - interval '1 second' WHERE status = 'processing'"
+            )
             await sweep_jobs(tools=sweep)
         else:
             await run.interrupt()
@@ -170,7 +172,7 @@ async def test_no_call_and_no_credit_is_taken_twice(
             await again.execute()
         await sweep_jobs(tools=sweep)
 
-        cursor = await admin.execute("SELECT status, captured_credits FROM jobs")
+        cursor = await admin.execute("SELECT status, captured_credits FROM live_jobs")
         assert await cursor.fetchall() == [(moment.status, moment.captured)]
         cursor = await admin.execute("SELECT count(*) FROM attempts")
         assert await cursor.fetchone() == (moment.attempts,)
@@ -179,7 +181,7 @@ async def test_no_call_and_no_credit_is_taken_twice(
             "SELECT kind, count(*) FROM ledger_transfers WHERE kind IN ('hold', 'capture') GROUP BY kind"
         )
         assert dict(await cursor.fetchall()) == {"hold": 1} | ({"capture": 1} if moment.captured else {})
-        cursor = await admin.execute("SELECT available, held FROM credit_accounts")
+        cursor = await admin.execute("SELECT available, held FROM accounts")
         assert await cursor.fetchall() == [(10 - moment.captured, 0)]
         cursor = await admin.execute("SELECT sum(credits) FROM ledger_entries")
         assert await cursor.fetchone() == (0,)

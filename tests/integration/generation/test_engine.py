@@ -1,4 +1,4 @@
-"""Gates, places, limits and settlements where they are decided: in the database."""
+"""QueueHolds, places, limits and settlements where they are decided: in the database."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.ports import Holder
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import Failure, Job, Priority, Stage, Status
+from pixel_generation.application.ports import Writer
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.providers.images import Outcome
 from pixel_runtime.ids import new_id
 
 from tests.integration.generation.real_engine import RealEngine, open_engine
@@ -28,16 +28,16 @@ async def engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
         await engine.assert_replayable()
 
 
-async def fail(engine: RealEngine, job: Job, holder: Holder = Holder.WORKER) -> Job:
-    return await engine.write(job, job.failed(FAILURE, at=datetime.now(UTC)), holder)
+async def fail(engine: RealEngine, job: Job, writer: Writer = Writer.WORKER) -> Job:
+    return await engine.write(job, job.failed(FAILURE, at=datetime.now(UTC)), writer)
 
 
 async def test_a_user_runs_no_more_jobs_than_places(engine: RealEngine) -> None:
     user = await engine.user(max_running=2)
     jobs = await engine.submit(user, 5)
-    assert await engine.gates_of(jobs) == ["open", "open", "capped", "capped", "capped"]
+    assert await engine.hold_reasons_of(jobs) == ["open", "open", "capped", "capped", "capped"]
     assert len(await engine.claim(5)) == 2
-    assert (await engine.account(user))["places_taken"] == 2
+    assert (await engine.account(user))["slots_taken"] == 2
 
 
 async def test_the_end_of_a_job_opens_the_gate_of_the_next(engine: RealEngine) -> None:
@@ -49,7 +49,7 @@ async def test_the_end_of_a_job_opens_the_gate_of_the_next(engine: RealEngine) -
         await engine.complete(running)
     assert await engine.claim() == []
     account = await engine.account(user)
-    assert (account["places_taken"], account["open_jobs"], account["held"]) == (0, 0, 0)
+    assert (account["slots_taken"], account["open_jobs"], account["held"]) == (0, 0, 0)
 
 
 async def test_a_pause_before_a_retry_gives_the_place_to_another_job(engine: RealEngine) -> None:
@@ -58,7 +58,7 @@ async def test_a_pause_before_a_retry_gives_the_place_to_another_job(engine: Rea
     (running,) = await engine.claim(5)
     later = datetime.now(UTC) + timedelta(seconds=60)
     await engine.write(running, running.requeued(scheduled_at=later, counts_as_retry=True))
-    assert await engine.gates_of([first, second]) == ["scheduled", "open"]
+    assert await engine.hold_reasons_of([first, second]) == ["scheduled", "open"]
     assert [job.id for job in await engine.claim(5)] == [second.id]
 
 
@@ -66,11 +66,11 @@ async def test_a_scheduled_job_starts_when_its_time_has_come_and_a_place_is_free
     user = await engine.user(max_running=1)
     soon = datetime.now(UTC) + timedelta(hours=1)
     jobs = await engine.submit(user, 2, scheduled_at=soon, deadline_at=soon + timedelta(hours=1))
-    assert await engine.gates_of(jobs) == ["scheduled", "scheduled"]
-    assert (await engine.gates.open_due(100), await engine.claim(5)) == (0, [])
+    assert await engine.hold_reasons_of(jobs) == ["scheduled", "scheduled"]
+    assert (await engine.queue_holds.end_due(100), await engine.claim(5)) == (0, [])
     await backdate(engine, jobs)
-    assert await engine.gates.open_due(100) == 2
-    assert sorted(await engine.gates_of(jobs)) == ["capped", "open"]
+    assert await engine.queue_holds.end_due(100) == 2
+    assert sorted(await engine.hold_reasons_of(jobs)) == ["capped", "open"]
     (running,) = await engine.claim(5)
     await fail(engine, running)
     assert len(await engine.claim(5)) == 1
@@ -79,11 +79,11 @@ async def test_a_scheduled_job_starts_when_its_time_has_come_and_a_place_is_free
 async def backdate(engine: RealEngine, jobs: list[Job]) -> None:
     """Let the time of scheduled jobs have come, in the rows and in the events alike."""
     ids = [job.id for job in jobs]
-    await engine.admin.execute("UPDATE jobs SET scheduled_at = created_at WHERE id = ANY (%s)", (ids,))
+    await engine.admin.execute("UPDATE live_jobs SET scheduled_at = created_at WHERE id = ANY (%s)", (ids,))
     await engine.admin.execute(
         """
         UPDATE job_events SET facts = facts || jsonb_build_object('scheduled_at', j.scheduled_at)
-        FROM jobs AS j WHERE j.id = job_id AND j.id = ANY (%s)
+        FROM live_jobs AS j WHERE j.id = job_id AND j.id = ANY (%s)
         """,
         (ids,),
     )
@@ -92,23 +92,23 @@ async def backdate(engine: RealEngine, jobs: list[Job]) -> None:
 async def test_a_greater_limit_lets_waiting_jobs_go(engine: RealEngine) -> None:
     user = await engine.user(max_running=1)
     jobs = await engine.submit(user, 4)
-    await engine.admin.execute("UPDATE credit_accounts SET max_running = 3 WHERE user_id = %s", (user,))
+    await engine.admin.execute("UPDATE accounts SET max_running = 3 WHERE user_id = %s", (user,))
     opened = 0
     while opened < 2:  # the looks begin at users that are drawn
-        opened += await engine.gates.open_missed()
-    assert sorted(await engine.gates_of(jobs)) == ["capped", "open", "open", "open"]
+        opened += await engine.queue_holds.end_missed()
+    assert sorted(await engine.hold_reasons_of(jobs)) == ["capped", "open", "open", "open"]
 
 
-async def test_a_paused_lane_starts_nothing_and_a_draining_one_does(engine: RealEngine) -> None:
+async def test_a_paused_queue_starts_nothing_and_a_draining_one_does(engine: RealEngine) -> None:
     await engine.submit(await engine.user())
-    await engine.admin.execute("UPDATE lanes SET state = 'paused' WHERE lane = 'sketch'")
+    await engine.admin.execute("UPDATE queues SET state = 'paused' WHERE queue = 'sketch'")
     assert await engine.claim() == []
-    await engine.admin.execute("UPDATE lanes SET state = 'draining' WHERE lane = 'sketch'")
+    await engine.admin.execute("UPDATE queues SET state = 'draining' WHERE queue = 'sketch'")
     assert len(await engine.claim()) == 1
 
 
-async def test_a_lane_never_runs_more_than_its_limit_however_many_claim_at_once(engine: RealEngine) -> None:
-    await engine.admin.execute("UPDATE lanes SET max_running = 5 WHERE lane = 'sketch'")
+async def test_a_queue_never_runs_more_than_its_limit_however_many_claim_at_once(engine: RealEngine) -> None:
+    await engine.admin.execute("UPDATE queues SET max_running = 5 WHERE queue = 'sketch'")
     for _ in range(4):
         await engine.submit(await engine.user(), 5)
     claims = await asyncio.gather(*(engine.claim(3) for _ in range(10)))
@@ -117,10 +117,10 @@ async def test_a_lane_never_runs_more_than_its_limit_however_many_claim_at_once(
     assert len(await engine.claim(3)) == 1
 
 
-async def test_a_plan_never_runs_more_than_its_limit_in_a_lane(engine: RealEngine) -> None:
+async def test_a_plan_never_runs_more_than_its_limit_in_a_queue(engine: RealEngine) -> None:
     await engine.admin.execute("UPDATE plans SET max_running_in_all = 2 WHERE id = 'free'")
     free, pro = await engine.user(), await engine.user()
-    await engine.admin.execute("UPDATE credit_accounts SET plan = 'pro' WHERE user_id = %s", (pro,))
+    await engine.admin.execute("UPDATE accounts SET plan = 'pro' WHERE user_id = %s", (pro,))
     await engine.submit(free, 5)
     await engine.submit(pro, 3)
     claims = await asyncio.gather(*(engine.claim(4) for _ in range(5)))
@@ -131,15 +131,17 @@ async def test_a_plan_never_runs_more_than_its_limit_in_a_lane(engine: RealEngin
 async def test_what_waits_two_minutes_behind_others_gains_a_class(engine: RealEngine) -> None:
     (low,) = await engine.submit(await engine.user(), priority=Priority.LOW)
     await engine.submit(await engine.user(), 2)
-    assert await engine.gates.age(100) == 0
-    await engine.admin.execute("UPDATE jobs SET scheduled_at = now() - interval '121 seconds' WHERE id = %s", (low.id,))
-    assert [await engine.gates.age(100) for _ in range(2)] == [1, 0]
-    row = await engine.row("SELECT priority, aged FROM jobs WHERE id = %s", low.id)
+    assert await engine.queue_holds.age(100) == 0
+    await engine.admin.execute(
+        "UPDATE live_jobs SET scheduled_at = now() - interval '121 seconds' WHERE id = %s", (low.id,)
+    )
+    assert [await engine.queue_holds.age(100) for _ in range(2)] == [1, 0]
+    row = await engine.row("SELECT priority, aged FROM live_jobs WHERE id = %s", low.id)
     assert (row["priority"], row["aged"]) == (1, 1)
     found = await engine.jobs.find(low.id)
     assert found is not None
     assert found.priority is Priority.LOW
-    await engine.admin.execute("UPDATE jobs SET scheduled_at = created_at WHERE id = %s", (low.id,))
+    await engine.admin.execute("UPDATE live_jobs SET scheduled_at = created_at WHERE id = %s", (low.id,))
 
 
 async def test_the_end_of_a_job_books_what_the_provider_charges(engine: RealEngine) -> None:
@@ -165,7 +167,7 @@ async def test_a_job_that_ends_in_the_queue_keeps_what_its_last_run_was_told(eng
     call = CallRecord(Outcome.SENT, "req-1", 700, "provider_unavailable")
     back = job.requeued(scheduled_at=datetime.now(UTC), counts_as_retry=True)
     await engine.write(job, back, call=call)
-    await fail(engine, back, Holder.CLOCK)
+    await fail(engine, back, Writer.TIMEOUT)
     attempt = await engine.row("SELECT * FROM attempts WHERE job_id = %s", job.id)
     told = (attempt["provider_request_id"], attempt["cost_usd_micros"], attempt["failure_code"], attempt["state"])
     assert told == ("req-1", 700, "provider_unavailable", "failed")
@@ -183,7 +185,9 @@ async def test_ended_jobs_are_counted_by_day(engine: RealEngine) -> None:
     (job,) = await engine.claim()
     await fail(engine, job)
     stats = await (
-        await engine.admin.execute("SELECT status, jobs, images, credits FROM job_stats ORDER BY status")
+        await engine.admin.execute(
+            "SELECT status, jobs, outputs AS images, credits FROM job_statistics ORDER BY status"
+        )
     ).fetchall()
     assert [tuple(row.values()) for row in stats] == [("completed", 2, 4, 4), ("failed", 1, 0, 0)]
 
@@ -225,7 +229,7 @@ async def test_a_job_that_called_nobody_gives_its_whole_reservation_back(engine:
     user = await engine.user()
     budget_id = await budget(engine, user, "usd_micros", 10_000)
     (job,) = await engine.submit(user, cost_usd_micros=1_000)
-    await engine.write(job, job.cancelled(at=datetime.now(UTC)), Holder.OWNER)
+    await engine.write(job, job.cancelled(at=datetime.now(UTC)), Writer.OWNER)
     assert (await engine.row("SELECT used FROM budgets WHERE id = %s", budget_id))["used"] == 0
 
 
@@ -236,7 +240,7 @@ async def test_what_is_released_counts_against_the_day_it_was_held(engine: RealE
     first, second = await engine.claim(2)
     await fail(engine, first)
     assert (await engine.account(user))["spent_today"] == 2
-    await engine.admin.execute("UPDATE credit_accounts SET spent_on = spent_on + 1 WHERE user_id = %s", (user,))
+    await engine.admin.execute("UPDATE accounts SET spent_on = spent_on + 1 WHERE user_id = %s", (user,))
     await fail(engine, second)
     assert (await engine.account(user))["spent_today"] == 2
 
@@ -244,11 +248,11 @@ async def test_what_is_released_counts_against_the_day_it_was_held(engine: RealE
 async def test_a_cancellation_is_written_down_with_its_change(engine: RealEngine) -> None:
     user = await engine.user()
     waiting, _ = await engine.submit(user, 2)
-    await engine.write(waiting, waiting.cancelled(at=datetime.now(UTC)), Holder.OWNER)
+    await engine.write(waiting, waiting.cancelled(at=datetime.now(UTC)), Writer.OWNER)
     (running,) = await engine.claim()
-    told = await engine.write(running, running.cancelling(at=datetime.now(UTC)), Holder.OWNER)
+    told = await engine.write(running, running.cancelling(at=datetime.now(UTC)), Writer.OWNER)
     assert await engine.jobs.renew([(running.id, running.attempt)], lease_s=15) == {running.id: Stage.CANCELLING}
-    assert not await engine.jobs.write(running, running.calling(), holder=Holder.WORKER)
+    assert not await engine.jobs.write(running, running.calling(), writer=Writer.WORKER)
     await engine.write(told, told.cancelled(at=datetime.now(UTC)))
     actions = await (await engine.admin.execute("SELECT job_id, actor, action FROM actions ORDER BY id")).fetchall()
     actor = f"usr_{user.hex}"
@@ -259,22 +263,22 @@ async def test_a_cancelled_job_with_pictures_announces_its_set(engine: RealEngin
     await engine.submit(await engine.user())
     (job,) = await engine.claim()
     job = await engine.deliver(job, 1)
-    told = await engine.write(job, job.cancelling(at=datetime.now(UTC)), Holder.OWNER)
+    told = await engine.write(job, job.cancelling(at=datetime.now(UTC)), Writer.OWNER)
     ended = await engine.write(told, told.cancelled(at=datetime.now(UTC)))
     topics = await (await engine.admin.execute("SELECT topic FROM outbox ORDER BY id DESC LIMIT 2")).fetchall()
     assert [row["topic"] for row in reversed(topics)] == ["image.generation.complete", "image.generation.status"]
     assert (ended.status, ended.captured_credits) == (Status.CANCELLED, 1)
 
 
-async def test_a_job_goes_on_in_the_lane_of_its_next_model(engine: RealEngine) -> None:
+async def test_a_job_goes_on_in_the_queue_of_its_next_model(engine: RealEngine) -> None:
     from dataclasses import replace
 
     await engine.submit(await engine.user())
     (job,) = await engine.claim()
     job = await engine.write(job, job.calling())
-    moved = replace(job, lane="openai", spec=replace(job.spec, model="gpt-image-2"), price_id="gpt-image-2/1")
+    moved = replace(job, queue="openai", spec=replace(job.spec, model="gpt-image-2"), price_id="gpt-image-2/1")
     after = await engine.write(job, job.rerouted(moved, at=datetime.now(UTC)))
     assert after.stage is Stage.ROUTING
-    (again,) = await engine.claim(lane="openai")
+    (again,) = await engine.claim(queue="openai")
     assert (again.id, again.attempt, again.spec.model) == (job.id, 2, "gpt-image-2")
     assert (await engine.row("SELECT provider FROM attempts WHERE attempt = 2"))["provider"] == "openai"

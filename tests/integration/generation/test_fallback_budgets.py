@@ -14,17 +14,17 @@ import pytest
 from pixel_errors import PixelError
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresBudgets
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import Holder
-from pixel_generation.application.provider_health import HealthOfProviders
-from pixel_generation.application.run_job import RunTools
-from pixel_generation.application.work import Worker, WorkLimits
-from pixel_generation.domain.budgets import BudgetLimit, Period, Scope, Unit
+from pixel_generation.application.execution.provider_health import HealthOfProviders
+from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.domain.billing.budgets import BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
-from pixel_generation.domain.images import ImageRequest, Outcome, ProviderError
-from pixel_generation.domain.job import Job, Status
-from pixel_generation.domain.recovery import RetryPolicy
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Job, Status
+from pixel_generation.domain.jobs.recovery import RetryPolicy
+from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_runtime.clock import SystemClock
 
 from tests.fakes.generation import FakeClock
@@ -35,7 +35,7 @@ from tests.fakes.generation_neighbours import FakeAssets, FakeImageModel, FakeOb
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
 
-HOME = replace(SKETCH, id="home", provider="openai", lane="openai", aliases=())
+HOME = replace(SKETCH, id="home", provider="openai", queue="openai", aliases=())
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ async def used(engine: RealEngine, scope: Scope) -> int:
 
 async def called(engine: RealEngine, user: UUID, **fields: Any) -> Job:
     """A job whose first provider, openai, has been called."""
-    await engine.submit(user, lane="openai", **fields)
-    (job,) = await engine.claim(lane="openai")
+    await engine.submit(user, queue="openai", **fields)
+    (job,) = await engine.claim(queue="openai")
     return await engine.write(job, job.calling())
 
 
 def moved(job: Job, cost_usd_micros: int | None = 0) -> Job:
-    there = replace(job, lane="sketch", route={"model": "studio-sketch", "cost_usd_micros": cost_usd_micros})
+    there = replace(job, queue="sketch", route={"model": "studio-sketch", "cost_usd_micros": cost_usd_micros})
     return job.rerouted(there, at=datetime.now(UTC))
 
 
@@ -95,7 +95,7 @@ async def test_a_fallback_that_its_provider_has_no_room_for_changes_nothing(
     await budget(engine, Scope.PROVIDER, "sketch", limit, unit)
     job = await called(engine, user)
     with pytest.raises(BudgetExhausted) as refused:
-        await engine.jobs.write(job, moved(job, cost), holder=Holder.WORKER)
+        await engine.jobs.write(job, moved(job, cost), writer=Writer.WORKER)
     assert refused.value.metadata == {"scope": "provider", "period": "month"}
     assert await engine.jobs.find(job.id) == job
     assert await used(engine, Scope.PROVIDER) == 2
@@ -117,8 +117,8 @@ async def test_a_dearer_provider_must_be_within_the_budget_of_the_platform(engin
 async def test_fallbacks_at_once_never_go_over_the_budget(engine: RealEngine) -> None:
     user = await engine.user()
     await budget(engine, Scope.PROVIDER, "sketch", 14)
-    await engine.submit(user, 40, lane="openai")
-    jobs = [await engine.write(job, job.calling()) for job in await engine.claim(40, lane="openai")]
+    await engine.submit(user, 40, queue="openai")
+    jobs = [await engine.write(job, job.calling()) for job in await engine.claim(40, queue="openai")]
     outcomes = await asyncio.gather(*(fall_back(engine, job) for job in jobs), return_exceptions=True)
     assert sum(isinstance(outcome, Job) for outcome in outcomes) == 7
     assert {type(outcome) for outcome in outcomes if isinstance(outcome, PixelError)} == {BudgetExhausted}
@@ -154,7 +154,7 @@ async def test_a_worker_leaves_a_fallback_that_is_over_its_budget(
     worker = Worker("w", catalogue=catalogue, providers=providers, tools=tools, limits=WorkLimits(poll_s=0.05))
     route = {"model": "home", "fallback_models": ["studio-sketch"], "credits_per_image": 1}
     spec = GenerationSpec("a lighthouse", model="home", number_of_images=2, size="1024x1024", seed=7)
-    (job,) = await engine.submit(user, lane="openai", route=route, spec=spec, max_retries=0)
+    (job,) = await engine.submit(user, queue="openai", route=route, spec=spec, max_retries=0)
     await worker.start()
     try:
         async with asyncio.timeout(20):

@@ -14,10 +14,10 @@ import pytest
 from pixel.generation.v1 import events_pb2
 from pixel_errors import FailedPrecondition, Unavailable
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.application.ports import Holder
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.application.ports import Writer
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.domain.providers.images import Outcome
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -30,7 +30,7 @@ USERS, JOBS, PLACES = 4, 9, 3
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 CALL = CallRecord(Outcome.SENT, "req", 20)
 UNPRICED = CallRecord(Outcome.SENT, "req", None)
-Change = tuple[Job, Job, Holder, CallRecord | None]
+Change = tuple[Job, Job, Writer, CallRecord | None]
 
 
 @pytest.fixture
@@ -51,33 +51,33 @@ def next_change(job: Job, life: random.Random) -> Change:
     """Draw what happens to a running job."""
     call = life.choice([CALL, UNPRICED])
     ways: list[Callable[[], Change]] = [
-        lambda: (job, job.failed(FAILURE, at=now()), Holder.WORKER, call),
-        lambda: (job, job.cancelling(at=now()), Holder.OWNER, None),
-        lambda: (job, job.requeued(scheduled_at=now(), counts_as_retry=True), Holder.WORKER, call),
+        lambda: (job, job.failed(FAILURE, at=now()), Writer.WORKER, call),
+        lambda: (job, job.cancelling(at=now()), Writer.OWNER, None),
+        lambda: (job, job.requeued(scheduled_at=now(), counts_as_retry=True), Writer.WORKER, call),
         lambda: (
             job,
             job.requeued(scheduled_at=now() + timedelta(hours=1), counts_as_retry=True),
-            Holder.WORKER,
+            Writer.WORKER,
             replace(call, failure_code="x"),
         ),
     ]
     match job.stage:
         case Stage.STARTING:
-            ways += [lambda: (job, job.calling(), Holder.WORKER, None)] * 6
+            ways += [lambda: (job, job.calling(), Writer.WORKER, None)] * 6
         case Stage.GENERATING:
-            ways += [lambda: (job, job.delivered(picture(0)), Holder.WORKER, call)] * 6
-            ways.append(lambda: (job, job.reconciling(), Holder.WORKER, call))
+            ways += [lambda: (job, job.delivered(picture(0)), Writer.WORKER, call)] * 6
+            ways.append(lambda: (job, job.reconciling(), Writer.WORKER, call))
         case Stage.UPLOADING:
-            ways += [lambda: (job, job.completed(at=now()), Holder.WORKER, call)] * 6
+            ways += [lambda: (job, job.completed(at=now()), Writer.WORKER, call)] * 6
         case Stage.RECONCILING:
-            ways = [lambda: (job, job.failed(FAILURE, at=now()), Holder.CLOCK, None)]
+            ways = [lambda: (job, job.failed(FAILURE, at=now()), Writer.TIMEOUT, None)]
         case Stage.CANCELLING:
-            ways = [lambda: (job, job.cancelled(at=now()), Holder.WORKER, call)]
+            ways = [lambda: (job, job.cancelled(at=now()), Writer.WORKER, call)]
     return life.choice(ways)()
 
 
 async def write(engine: RealEngine, changes: list[Change], *, together: bool) -> list[Job]:
-    writes = [engine.jobs.write(before, after, holder=holder, call=call) for before, after, holder, call in changes]
+    writes = [engine.jobs.write(before, after, writer=writer, call=call) for before, after, writer, call in changes]
     written = await asyncio.gather(*writes) if together else [await each for each in writes]
     assert all(written)
     return [after for _, after, _, _ in changes]
@@ -114,13 +114,15 @@ async def traces(engine: RealEngine, users: list[UUID], jobs: list[UUID]) -> dic
 
     return {
         "accounts": await each(
-            "SELECT available, held, open_jobs, places_taken, spent_today FROM credit_accounts WHERE user_id = %s",
+            "SELECT available, held, open_jobs, slots_taken, spent_today FROM accounts WHERE user_id = %s",
             users,
         ),
-        "stats": await each("SELECT status, jobs, images, credits FROM job_stats WHERE user_id = %s ORDER BY 1", users),
+        "stats": await each(
+            "SELECT status, jobs, outputs, credits FROM job_statistics WHERE user_id = %s ORDER BY 1", users
+        ),
         "jobs": await each(
-            "SELECT status, stage, gate, progress, sequence, attempt, retry_count, captured_credits"
-            " FROM jobs WHERE id = %s",
+            "SELECT status, stage, hold_reason, progress, sequence, attempt, retry_count, captured_credits"
+            " FROM live_jobs WHERE id = %s",
             jobs,
         ),
         "attempts": await each(
@@ -183,8 +185,8 @@ async def test_concurrent_statements_over_the_same_users_never_wait_in_a_circle(
         store = stores[number % len(stores)]
         if number % 3 == 0:
             later = job.requeued(scheduled_at=now() + timedelta(hours=1), counts_as_retry=True)
-            return await store.write(job, later, holder=Holder.WORKER)
-        return await store.write(job, job.failed(FAILURE, at=now()), holder=Holder.WORKER)
+            return await store.write(job, later, writer=Writer.WORKER)
+        return await store.write(job, job.failed(FAILURE, at=now()), writer=Writer.WORKER)
 
     ends = [end(number, job) for number, job in enumerate(running)]
     submits = [engine.submit(user) for user in users * 3]
@@ -200,7 +202,7 @@ async def test_a_change_that_breaks_a_rule_fails_alone(engine: RealEngine) -> No
     ends = [job.completed(at=now()) for job in jobs]
     ends[1] = replace(ends[1], captured_credits=99)
     results = await asyncio.gather(
-        *(engine.jobs.write(job, end, holder=Holder.WORKER) for job, end in zip(jobs, ends, strict=True)),
+        *(engine.jobs.write(job, end, writer=Writer.WORKER) for job, end in zip(jobs, ends, strict=True)),
         return_exceptions=True,
     )
     assert (results[0], results[2]) == (True, True)
@@ -221,9 +223,9 @@ async def test_a_row_that_somebody_holds_fails_only_its_own_change(make_database
         jobs = PostgresJobs(pool, SystemClock())
         held, free = await claimed(engine, 2)
         async with engine.admin.transaction():
-            await engine.admin.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE", (held.id,))
+            await engine.admin.execute("SELECT 1 FROM live_jobs WHERE id = %s FOR UPDATE", (held.id,))
             results = await asyncio.gather(
-                *(jobs.write(job, job.calling(), holder=Holder.WORKER) for job in (held, free)), return_exceptions=True
+                *(jobs.write(job, job.calling(), writer=Writer.WORKER) for job in (held, free)), return_exceptions=True
             )
     assert isinstance(results[0], Unavailable)
     assert results[1] is True
@@ -234,11 +236,11 @@ async def test_a_cancelled_caller_leaves_when_its_change_is_decided_and_takes_ba
 ) -> None:
     (job,) = await claimed(engine, 1)
     async with engine.admin.transaction():
-        await engine.admin.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE", (job.id,))
-        taken = asyncio.create_task(engine.jobs.write(job, job.calling(), holder=Holder.WORKER))
+        await engine.admin.execute("SELECT 1 FROM live_jobs WHERE id = %s FOR UPDATE", (job.id,))
+        taken = asyncio.create_task(engine.jobs.write(job, job.calling(), writer=Writer.WORKER))
         await until_somebody_waits_for_a_lock(engine)
         waiting = asyncio.create_task(
-            engine.jobs.write(job.calling(), job.calling().delivered(picture(0)), holder=Holder.WORKER)
+            engine.jobs.write(job.calling(), job.calling().delivered(picture(0)), writer=Writer.WORKER)
         )
         await asyncio.sleep(0)
         taken.cancel()
@@ -266,12 +268,12 @@ async def claimed(engine: RealEngine, count: int) -> list[Job]:
 
 
 async def test_the_claims_event_is_announced_with_the_next_change_and_before_it(engine: RealEngine) -> None:
-    """Whatever the next change is: the run goes on, is given back by an heir, or ends."""
+    """Whatever the next change is: the run goes on, is given back by an reclaimer, or ends."""
     first, second, third = await claimed(engine, 3)
     await engine.admin.execute("DELETE FROM outbox")
     await engine.write(first, first.calling())
     await engine.write(second, second.requeued(scheduled_at=now(), counts_as_retry=False))
-    await engine.write(third, third.cancelling(at=now()), Holder.OWNER)
+    await engine.write(third, third.cancelling(at=now()), Writer.OWNER)
     rows = await (await engine.admin.execute("SELECT key, type, value FROM outbox ORDER BY id")).fetchall()
     told = [
         (message.event.generation_id, message.event.sequence)
@@ -285,6 +287,6 @@ async def test_the_claims_event_is_announced_with_the_next_change_and_before_it(
 async def test_a_claim_takes_what_nobody_holds_and_waits_for_nobody(engine: RealEngine) -> None:
     held, *free = await engine.submit(await engine.user(), 4)
     async with engine.admin.transaction():
-        await engine.admin.execute("SELECT 1 FROM jobs WHERE id = %s FOR UPDATE", (held.id,))
+        await engine.admin.execute("SELECT 1 FROM live_jobs WHERE id = %s FOR UPDATE", (held.id,))
         assert {job.id for job in await engine.claim(4)} == {job.id for job in free}
     assert [job.id for job in await engine.claim(4)] == [held.id]

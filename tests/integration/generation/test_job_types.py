@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pixel_generation.application.ports import Holder, NewGeneration, Verdict
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.cancellation import CancelOutcome, outcome_of_cancel
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import Failure, Job, JobType, Status
+from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
+from pixel_generation.domain.jobs.job import Failure, Job, JobType, Status
+from pixel_generation.domain.providers.images import Outcome
 
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
@@ -45,18 +45,18 @@ async def money(engine: RealEngine, job: Job) -> tuple[int, int]:
 async def test_what_is_delivered_is_captured_and_counted_for_its_kind(engine: RealEngine, job_type: JobType) -> None:
     done = await engine.complete(await claimed(engine, job_type), SENT)
     assert (done.status, await money(engine, done)) == (Status.COMPLETED, (998, 0))
-    stats = await engine.row("SELECT job_type, status, jobs, credits FROM job_stats")
+    stats = await engine.row("SELECT kind AS job_type, status, jobs, credits FROM job_statistics")
     assert tuple(stats.values()) == (job_type, "completed", 1, 2)
 
 
 async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, job_type: JobType) -> None:
     job = await claimed(engine, job_type)
     assert set(await engine.jobs.renew([(job.id, job.attempt)], lease_s=15)) == {job.id}
-    await engine.admin.execute("UPDATE jobs SET lease_until = now() - interval '1 second'")
+    await engine.admin.execute("UPDATE live_jobs SET lease_until = now() - interval '1 second'")
     assert await engine.jobs.renew([(job.id, job.attempt)], lease_s=15) == {}
-    assert not await engine.jobs.write(job, job.calling(), holder=Holder.WORKER)
+    assert not await engine.jobs.write(job, job.calling(), writer=Writer.WORKER)
     (found,) = await engine.jobs.abandoned(10)
-    await engine.write(found, found.requeued(scheduled_at=datetime.now(UTC), counts_as_retry=False), Holder.HEIR)
+    await engine.write(found, found.requeued(scheduled_at=datetime.now(UTC), counts_as_retry=False), Writer.RECLAIMER)
     (again,) = await engine.claim()
     assert (again.id, again.attempt) == (job.id, 2)
     await engine.complete(again)
@@ -64,7 +64,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, j
 
 async def test_a_waiting_one_is_cancelled_for_free(engine: RealEngine, job_type: JobType) -> None:
     (job,) = await engine.submit(await engine.user(), job_type=job_type)
-    job = await engine.write(job, job.cancelled(at=datetime.now(UTC)), Holder.OWNER)
+    job = await engine.write(job, job.cancelled(at=datetime.now(UTC)), Writer.OWNER)
     assert (outcome_of_cancel(job), await money(engine, job)) == (CancelOutcome.FREE, (1_000, 0))
     assert await engine.claim() == []
 
@@ -73,8 +73,8 @@ async def test_a_running_one_is_cancelled_over_its_worker_and_pays_for_what_it_h
     engine: RealEngine, job_type: JobType
 ) -> None:
     running = await engine.deliver(await claimed(engine, job_type), 1, SENT)
-    told = await engine.write(running, running.cancelling(at=datetime.now(UTC)), Holder.OWNER)
-    assert not await engine.jobs.write(running, running.completed(at=datetime.now(UTC)), holder=Holder.WORKER)
+    told = await engine.write(running, running.cancelling(at=datetime.now(UTC)), Writer.OWNER)
+    assert not await engine.jobs.write(running, running.completed(at=datetime.now(UTC)), writer=Writer.WORKER)
     ended = await engine.write(told, told.cancelled(at=datetime.now(UTC)), call=SENT)
     assert (outcome_of_cancel(ended), await money(engine, ended)) == (CancelOutcome.PARTIAL, (999, 0))
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.application.ports import Holder, NewGeneration, Verdict
-from pixel_generation.domain.credits import Account
-from pixel_generation.domain.job import DeliveredImage, Failure, Job
+from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.domain.billing.credits import Account
+from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job
 from pixel_postgres import load_queries
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
-from tests.integration.generation.desk import Desk, open_desk
+from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 FAILURE = Failure("provider_unavailable", "The provider is away.", retryable=True)
@@ -43,10 +43,10 @@ STEPS = st.lists(
 
 
 @dataclass
-class Books:
+class LedgerReads:
     """What the ledger must say, kept by hand."""
 
-    desk: Desk
+    submitter: Submitter
     jobs: PostgresJobs
     user: UUID
     available: int = 0
@@ -60,25 +60,25 @@ class Books:
         await getattr(self, word)(amount)
 
     async def grant(self, amount: int) -> None:
-        await self.desk.ledger.grant(self.user, amount, grant_id=new_id().hex, reason="")
+        await self.submitter.ledger.grant(self.user, amount, grant_id=new_id().hex, reason="")
         self.available += amount
 
     async def adjust(self, amount: int) -> None:
-        outcome = await self.desk.ledger.adjust(
+        outcome = await self.submitter.ledger.adjust(
             self.user, amount, adjustment_id=new_id().hex, reason="test", actor="test"
         )
         assert outcome.made is (self.available + amount >= 0)
         self.available += amount if outcome.made else 0
 
     async def redeem(self, _: int) -> None:
-        outcome = await self.desk.promotions.redeem(self.user, "SPRING")
+        outcome = await self.submitter.promotions.redeem(self.user, "SPRING")
         assert outcome is not None
         assert outcome.redeemed is not self.redeemed
         self.available += outcome.credits if outcome.redeemed else 0
         self.redeemed = True
 
     async def hold(self, images: int) -> None:
-        await self._submit(self.desk.new(self.user, images=images))
+        await self._submit(self.submitter.new(self.user, images=images))
 
     async def retry(self, _: int) -> None:
         if self.failed:
@@ -112,18 +112,18 @@ class Books:
 
     async def refund(self, amount: int) -> None:
         for job_id, left in list(self.captured.items())[:1]:
-            capture = await self.desk.ledger.find_capture(job_id)
+            capture = await self.submitter.ledger.find_capture(job_id)
             assert capture is not None
             assert (capture.captured, capture.refunded) == (left, 0)
             back = min(amount or left, left)
-            assert await self.desk.ledger.refund(job_id, capture, back, reason="test", actor="test")
-            assert not await self.desk.ledger.refund(job_id, capture, back, reason="test", actor="test")
+            assert await self.submitter.ledger.refund(job_id, capture, back, reason="test", actor="test")
+            assert not await self.submitter.ledger.refund(job_id, capture, back, reason="test", actor="test")
             self.available += back
             del self.captured[job_id]
 
     async def _submit(self, item: NewGeneration) -> bool:
         cost = item.job.cost_credits
-        verdict = (await self.desk.submit_one(item)).verdict
+        verdict = (await self.submitter.submit_one(item)).verdict
         assert verdict is (Verdict.ACCEPTED if cost <= self.available else Verdict.INSUFFICIENT)
         if verdict is Verdict.ACCEPTED:
             self.available -= cost
@@ -137,35 +137,35 @@ class Books:
         return job
 
     async def _write(self, before: Job, after: Job) -> Job:
-        assert await self.jobs.write(before, after, holder=Holder.WORKER)
+        assert await self.jobs.write(before, after, writer=Writer.WORKER)
         return after
 
 
 @pytest.fixture
-async def desk(make_database: MakeDatabase) -> AsyncIterator[Desk]:
-    async with open_desk(make_database) as opened:
+async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
+    async with open_submitter(make_database) as opened:
         await opened.promotions.create("SPRING", 5, max_uses=None, ends_at=None, actor="test")
         yield opened
 
 
-async def violations(desk: Desk) -> dict[str, Any]:
-    found = {name: (await desk.row(query))["violations"] for name, query in CHECKS.items()}
+async def violations(submitter: Submitter) -> dict[str, Any]:
+    found = {name: (await submitter.row(query))["violations"] for name, query in CHECKS.items()}
     return {name: count for name, count in found.items() if count}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-async def test_the_ledger_says_what_happened(desk: Desk, steps: list[tuple[str, int]]) -> None:
-    books = Books(desk, PostgresJobs(desk.pool, SystemClock()), new_id())
+async def test_the_ledger_says_what_happened(submitter: Submitter, steps: list[tuple[str, int]]) -> None:
+    books = LedgerReads(submitter, PostgresJobs(submitter.pool, SystemClock()), new_id())
     for word, amount in steps:
         await books.step(word, amount)
-    account: Account = await desk.accounts.find(books.user)
+    account: Account = await submitter.accounts.find(books.user)
     assert (account.balance.available, account.balance.held) == (books.available, books.held)
     assert account.open_jobs == len(books.open)
     assert account.spent_today >= books.held
-    assert await violations(desk) == {}
+    assert await violations(submitter) == {}
     while books.open:
         await books.end(1)
-    account = await desk.accounts.find(books.user)
+    account = await submitter.accounts.find(books.user)
     assert (account.balance.available, account.balance.held, account.open_jobs) == (books.available, 0, 0)
-    assert await violations(desk) == {}
+    assert await violations(submitter) == {}

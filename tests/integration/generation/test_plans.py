@@ -14,7 +14,7 @@ from pixel_postgres.pool import session_conninfo
 from tests.parts import MakeDatabase
 
 GROWING = (
-    "jobs|jobs_archive|job_events|attempts|submissions|ledger_transfers|ledger_entries|job_stats|actions"
+    "live_jobs|archived_jobs|job_events|attempts|submissions|ledger_transfers|ledger_entries|job_statistics|actions"
     "|budget_reservations"
 )
 WHOLE_TABLE = re.compile(rf"Seq Scan on (?:{GROWING})\b")
@@ -22,7 +22,7 @@ PARAMETER = re.compile(r"%\((\w+)\)[sb](?:::([a-z0-9 ]+(?:\[\])?))?")
 FILES = (
     "jobs.sql",
     "changes.sql",
-    "gates.sql",
+    "queue_holds.sql",
     "events.sql",
     "submissions.sql",
     "generations.sql",
@@ -42,8 +42,8 @@ LARGEST = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 USER = "00000000-0000-7000-8000-000000000007"
 BY_NAME = {
     "user_id": USER,
-    "lane": "sketch",
-    "lanes": "{sketch}",
+    "queue": "sketch",
+    "queues": "{sketch}",
     "user_ids": f"{{{USER}}}",
     "last_id": LARGEST,
     "first_id": SMALLEST,
@@ -53,7 +53,7 @@ BY_NAME = {
     "limit": "50",
     "most": "1000",
     "kinds": "{hold,capture}",
-    "holder": "worker",
+    "writer": "worker",
     "from_status": "processing",
     "key": "key-7",
     "keys_": "{key-7}",
@@ -64,7 +64,7 @@ BY_NAME = {
     "model": "studio-sketch",
     "status": "completed",
     "statuses": "{queued}",
-    "job_type": "image",
+    "kind": "image",
     "xid": "100",
     "first_day": "2099-01-01",
     "start": "2099-01-01",
@@ -125,7 +125,7 @@ async def test_no_table_that_grows_is_read_whole(history: psycopg.AsyncConnectio
     plan = await plan_of(history, query)
     for examined in (plan, await plan_of(history, query, mode="force_generic_plan")):
         assert WHOLE_TABLE.findall(examined) == [], examined
-    if file != "changes.sql":  # a change leaves out what its holder does not do
+    if file != "changes.sql":  # a change leaves out what its writer does not do
         assert "One-Time Filter: false" not in plan, f"these parameters can find nothing:\n{plan}"
 
 
@@ -158,20 +158,20 @@ async def test_a_list_merges_the_indexes_of_both_tables(
     merged = plan.split("Merge Append", 1)
     assert len(merged) == 2, plan
     assert "Sort  (" not in merged[1].split("SubPlan")[0], plan
-    assert re.search(r"Index (?:Only )?Scan .*using jobs_\w+ on jobs ", merged[1]), plan
-    assert re.search(r"Index (?:Only )?Scan .*using jobs_archive_\w+ on jobs_archive ", merged[1]), plan
+    assert re.search(r"Index (?:Only )?Scan .*using jobs_\w+ on live_jobs ", merged[1]), plan
+    assert re.search(r"Index (?:Only )?Scan .*using jobs_archive_\w+ on archived_jobs ", merged[1]), plan
 
 
 async def test_what_waits_or_runs_is_not_looked_for_in_the_archive(history: psycopg.AsyncConnection[Any]) -> None:
     for status in ("queued", "processing"):
-        plan = await plan_of(history, f"SELECT j.id FROM all_jobs AS j WHERE j.status = '{status}'")
-        assert "jobs_archive" not in plan
+        plan = await plan_of(history, f"SELECT j.id FROM stored_jobs AS j WHERE j.status = '{status}'")
+        assert "archived_jobs" not in plan
 
 
 async def plan_of(history: psycopg.AsyncConnection[Any], query: str, *, mode: str = "force_custom_plan") -> str:
     """Return the plan of a statement: for parameters such as real calls send, or the generic one for any."""
     await history.execute(f"SET plan_cache_mode = {mode}")
-    cursor = await history.execute("SELECT id::text FROM jobs WHERE status = 'processing' LIMIT 1")
+    cursor = await history.execute("SELECT id::text FROM live_jobs WHERE status = 'processing' LIMIT 1")
     row = await cursor.fetchone() or (LARGEST,)
     kinds: dict[str, str] = {}
     for found in PARAMETER.finditer(query):

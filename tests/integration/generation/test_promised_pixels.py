@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
-from pixel_generation.adapters.outbound.sketch import SketchPainter
-from pixel_generation.domain.catalogue import Catalogue, Model
+from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
 from pixel_generation.domain.errors import SpecInvalid
-from pixel_generation.domain.images import ImageRequest
-from pixel_generation.domain.routing import route
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.providers.images import ImageRequest
+from pixel_generation.domain.routing.catalogue import Catalogue, Model
+from pixel_generation.domain.routing.routing import route
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import open_pool
 
 from tests.parts import MakeDatabase

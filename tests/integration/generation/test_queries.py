@@ -41,7 +41,7 @@ async def test_the_claim_reads_the_queue_in_index_order(make_database: MakeDatab
         await conn.execute("SET search_path = generation")
         await conn.execute(
             """
-            INSERT INTO jobs (id, user_id, set_id, lane, spec, image_count, priority, virtual_start, max_retries,
+            INSERT INTO live_jobs (id, user_id, set_id, queue, work, units, priority, virtual_start, max_retries,
                 scheduled_at, deadline_at, cost_credits, created_at, status, stage, ended_at, captured_credits)
             SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'sketch', '{}', 1, 1, n, 2, now(),
                 now() + interval '1 day', 1, now(),
@@ -51,9 +51,9 @@ async def test_the_claim_reads_the_queue_in_index_order(make_database: MakeDatab
             FROM generate_series(1, 20000) AS n
             """
         )
-        await conn.execute("ANALYZE jobs")
+        await conn.execute("ANALYZE live_jobs")
         query: str = load_queries("pixel_generation.sql", "jobs.sql")["claim_jobs"]
-        parameters = {"lane": "sketch", "limit": 10, "worker": "w", "lease_s": 15, "deadline_at": "2100-01-01Z"}
+        parameters = {"queue": "sketch", "limit": 10, "worker": "w", "lease_s": 15, "deadline_at": "2100-01-01Z"}
         cursor = await conn.execute("EXPLAIN " + query, parameters | {"is_locked": False})
         plan = "\n".join(row[0] for row in await cursor.fetchall())
         for place, name in enumerate((*parameters, "is_locked"), 1):
@@ -63,7 +63,7 @@ async def test_the_claim_reads_the_queue_in_index_order(make_database: MakeDatab
         kept = "\n".join(row[0] for row in await cursor.fetchall())
     for each in (plan, kept):
         assert "Index Scan using jobs_queue" in each
-        assert "Seq Scan on jobs" not in each
+        assert "Seq Scan on live_jobs" not in each
         assert "Sort" not in each.split("CTE runnable")[1].split("CTE claimed")[0]
 
 

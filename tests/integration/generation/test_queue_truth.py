@@ -14,19 +14,19 @@ from uuid import UUID
 
 import pytest
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
-from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
-from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import Holder
-from pixel_generation.application.read_generations import GenerationReader, GenerationView
-from pixel_generation.application.start_quotes import StartQuotes
-from pixel_generation.domain.job import Failure, Gate, Job, Priority
-from pixel_generation.domain.lanes import PositionReason
+from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
+from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.reading.read_generations import GenerationReader, GenerationView
+from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Priority
+from pixel_generation.domain.queueing.queues import PositionReason
 from pixel_runtime.clock import SystemClock
 
-from tests.integration.generation.desk import Desk, open_desk
+from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 FULL = os.environ.get("PROFILE") == "full"
@@ -38,35 +38,35 @@ AT_ONCE = 4
 
 @dataclass
 class Queue:
-    """A lane, driven by hand."""
+    """A queue, driven by hand."""
 
-    desk: Desk
+    submitter: Submitter
     running: list[Job] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock = SystemClock()
-        self.jobs = PostgresJobs(self.desk.pool, self.clock)
-        self.gates = PostgresGates(self.desk.pool)
-        source = PostgresCatalogue(self.desk.pool, default="studio-sketch", providers=frozenset({"sketch"}))
-        outlines = PostgresQueueOutlines(self.desk.pool)
-        self.starts = StartQuotes(
-            outlines, LiveCatalogue(source), slots=AT_ONCE, lane_slots={}, monotonic=lambda: self.now_s
+        self.jobs = PostgresJobs(self.submitter.pool, self.clock)
+        self.queue_holds = PostgresQueueHolds(self.submitter.pool)
+        source = PostgresCatalogue(self.submitter.pool, default="studio-sketch", providers=frozenset({"sketch"}))
+        snapshots = PostgresQueueSnapshots(self.submitter.pool)
+        self.starts = StartEstimates(
+            snapshots, LiveCatalogue(source), slots=AT_ONCE, queue_slots={}, monotonic=lambda: self.now_s
         )
-        self.reader = GenerationReader(PostgresQueries(self.desk.pool), self.starts, self.clock)
+        self.reader = GenerationReader(PostgresQueries(self.submitter.pool), self.starts, self.clock)
         self.now_s = 0.0
 
     async def user(self, max_running: int | None = None) -> UUID:
-        user = await self.desk.user(1_000_000)
+        user = await self.submitter.user(1_000_000)
         plan = "studio" if max_running is None else "pro"
-        await self.desk.run(
-            "UPDATE credit_accounts SET plan = %s, max_running = %s WHERE user_id = %s", plan, max_running, user
+        await self.submitter.run(
+            "UPDATE accounts SET plan = %s, max_running = %s WHERE user_id = %s", plan, max_running, user
         )
         return user
 
     async def submit(self, user: UUID, jobs: int = 1, **changes: Any) -> list[Job]:
-        items = [self.desk.new(user, **changes) for _ in range(jobs)]
+        items = [self.submitter.new(user, **changes) for _ in range(jobs)]
         for first in range(0, jobs, 100):
-            decisions = await self.desk.submit(*items[first : first + 100])
+            decisions = await self.submitter.submit(*items[first : first + 100])
             assert {decision.verdict for decision in decisions} == {"accepted"}
         return [item.job for item in items]
 
@@ -76,23 +76,23 @@ class Queue:
 
     async def end(self, job: Job) -> None:
         failure = Failure("no_output", "Nothing came.", retryable=True)
-        assert await self.jobs.write(job, job.failed(failure, at=self.clock.now()), holder=Holder.WORKER)
+        assert await self.jobs.write(job, job.failed(failure, at=self.clock.now()), writer=Writer.WORKER)
 
     async def give_back(self, job: Job) -> None:
         again = job.requeued(scheduled_at=self.clock.now(), counts_as_retry=False)
-        assert await self.jobs.write(job, again, holder=Holder.WORKER)
-        await self.gates.open_due(100)
+        assert await self.jobs.write(job, again, writer=Writer.WORKER)
+        await self.queue_holds.end_due(100)
 
     async def view(self, job: Job) -> GenerationView:
-        """Look a while later, so that the outline of the lane is a new one."""
+        """Look a while later, so that the snapshot of the queue is a new one."""
         self.now_s += 2.0
         return await self.reader.get_one(job.id, job.user_id)
 
 
 @pytest.fixture
 async def queue(make_database: MakeDatabase) -> AsyncIterator[Queue]:
-    async with open_desk(make_database) as desk:
-        yield Queue(desk)
+    async with open_submitter(make_database) as submitter:
+        yield Queue(submitter)
 
 
 async def test_the_last_of_ten_jobs_behind_thousands_of_another_user_starts_within_twice_its_fair_time(
@@ -178,17 +178,21 @@ async def test_only_what_waits_for_its_turn_alone_has_a_start_interval(queue: Qu
     later = queue.clock.now() + timedelta(hours=1)
     (scheduled,) = await queue.submit(user, scheduled_at=later)
     views = {job.id: await queue.view(job) for job in (open_one, capped, scheduled)}
-    assert [view.job.gate for view in views.values()] == [Gate.OPEN, Gate.CAPPED, Gate.SCHEDULED]
+    assert [view.job.hold_reason for view in views.values()] == [
+        HoldReason.NONE,
+        HoldReason.CAPPED,
+        HoldReason.SCHEDULED,
+    ]
     assert [view.start_interval_s is None for view in views.values()] == [False, True, True]
     assert [view.remaining_s is None for view in views.values()] == [False, True, True]
-    kept = await queue.desk.rows("SELECT id, gate, start_after FROM jobs ORDER BY id")
+    kept = await queue.submitter.rows("SELECT id, hold_reason, start_after FROM live_jobs ORDER BY id")
     assert [row["start_after"] is None for row in kept] == [False, True, True], kept
 
-    await queue.desk.run("UPDATE jobs SET scheduled_at = now() WHERE id = %s", scheduled.id)
-    await queue.desk.run("UPDATE credit_accounts SET max_running = 9")
-    assert await queue.gates.open_due(10) == 1
+    await queue.submitter.run("UPDATE live_jobs SET scheduled_at = now() WHERE id = %s", scheduled.id)
+    await queue.submitter.run("UPDATE accounts SET max_running = 9")
+    assert await queue.queue_holds.end_due(10) == 1
     due = await queue.view(scheduled)
-    assert due.job.gate is Gate.OPEN
+    assert due.job.hold_reason is HoldReason.NONE
     assert due.start_interval_s is not None
 
 
@@ -198,10 +202,10 @@ async def test_a_run_that_was_repeated_after_a_failure_is_in_the_statistics(queu
     for _ in range(2):
         (run,) = await queue.claim()
         again = run.requeued(scheduled_at=queue.clock.now(), counts_as_retry=True)
-        assert await queue.jobs.write(run, again, holder=Holder.WORKER)
-        await queue.gates.open_due(100)
+        assert await queue.jobs.write(run, again, writer=Writer.WORKER)
+        await queue.queue_holds.end_due(100)
     for run in await queue.claim(2):
         await queue.end(run)
-    assert await queue.desk.rows("SELECT status, jobs, retries FROM job_stats") == [
+    assert await queue.submitter.rows("SELECT status, jobs, retries FROM job_statistics") == [
         {"status": "failed", "jobs": 2, "retries": 2}
     ]

@@ -13,24 +13,24 @@ import pytest
 from pixel_errors import PixelError
 from pixel_generation.adapters.metrics import SubmissionMetrics
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
-from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
-from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
+from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
+from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.lane_rooms import LaneRooms
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.new_generation import JobLimits, SubmitGeneration
-from pixel_generation.application.quote_generation import Quote, quote_generation
-from pixel_generation.application.start_quotes import StartQuotes
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.application.submit_generations import Accepted, submit_generations
-from pixel_generation.domain.breaker import BreakerPolicy, BreakerState
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration
+from pixel_generation.application.submission.queue_capacity import QueueCapacity
+from pixel_generation.application.submission.quote import Quote, quote_generation
+from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.application.submission.submit import Accepted, submit_generations
 from pixel_generation.domain.errors import PriceUnknown
-from pixel_generation.domain.job import Priority
-from pixel_generation.domain.lanes import LaneState
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Priority
+from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState
+from pixel_generation.domain.queueing.queues import QueueState
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -41,7 +41,7 @@ FOX = GenerationSpec("a fox", number_of_images=2)
 
 
 @dataclass
-class Desk:
+class Submitter:
     pool: Pool
     admin_url: str
     batcher: SubmissionBatcher
@@ -49,21 +49,21 @@ class Desk:
     def __post_init__(self) -> None:
         source = PostgresCatalogue(self.pool, default="studio-sketch", providers=frozenset({"sketch", "openai"}))
         self.catalogue = LiveCatalogue(source, max_age_s=0)
-        self.rooms = LaneRooms(PostgresLaneCounts(self.pool))
-        self.starts = StartQuotes(PostgresQueueOutlines(self.pool), self.catalogue, slots=1, lane_slots={})
+        self.capacity = QueueCapacity(PostgresQueueCounts(self.pool))
+        self.starts = StartEstimates(PostgresQueueSnapshots(self.pool), self.catalogue, slots=1, queue_slots={})
 
-    async def user(self, credits_given: int = 100) -> UUID:
+    async def user(self, credit_count: int = 100) -> UUID:
         user = a_user()
-        await PostgresLedger(self.pool).grant(user, credits_given, grant_id="signup", reason="")
+        await PostgresLedger(self.pool).grant(user, credit_count, grant_id="signup", reason="")
         return user
 
     async def quote(self, command: SubmitGeneration) -> Quote:
         return await quote_generation(
             command,
-            rehearsals=PostgresSubmissions(self.pool),
+            dry_runs=PostgresSubmissions(self.pool),
             catalogue=self.catalogue,
             starts=self.starts,
-            rooms=self.rooms,
+            capacity=self.capacity,
             clock=SystemClock(),
             randomness=SystemRandomness(),
             limits=JobLimits(timedelta(hours=1), 2),
@@ -78,7 +78,7 @@ class Desk:
             randomness=SystemRandomness(),
             observer=SubmissionMetrics(),
             starts=self.starts,
-            rooms=self.rooms,
+            capacity=self.capacity,
             max_wait=timedelta(hours=1),
             max_retries=2,
         )
@@ -92,40 +92,38 @@ class Desk:
 
 
 @asynccontextmanager
-async def running(pool: Pool, admin_url: str) -> AsyncIterator[Desk]:
+async def running(pool: Pool, admin_url: str) -> AsyncIterator[Submitter]:
     batcher = SubmissionBatcher(PostgresSubmissions(pool), SubmissionMetrics())
     await batcher.start()
-    yield Desk(pool, admin_url, batcher)
+    yield Submitter(pool, admin_url, batcher)
     await batcher.stop()
 
 
 @pytest.fixture
-async def desk(make_database: MakeDatabase) -> AsyncIterator[Desk]:
+async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
     database = await make_database("generation")
     async with (
         open_pool(database.url, schema="generation", application="test") as pool,
-        running(pool, database.admin_url) as desk,
+        running(pool, database.admin_url) as submitter,
     ):
-        yield desk
+        yield submitter
 
 
-async def test_a_quote_leaves_nothing_behind(desk: Desk) -> None:
-    quoted = await desk.quote(SubmitGeneration(await desk.user(), FOX))
+async def test_a_quote_leaves_nothing_behind(submitter: Submitter) -> None:
+    quoted = await submitter.quote(SubmitGeneration(await submitter.user(), FOX))
     assert (quoted.would_be_refused, quoted.job.cost_credits, quoted.available_credits) == ("", 2, 100)
-    for table in ("jobs", "job_events", "outbox", "lane_shares", "budget_reservations"):
-        assert await desk.execute(f"SELECT count(*) FROM {table}") == [(0,)], table
-    assert await desk.execute("SELECT available, held, open_jobs, places_taken FROM credit_accounts") == [
-        (100, 0, 0, 0)
-    ]
+    for table in ("live_jobs", "job_events", "outbox", "queue_shares", "budget_reservations"):
+        assert await submitter.execute(f"SELECT count(*) FROM {table}") == [(0,)], table
+    assert await submitter.execute("SELECT available, held, open_jobs, slots_taken FROM accounts") == [(100, 0, 0, 0)]
 
 
 @pytest.mark.parametrize(
     ("preparation", "command", "reason"),
     [
         ("SELECT 1", {"spec": replace(FOX, number_of_images=10, model="gpt-image-2")}, "INSUFFICIENT_CREDITS"),
-        ("UPDATE plans SET max_open_jobs = 1; UPDATE credit_accounts SET open_jobs = 1", {}, "QUEUE_FULL"),
-        ("UPDATE credit_accounts SET daily_limit = 1", {}, "DAILY_LIMIT_REACHED"),
-        ("UPDATE lanes SET state = 'draining'", {}, "LANE_CLOSED"),
+        ("UPDATE plans SET max_open_jobs = 1; UPDATE accounts SET open_jobs = 1", {}, "TOO_MANY_OPEN_JOBS"),
+        ("UPDATE accounts SET daily_limit = 1", {}, "DAILY_LIMIT_REACHED"),
+        ("UPDATE queues SET state = 'draining'", {}, "QUEUE_CLOSED"),
         ("UPDATE plans SET top_priority = 1", {"priority": Priority.HIGH}, "PRIORITY_NOT_ALLOWED"),
         (
             """INSERT INTO budgets (id, scope, subject, period, unit, limit_amount)
@@ -137,61 +135,61 @@ async def test_a_quote_leaves_nothing_behind(desk: Desk) -> None:
     ids=lambda value: value if isinstance(value, str) and value.isupper() else "",
 )
 async def test_the_reason_is_the_one_that_the_submission_gets(
-    desk: Desk, preparation: str, command: dict[str, object], reason: str
+    submitter: Submitter, preparation: str, command: dict[str, object], reason: str
 ) -> None:
-    user = await desk.user(50)
-    async with await psycopg.AsyncConnection.connect(desk.admin_url, autocommit=True) as conn:
+    user = await submitter.user(50)
+    async with await psycopg.AsyncConnection.connect(submitter.admin_url, autocommit=True) as conn:
         await conn.execute("SET search_path = generation")
         await conn.execute(preparation)
     asked = SubmitGeneration(user, **{"spec": FOX, **command})  # type: ignore[arg-type]
-    quoted, outcome = await desk.quote(asked), await desk.submit(asked)
+    quoted, outcome = await submitter.quote(asked), await submitter.submit(asked)
     assert isinstance(outcome, PixelError)
     assert quoted.would_be_refused == outcome.code == reason
 
 
-async def test_the_quoted_start_is_stored_with_the_job(desk: Desk) -> None:
-    user = await desk.user()
+async def test_the_quoted_start_is_stored_with_the_job(submitter: Submitter) -> None:
+    user = await submitter.user()
     for _ in range(3):
-        assert isinstance(await desk.submit(SubmitGeneration(user, FOX)), Accepted)
-    rows = await desk.execute("SELECT start_before - start_after FROM jobs ORDER BY id")
+        assert isinstance(await submitter.submit(SubmitGeneration(user, FOX)), Accepted)
+    rows = await submitter.execute("SELECT start_before - start_after FROM live_jobs ORDER BY id")
     assert len(rows) == 3
     assert [isinstance(row[0], timedelta) for row in rows] == [True] * 3
 
 
-async def test_the_outline_reads_who_waits_and_how_fast_it_goes(desk: Desk) -> None:
-    users = [await desk.user() for _ in range(2)]
+async def test_the_outline_reads_who_waits_and_how_fast_it_goes(submitter: Submitter) -> None:
+    users = [await submitter.user() for _ in range(2)]
     for user in (users[0], users[0], users[1]):
-        await desk.submit(SubmitGeneration(user, FOX))
-    outline = await PostgresQueueOutlines(desk.pool).outline("sketch", slots=1, typical_s=1.0)
-    assert outline.waiting == [(1, 0.0), (1, 0.0), (1, 2.0)]
-    assert {user: share.virtual_finish for user, share in outline.shares.items()} == {users[0]: 4.0, users[1]: 2.0}
-    assert (outline.running, outline.is_cut) == (0, False)
-    cut = await PostgresQueueOutlines(desk.pool, most_jobs=2).outline("sketch", slots=1, typical_s=1.0)
+        await submitter.submit(SubmitGeneration(user, FOX))
+    snapshot = await PostgresQueueSnapshots(submitter.pool).snapshot("sketch", slots=1, typical_s=1.0)
+    assert snapshot.waiting == [(1, 0.0), (1, 0.0), (1, 2.0)]
+    assert {user: share.virtual_finish for user, share in snapshot.shares.items()} == {users[0]: 4.0, users[1]: 2.0}
+    assert (snapshot.running, snapshot.is_cut) == (0, False)
+    cut = await PostgresQueueSnapshots(submitter.pool, most_jobs=2).snapshot("sketch", slots=1, typical_s=1.0)
     assert cut.is_cut
     assert cut.start_interval_s(users[0], Priority.LOW) is None
-    unknown = await PostgresQueueOutlines(desk.pool).outline("none", slots=1, typical_s=1.0)
+    unknown = await PostgresQueueSnapshots(submitter.pool).snapshot("none", slots=1, typical_s=1.0)
     assert unknown.start_interval_s(users[0], Priority.NORMAL) == (0.0, 1.0)
 
 
-async def test_the_catalogue_carries_prices_lane_states_and_breakers(desk: Desk) -> None:
-    await desk.execute(
-        "INSERT INTO prices (id, model, quality, credits_per_image, cost_usd_micros)"
+async def test_the_catalogue_carries_prices_queue_states_and_breakers(submitter: Submitter) -> None:
+    await submitter.execute(
+        "INSERT INTO prices (id, model, quality, credits_per_unit, cost_usd_micros)"
         " VALUES ('flare/low', 'gpt-image-2.5-flare', 'low', 3, 11000)"
     )
-    await desk.execute("DELETE FROM prices WHERE model = 'gpt-image-2'")
-    await desk.execute("UPDATE lanes SET state = 'paused' WHERE lane = 'openai'")
-    health = PostgresProviderHealth(desk.pool)
+    await submitter.execute("DELETE FROM prices WHERE model = 'gpt-image-2'")
+    await submitter.execute("UPDATE queues SET state = 'paused' WHERE queue = 'openai'")
+    health = PostgresProviderHealth(submitter.pool)
     policy = BreakerPolicy(first_open_s=60)
     await health.failed("openai", policy=policy, draw=1.0, trip=True, is_probe=False)
-    catalogue = await desk.catalogue.current()
+    catalogue = await submitter.catalogue.current()
     flare = catalogue.find("gpt-image-2.5-flare")
     assert (flare.credits_per_image, catalogue.price(flare, "low", "1024x1024").cost_usd_micros) == (3, 11_000)
     assert catalogue.price(flare, "high", "1024x1024").credits_per_image == 4
-    assert (catalogue.lane_state(flare), catalogue.health(flare)) == (LaneState.PAUSED, BreakerState.OPEN)
+    assert (catalogue.queue_state(flare), catalogue.health(flare)) == (QueueState.PAUSED, BreakerState.OPEN)
     with pytest.raises(PriceUnknown):
         catalogue.price(catalogue.find("gpt-image-2"), "", "1024x1024")
-    await desk.execute("UPDATE provider_health SET open_until = now()")
-    assert (await desk.catalogue.current()).health(flare) is BreakerState.HALF_OPEN
+    await submitter.execute("UPDATE provider_health SET open_until = now()")
+    assert (await submitter.catalogue.current()).health(flare) is BreakerState.HALF_OPEN
 
 
 @pytest.mark.parametrize(
@@ -207,11 +205,11 @@ async def test_the_catalogue_carries_prices_lane_states_and_breakers(desk: Desk)
     ],
 )
 async def test_the_catalogue_knows_whose_budget_is_spent_in_the_present_period(
-    desk: Desk, budget: str, is_spent: bool
+    submitter: Submitter, budget: str, is_spent: bool
 ) -> None:
-    await desk.execute(
+    await submitter.execute(
         "INSERT INTO budgets (id, scope, subject, period, limit_amount, used, period_start, unit)"
         f" SELECT gen_random_uuid(), b.*, 'credits' FROM (VALUES {budget}) AS b"
     )
-    catalogue = await desk.catalogue.current()
+    catalogue = await submitter.catalogue.current()
     assert catalogue.is_spent(catalogue.find("gpt-image-2")) is is_spent

@@ -21,8 +21,8 @@ from pixel_generation.settings import Settings
 from pixel_rpc import RpcServer, open_channel
 from pixel_runtime.ids import format_id, new_id
 
-from tests.integration.generation.desk import Desk, open_desk
 from tests.integration.generation.endings import Endings
+from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 
@@ -31,7 +31,7 @@ class Served:
     """A serving process and the engine beside it."""
 
     channel: grpc.aio.Channel
-    desk: Desk
+    submitter: Submitter
     endings: Endings
 
     def __post_init__(self) -> None:
@@ -47,22 +47,22 @@ class Served:
 
 @pytest.fixture(scope="module")
 async def served(make_database: MakeDatabase) -> AsyncIterator[Served]:
-    async with open_desk(make_database) as desk:
-        settings = Settings(database_url=desk.url, grpc_address="127.0.0.1:0")
+    async with open_submitter(make_database) as submitter:
+        settings = Settings(database_url=submitter.url, grpc_address="127.0.0.1:0")
         async with build(settings, frozenset({"serve"})) as service:
             await service.start()
             address = next(part.address for part in service.parts if isinstance(part, RpcServer))
             async with open_channel(address) as channel:
-                yield Served(channel, desk, Endings(desk))
+                yield Served(channel, submitter, Endings(submitter))
             await service.stop()
 
 
 async def test_the_user_channel_gives_every_event_of_the_own_jobs_once_and_in_order(served: Served) -> None:
-    user = await served.desk.user(100)
+    user = await served.submitter.user(100)
     name = format_id("usr", user)
     start = await served.events(name, "")
     assert (list(start.events), start.resync) == ([], False)
-    await served.endings.completed(await served.desk.user())
+    await served.endings.completed(await served.submitter.user())
     jobs = await served.endings.of_every_kind(user)
     seen, position = list[pb.PositionedEvent](), start.position
     while (page := await served.events(name, position)).events:
@@ -81,12 +81,12 @@ async def test_the_user_channel_gives_every_event_of_the_own_jobs_once_and_in_or
 
 
 async def test_an_event_that_commits_late_is_never_behind_a_position_that_was_given_out(served: Served) -> None:
-    user = await served.desk.user(100)
+    user = await served.submitter.user(100)
     name = format_id("usr", user)
     first = await served.endings.queued(user)
     position = (await served.events(name, f"0.{'0' * 32}.0")).position
-    async with served.desk.admin.transaction():
-        await served.desk.run(
+    async with served.submitter.admin.transaction():
+        await served.submitter.run(
             "INSERT INTO job_events (job_id, sequence, status, stage, progress, message, user_id) "
             "VALUES (%s, 2, 'queued', 'waiting', 0, 'late', %s)",
             first.id,
@@ -100,13 +100,13 @@ async def test_an_event_that_commits_late_is_never_behind_a_position_that_was_gi
         (format_id("gen", first.id), 2),
         (format_id("gen", later.id), 1),
     ]
-    await served.desk.run("DELETE FROM job_events WHERE job_id = %s AND sequence = 2", first.id)
+    await served.submitter.run("DELETE FROM job_events WHERE job_id = %s AND sequence = 2", first.id)
     for job in (first, later):
         await served.endings.cancel(job)
 
 
 async def test_a_position_that_was_never_given_out_asks_for_a_new_snapshot(served: Served) -> None:
-    user, other = await served.desk.user(), await served.desk.user()
+    user, other = await served.submitter.user(), await served.submitter.user()
     await served.endings.completed(other)
     start = await served.events(format_id("usr", other), f"0.{'0' * 32}.0")
     foreign = start.events[0].position
@@ -125,7 +125,7 @@ async def test_a_position_that_was_never_given_out_asks_for_a_new_snapshot(serve
 
 
 async def test_history_money_and_route_are_told_of_one_generation(served: Served) -> None:
-    user = await served.desk.user()
+    user = await served.submitter.user()
     name = format_id("usr", user)
     job = await served.endings.completed(
         user, end_user="ann", metadata={"team": "red"}, route={"model": "studio-sketch", "rule": "requested"}
@@ -151,17 +151,17 @@ async def test_history_money_and_route_are_told_of_one_generation(served: Served
 
 
 async def test_a_waiting_generation_says_why_it_waits(served: Served) -> None:
-    user = await served.desk.user()
+    user = await served.submitter.user()
     later = served.endings.clock.now().replace(microsecond=0)
     later = later.replace(year=later.year + 1)
     scheduled = await served.endings.queued(user, scheduled_at=later)
-    await served.desk.run("UPDATE credit_accounts SET max_running = 1 WHERE user_id = %s", user)
+    await served.submitter.run("UPDATE accounts SET max_running = 1 WHERE user_id = %s", user)
     open_one, capped = await served.endings.queued(user), await served.endings.queued(user)
-    await served.desk.run("UPDATE lanes SET state = 'paused' WHERE lane = 'sketch'")
+    await served.submitter.run("UPDATE queues SET state = 'paused' WHERE queue = 'sketch'")
     try:
         listed = await served.generations.ListGenerations(pb.ListGenerationsRequest(user_id=format_id("usr", user)))
     finally:
-        await served.desk.run("UPDATE lanes SET state = 'open' WHERE lane = 'sketch'")
+        await served.submitter.run("UPDATE queues SET state = 'open' WHERE queue = 'sketch'")
     told = {item.id: item for item in listed.generations}
     reasons = {job.id: told[format_id("gen", job.id)].waits_for for job in (scheduled, open_one, capped)}
     assert reasons == {scheduled.id: "scheduled", open_one.id: "paused", capped.id: "capped"}
@@ -174,7 +174,7 @@ async def test_a_waiting_generation_says_why_it_waits(served: Served) -> None:
 
 
 async def test_statement_usage_proof_and_queue_are_answered(served: Served) -> None:
-    user = await served.desk.user()
+    user = await served.submitter.user()
     name = format_id("usr", user)
     await served.endings.completed(user, end_user="ann")
     first = await served.billing.ListTransactions(billing.ListTransactionsRequest(user_id=name, page_size=2))
@@ -190,7 +190,7 @@ async def test_statement_usage_proof_and_queue_are_answered(served: Served) -> N
         (check.name for check in proof.checks), 0
     )
     status = await served.operations.GetQueueStatus(operations.GetQueueStatusRequest())
-    assert {lane.lane for lane in status.lanes} >= {"sketch", "openai"}
+    assert {queue.queue for queue in status.queues} >= {"sketch", "openai"}
     processed = await served.operations.ProcessQueue(operations.ProcessQueueRequest())
     assert processed.swept_jobs >= 0
     for request in (

@@ -10,33 +10,33 @@ from uuid import UUID
 import pytest
 from pixel_errors import Invalid
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
-from pixel_generation.application.correct_credits import RefundGeneration, refund_generation
-from pixel_generation.application.page import FIRST
-from pixel_generation.application.read_statement import StatementReader, TransactionsPage
+from pixel_generation.application.billing.correct_credits import RefundGeneration, refund_generation
+from pixel_generation.application.billing.read_statement import StatementReader, TransactionsPage
+from pixel_generation.application.reading.page import FIRST
+from pixel_generation.domain.billing.statement import Transaction
 from pixel_generation.domain.errors import GenerationNotFound
-from pixel_generation.domain.statement import Transaction
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
-from tests.integration.generation.desk import Desk, open_desk
 from tests.integration.generation.endings import Endings
+from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 
 @pytest.fixture
-async def desk(make_database: MakeDatabase) -> AsyncIterator[Desk]:
-    async with open_desk(make_database) as desk:
-        yield desk
+async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
+    async with open_submitter(make_database) as submitter:
+        yield submitter
 
 
-def reader_of(desk: Desk, *, window: int = 10_000, most: int = 500_000) -> StatementReader:
-    statements = PostgresStatements(desk.pool, window=window, most_usage_transfers=most)
+def reader_of(submitter: Submitter, *, window: int = 10_000, most: int = 500_000) -> StatementReader:
+    statements = PostgresStatements(submitter.pool, window=window, most_usage_transfers=most)
     return StatementReader(statements, SystemClock())
 
 
-async def ledger_of(desk: Desk, user: UUID) -> int:
+async def ledger_of(submitter: Submitter, user: UUID) -> int:
     """Credits that the ledger says the user was charged for."""
-    row = await desk.row(
+    row = await submitter.row(
         """
         SELECT coalesce(sum(e.credits), 0)::bigint AS credits
         FROM ledger_transfers AS t JOIN ledger_entries AS e ON e.transfer_id = t.id
@@ -47,10 +47,10 @@ async def ledger_of(desk: Desk, user: UUID) -> int:
     return int(row["credits"])
 
 
-async def test_every_ending_has_an_exact_receipt_and_their_sum_is_the_ledger(desk: Desk) -> None:
-    user = await desk.user(100)
-    jobs = await Endings(desk).of_every_kind(user)
-    reader = reader_of(desk)
+async def test_every_ending_has_an_exact_receipt_and_their_sum_is_the_ledger(submitter: Submitter) -> None:
+    user = await submitter.user(100)
+    jobs = await Endings(submitter).of_every_kind(user)
+    reader = reader_of(submitter)
     receipts = {name: await reader.receipt(job.id, user) for name, job in jobs.items()}
     for name, receipt in receipts.items():
         assert all(money.settled and money.held == money.captured + money.released for money in receipt.rounds), name
@@ -82,7 +82,7 @@ async def test_every_ending_has_an_exact_receipt_and_their_sum_is_the_ledger(des
         "failed_then_completed": None,
         "lost_then_completed": 40_000,
     }
-    assert sum(receipt.charged for receipt in receipts.values()) == await ledger_of(desk, user) == 9
+    assert sum(receipt.charged for receipt in receipts.values()) == await ledger_of(submitter, user) == 9
     rounds = receipts["failed_then_completed"].rounds
     assert [(money.round, money.held, money.captured, money.released) for money in rounds] == [
         (1, 1, 0, 1),
@@ -93,37 +93,37 @@ async def test_every_ending_has_an_exact_receipt_and_their_sum_is_the_ledger(des
     assert receipts["completed"].attempts[0].provider_request_id == "req_1"
 
 
-async def test_an_open_job_is_not_settled_and_a_receipt_is_its_owners_only(desk: Desk) -> None:
-    user = await desk.user()
-    job = await Endings(desk).claimed(user)
-    receipt = await reader_of(desk).receipt(job.id, user)
+async def test_an_open_job_is_not_settled_and_a_receipt_is_its_owners_only(submitter: Submitter) -> None:
+    user = await submitter.user()
+    job = await Endings(submitter).claimed(user)
+    receipt = await reader_of(submitter).receipt(job.id, user)
     (money,) = receipt.rounds
     assert (money.held, money.settled, receipt.charged) == (2, False, 0)
     with pytest.raises(GenerationNotFound):
-        await reader_of(desk).receipt(job.id, new_id())
+        await reader_of(submitter).receipt(job.id, new_id())
 
 
-async def test_a_refund_stands_on_the_receipt_in_the_statement_and_in_the_usage(desk: Desk) -> None:
-    user = await desk.user()
-    job = await Endings(desk).completed(user, images=3, delivered=3)
-    await refund_generation(RefundGeneration(job.id, 2, "blurred", "usr_admin"), corrections=desk.ledger)
-    reader = reader_of(desk)
+async def test_a_refund_stands_on_the_receipt_in_the_statement_and_in_the_usage(submitter: Submitter) -> None:
+    user = await submitter.user()
+    job = await Endings(submitter).completed(user, images=3, delivered=3)
+    await refund_generation(RefundGeneration(job.id, 2, "blurred", "usr_admin"), corrections=submitter.ledger)
+    reader = reader_of(submitter)
     receipt = await reader.receipt(job.id, user)
     assert (receipt.rounds[0].captured, receipt.rounds[0].refunded, receipt.charged) == (3, 2, 1)
     page = await reader.transactions(TransactionsPage(user, kind="refund"))
     assert [(item.available, item.held, item.reason) for item in page.items] == [(2, 0, "blurred")]
     usage = await reader.usage(user, group_by=("model",), start=None, end=None)
     assert [(row.group, row.generations, row.credits) for row in usage.rows] == [(("studio-sketch",), 1, 1)]
-    assert usage.total_credits == await ledger_of(desk, user) == 1
+    assert usage.total_credits == await ledger_of(submitter, user) == 1
 
 
-async def test_a_statement_read_by_pages_is_the_whole_ledger_of_its_user(desk: Desk) -> None:
-    user, other = await desk.user(100), await desk.user(100)
-    endings = Endings(desk)
+async def test_a_statement_read_by_pages_is_the_whole_ledger_of_its_user(submitter: Submitter) -> None:
+    user, other = await submitter.user(100), await submitter.user(100)
+    endings = Endings(submitter)
     jobs = await endings.of_every_kind(user)
     await endings.completed(other)
     for window in (3, 10_000):
-        reader = reader_of(desk, window=window)
+        reader = reader_of(submitter, window=window)
         seen = await whole_statement(reader, user)
         assert [item.id for item in seen] == sorted((item.id for item in seen), reverse=True)
         assert sum(item.available for item in seen) == 100 - 9
@@ -145,9 +145,9 @@ async def whole_statement(reader: StatementReader, user: UUID, *, kind: str = ""
     return seen
 
 
-async def test_usage_by_key_end_user_and_label_is_the_ledger(desk: Desk) -> None:
-    user = await desk.user(1_000)
-    endings = Endings(desk)
+async def test_usage_by_key_end_user_and_label_is_the_ledger(submitter: Submitter) -> None:
+    user = await submitter.user(1_000)
+    endings = Endings(submitter)
     keys = [new_id() for _ in range(3)]
     expected: Counter[tuple[str, str]] = Counter()
     for app, key in enumerate(keys):
@@ -160,11 +160,11 @@ async def test_usage_by_key_end_user_and_label_is_the_ledger(desk: Desk) -> None
                 )
                 expected[f"key_{key.hex}", who] += images
             await endings.failed(user, api_key_id=key, end_user=who, metadata=labels)
-    reader = reader_of(desk)
+    reader = reader_of(submitter)
     usage = await reader.usage(user, group_by=("api_key", "end_user"), start=None, end=None)
     assert {row.group: row.credits for row in usage.rows} == dict(expected)
     assert {row.group: row.images for row in usage.rows} == dict(expected)
-    assert usage.total_credits == await ledger_of(desk, user) == sum(expected.values())
+    assert usage.total_credits == await ledger_of(submitter, user) == sum(expected.values())
     by_team = await reader.usage(user, group_by=("metadata.team", "day", "model"), start=None, end=None)
     assert sum(row.credits for row in by_team.rows) == usage.total_credits
     assert {row.group[0] for row in by_team.rows} == {"team-0", "team-1"}
@@ -174,11 +174,11 @@ async def test_usage_by_key_end_user_and_label_is_the_ledger(desk: Desk) -> None
     assert (await reader.usage(user, group_by=("day",), start=now, end=tomorrow)).rows == []
 
 
-async def test_usage_of_more_than_one_answer_sums_and_of_unknown_words_is_refused(desk: Desk) -> None:
-    user = await desk.user()
-    await Endings(desk).completed(user, delivered=1)
+async def test_usage_of_more_than_one_answer_sums_and_of_unknown_words_is_refused(submitter: Submitter) -> None:
+    user = await submitter.user()
+    await Endings(submitter).completed(user, delivered=1)
     with pytest.raises(Invalid, match="shorter"):
-        await reader_of(desk, most=1).usage(user, group_by=("model",), start=None, end=None)
+        await reader_of(submitter, most=1).usage(user, group_by=("model",), start=None, end=None)
     for words in ((), ("prompt",), ("metadata.",), ("model", "day", "api_key", "end_user")):
         with pytest.raises(Invalid, match="grouped by"):
-            await reader_of(desk).usage(user, group_by=words, start=None, end=None)
+            await reader_of(submitter).usage(user, group_by=words, start=None, end=None)

@@ -13,14 +13,14 @@ import pytest
 from pixel_generation.adapters.metrics import LEDGER_VIOLATIONS, LedgerMetrics
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.ledger_rules import RULES, PostgresLedgerRules
-from pixel_generation.application.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
-from pixel_generation.application.replay_jobs import replay_jobs
-from pixel_generation.domain.budgets import Scope, Unit
+from pixel_generation.application.maintenance.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
+from pixel_generation.application.maintenance.replay_jobs import replay_jobs
+from pixel_generation.domain.billing.budgets import Scope, Unit
 from pixel_postgres import load_queries
 
 from tests.fakes.generation import FakeClock
-from tests.integration.generation.desk import Desk, open_desk
 from tests.integration.generation.endings import Endings
+from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 DROP_UNIQUE = "ALTER TABLE ledger_transfers DROP CONSTRAINT ledger_transfers_once_per_job"
@@ -28,17 +28,17 @@ BREACHES = load_queries("tests.integration.generation", "breaches.sql")
 
 
 @pytest.fixture
-async def desk(make_database: MakeDatabase) -> AsyncIterator[Desk]:
-    async with open_desk(make_database) as desk:
-        yield desk
+async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
+    async with open_submitter(make_database) as submitter:
+        yield submitter
 
 
-async def fill(desk: Desk) -> None:
+async def fill(submitter: Submitter) -> None:
     """Write jobs of every ending, one that runs and one that waits, under budgets."""
-    user = await desk.user(100)
-    await desk.budget(Scope.USER, user.hex, 1_000)
-    await desk.budget(Scope.PLATFORM, "", 10_000_000, unit=Unit.USD_MICROS)
-    endings = Endings(desk)
+    user = await submitter.user(100)
+    await submitter.budget(Scope.USER, user.hex, 1_000)
+    await submitter.budget(Scope.PLATFORM, "", 10_000_000, unit=Unit.USD_MICROS)
+    endings = Endings(submitter)
     await endings.completed(user, images=3, delivered=1, cost_usd_micros=100)
     await endings.completed(user, cost_usd_micros=100)
     await endings.failed(user, cost_usd_micros=100)
@@ -46,8 +46,8 @@ async def fill(desk: Desk) -> None:
     await endings.queued(user, cost_usd_micros=100)
 
 
-async def broken_rules(desk: Desk) -> set[str]:
-    results = await reconcile_ledger(rules=PostgresLedgerRules(desk.pool), observer=LedgerMetrics())
+async def broken_rules(submitter: Submitter) -> set[str]:
+    results = await reconcile_ledger(rules=PostgresLedgerRules(submitter.pool), observer=LedgerMetrics())
     assert {result.name for result in results} == {rule.removeprefix("check_") for rule in RULES}
     for result in results:
         assert LEDGER_VIOLATIONS.labels(result.name)._value.get() == result.violations
@@ -55,21 +55,21 @@ async def broken_rules(desk: Desk) -> set[str]:
     return {result.name for result in results if result.violations}
 
 
-async def test_no_rule_is_broken_by_jobs_of_every_ending(desk: Desk) -> None:
-    await Endings(desk).of_every_kind(await desk.user(100))
-    await fill(desk)
-    assert await broken_rules(desk) == set()
+async def test_no_rule_is_broken_by_jobs_of_every_ending(submitter: Submitter) -> None:
+    await Endings(submitter).of_every_kind(await submitter.user(100))
+    await fill(submitter)
+    assert await broken_rules(submitter) == set()
 
 
 @pytest.fixture(scope="module")
-async def filled(make_database: MakeDatabase) -> AsyncIterator[Desk]:
-    async with open_desk(make_database) as desk:
-        await fill(desk)
-        yield desk
+async def filled(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
+    async with open_submitter(make_database) as submitter:
+        await fill(submitter)
+        yield submitter
 
 
 @pytest.mark.parametrize("rule", sorted(BREACHES))
-async def test_a_breach_is_found_by_its_rule(filled: Desk, rule: str) -> None:
+async def test_a_breach_is_found_by_its_rule(filled: Submitter, rule: str) -> None:
     query = load_queries("pixel_generation.sql", "reconcile.sql")[f"check_{rule}"]
     async with filled.admin.transaction(force_rollback=True):
         assert await filled.row(query) == {"violations": 0, "examples": None}
@@ -85,11 +85,11 @@ def test_every_rule_has_a_breach_that_it_finds() -> None:
     assert {rule.removeprefix("check_") for rule in RULES} == set(BREACHES)
 
 
-async def test_one_process_does_the_nightly_run(desk: Desk) -> None:
-    rules = PostgresLedgerRules(desk.pool)
+async def test_one_process_does_the_nightly_run(submitter: Submitter) -> None:
+    rules = PostgresLedgerRules(submitter.pool)
     async with rules.lead() as leading:
         assert leading
-        async with PostgresLedgerRules(desk.pool).lead() as also:
+        async with PostgresLedgerRules(submitter.pool).lead() as also:
             assert not also
     clock, pauses, runs = FakeClock(), list[float](), 0
     clock.time = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
@@ -110,45 +110,45 @@ async def test_one_process_does_the_nightly_run(desk: Desk) -> None:
     assert (pauses, runs) == ([1_800, 86_400, 86_400], 2)
 
 
-async def test_the_events_of_every_ending_give_their_rows_and_a_changed_row_is_found(desk: Desk) -> None:
-    user = await desk.user(100)
-    endings = Endings(desk)
+async def test_the_events_of_every_ending_give_their_rows_and_a_changed_row_is_found(submitter: Submitter) -> None:
+    user = await submitter.user(100)
+    endings = Endings(submitter)
     jobs = await endings.of_every_kind(user)
-    all_jobs = PostgresAllJobs(desk.pool)
+    all_jobs = PostgresAllJobs(submitter.pool)
     replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs)
     assert (replayed.jobs, replayed.differing) == (len(jobs), {})
     assert (await replay_jobs(3, jobs=all_jobs, history=endings.jobs)).jobs == 3
     changed, gone = jobs["completed"].id, jobs["failed"].id
-    await desk.run("UPDATE jobs SET retry_count = retry_count + 1 WHERE id = %s", changed)
-    await desk.run("DELETE FROM job_events WHERE job_id = %s AND sequence = 2", gone)
+    await submitter.run("UPDATE live_jobs SET retry_count = retry_count + 1 WHERE id = %s", changed)
+    await submitter.run("DELETE FROM job_events WHERE job_id = %s AND sequence = 2", gone)
     replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs)
     assert replayed.differing[changed] == "retry_count"
     assert replayed.differing.keys() == {changed, gone}
 
 
 async def test_the_commands_tell_the_result_by_their_exit(make_database: MakeDatabase) -> None:
-    async with open_desk(make_database) as desk:
-        await fill(desk)
-        assert await command(desk, "reconcile") == (0, "transfers_sum_to_zero                   0")
-        assert await command(desk, "replay") == (0, "5 jobs replayed, 0 differ from their rows")
-        await desk.run("UPDATE credit_accounts SET open_jobs = open_jobs + 1")
-        await desk.run("UPDATE jobs SET progress = 1")
-        assert (await command(desk, "reconcile"))[0] == 1
-        code, told = await command(desk, "replay")
+    async with open_submitter(make_database) as submitter:
+        await fill(submitter)
+        assert await command(submitter, "reconcile") == (0, "transfers_sum_to_zero                   0")
+        assert await command(submitter, "replay") == (0, "5 jobs replayed, 0 differ from their rows")
+        await submitter.run("UPDATE accounts SET open_jobs = open_jobs + 1")
+        await submitter.run("UPDATE live_jobs SET progress = 1")
+        assert (await command(submitter, "reconcile"))[0] == 1
+        code, told = await command(submitter, "replay")
         assert (code, told.split("  ")[1]) == (1, "progress")
 
 
-async def test_a_command_that_could_not_look_says_so_and_proves_nothing(desk: Desk) -> None:
-    away = replace(desk, url="postgresql://generation@127.0.0.1:1/pixel?connect_timeout=1")
+async def test_a_command_that_could_not_look_says_so_and_proves_nothing(submitter: Submitter) -> None:
+    away = replace(submitter, url="postgresql://generation@127.0.0.1:1/pixel?connect_timeout=1")
     assert await command(away, "reconcile") == (3, "reconcile: the database does not answer (DATABASE_UNREACHABLE)")
-    assert (await command(desk, "replay", "--limit", "0"))[0] == 2
-    code, told = await command(desk, "replay", "--help")
+    assert (await command(submitter, "replay", "--limit", "0"))[0] == 2
+    code, told = await command(submitter, "replay", "--help")
     assert (code, told.split(" [")[0]) == (0, "usage: python -m pixel_generation")
 
 
-async def command(desk: Desk, *words: str) -> tuple[int, str]:
+async def command(submitter: Submitter, *words: str) -> tuple[int, str]:
     """Run a command; return its exit status and the first line that tells something."""
-    environment = os.environ | {"PIXEL_GENERATION_DATABASE_URL": desk.url}
+    environment = os.environ | {"PIXEL_GENERATION_DATABASE_URL": submitter.url}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pixel_generation", *words),
         env=environment,

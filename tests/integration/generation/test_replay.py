@@ -16,13 +16,13 @@ import pytest
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
-from pixel_generation.application.ports import Holder, NewGeneration, Verdict
-from pixel_generation.application.replay_jobs import replay_jobs
-from pixel_generation.domain.attempt import CallRecord
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import Failure, Job, Priority, Stage, Status
-from pixel_generation.domain.replay import fold
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.maintenance.replay_jobs import replay_jobs
+from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.replay import fold
+from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_runtime.clock import SystemClock
 from psycopg import sql
 from psycopg.rows import DictRow
@@ -35,8 +35,10 @@ JOBS = 5_000 if os.environ.get("PROFILE") == "full" else 120
 SEED = 7
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 CALL = CallRecord(Outcome.SENT, "req", 20)
-COLUMNS = tuple(field.name for field in fields(Job) if field.name != "gate")
+COLUMNS = tuple(field.name for field in fields(Job) if field.name != "hold_reason")
 """Of a job's row, without where it waits."""
+NAMED = {"spec": "work", "images": "outputs", "job_type": "kind"}
+"""Columns of other names than the fields."""
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ async def wait(engine: RealEngine, user: UUID, life: random.Random) -> Job:
 
 
 async def start(engine: RealEngine, job: Job) -> Job:
-    (claimed,) = await engine.claim(lane=job.lane, lease_s=60)
+    (claimed,) = await engine.claim(queue=job.queue, lease_s=60)
     assert claimed.id == job.id
     return claimed
 
@@ -68,9 +70,9 @@ async def start(engine: RealEngine, job: Job) -> Job:
 async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
     """Take a running job to one of its ends."""
     if life.random() < 0.2:
-        return await engine.write(job, job.failed(FAILURE, at=now()), Holder.CLOCK)
+        return await engine.write(job, job.failed(FAILURE, at=now()), Writer.TIMEOUT)
     if life.random() < 0.2:
-        told = await engine.write(job, job.cancelling(at=now()), Holder.OWNER)
+        told = await engine.write(job, job.cancelling(at=now()), Writer.OWNER)
         return await engine.write(told, told.cancelled(at=now()))
     job = await engine.deliver(job, life.randint(0, 2), CALL)
     ends = [job.failed(FAILURE, at=now()), job.reconciling(), job.cancelling(at=now())]
@@ -79,7 +81,7 @@ async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
     after = await engine.write(job, life.choice(ends), call=CALL)
     if after.stage is Stage.RECONCILING:
         end = after.completed(at=now()) if after.images else after.failed(FAILURE, at=now())
-        return await engine.write(after, end, Holder.CLOCK)
+        return await engine.write(after, end, Writer.TIMEOUT)
     if after.stage is Stage.CANCELLING:
         end = after.completed(at=now()) if after.is_delivered else after.cancelled(at=now())
         return await engine.write(after, end)
@@ -87,11 +89,11 @@ async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
 
 
 async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
-    """Give a running job back to the queue, some to another lane."""
+    """Give a running job back to the queue, some to another queue."""
     if life.random() < 0.5:
         after = job.requeued(scheduled_at=now(), counts_as_retry=True)
     else:
-        moved = replace(job, lane="openai", spec=replace(job.spec, model="gpt-image-2"), price_id="other")
+        moved = replace(job, queue="openai", spec=replace(job.spec, model="gpt-image-2"), price_id="other")
         after = job.rerouted(moved, at=now())
     return await engine.write(job, after, call=CALL)
 
@@ -102,8 +104,8 @@ async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
     while True:
         if life.random() < 0.15:
             end = job.failed(FAILURE, at=now()) if life.random() < 0.5 else job.cancelled(at=now())
-            holder = Holder.CLOCK if end.failure else Holder.OWNER
-            if await engine.jobs.write(job, end, holder=holder):
+            writer = Writer.TIMEOUT if end.failure else Writer.OWNER
+            if await engine.jobs.write(job, end, writer=writer):
                 job = end
         if not job.status.is_final:
             job = await start(engine, job)
@@ -135,13 +137,13 @@ async def test_jobs_of_every_ending_are_what_their_events_make_them(
     }
     assert await engine.assert_replayable() == JOBS
     await engine.assert_consistent()
-    jobs = [fold(await engine.jobs.history(row["id"])) for row in await rows(engine, "SELECT id FROM jobs")]
+    jobs = [fold(await engine.jobs.history(row["id"])) for row in await rows(engine, "SELECT id FROM live_jobs")]
     housekeeping = PostgresHousekeeping(engine.pool, SystemClock())
     assert await housekeeping.archive(before=now(), limit=JOBS // 2) == JOBS // 2
     async with open_engine(make_database) as empty:
         await write_rows(empty, jobs)
         assert await hash_of_jobs(empty) == await hash_of_jobs(engine)
-        await empty.admin.execute("UPDATE jobs SET retry_count = retry_count + 1 WHERE id = %s", (jobs[-1].id,))
+        await empty.admin.execute("UPDATE live_jobs SET retry_count = retry_count + 1 WHERE id = %s", (jobs[-1].id,))
         assert await hash_of_jobs(empty) != await hash_of_jobs(engine)
     replayed = await replay_jobs(JOBS + 1, jobs=PostgresAllJobs(engine.pool), history=engine.jobs)
     assert (replayed.jobs, replayed.differing) == (JOBS, {})
@@ -155,12 +157,12 @@ async def rows(engine: RealEngine, query: str) -> list[DictRow]:
 
 async def write_rows(empty: RealEngine, jobs: list[Job]) -> None:
     """Write jobs as rows of an empty database, from nothing but what their events gave."""
-    names = [*COLUMNS, "aged", "image_count", "virtual_start"]
+    names = [*(NAMED.get(name, name) for name in COLUMNS), "aged", "units", "virtual_start"]
     values = [[stored(getattr(job, name)) for name in COLUMNS] + [0, job.spec.number_of_images, 0.0] for job in jobs]
     placed = sql.SQL(", ").join(sql.Placeholder() * len(names))
     named = sql.SQL(", ").join(map(sql.Identifier, names))
     async with empty.admin.cursor() as cursor:
-        await cursor.executemany(sql.SQL("INSERT INTO jobs ({}) VALUES ({})").format(named, placed), values)
+        await cursor.executemany(sql.SQL("INSERT INTO live_jobs ({}) VALUES ({})").format(named, placed), values)
 
 
 def stored(value: Any) -> Any:
@@ -182,10 +184,12 @@ def told(value: Any) -> Any:
 
 async def hash_of_jobs(engine: RealEngine) -> str:
     """Hash every job, archived or not, without what only the queue knows of it."""
-    named = sql.SQL(", ").join(sql.SQL("j.{}").format(sql.Identifier(name)) for name in COLUMNS if name != "priority")
+    named = sql.SQL(", ").join(
+        sql.SQL("j.{}").format(sql.Identifier(NAMED.get(name, name))) for name in COLUMNS if name != "priority"
+    )
     query = sql.SQL(
         "SELECT md5(string_agg(to_jsonb(r)::text, '' ORDER BY r.id)) AS hash FROM ("
-        "SELECT {}, j.priority + j.aged AS priority FROM all_jobs AS j) AS r"
+        "SELECT {}, j.priority + j.aged AS priority FROM stored_jobs AS j) AS r"
     )
     row = await (await engine.admin.execute(query.format(named))).fetchone()
     assert row is not None
@@ -212,6 +216,6 @@ async def assert_receipt_follows(engine: RealEngine, job: Job) -> None:
 async def test_a_row_that_was_changed_behind_its_events_is_found(engine: RealEngine) -> None:
     await engine.submit(await engine.user())
     assert await engine.assert_replayable() == 1
-    await engine.admin.execute("UPDATE jobs SET max_retries = 9")
+    await engine.admin.execute("UPDATE live_jobs SET max_retries = 9")
     with pytest.raises(AssertionError):
         await engine.assert_replayable()

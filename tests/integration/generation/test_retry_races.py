@@ -14,11 +14,11 @@ from pixel_errors import PixelError
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.operations import PostgresActions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.cancel_generations import CancelTools, cancel_generations
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.resubmissions import Resubmissions
-from pixel_generation.application.retry_generations import RetryTools, retry_generations
-from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
+from pixel_generation.application.submission.resubmissions import Resubmissions
+from pixel_generation.application.submission.retry import RetryTools, retry_generations
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_runtime.clock import SystemClock
 
 from tests.fakes.generation_catalogue import FakeCatalogue
@@ -60,7 +60,7 @@ async def retry(tools: RetryTools, user: UUID, job_id: UUID) -> str:
 
 
 async def rounds(engine: RealEngine, job_id: UUID) -> int:
-    return int((await engine.row("SELECT round FROM jobs WHERE id = %s", job_id))["round"])
+    return int((await engine.row("SELECT round FROM live_jobs WHERE id = %s", job_id))["round"])
 
 
 async def test_retries_at_once_are_one_round(make_database: MakeDatabase) -> None:

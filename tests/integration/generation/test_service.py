@@ -44,10 +44,10 @@ class Running:
         self.generations = GenerationsServiceStub(self.channel)
         self.billing = BillingServiceStub(self.channel)
 
-    async def user(self, credits_given: int = 100) -> str:
+    async def user(self, credit_count: int = 100) -> str:
         user = format_id("usr", new_id())
         await self.billing.GrantCredits(
-            billing.GrantCreditsRequest(user_id=user, credits=credits_given, grant_id="signup", reason="welcome")
+            billing.GrantCreditsRequest(user_id=user, credits=credit_count, grant_id="signup", reason="welcome")
         )
         return user
 
@@ -178,7 +178,7 @@ async def test_the_ledger_is_balanced_and_agrees_with_the_balances(running: Runn
         cursor = await conn.execute(
             """
             SELECT c.user_id
-            FROM credit_accounts AS c
+            FROM accounts AS c
             LEFT JOIN ledger_entries AS e ON e.user_id = c.user_id
             GROUP BY c.user_id
             HAVING c.available <> sum(e.credits) FILTER (WHERE e.account = 'user_available')
@@ -200,7 +200,7 @@ async def test_the_ledger_is_balanced_and_agrees_with_the_balances(running: Runn
         ({"number_of_images": 10}, "INSUFFICIENT_CREDITS", ""),
     ],
 )
-async def test_a_refusal_says_why(running: Running, spec: dict[str, Any], reason: str, field: str) -> None:
+async def test_a_rejection_says_why(running: Running, spec: dict[str, Any], reason: str, field: str) -> None:
     user = await running.user(5)
     result = await running.submit(user, **spec)
     assert (result.error.reason, result.error.field, bool(result.error.detail)) == (reason, field, True)

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
-from pixel_generation.adapters.outbound.postgres.operations import PostgresLanes
+from pixel_generation.adapters.outbound.postgres.operations import PostgresQueues
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.worker_presence import WorkerPresence
+from pixel_generation.application.execution.worker_presence import WorkerPresence
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 
 from tests.conftest import WaitUntil
 from tests.integration.generation.real_engine import RealEngine, open_engine
@@ -23,7 +23,7 @@ async def engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
 
 
 async def workers_of(engine: RealEngine) -> dict[str, int]:
-    return {lane.lane: lane.workers for lane in (await PostgresLanes(engine.pool).status()).lanes}
+    return {queue.queue: queue.workers for queue in (await PostgresQueues(engine.pool).status()).queues}
 
 
 def presence_of(engine: RealEngine, worker_id: str, *providers: str) -> WorkerPresence:
@@ -31,7 +31,7 @@ def presence_of(engine: RealEngine, worker_id: str, *providers: str) -> WorkerPr
     return WorkerPresence(worker_id, PostgresWorkers(engine.pool), LiveCatalogue(source), slots=3, beat_s=0.05)
 
 
-async def test_workers_are_counted_for_the_lanes_they_serve_until_they_leave(
+async def test_workers_are_counted_for_the_queues_they_serve_until_they_leave(
     engine: RealEngine, wait_until: WaitUntil
 ) -> None:
     one, other = presence_of(engine, "one", "sketch"), presence_of(engine, "other", "sketch", "openai")
@@ -51,11 +51,11 @@ async def test_workers_are_counted_for_the_lanes_they_serve_until_they_leave(
 
 async def test_a_worker_that_is_silent_is_not_counted_and_after_a_day_forgotten(engine: RealEngine) -> None:
     register = PostgresWorkers(engine.pool)
-    await register.seen("silent", lanes={"sketch"}, slots=1)
-    await engine.admin.execute("UPDATE workers SET seen_at = now() - interval '20 seconds'")
+    await register.seen("silent", queues={"sketch"}, slots=1)
+    await engine.admin.execute("UPDATE worker_presence SET seen_at = now() - interval '20 seconds'")
     assert (await workers_of(engine))["sketch"] == 0
-    await register.seen("silent", lanes={"sketch"}, slots=1)
+    await register.seen("silent", queues={"sketch"}, slots=1)
     assert (await workers_of(engine))["sketch"] == 1
-    await engine.admin.execute("UPDATE workers SET seen_at = now() - interval '25 hours'")
-    await register.seen("other", lanes={"sketch"}, slots=1)
-    assert (await engine.row("SELECT array_agg(id) AS ids FROM workers"))["ids"] == ["other"]
+    await engine.admin.execute("UPDATE worker_presence SET seen_at = now() - interval '25 hours'")
+    await register.seen("other", queues={"sketch"}, slots=1)
+    assert (await engine.row("SELECT array_agg(id) AS ids FROM worker_presence"))["ids"] == ["other"]

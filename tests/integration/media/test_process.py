@@ -71,8 +71,8 @@ async def test_migrate_makes_the_tables_and_serve_answers_until_it_is_told_to_st
 
 
 async def test_a_setting_that_cannot_be_used_is_named_and_nothing_starts():
-    process = await start("serve", PIXEL_MEDIA_CAGES="many")
+    process = await start("serve", PIXEL_MEDIA_SANDBOXES="many")
     _, said = await process.communicate()
     assert process.returncode == 2
-    assert b"PIXEL_MEDIA_CAGES" in said
+    assert b"PIXEL_MEDIA_SANDBOXES" in said
     assert b"Traceback" not in said

@@ -161,9 +161,9 @@ async def all_ids(feed) -> set[str]:
 
 @pytest.mark.parametrize("set_id", ["", "nonsense", "gen_" + "1" * 32, "set_" + "f" * 32])
 async def test_a_malformed_or_unknown_set_is_not_found(sets, set_id):
-    with pytest.raises(NotFound) as refusal:
+    with pytest.raises(NotFound) as rejection:
         await sets.GetSet(sets_service_pb2.GetSetRequest(id=set_id))
-    assert refusal.value.code == "SET_NOT_FOUND"
+    assert rejection.value.code == "SET_NOT_FOUND"
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ async def test_a_malformed_or_unknown_set_is_not_found(sets, set_id):
     ],
 )
 async def test_a_bad_question_to_the_feed_names_the_field(feed, facts, field):
-    with pytest.raises(Invalid) as refusal:
+    with pytest.raises(Invalid) as rejection:
         await feed.Discover(sets_service_pb2.DiscoverRequest(**facts))
-    assert [violation.field for violation in refusal.value.violations] == [field]
+    assert [violation.field for violation in rejection.value.violations] == [field]
 
 
 async def test_a_time_outside_the_calendar_is_refused(feed):

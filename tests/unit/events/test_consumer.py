@@ -151,7 +151,7 @@ async def test_what_can_never_work_is_not_tried_twice(bus: FakeBus, wait_until: 
 
     async def handle(event: Event) -> None:
         handled.append(told(event))
-        raise Invalid("no such lane")
+        raise Invalid("no such partition worker")
 
     await bus.publish([activity("usr_a", "x"), replace(activity("usr_a", "y"), value=b"\xff\xff")])
     async with consuming(bus, handle):
@@ -283,7 +283,7 @@ async def test_no_more_events_are_taken_in_than_allowed(bus: FakeBus, wait_until
         at_work -= 1
 
     await bus.publish([activity(f"usr_{n}", str(n)) for n in range(100)])
-    async with consuming(bus, handle, lanes_at_once=3, max_in_flight=50):
+    async with consuming(bus, handle, workers_at_once=3, max_in_flight=50):
         await wait_until(lambda: at_work == 3)
         release.set()
         await wait_until(lambda: done(bus) == 100)

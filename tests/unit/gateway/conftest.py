@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from pixel_gateway.application.accounts import EnsureAccount
-from pixel_gateway.application.api_keys import CreateApiKey
+from pixel_gateway.application.accounts.accounts import EnsureAccount
+from pixel_gateway.application.accounts.api_keys import CreateApiKey
 
 from tests.fakes.gateway import Backstage
 from tests.fakes.gateway_app import http_app

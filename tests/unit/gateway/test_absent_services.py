@@ -66,7 +66,7 @@ async def test_with_a_key_a_submission_without_an_answer_is_retryable(client, ba
 
 
 async def test_a_submission_that_was_turned_away_is_retryable(client, backstage):
-    backstage.generations.refusal = Unavailable(reason="OVERLOADED")
+    backstage.generations.rejection = Unavailable(reason="OVERLOADED")
 
     assert (await client.post("/api/generations", json=PROMPT)).json()["retryable"] is True
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from pixel_gateway.application.api_keys import REMEMBERED_S, Authenticator
+from pixel_gateway.application.accounts.api_keys import REMEMBERED_S, Authenticator
 from pixel_gateway.domain.api_key import KeyRefused
 
 CLOSED = [

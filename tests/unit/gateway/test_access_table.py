@@ -9,8 +9,8 @@ import pytest
 from pixel_gateway.adapters.inbound.http.all_doors import all_doors
 from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.metrics import REFUSED_ROLES
-from pixel_gateway.application.accounts import EnsureAccount
-from pixel_gateway.application.api_keys import CreateApiKey
+from pixel_gateway.application.accounts.accounts import EnsureAccount
+from pixel_gateway.application.accounts.api_keys import CreateApiKey
 from pixel_gateway.domain.access import MAY_USE, Access, Role, RoleRequired, check_access
 
 from tests.fakes.gateway import Backstage
@@ -128,7 +128,7 @@ async def http(backstage: Backstage):
 
 def address_of(path: str) -> str:
     """A path that its door refuses or misses before it does anything."""
-    filled = path.replace("{id:str}", f"gen_{ZEROS}").replace("{lane:str}", "none").replace("{name:str}", "none")
+    filled = path.replace("{id:str}", f"gen_{ZEROS}").replace("{queue:str}", "none").replace("{name:str}", "none")
     return filled.replace("{code:str}", "none").replace("{file:str}", "none.js").replace("{key:path}", "none")
 
 
@@ -180,7 +180,7 @@ async def test_the_queue_is_processed_for_nobody_who_does_not_know_its_secret(ht
 async def test_the_queue_is_processed_for_who_knows_its_secret(http, backstage, headers):
     answer = await http.post("/api/queue/process", headers=headers)
 
-    assert (answer.status_code, answer.json()) == (200, {"wokenLanes": 1, "sweptJobs": 0})
+    assert (answer.status_code, answer.json()) == (200, {"signalledQueues": 1, "sweptJobs": 0})
     assert backstage.engine.queue.passes == 1
 
 

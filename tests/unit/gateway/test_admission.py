@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 
 import pytest
-from pixel_gateway.application.admission import Admission, Overloaded
+from pixel_gateway.application.load.admission import Admission, Overloaded
 from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
 from pixel_gateway.domain.rate_limit import Traffic
 
 from tests.fakes.gateway_load import CountingObserver, Seconds, SharedServer, Simulation
 
-WORK_S, LANES = 0.01, 4
-CAPACITY = LANES / WORK_S
+WORK_S, QUEUES = 0.01, 4
+CAPACITY = QUEUES / WORK_S
 DEADLINE_S = 1.0
 
 
@@ -65,10 +65,10 @@ def test_the_wait_is_as_long_as_what_was_turned_away_takes_to_serve():
         with pytest.raises(Overloaded):
             subject.admit(Traffic.READ, "door")
     clock.now_s += 1.0
-    with pytest.raises(Overloaded) as refusal:
+    with pytest.raises(Overloaded) as rejection:
         subject.admit(Traffic.READ, "door")
 
-    assert refusal.value.retry_after_s == pytest.approx(5.0 * 1.25)
+    assert rejection.value.retry_after_s == pytest.approx(5.0 * 1.25)
 
 
 class Offered:
@@ -81,7 +81,7 @@ class Offered:
         if not is_guarded:
             self.admission = admission(self.clock, self.observer, ConcurrencyLimit(least=10**6, most=10**6))
         self.simulation = Simulation(self.clock)
-        self.server = SharedServer(self.simulation, WORK_S, LANES, WORK_S / 100)
+        self.server = SharedServer(self.simulation, WORK_S, QUEUES, WORK_S / 100)
         self.random = random.Random(seed)
         self.in_time: list[float] = []
         self.took: list[float] = []

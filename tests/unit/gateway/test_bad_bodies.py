@@ -108,7 +108,7 @@ async def test_a_wrong_value_is_named_by_its_place(client):
     [
         "a crow <script>alert(1)</script>",
         "{{7*7}} ${x} %s %n",
-        "'; DROP TABLE jobs; --",
+        "'; DROP TABLE live_jobs; --",
         "שלום עולם",
         "👨‍👩‍👧‍👦 family",
         "line\nbreak\ttab",

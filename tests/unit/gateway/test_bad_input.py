@@ -204,7 +204,7 @@ REFUSED_BY_GENERATION: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", REFUSED_BY_GENERATION)
 async def test_a_field_that_the_generation_service_refuses_is_named_as_it_was_sent(client, backstage, name):
     body, field = REFUSED_BY_GENERATION[name]
-    backstage.generations.refusal = refused_field(field)
+    backstage.generations.rejection = refused_field(field)
 
     problem = assert_problem(await client.post("/api/generations", json=body), 422, "INVALID_FIELD")
 
@@ -213,7 +213,7 @@ async def test_a_field_that_the_generation_service_refuses_is_named_as_it_was_se
 
 
 async def test_a_field_of_openais_that_the_generation_service_refuses_is_named(client, backstage):
-    backstage.generations.refusal = refused_field("size")
+    backstage.generations.rejection = refused_field("size")
 
     answer = await client.post("/v1/images/generations", json={"prompt": "a", "size": "7x0"})
 
@@ -221,7 +221,7 @@ async def test_a_field_of_openais_that_the_generation_service_refuses_is_named(c
     assert answer.json()["error"]["param"] == "size"
 
 
-REFUSALS: dict[str, tuple[PixelError, int, str]] = {
+REJECTIONS: dict[str, tuple[PixelError, int, str]] = {
     "no such model": (NotFound("Known are: studio-sketch.", reason="MODEL_NOT_FOUND"), 404, "MODEL_NOT_FOUND"),
     "no credits": (
         InsufficientCredits("The picture costs 2 credits and 0 are available."),
@@ -232,13 +232,13 @@ REFUSALS: dict[str, tuple[PixelError, int, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.parametrize("name", REJECTIONS)
 async def test_what_the_generation_service_refuses_keeps_its_code_and_words(client, backstage, name):
-    backstage.generations.refusal, status, code = REFUSALS[name]
+    backstage.generations.rejection, status, code = REJECTIONS[name]
 
     problem = assert_problem(await client.post("/api/generations", json=GOOD), status, code)
 
-    assert problem["detail"] == str(backstage.generations.refusal)
+    assert problem["detail"] == str(backstage.generations.rejection)
     assert backstage.generations.submissions == []
 
 
@@ -292,7 +292,7 @@ async def test_openais_address_reports_wrong_keys_in_openais_form(anonymous):
 
 
 async def test_openais_address_reports_missing_credits_in_openais_form(client, backstage):
-    backstage.generations.refusal = InsufficientCredits("The picture costs 2 credits and 0 are available.")
+    backstage.generations.rejection = InsufficientCredits("The picture costs 2 credits and 0 are available.")
 
     broke = await client.post("/v1/images/generations", json={"prompt": "a"})
 

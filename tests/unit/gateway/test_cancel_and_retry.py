@@ -22,7 +22,7 @@ async def submitted(client, **fields) -> str:
 )
 async def test_a_cancellation_says_what_became_of_it_and_says_the_same_again(client, backstage, outcome, method, path):
     generation_id = await submitted(client)
-    backstage.engine.control.outcomes[generation_id] = outcome
+    backstage.engine.job_commands.outcomes[generation_id] = outcome
     counted = CANCELLATIONS.labels(outcome)._value.get()
 
     first = await client.request(method, path.format(generation_id))

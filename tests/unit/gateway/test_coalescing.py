@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from pixel_errors import Internal, Invalid, Unavailable
-from pixel_gateway.adapters.outbound.coalescing import Coalescer, SubmissionsWaiting
+from pixel_gateway.adapters.outbound.generation.coalescing import Coalescer, SubmissionsWaiting
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec
 
@@ -54,7 +54,7 @@ async def test_a_batch_has_a_bound():
     assert [len(batch) for batch in peer.batches] == [1, 4, 4, 1]
 
 
-async def test_a_refusal_reaches_its_own_caller_only():
+async def test_a_rejection_reaches_its_own_caller_only():
     peer = Peer()
     coalescer = Coalescer(peer.send_many, max_calls=1)
     tasks = await started(coalescer, ["first", "good", "bad", "fine"])

@@ -68,7 +68,7 @@ async def test_no_answer_may_be_sniffed_or_framed(client):
 
 
 async def test_an_unexpected_error_tells_nothing(client, backstage):
-    backstage.generations.refusal = RuntimeError("password=hunter2")
+    backstage.generations.rejection = RuntimeError("password=hunter2")
 
     answer = await client.post("/api/generations", json={"prompt": "a"})
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 import pytest
 from pixel_errors import NotFound
-from pixel_gateway.application.live import UpdateKind
+from pixel_gateway.application.live.hub import UpdateKind
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
 
@@ -24,7 +24,7 @@ async def test_a_watcher_sees_a_snapshot_then_each_event_once_and_in_order(backs
     generation_id = await submitted(backstage, user_id)
     updates = backstage.app.hub.watch(user_id, generation_id)
     first = await anext(updates)
-    events = [backstage.generations.advance(generation_id, Status.PROCESSING, percent) for percent in (10, 50)]
+    events = [backstage.generations.advance(generation_id, Status.PROCESSING, progress) for progress in (10, 50)]
     for event in (events[0], events[0], events[1]):
         backstage.app.hub.publish(event)
     backstage.finish(generation_id)
@@ -51,7 +51,7 @@ async def test_events_out_of_order_are_put_in_order(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
     updates = backstage.app.hub.watch(user_id, generation_id)
     await anext(updates)
-    events = [backstage.generations.advance(generation_id, Status.PROCESSING, percent) for percent in (10, 50)]
+    events = [backstage.generations.advance(generation_id, Status.PROCESSING, progress) for progress in (10, 50)]
     for event in reversed(events):
         backstage.app.hub.publish(event)
     backstage.finish(generation_id)
@@ -72,8 +72,8 @@ async def test_a_watcher_that_falls_behind_is_read_from_the_store(backstage, use
 
 async def test_a_client_that_resumes_gets_what_it_missed(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
-    for percent in (10, 50):
-        backstage.generations.advance(generation_id, Status.PROCESSING, percent)
+    for progress in (10, 50):
+        backstage.generations.advance(generation_id, Status.PROCESSING, progress)
     backstage.finish(generation_id)
 
     missed = await collect(backstage.app.hub.watch(user_id, generation_id, after=2))
@@ -108,7 +108,7 @@ async def test_completion_is_told_once_the_set_can_be_read(backstage, user_id, w
 
     backstage.sets.add(backstage.generations.rows[generation_id])
 
-    assert (held.progress.status, held.progress.percent, held.progress.sequence) == ("processing", 95, 1)
+    assert (held.progress.status, held.progress.progress, held.progress.sequence) == ("processing", 95, 1)
     assert await rest == [("event", 2, "completed")]
 
 

@@ -1,4 +1,4 @@
-"""The document tells every door as it is: its bodies, examples, refusals and who may use it."""
+"""The document tells every door as it is: its bodies, examples, rejections and who may use it."""
 
 from __future__ import annotations
 

@@ -15,8 +15,8 @@ from pixel_gateway.adapters.inbound.http.app import create_app
 from pixel_gateway.adapters.inbound.http.health import Health
 from pixel_gateway.adapters.inbound.http.traffic import LoadControl
 from pixel_gateway.adapters.load_metrics import LoadMetrics
-from pixel_gateway.application.admission import Admission
-from pixel_gateway.application.rate_limiting import RateLimiter
+from pixel_gateway.application.load.admission import Admission
+from pixel_gateway.application.load.rate_limiting import RateLimiter
 from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
 from pixel_gateway.domain.rate_limit import Policy, RateLimited, Standing, Traffic, policies
 from prometheus_client import REGISTRY
@@ -32,7 +32,7 @@ class AwayBuckets:
 
     asked = 0
 
-    async def pour(self, key, amount_us, *, capacity_us):
+    async def take(self, key, amount_us, *, capacity_us):
         self.asked += 1
         raise Unavailable
 
@@ -48,42 +48,42 @@ def limiter(clock: Seconds, observer: CountingObserver, shared=None, quota: int 
     )
 
 
-async def refusals(subject: RateLimiter, requests: int, caller: str = "usr_1") -> int:
+async def rejections(subject: RateLimiter, requests: int, caller: str = "usr_1") -> int:
     answers = [await subject.count(Traffic.CREATE, caller) for _ in range(requests)]
-    return sum(refusal is not None for _, refusal in answers)
+    return sum(rejection is not None for _, rejection in answers)
 
 
 async def test_the_quota_is_taken_as_a_burst_and_comes_back_at_its_pace():
     clock, observer = Seconds(), CountingObserver()
     subject = limiter(clock, observer)
 
-    assert await refusals(subject, 61) == 1
+    assert await rejections(subject, 61) == 1
     clock.now_s += 10
-    assert await refusals(subject, 11) == 1
+    assert await rejections(subject, 11) == 1
     assert observer.limits == {"gen": 2}
 
 
-async def test_a_refusal_says_when_the_next_request_fits():
+async def test_a_rejection_says_when_the_next_request_fits():
     clock = Seconds()
     subject = limiter(clock, CountingObserver())
-    await refusals(subject, 60)
+    await rejections(subject, 60)
     clock.now_s += 0.4
 
-    standing, refusal = await subject.count(Traffic.CREATE, "usr_1")
+    standing, rejection = await subject.count(Traffic.CREATE, "usr_1")
 
-    assert isinstance(refusal, RateLimited)
-    assert refusal.retry_after_s == pytest.approx(0.6)
+    assert isinstance(rejection, RateLimited)
+    assert rejection.retry_after_s == pytest.approx(0.6)
     assert standing is not None
     assert standing.fields() == ('"gen";q=60;w=60', '"gen";r=0;t=1')
     clock.now_s += 0.6
-    assert await refusals(subject, 1) == 0
+    assert await rejections(subject, 1) == 0
 
 
 async def test_callers_do_not_use_up_each_others_quota():
     subject = limiter(Seconds(), CountingObserver())
-    await refusals(subject, 60, "usr_1")
+    await rejections(subject, 60, "usr_1")
 
-    assert await refusals(subject, 1, "usr_2") == 0
+    assert await rejections(subject, 1, "usr_2") == 0
 
 
 async def test_a_kind_without_a_policy_is_never_refused():
@@ -96,10 +96,10 @@ async def test_without_the_shared_counters_this_process_counts_alone_and_leaves_
     clock, observer, away = Seconds(), CountingObserver(), AwayBuckets()
     subject = limiter(clock, observer, shared=away)
 
-    assert await refusals(subject, 61) == 1
+    assert await rejections(subject, 61) == 1
     assert (away.asked, observer.alone) == (1, 61)
     clock.now_s += 6
-    await refusals(subject, 1)
+    await rejections(subject, 1)
     assert away.asked == 2
 
 
@@ -113,16 +113,16 @@ def test_a_quota_that_does_not_divide_the_window_is_given_whole(quota):
 
 @pytest.mark.parametrize("quota", [60, 600])
 async def test_a_client_that_obeys_the_fields_is_not_refused_and_loses_nothing(quota):
-    """N23: no refusal in minute two, throughput within 5 % of what the quota allows."""
+    """N23: no rejection in minute two, throughput within 5 % of what the quota allows."""
     clock = Seconds()
     subject = limiter(clock, CountingObserver(), quota=quota)
     began, sent, refused = clock.now_s, [0, 0], [0, 0]
     while clock.now_s < began + 120:
         minute = int((clock.now_s - began) // 60)
-        standing, refusal = await subject.count(Traffic.CREATE, "usr_1")
+        standing, rejection = await subject.count(Traffic.CREATE, "usr_1")
         assert standing is not None
-        sent[minute] += refusal is None
-        refused[minute] += refusal is not None
+        sent[minute] += rejection is None
+        refused[minute] += rejection is not None
         remaining, wait_s = map(int, re.findall(r"[rt]=(\d+)", standing.fields()[1]))
         clock.now_s += 0.001 if remaining else wait_s
 

@@ -154,5 +154,5 @@ async def test_a_quote_prices_the_same_body_and_makes_nothing(client, backstage)
     assert quoted["wouldBeRefused"] is None
     assert quoted["route"]["model"] == route["model"] == "studio-sketch"
     assert route["candidates"][0]["excludedBecause"] is None
-    assert backstage.engine.control.quoted[0].priority is Priority.LOW
+    assert backstage.engine.job_commands.quoted[0].priority is Priority.LOW
     assert backstage.generations.submissions == []

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from pixel_gateway.application.live import UpdateKind
+from pixel_gateway.application.live.hub import UpdateKind
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
 
@@ -16,8 +16,8 @@ async def submitted(backstage, user_id: str, *, quietly: bool = False) -> str:
     return accepted.generation.id
 
 
-def moved(backstage, generation_id, status=Status.PROCESSING, percent=10):
-    backstage.app.publish(backstage.generations.advance(generation_id, status, percent))
+def moved(backstage, generation_id, status=Status.PROCESSING, progress=10):
+    backstage.app.publish(backstage.generations.advance(generation_id, status, progress))
 
 
 async def taken(updates, count: int) -> list[tuple[str, int]]:
@@ -154,7 +154,7 @@ async def test_a_generation_that_waits_only_for_its_set_is_in_the_snapshot_and_i
             end = await anext(updates)
 
         (shown,) = snapshot.generations
-        assert (shown.status, shown.percent, snapshot.position) == (Status.PROCESSING, 95, "")
+        assert (shown.status, shown.progress, snapshot.position) == (Status.PROCESSING, 95, "")
         assert (end.event.sequence, end.event.status) == (2, Status.COMPLETED)
         assert end.position
 

@@ -9,36 +9,36 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
-from pixel_generation.application.cancel_generations import CancelTools, cancel_generations
 from pixel_generation.application.engine_ports import CallLookup
-from pixel_generation.application.lane_rooms import LaneRooms
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.provider_health import HealthOfProviders
-from pixel_generation.application.read_generations import GenerationReader
-from pixel_generation.application.resubmissions import Resubmissions
-from pixel_generation.application.retry_generations import RetryTools, retry_generations
-from pixel_generation.application.run_job import RunTools
-from pixel_generation.application.start_quotes import StartQuotes
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration, submit_generations
-from pixel_generation.application.sweep_jobs import SweepTools, sweep_jobs
-from pixel_generation.application.work import Worker, WorkLimits
-from pixel_generation.domain.cancellation import CancelOutcome
-from pixel_generation.domain.job import Job
-from pixel_generation.domain.recovery import RetryPolicy
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.execution.provider_health import HealthOfProviders
+from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.reading.read_generations import GenerationReader
+from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
+from pixel_generation.application.submission.queue_capacity import QueueCapacity
+from pixel_generation.application.submission.resubmissions import Resubmissions
+from pixel_generation.application.submission.retry import RetryTools, retry_generations
+from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
+from pixel_generation.domain.jobs.cancellation import CancelOutcome
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.jobs.recovery import RetryPolicy
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation import FakeClock, FakeJobs, FakeRandomness, FakeStore, a_user
 from tests.fakes.generation_catalogue import FakeCatalogue
-from tests.fakes.generation_eta import FakeEtaObserver, FakeLaneCounts, FakeQueueOutlines
+from tests.fakes.generation_eta import FakeEtaObserver, FakeQueueCounts, FakeQueueSnapshots
 from tests.fakes.generation_health import FakeHealthObserver, FakeHealthStore
 from tests.fakes.generation_neighbours import (
     FakeActions,
     FakeAssets,
     FakeEngineObserver,
-    FakeGates,
     FakeImageModel,
     FakeObserver,
+    FakeQueueHolds,
     FakeTracing,
 )
 
@@ -57,20 +57,20 @@ class Engine:
     batcher: SubmissionBatcher
     reader: GenerationReader
     randomness: FakeRandomness
-    starts: StartQuotes
-    outlines: FakeQueueOutlines
-    counts: FakeLaneCounts
-    rooms: LaneRooms
+    starts: StartEstimates
+    snapshots: FakeQueueSnapshots
+    counts: FakeQueueCounts
+    capacity: QueueCapacity
     breakers: FakeHealthStore
     breaker_observer: FakeHealthObserver
-    punctualities: FakeEtaObserver
+    accuracies: FakeEtaObserver
 
     engine_observer: FakeEngineObserver = field(default_factory=FakeEngineObserver)
     actions: FakeActions = field(default_factory=FakeActions)
 
-    async def user(self, credits_given: int = 100) -> UUID:
+    async def user(self, credit_count: int = 100) -> UUID:
         user = a_user()
-        await self.store.grant(user, credits_given, grant_id="signup", reason="")
+        await self.store.grant(user, credit_count, grant_id="signup", reason="")
         return user
 
     async def submit(self, *commands: SubmitGeneration) -> list[Accepted | PixelError]:
@@ -82,7 +82,7 @@ class Engine:
             randomness=self.randomness,
             observer=self.observer,
             starts=self.starts,
-            rooms=self.rooms,
+            capacity=self.capacity,
             max_wait=timedelta(hours=1),
             max_retries=2,
         )
@@ -105,7 +105,7 @@ class Engine:
             RetryPolicy(first_delay_s=0),
             HealthOfProviders(self.breakers, self.breaker_observer, self.randomness.fraction),
             self.catalogue,
-            self.punctualities,
+            self.accuracies,
         )
         return Worker("w1", catalogue=self.catalogue, providers=providers, tools=tools, limits=limits or WorkLimits())
 
@@ -119,7 +119,7 @@ class Engine:
             self.clock,
             self.observer,
             RetryPolicy(),
-            FakeGates(),
+            FakeQueueHolds(),
             self.store,
             self.engine_observer,
             lookups or {},
@@ -153,9 +153,9 @@ async def engine() -> AsyncIterator[Engine]:
     catalogue = LiveCatalogue(FakeCatalogue(providers=frozenset({"sketch", "openai"})))
     batcher = SubmissionBatcher(store, observer)
     await batcher.start()
-    counts = FakeLaneCounts(store)
-    outlines = FakeQueueOutlines(store)
-    starts = StartQuotes(outlines, catalogue, slots=2, lane_slots={})
+    counts = FakeQueueCounts(store)
+    snapshots = FakeQueueSnapshots(store)
+    starts = StartEstimates(snapshots, catalogue, slots=2, queue_slots={})
     yield Engine(
         store,
         clock,
@@ -168,9 +168,9 @@ async def engine() -> AsyncIterator[Engine]:
         GenerationReader(store, starts, clock),
         FakeRandomness(),
         starts,
-        outlines,
+        snapshots,
         counts,
-        LaneRooms(counts),
+        QueueCapacity(counts),
         FakeHealthStore(clock),
         FakeHealthObserver(),
         FakeEtaObserver(),

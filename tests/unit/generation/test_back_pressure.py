@@ -4,50 +4,50 @@ from __future__ import annotations
 
 import pytest
 from pixel_errors import Exhausted, Unavailable
-from pixel_generation.application import retry_after
-from pixel_generation.application.lane_rooms import LaneRooms
-from pixel_generation.application.submit_generations import SubmitGeneration
-from pixel_generation.domain.queue_outline import FinishedRun, QueueOutline, Share
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.submission import retry_after
+from pixel_generation.application.submission.queue_capacity import QueueCapacity
+from pixel_generation.application.submission.submit import SubmitGeneration
+from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation import FakeStore, a_user
-from tests.fakes.generation_eta import FakeLaneCounts
+from tests.fakes.generation_eta import FakeQueueCounts
 
 FOX, OWL = a_user(), a_user()
 
 
-def outline(shares: dict, *, slots: int = 4, seconds: float = 8.0) -> QueueOutline:
+def snapshot(shares: dict, *, slots: int = 4, seconds: float = 8.0) -> QueueSnapshot:
     runs = [FinishedRun(seconds, 1)] * 10
-    return QueueOutline(0.0, [], shares, running=slots, slots=slots, runs=runs, typical_s=1.0)
+    return QueueSnapshot(0.0, [], shares, running=slots, slots=slots, runs=runs, typical_s=1.0)
 
 
-def test_alone_in_the_lane_a_tenth_of_the_jobs_ends_at_the_pace_of_the_lane():
-    assert retry_after.own_jobs_end_s(outline({FOX: Share(1.0)}), FOX, 100) == pytest.approx(10 * 8 / 4)
+def test_alone_in_the_queue_a_tenth_of_the_jobs_ends_at_the_pace_of_the_queue():
+    assert retry_after.own_jobs_end_s(snapshot({FOX: Share(1.0)}), FOX, 100) == pytest.approx(10 * 8 / 4)
 
 
 def test_beside_others_the_wait_grows_with_their_weight():
     shares = {FOX: Share(1.0, weight=1.0), OWL: Share(1.0, weight=3.0)}
 
-    assert retry_after.own_jobs_end_s(outline(shares), FOX, 10) == pytest.approx(2.0 * 4)
-    assert retry_after.own_jobs_end_s(outline(shares), OWL, 10) == pytest.approx(2.0 * 4 / 3)
+    assert retry_after.own_jobs_end_s(snapshot(shares), FOX, 10) == pytest.approx(2.0 * 4)
+    assert retry_after.own_jobs_end_s(snapshot(shares), OWL, 10) == pytest.approx(2.0 * 4 / 3)
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.001, 1.0), (3600.0, 60.0)])
 def test_the_wait_is_never_too_short_nor_too_long(seconds, expected):
-    assert retry_after.own_jobs_end_s(outline({FOX: Share(1.0)}, seconds=seconds), FOX, 10) == expected
+    assert retry_after.own_jobs_end_s(snapshot({FOX: Share(1.0)}, seconds=seconds), FOX, 10) == expected
 
 
 def test_nobody_knows_how_fast_a_queue_moves_that_was_not_read():
     assert retry_after.own_jobs_end_s(None, FOX, 10) == retry_after.UNKNOWN_S
-    assert retry_after.lane_has_room_s(None, 3) == retry_after.UNKNOWN_S
+    assert retry_after.queue_has_capacity_s(None, 3) == retry_after.UNKNOWN_S
 
 
-def test_a_full_lane_has_room_for_all_it_refused_when_it_has_taken_them_up():
-    assert retry_after.lane_has_room_s(outline({}), 10) == pytest.approx(20.0)
+def test_a_full_queue_has_room_for_all_it_refused_when_it_has_taken_them_up():
+    assert retry_after.queue_has_capacity_s(snapshot({}), 10) == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize("cap", [10, 100])
-def test_a_sender_that_waits_as_it_is_told_keeps_the_lane_busy_and_is_refused_once_a_wait(cap):
+def test_a_sender_that_waits_as_it_is_told_keeps_the_queue_busy_and_is_refused_once_a_wait(cap):
     """N23 at the depth cap: two minutes, in the second one nothing is lost and every wait was worth it."""
     slots, run_s, now_s = 4, 1.5, 0.0
     open_jobs, ends, next_try_s = 0, [place * run_s / slots for place in range(slots)], 0.0
@@ -60,7 +60,7 @@ def test_a_sender_that_waits_as_it_is_told_keeps_the_lane_busy_and_is_refused_on
         elif now_s >= next_try_s:
             fruitless += not has_sent
             refused[minute], has_sent = refused[minute] + 1, False
-            next_try_s = now_s + retry_after.own_jobs_end_s(outline({FOX: Share(1.0)}, seconds=run_s), FOX, cap)
+            next_try_s = now_s + retry_after.own_jobs_end_s(snapshot({FOX: Share(1.0)}, seconds=run_s), FOX, cap)
         else:
             now_s = min(next_try_s, *ends)
             for place, end_s in enumerate(ends):
@@ -71,7 +71,7 @@ def test_a_sender_that_waits_as_it_is_told_keeps_the_lane_busy_and_is_refused_on
 
     assert ended[1] == pytest.approx(60 / run_s * slots, rel=0.05)
     assert fruitless == 0
-    assert refused[1] <= 60 / retry_after.own_jobs_end_s(outline({FOX: Share(1.0)}, seconds=run_s), FOX, cap) + 1
+    assert refused[1] <= 60 / retry_after.own_jobs_end_s(snapshot({FOX: Share(1.0)}, seconds=run_s), FOX, cap) + 1
 
 
 async def test_a_user_with_as_many_jobs_as_the_plan_allows_is_told_when_some_end(engine):
@@ -80,13 +80,13 @@ async def test_a_user_with_as_many_jobs_as_the_plan_allows_is_told_when_some_end
     *_, refused = [(await engine.submit(SubmitGeneration(user, GenerationSpec("a fox"))))[0] for _ in range(3)]
 
     assert isinstance(refused, Exhausted)
-    assert refused.code == "QUEUE_FULL"
+    assert refused.code == "TOO_MANY_OPEN_JOBS"
     assert refused.retry_after_s is not None
     assert retry_after.SHORTEST_S <= refused.retry_after_s <= retry_after.LONGEST_S
-    assert engine.observer.verdicts.count("queue_full") == 1
+    assert engine.observer.verdicts.count("too_many_open_jobs") == 1
 
 
-async def test_a_full_lane_refuses_with_a_wait_and_still_knows_earlier_requests(engine, wait_until):
+async def test_a_full_queue_refuses_with_a_wait_and_still_knows_earlier_requests(engine, wait_until):
     user = await engine.user()
     engine.counts.max_queued = 2
     kept = SubmitGeneration(user, GenerationSpec("a fox"), idempotency_key="k1")
@@ -98,47 +98,47 @@ async def test_a_full_lane_refuses_with_a_wait_and_still_knows_earlier_requests(
     (replayed,) = await engine.submit(kept)
 
     assert isinstance(refused, Unavailable)
-    assert refused.code == "LANE_FULL"
+    assert refused.code == "QUEUE_FULL"
     assert refused.retry_after_s is not None
     assert replayed.job_id == first.job_id
-    assert engine.observer.verdicts.count("lane_full") == 1
+    assert engine.observer.verdicts.count("queue_full") == 1
 
 
 class Rooms:
-    """A lane that takes three jobs, on a clock that the test moves."""
+    """A queue that takes three jobs, on a clock that the test moves."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
         self.store = FakeStore()
-        self.counts = FakeLaneCounts(self.store)
+        self.counts = FakeQueueCounts(self.store)
         self.counts.max_queued = 3
-        self.rooms = LaneRooms(self.counts, monotonic=lambda: self.now_s)
+        self.capacity = QueueCapacity(self.counts, monotonic=lambda: self.now_s)
 
 
-async def test_a_lane_is_counted_once_a_second_and_what_is_accepted_meanwhile_is_added(wait_until):
-    lane = Rooms()
-    assert not lane.rooms.is_full("sketch")
-    await wait_until(lambda: lane.counts.counted == 1)
+async def test_a_queue_is_counted_once_a_second_and_what_is_accepted_meanwhile_is_added(wait_until):
+    queue = Rooms()
+    assert not queue.capacity.is_full("sketch")
+    await wait_until(lambda: queue.counts.counted == 1)
     for _ in range(3):
-        assert not lane.rooms.is_full("sketch")
-        lane.rooms.accepted("sketch")
+        assert not queue.capacity.is_full("sketch")
+        queue.capacity.accepted("sketch")
 
-    assert lane.rooms.is_full("sketch")
-    assert lane.counts.counted == 1
-    lane.now_s += 1.0
-    assert lane.rooms.is_full("sketch")
-    await wait_until(lambda: not lane.rooms.is_full("sketch"))
-    assert lane.counts.counted == 2
+    assert queue.capacity.is_full("sketch")
+    assert queue.counts.counted == 1
+    queue.now_s += 1.0
+    assert queue.capacity.is_full("sketch")
+    await wait_until(lambda: not queue.capacity.is_full("sketch"))
+    assert queue.counts.counted == 2
 
 
-async def test_a_lane_that_cannot_be_counted_takes_more(wait_until):
-    lane = Rooms()
-    lane.rooms.is_full("sketch")
-    await wait_until(lambda: lane.counts.counted == 1)
+async def test_a_queue_that_cannot_be_counted_takes_more(wait_until):
+    queue = Rooms()
+    queue.capacity.is_full("sketch")
+    await wait_until(lambda: queue.counts.counted == 1)
     for _ in range(3):
-        lane.rooms.accepted("sketch")
-    lane.counts.trouble = Unavailable("away")
-    lane.now_s += 1.0
-    assert lane.rooms.is_full("sketch")
+        queue.capacity.accepted("sketch")
+    queue.counts.trouble = Unavailable("away")
+    queue.now_s += 1.0
+    assert queue.capacity.is_full("sketch")
 
-    await wait_until(lambda: not lane.rooms.is_full("sketch"))
+    await wait_until(lambda: not queue.capacity.is_full("sketch"))

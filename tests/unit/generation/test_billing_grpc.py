@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel_errors import PixelError
-from pixel_generation.adapters.inbound.billing_grpc import BillingServicer
-from pixel_generation.adapters.protos import timestamp
-from pixel_generation.application.billing import Billing
-from pixel_generation.domain.credits import Capture
+from pixel_generation.adapters.codec import timestamp
+from pixel_generation.adapters.inbound.grpc.billing.servicer import BillingServicer
+from pixel_generation.application.billing.billing import Billing
+from pixel_generation.domain.billing.credits import Capture
 from pixel_runtime.ids import format_id, new_id
 
 from tests.fakes.billing import FakeAccounts, FakeBudgets, FakeLedger

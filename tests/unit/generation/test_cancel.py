@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import Invalid
-from pixel_generation.application.work import WorkLimits
-from pixel_generation.domain.attempt import AttemptState
-from pixel_generation.domain.cancellation import CancelOutcome
-from pixel_generation.domain.credits import Balance
+from pixel_generation.application.execution.worker import WorkLimits
+from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.errors import GenerationNotFound
-from pixel_generation.domain.images import ImageRequest, Outcome
-from pixel_generation.domain.job import Stage, Status
+from pixel_generation.domain.jobs.attempt import AttemptState
+from pixel_generation.domain.jobs.cancellation import CancelOutcome
+from pixel_generation.domain.jobs.job import Stage, Status
+from pixel_generation.domain.providers.images import ImageRequest, Outcome
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation import a_user
@@ -68,15 +68,15 @@ async def test_what_was_delivered_before_is_kept_and_paid(engine: Engine, wait_u
 
 
 async def test_the_next_write_of_a_cancelled_run_stops_it(engine: Engine, wait_until: WaitUntil) -> None:
-    gate = asyncio.Event()
-    engine.painter.before = lambda _request: gate.wait()
+    hold_reason = asyncio.Event()
+    engine.painter.before = lambda _request: hold_reason.wait()
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=2)
     async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60)):
         await wait_until(lambda: engine.painter.requests)
         assert await engine.cancel(user, job_id, patience_s=0) == [PENDING]
         assert engine.job(job_id).stage is Stage.CANCELLING
-        gate.set()
+        hold_reason.set()
         await wait_until(lambda: engine.job(job_id).status.is_final)
     assert (engine.job(job_id).status, engine.store.balances[user]) == (Status.CANCELLED, Balance(10, 0))
     assert engine.observer.fences == 0

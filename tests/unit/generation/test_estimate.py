@@ -7,10 +7,10 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pixel_generation.domain.estimate import remaining_s
-from pixel_generation.domain.job import Job, Status
-from pixel_generation.domain.queue_outline import PICKUP_S, FinishedRun, QueueOutline, Share
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Job, Status
+from pixel_generation.domain.queueing.estimate import remaining_s
+from pixel_generation.domain.queueing.queue_snapshot import PICKUP_S, FinishedRun, QueueSnapshot, Share
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation import FakeClock
 
@@ -18,12 +18,12 @@ FOX, OWL = UUID(int=1), UUID(int=2)
 NOW = FakeClock().now()
 
 
-def lane(
+def queue(
     *, waiting: int = 0, running: int = 0, slots: int = 2, seconds: list[float] | None = None, is_cut: bool = False
-) -> QueueOutline:
+) -> QueueSnapshot:
     tags = [(1, float(place)) for place in range(waiting)]
     runs = [FinishedRun(each, 1) for each in seconds or []]
-    return QueueOutline(0.0, tags, {FOX: Share(float(waiting))}, running, slots, runs, 10.0, is_cut)
+    return QueueSnapshot(0.0, tags, {FOX: Share(float(waiting))}, running, slots, runs, 10.0, is_cut)
 
 
 def job(status: Status, *, ran_s: float = 0.0) -> Job:
@@ -31,19 +31,19 @@ def job(status: Status, *, ran_s: float = 0.0) -> Job:
     return replace(queued, status=status, started_at=NOW - timedelta(seconds=ran_s))
 
 
-def test_an_idle_lane_starts_at_once() -> None:
-    assert lane().waiting_interval_s(0) == (0.0, PICKUP_S)
+def test_an_idle_queue_starts_at_once() -> None:
+    assert queue().waiting_interval_s(0) == (0.0, PICKUP_S)
 
 
 def test_a_job_that_waits_is_told_the_same_as_one_that_comes_to_its_place() -> None:
-    outline = lane(waiting=20, running=2, seconds=[5.0] * 10)
-    assert outline.waiting_interval_s(20) == pytest.approx(outline.start_interval_s(FOX, 1), rel=0.1)
+    snapshot = queue(waiting=20, running=2, seconds=[5.0] * 10)
+    assert snapshot.waiting_interval_s(20) == pytest.approx(snapshot.start_interval_s(FOX, 1), rel=0.1)
 
 
 @given(st.integers(0, 999), st.integers(0, 50), st.integers(1, 50))
 def test_an_interval_is_ordered_and_grows_with_what_is_ahead(ahead: int, running: int, slots: int) -> None:
-    outline = lane(waiting=1_001, running=running, slots=slots)
-    interval, later = outline.waiting_interval_s(ahead), outline.waiting_interval_s(ahead + 1)
+    snapshot = queue(waiting=1_001, running=running, slots=slots)
+    interval, later = snapshot.waiting_interval_s(ahead), snapshot.waiting_interval_s(ahead + 1)
     assert interval is not None
     assert later is not None
     assert 0 <= interval[0] <= interval[1]
@@ -52,23 +52,23 @@ def test_an_interval_is_ordered_and_grows_with_what_is_ahead(ahead: int, running
 
 
 def test_nothing_is_said_of_a_place_behind_what_was_read() -> None:
-    assert lane(waiting=5, is_cut=True).waiting_interval_s(5) is None
-    assert lane(waiting=5, is_cut=True).waiting_interval_s(4) is not None
+    assert queue(waiting=5, is_cut=True).waiting_interval_s(5) is None
+    assert queue(waiting=5, is_cut=True).waiting_interval_s(4) is not None
 
 
 def test_the_newest_job_of_a_user_stands_where_its_tag_says() -> None:
-    outline = lane(waiting=5)
-    assert outline.newest_ahead(FOX, 1, 1) == 4
-    assert outline.newest_ahead(FOX, 0, 1) == 0
-    outline.add(OWL, 1, 3)
-    assert outline.newest_ahead(OWL, 1, 3) == 1  # of the same tags the earlier one goes first
+    snapshot = queue(waiting=5)
+    assert snapshot.newest_ahead(FOX, 1, 1) == 4
+    assert snapshot.newest_ahead(FOX, 0, 1) == 0
+    snapshot.add(OWL, 1, 3)
+    assert snapshot.newest_ahead(OWL, 1, 3) == 1  # of the same tags the earlier one goes first
 
 
 def test_what_remains_is_the_wait_and_the_run_and_unknown_once_it_is_late() -> None:
-    outline = lane(seconds=[4.0, 6.0] * 5)
-    assert remaining_s(job(Status.QUEUED), (2.0, 4.0), outline, NOW) == 8.0
-    assert remaining_s(job(Status.QUEUED), None, outline, NOW) is None
-    assert remaining_s(job(Status.PROCESSING, ran_s=2.0), None, outline, NOW) == 3.0
-    assert remaining_s(job(Status.PROCESSING, ran_s=6.0), None, outline, NOW) == pytest.approx(0.28)
-    assert remaining_s(job(Status.PROCESSING, ran_s=7.0), None, outline, NOW) is None
-    assert remaining_s(job(Status.COMPLETED), None, outline, NOW) is None
+    snapshot = queue(seconds=[4.0, 6.0] * 5)
+    assert remaining_s(job(Status.QUEUED), (2.0, 4.0), snapshot, NOW) == 8.0
+    assert remaining_s(job(Status.QUEUED), None, snapshot, NOW) is None
+    assert remaining_s(job(Status.PROCESSING, ran_s=2.0), None, snapshot, NOW) == 3.0
+    assert remaining_s(job(Status.PROCESSING, ran_s=6.0), None, snapshot, NOW) == pytest.approx(0.28)
+    assert remaining_s(job(Status.PROCESSING, ran_s=7.0), None, snapshot, NOW) is None
+    assert remaining_s(job(Status.COMPLETED), None, snapshot, NOW) is None

@@ -6,19 +6,19 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
-from pixel_generation.application.work import Worker, WorkLimits
-from pixel_generation.domain.breaker import BreakerState
-from pixel_generation.domain.estimate import Punctuality
-from pixel_generation.domain.images import ImageRequest, Outcome, ProviderError
-from pixel_generation.domain.job import Job, Status
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
+from pixel_generation.domain.jobs.job import Job, Status
+from pixel_generation.domain.providers.breaker import BreakerState
+from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
+from pixel_generation.domain.queueing.estimate import EstimateAccuracy
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH, FakeCatalogue
 from tests.unit.generation.conftest import Engine
 
-TWIN = replace(SKETCH, id="twin", provider="openai", lane="openai", takes_seed=True, aliases=())
+TWIN = replace(SKETCH, id="twin", provider="openai", queue="openai", takes_seed=True, aliases=())
 MOST_FAILURES = 20
 
 
@@ -87,7 +87,7 @@ async def test_a_failed_run_of_a_job_with_a_fallback_is_done_by_the_other_provid
     assert job.route["fallback_models"]
     await turn(failing, worker)
     moved = failing.job(job.id)
-    assert (moved.status, moved.lane, moved.spec.model) == (Status.QUEUED, "sketch", "studio-sketch")
+    assert (moved.status, moved.queue, moved.spec.model) == (Status.QUEUED, "sketch", "studio-sketch")
     await turn(failing, worker)
     done = failing.job(job.id)
     assert (done.status, done.spec.model, done.retry_count) == (Status.COMPLETED, "studio-sketch", 0)
@@ -106,8 +106,8 @@ async def test_a_start_is_held_against_its_quote(engine: Engine) -> None:
     await engine.accepted(user)
     late = await engine.accepted(user)
     await turn(engine, engine.worker(WorkLimits(slots=1)))
-    assert engine.punctualities.seen == [Punctuality.INSIDE]
+    assert engine.accuracies.seen == [EstimateAccuracy.INSIDE]
     engine.clock.advance(600)
     await turn(engine, engine.worker())
     assert engine.job(late).status is Status.COMPLETED
-    assert engine.punctualities.seen == [Punctuality.INSIDE, Punctuality.LATE]
+    assert engine.accuracies.seen == [EstimateAccuracy.INSIDE, EstimateAccuracy.LATE]

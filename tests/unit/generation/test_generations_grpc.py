@@ -9,10 +9,10 @@ from uuid import UUID
 from pixel.generation.v1 import generation_pb2 as messages
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError, Unavailable
-from pixel_generation.adapters.inbound.generations_grpc import GenerationsServicer
+from pixel_generation.adapters.inbound.grpc.generations.servicer import GenerationsServicer
 from pixel_generation.application import Application
 from pixel_generation.application.ports import Standing
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_runtime.ids import format_id
 
 from tests.unit.generation.conftest import Engine
@@ -38,8 +38,8 @@ def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:
     )
 
 
-async def test_an_accepted_job_is_told_without_estimates_when_its_lane_cannot_be_measured(engine: Engine) -> None:
-    engine.outlines.trouble = Unavailable("away")
+async def test_an_accepted_job_is_told_without_estimates_when_its_queue_cannot_be_measured(engine: Engine) -> None:
+    engine.snapshots.trouble = Unavailable("away")
     answer = await servicer(engine).SubmitMany(request(await engine.user(), "a", "b", "c"), None)
     assert [result.generation.status for result in answer.results] == [messages.GENERATION_STATUS_QUEUED] * 3
     told = answer.results[0].generation

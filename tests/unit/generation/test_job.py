@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pixel_generation.domain.errors import IllegalTransition
-from pixel_generation.domain.images import Outcome, ProviderError
-from pixel_generation.domain.job import TRANSITIONS, DeliveredImage, Failure, Job, Move, Stage, State, Status
-from pixel_generation.domain.recovery import (
+from pixel_generation.domain.jobs.job import TRANSITIONS, DeliveredImage, Failure, Job, Stage, State, Status, Transition
+from pixel_generation.domain.jobs.recovery import (
     RetryPolicy,
     after_broken_run,
     after_cancel,
@@ -22,7 +21,8 @@ from pixel_generation.domain.recovery import (
     after_provider_error,
     after_storage_trouble,
 )
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.providers.images import Outcome, ProviderError
+from pixel_generation.domain.work.spec import GenerationSpec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FAILURE = Failure("blocked", "No.", retryable=False)
@@ -35,7 +35,7 @@ def a_job(images: int = 4) -> Job:
         user_id=UUID(int=2),
         set_id=UUID(int=3),
         spec=GenerationSpec("a fox", number_of_images=images),
-        lane="sketch",
+        queue="sketch",
         cost_credits=images * 2,
         created_at=NOW,
         scheduled_at=NOW,
@@ -52,24 +52,24 @@ def picture(index: int) -> DeliveredImage:
 
 
 LATER = NOW + timedelta(hours=1)
-MOVES: dict[Move, Callable[[Job, int], Job]] = {
-    Move.CLAIM: lambda job, _: job.claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300)),
-    Move.CALL: lambda job, _: job.calling(),
-    Move.DELIVER: lambda job, index: job.delivered(picture(index)),
-    Move.REQUEUE: lambda job, index: job.requeued(scheduled_at=NOW, counts_as_retry=index % 2 == 0),
-    Move.REROUTE: lambda job, _: job.rerouted(replace(job, lane="another"), at=NOW),
-    Move.RECONCILE: lambda job, index: job.reconciling(until=NOW + timedelta(seconds=index)),
-    Move.CANCEL: lambda job, _: job.cancelling(at=NOW),
-    Move.STOP: lambda job, _: job.cancelled(at=NOW),
-    Move.COMPLETE: lambda job, _: job.completed(at=NOW),
-    Move.FAIL: lambda job, _: job.failed(FAILURE, at=NOW),
-    Move.RETRY: lambda job, _: job.retried(at=NOW, deadline_at=LATER),
+MOVES: dict[Transition, Callable[[Job, int], Job]] = {
+    Transition.CLAIM: lambda job, _: job.claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300)),
+    Transition.CALL: lambda job, _: job.calling(),
+    Transition.DELIVER: lambda job, index: job.delivered(picture(index)),
+    Transition.REQUEUE: lambda job, index: job.requeued(scheduled_at=NOW, counts_as_retry=index % 2 == 0),
+    Transition.REROUTE: lambda job, _: job.rerouted(replace(job, queue="another"), at=NOW),
+    Transition.RECONCILE: lambda job, index: job.reconciling(until=NOW + timedelta(seconds=index)),
+    Transition.CANCEL: lambda job, _: job.cancelling(at=NOW),
+    Transition.STOP: lambda job, _: job.cancelled(at=NOW),
+    Transition.COMPLETE: lambda job, _: job.completed(at=NOW),
+    Transition.FAIL: lambda job, _: job.failed(FAILURE, at=NOW),
+    Transition.RETRY: lambda job, _: job.retried(at=NOW, deadline_at=LATER),
 }
 
 
-def life(moves: list[Move]) -> list[tuple[Move, Job, Job]]:
+def life(moves: list[Transition]) -> list[tuple[Transition, Job, Job]]:
     """Return the moves that were possible, each with the job before and after."""
-    steps: list[tuple[Move, Job, Job]] = []
+    steps: list[tuple[Transition, Job, Job]] = []
     job = a_job()
     for index, what in enumerate(moves):
         try:
@@ -81,13 +81,13 @@ def life(moves: list[Move]) -> list[tuple[Move, Job, Job]]:
     return steps
 
 
-@given(st.lists(st.sampled_from(Move), max_size=40))
-def test_whatever_happens_a_job_stays_consistent(moves: list[Move]) -> None:
+@given(st.lists(st.sampled_from(Transition), max_size=40))
+def test_whatever_happens_a_job_stays_consistent(moves: list[Transition]) -> None:
     for what, job, after in life(moves):
         assert after.sequence == job.sequence + 1
-        assert after.attempt == job.attempt + (what is Move.CLAIM)
-        assert after.round == job.round + (what is Move.RETRY)
-        assert after.retry_count in ({0} if what is Move.RETRY else {job.retry_count, job.retry_count + 1})
+        assert after.attempt == job.attempt + (what is Transition.CLAIM)
+        assert after.round == job.round + (what is Transition.RETRY)
+        assert after.retry_count in ({0} if what is Transition.RETRY else {job.retry_count, job.retry_count + 1})
         assert 0 <= after.progress <= 100
         if after.status is Status.PROCESSING:
             assert after.progress >= job.progress
@@ -96,8 +96,8 @@ def test_whatever_happens_a_job_stays_consistent(moves: list[Move]) -> None:
         assert after.message
 
 
-@given(st.lists(st.sampled_from(Move), max_size=40))
-def test_whatever_happens_money_moves_at_the_end_and_only_then(moves: list[Move]) -> None:
+@given(st.lists(st.sampled_from(Transition), max_size=40))
+def test_whatever_happens_money_moves_at_the_end_and_only_then(moves: list[Transition]) -> None:
     for _, _, after in life(moves):
         ended = after.status.is_final
         assert ended == (after.stage is Stage.DONE) == (after.captured_credits is not None) == bool(after.ended_at)
@@ -105,12 +105,12 @@ def test_whatever_happens_money_moves_at_the_end_and_only_then(moves: list[Move]
             assert after.captured_credits == 2 * len(after.images) <= after.cost_credits
 
 
-@given(st.lists(st.sampled_from(Move), max_size=60))
-def test_whatever_happens_each_round_ends_at_most_once(moves: list[Move]) -> None:
+@given(st.lists(st.sampled_from(Transition), max_size=60))
+def test_whatever_happens_each_round_ends_at_most_once(moves: list[Transition]) -> None:
     ends = Counter(after.round for _, _, after in life(moves) if after.status.is_final)
     assert all(count == 1 for count in ends.values())
     left = {what for what, job, _ in life(moves) if job.status.is_final}
-    assert left <= {Move.RETRY}
+    assert left <= {Transition.RETRY}
 
 
 def states() -> set[State]:
@@ -118,19 +118,19 @@ def states() -> set[State]:
 
 
 def test_every_state_that_is_not_final_can_end_without_pictures() -> None:
-    can_end = {state for (state, move), _ in TRANSITIONS.items() if move in {Move.FAIL, Move.STOP}}
+    can_end = {state for (state, move), _ in TRANSITIONS.items() if move in {Transition.FAIL, Transition.STOP}}
     assert {state for state in states() if not state[0].is_final} == can_end
 
 
 def test_every_state_that_is_not_final_can_be_cancelled() -> None:
-    can_be = {state for state, move in TRANSITIONS if move in {Move.CANCEL, Move.STOP}}
+    can_be = {state for state, move in TRANSITIONS if move in {Transition.CANCEL, Transition.STOP}}
     assert {state for state in states() if not state[0].is_final} == can_be
 
 
 def test_only_a_retry_of_its_user_leaves_a_final_state() -> None:
     assert {(state[0], move) for state, move in TRANSITIONS if state[0].is_final} == {
-        (Status.FAILED, Move.RETRY),
-        (Status.CANCELLED, Move.RETRY),
+        (Status.FAILED, Transition.RETRY),
+        (Status.CANCELLED, Transition.RETRY),
     }
 
 
@@ -229,7 +229,7 @@ def test_three_tries_are_all() -> None:
     assert (job.status, job.failure) == (Status.FAILED, Failure("provider_unavailable", "Trouble.", retryable=True))
 
 
-def test_a_refusal_is_not_tried_again() -> None:
+def test_a_rejection_is_not_tried_again() -> None:
     (job,) = after_error(claimed().calling(), error(Outcome.SENT, retryable=False))
     assert job.status is Status.FAILED
 

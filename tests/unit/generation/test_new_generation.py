@@ -1,4 +1,4 @@
-"""What a submission may ask for besides the picture, and how a refusal is told."""
+"""What a submission may ask for besides the picture, and how a rejection is told."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from pixel.generation.v1 import generation_pb2 as gen
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError
-from pixel_generation.adapters.inbound.read_submission import read_submission
-from pixel_generation.application.new_generation import JobLimits, SubmitGeneration, new_generation
+from pixel_generation.adapters.inbound.grpc.generations.read_submission import read_submission
 from pixel_generation.application.ports import Decision, NewGeneration, Verdict
-from pixel_generation.application.refusals import refusal
-from pixel_generation.domain.job import JobType, Priority
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration, new_generation
+from pixel_generation.application.submission.rejections import rejection
+from pixel_generation.domain.jobs.job import JobType, Priority
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation import FakeRandomness, a_user
 from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
@@ -116,22 +116,22 @@ def test_another_wish_under_the_same_key_is_another_request() -> None:
         (Decision(Verdict.BUDGET, FOX.user_id, scope="key", period="day"), "BUDGET_EXHAUSTED", "failed_precondition"),
         (Decision(Verdict.PRICE_UNKNOWN, FOX.user_id), "PRICE_UNKNOWN", "invalid"),
         (Decision(Verdict.PRIORITY, FOX.user_id), "PRIORITY_NOT_ALLOWED", "forbidden"),
-        (Decision(Verdict.QUEUE_FULL, FOX.user_id, limit=9), "QUEUE_FULL", "exhausted"),
-        (Decision(Verdict.LANE_CLOSED, FOX.user_id), "LANE_CLOSED", "unavailable"),
+        (Decision(Verdict.TOO_MANY_OPEN_JOBS, FOX.user_id, limit=9), "TOO_MANY_OPEN_JOBS", "exhausted"),
+        (Decision(Verdict.QUEUE_CLOSED, FOX.user_id), "QUEUE_CLOSED", "unavailable"),
         (Decision(Verdict.MOVED, FOX.user_id), "ILLEGAL_TRANSITION", "conflict"),
         (Decision(Verdict.ARCHIVED, FOX.user_id), "GENERATION_ARCHIVED", "conflict"),
         (Decision(Verdict.KEY_REUSED, FOX.user_id), "IDEMPOTENCY_KEY_REUSED", "invalid"),
     ],
 )
 def test_each_verdict_has_its_reason(decision: Decision, reason: str, kind: str) -> None:
-    told = refusal(new(), decision, now=NOW)
+    told = rejection(new(), decision, now=NOW)
     assert (told.code, told.kind) == (reason, kind)
 
 
-def test_a_refusal_says_when_the_day_ends_and_whose_budget_is_spent() -> None:
-    day = refusal(new(), Decision(Verdict.DAILY_LIMIT, FOX.user_id, limit=5), now=NOW)
+def test_a_rejection_says_when_the_day_ends_and_whose_budget_is_spent() -> None:
+    day = rejection(new(), Decision(Verdict.DAILY_LIMIT, FOX.user_id, limit=5), now=NOW)
     assert day.metadata == {"limit": "5", "reset": "2026-01-02T00:00:00+00:00"}
-    budget = refusal(new(), Decision(Verdict.BUDGET, FOX.user_id, scope="provider", period="month"), now=NOW)
+    budget = rejection(new(), Decision(Verdict.BUDGET, FOX.user_id, scope="provider", period="month"), now=NOW)
     assert budget.metadata == {"scope": "provider", "period": "month"}
 
 

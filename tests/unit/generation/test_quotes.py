@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 from pixel_errors import PixelError
-from pixel_generation.adapters.inbound.quote_protos import quote_to_proto
-from pixel_generation.application.new_generation import JobLimits
-from pixel_generation.application.quote_generation import Quote, quote_generation
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
+from pixel_generation.adapters.inbound.grpc.generations.quote_codec import quote_to_proto
+from pixel_generation.application.submission.new_job import JobLimits
+from pixel_generation.application.submission.quote import Quote, quote_generation
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.errors import SpecInvalid
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation import FakeRandomness
@@ -26,21 +26,21 @@ FOX = GenerationSpec("a fox")
 async def quote(engine: Engine, command: SubmitGeneration) -> Quote:
     return await quote_generation(
         command,
-        rehearsals=engine.store,
+        dry_runs=engine.store,
         catalogue=engine.catalogue,
         starts=engine.starts,
-        rooms=engine.rooms,
+        capacity=engine.capacity,
         clock=engine.clock,
         randomness=FakeRandomness(),
         limits=JobLimits(timedelta(hours=1), 2),
     )
 
 
-async def quote_or_refusal(engine: Engine, command: SubmitGeneration) -> Quote | PixelError:
+async def quote_or_rejection(engine: Engine, command: SubmitGeneration) -> Quote | PixelError:
     try:
         return await quote(engine, command)
-    except PixelError as refusal:
-        return refusal
+    except PixelError as rejection:
+        return rejection
 
 
 async def test_a_thousand_quotes_agree_with_the_submissions_after_them(engine: Engine) -> None:
@@ -49,7 +49,7 @@ async def test_a_thousand_quotes_agree_with_the_submissions_after_them(engine: E
     for _ in range(1_000):
         spec = replace(anything(chance), model=chance.choice(["", "auto", "dall-e-3", "studio-sketch"]))
         command = SubmitGeneration(user, spec, adjust=chance.random() < 0.5, allow_fallback=chance.random() < 0.5)
-        quoted = await quote_or_refusal(engine, command)
+        quoted = await quote_or_rejection(engine, command)
         if isinstance(quoted, PixelError):
             (outcome,) = await engine.submit(command)
             assert type(outcome) is type(quoted)
@@ -109,4 +109,4 @@ async def test_a_quote_tells_that_the_queue_is_full(engine: Engine, wait_until: 
     await engine.submit(command)
     (refused,) = await engine.submit(command)
     assert isinstance(refused, PixelError)
-    assert (await quote(engine, command)).would_be_refused == refused.code == "LANE_FULL"
+    assert (await quote(engine, command)).would_be_refused == refused.code == "QUEUE_FULL"

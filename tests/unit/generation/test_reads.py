@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from pixel_errors import Invalid
-from pixel_generation.adapters.inbound.read_request import (
+from pixel_generation.adapters.inbound.grpc.read_request import (
     read_size,
     read_timed_token,
     read_token,
@@ -16,16 +16,16 @@ from pixel_generation.adapters.inbound.read_request import (
     write_token,
 )
 from pixel_generation.adapters.outbound.postgres.id_ranges import highest_id_at, lowest_id_at
-from pixel_generation.application.page import FIRST
-from pixel_generation.application.read_statistics import read_statistics
-from pixel_generation.application.reconcile_ledger import seconds_until_night
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
-from pixel_generation.domain.failures import FailureFilter, redacted
-from pixel_generation.domain.job import Gate, Job, Status
-from pixel_generation.domain.lanes import LaneState
-from pixel_generation.domain.position import Position
-from pixel_generation.domain.spec import GenerationSpec
-from pixel_generation.domain.statistics import StatsRow, statistics_of
+from pixel_generation.application.maintenance.reconcile_ledger import seconds_until_night
+from pixel_generation.application.operations.read_statistics import read_statistics
+from pixel_generation.application.reading.page import FIRST
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
+from pixel_generation.domain.jobs.failures import FailureFilter, redacted
+from pixel_generation.domain.jobs.job import HoldReason, Job, Status
+from pixel_generation.domain.jobs.statistics import StatsRow, statistics_of
+from pixel_generation.domain.queueing.position import Position
+from pixel_generation.domain.queueing.queues import QueueState
+from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_runtime.ids import new_id
 
 from tests.fakes.generation import FakeClock
@@ -130,15 +130,15 @@ async def test_a_waiting_job_tells_what_it_waits_for(engine: Engine) -> None:
     user = await engine.user()
     job_id = await engine.accepted(user)
     told = []
-    for gate, lane in [
-        (Gate.OPEN, LaneState.OPEN),
-        (Gate.OPEN, LaneState.PAUSED),
-        (Gate.CAPPED, LaneState.PAUSED),
-        (Gate.SCHEDULED, LaneState.OPEN),
-        (Gate.OPEN, LaneState.DRAINING),
+    for hold_reason, queue in [
+        (HoldReason.NONE, QueueState.OPEN),
+        (HoldReason.NONE, QueueState.PAUSED),
+        (HoldReason.CAPPED, QueueState.PAUSED),
+        (HoldReason.SCHEDULED, QueueState.OPEN),
+        (HoldReason.NONE, QueueState.DRAINING),
     ]:
-        engine.store.rows[job_id].job = replace(engine.store.rows[job_id].job, gate=gate)
-        engine.store.lane_states["sketch"] = lane
+        engine.store.rows[job_id].job = replace(engine.store.rows[job_id].job, hold_reason=hold_reason)
+        engine.store.queue_states["sketch"] = queue
         told.append((await engine.reader.get_one(job_id, user)).waits_for)
     assert told == ["", "paused", "capped", "scheduled", ""]
 
@@ -154,7 +154,7 @@ async def test_a_job_that_was_just_accepted_stands_where_it_is_found_at_the_next
         told, found = await engine.reader.accepted(outcome.job), await engine.reader.get_one(outcome.job_id, asker)
         assert told.queue_position == found.queue_position
         assert told.start_interval_s == pytest.approx(found.start_interval_s, abs=1e-5)
-    capped = await engine.reader.accepted(replace(accepted[-1], gate=Gate.CAPPED))
+    capped = await engine.reader.accepted(replace(accepted[-1], hold_reason=HoldReason.CAPPED))
     assert (capped.queue_position, capped.start_interval_s, capped.waits_for) == (0, None, "capped")
 
 

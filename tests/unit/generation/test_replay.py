@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pixel_generation.domain.job import Adjustment, Gate, Job, Move, Priority
-from pixel_generation.domain.replay import FACTS, NotReplayable, RecordedEvent, facts_of, fold
+from pixel_generation.domain.jobs.job import Adjustment, HoldReason, Job, Priority, Transition
+from pixel_generation.domain.jobs.replay import FACTS, NotReplayable, RecordedEvent, facts_of, fold
 
 from tests.unit.generation.test_job import NOW, a_job, life
 
@@ -25,8 +25,8 @@ def first(job: Job) -> RecordedEvent:
     return recorded(job, facts_of(other, job))
 
 
-@given(st.lists(st.sampled_from(Move), max_size=40))
-def test_whatever_happens_its_events_give_the_job(moves: list[Move]) -> None:
+@given(st.lists(st.sampled_from(Transition), max_size=40))
+def test_whatever_happens_its_events_give_the_job(moves: list[Transition]) -> None:
     job = a_job()
     events = [first(job)]
     for _, before, job in life(moves):
@@ -53,7 +53,7 @@ def test_every_field_of_a_submission_survives() -> None:
 
 
 def test_the_gate_is_told_by_no_event() -> None:
-    assert facts_of(a_job(), replace(a_job(), gate=Gate.CAPPED)) == {}
+    assert facts_of(a_job(), replace(a_job(), hold_reason=HoldReason.CAPPED)) == {}
 
 
 def test_events_with_a_gap_give_nothing() -> None:

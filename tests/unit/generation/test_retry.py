@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
-from pixel_generation.application.submit_generations import Accepted
-from pixel_generation.domain.credits import Balance
+from pixel_generation.application.submission.submit import Accepted
+from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.errors import GenerationNotFound
-from pixel_generation.domain.job import Status
+from pixel_generation.domain.jobs.job import Status
 
 from tests.conftest import WaitUntil
 from tests.unit.generation.conftest import Engine

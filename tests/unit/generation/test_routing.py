@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
-from pixel_generation.domain.breaker import BreakerState
-from pixel_generation.domain.catalogue import Catalogue, Model, Price, Size
 from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, SpecInvalid
-from pixel_generation.domain.job import Adjustment, Job
-from pixel_generation.domain.lanes import LaneState
-from pixel_generation.domain.routing import RoutedSpec, next_route, route
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Adjustment, Job
+from pixel_generation.domain.providers.breaker import BreakerState
+from pixel_generation.domain.queueing.queues import QueueState
+from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
+from pixel_generation.domain.routing.routing import RoutedSpec, next_route, route
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH
 
@@ -21,7 +21,7 @@ GRAND = replace(
     FLARE,
     id="gpt-image-2",
     provider="grand",
-    lane="grand",
+    queue="grand",
     aliases=(),
     max_images=10,
     prices=(
@@ -41,7 +41,7 @@ def catalogue(
     *models: Model,
     providers: frozenset[str] = PROVIDERS,
     health: dict[str, BreakerState] | None = None,
-    lane_states: dict[str, LaneState] | None = None,
+    queue_states: dict[str, QueueState] | None = None,
     spent: frozenset[str] = frozenset(),
 ) -> Catalogue:
     return Catalogue(
@@ -49,7 +49,7 @@ def catalogue(
         default="studio-sketch",
         providers=providers,
         health=health,
-        lane_states=lane_states,
+        queue_states=queue_states,
         spent=spent,
     )
 
@@ -123,9 +123,11 @@ def test_auto_goes_round_a_provider_whose_breaker_is_open_and_back_when_all_are(
     assert routed(replace(FOX, model="auto"), all_ill).model is SKETCH
 
 
-@pytest.mark.parametrize(("state", "code"), [(LaneState.DRAINING, "lane_closed"), (LaneState.PAUSED, "lane_paused")])
-def test_auto_goes_round_a_lane_that_is_not_open(state: LaneState, code: str) -> None:
-    found = routed(replace(FOX, model="auto"), catalogue(lane_states={"sketch": state}))
+@pytest.mark.parametrize(
+    ("state", "code"), [(QueueState.DRAINING, "queue_closed"), (QueueState.PAUSED, "queue_paused")]
+)
+def test_auto_goes_round_a_queue_that_is_not_open(state: QueueState, code: str) -> None:
+    found = routed(replace(FOX, model="auto"), catalogue(queue_states={"sketch": state}))
     assert (found.model, excluded(found)["studio-sketch"]) == (FLARE, code)
 
 
@@ -209,7 +211,7 @@ def waiting(found: RoutedSpec) -> Job:
         user_id=UUID(int=2),
         set_id=UUID(int=3),
         spec=found.spec,
-        lane=found.model.lane,
+        queue=found.model.queue,
         cost_credits=found.cost_credits,
         created_at=now,
         scheduled_at=now,
@@ -224,7 +226,7 @@ def test_a_failed_run_moves_on_to_the_next_fallback_that_can_run_now() -> None:
     assert job.route["fallback_models"] == ("gpt-image-2.5-flare", "studio-sketch")
     moved = next_route(job, EVERY, lambda: 7)
     assert moved is not None
-    assert (moved.spec.model, moved.lane, moved.price_id) == (FLARE.id, "openai", "gpt-image-2.5-flare/1")
+    assert (moved.spec.model, moved.queue, moved.price_id) == (FLARE.id, "openai", "gpt-image-2.5-flare/1")
     assert (moved.spec.size, moved.cost_credits, moved.route["credits_per_image"]) == (job.spec.size, 8, 4)
     last = next_route(job, catalogue(health={"openai": BreakerState.OPEN}), lambda: 7)
     assert last is not None
@@ -261,14 +263,14 @@ def test_a_thousand_requests_route_twice_alike_and_each_excluded_model_has_a_rea
         spec = anything(chance)
         models = catalogue(
             health={provider: chance.choice(list(BreakerState)) for provider in PROVIDERS},
-            lane_states={lane: chance.choice([*LaneState, LaneState.OPEN]) for lane in PROVIDERS},
+            queue_states={queue: chance.choice([*QueueState, QueueState.OPEN]) for queue in PROVIDERS},
             providers=frozenset(provider for provider in PROVIDERS if chance.random() < 0.9),
         )
         adjust, fallback = chance.random() < 0.5, chance.random() < 0.5
         try:
             found = routed(spec, models, adjust=adjust, fallback=fallback)
-        except PixelError as refusal:
-            with pytest.raises(type(refusal)):
+        except PixelError as rejection:
+            with pytest.raises(type(rejection)):
                 routed(spec, models, adjust=adjust, fallback=fallback)
             continue
         taken += 1

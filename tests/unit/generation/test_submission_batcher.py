@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 from pixel_errors import Internal, PixelError, Unavailable
 from pixel_generation.application.ports import Decision, NewGeneration, Verdict
-from pixel_generation.application.submission_batcher import SubmissionBatcher
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.errors import SubmissionsFull
-from pixel_generation.domain.job import Job
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation import FakeClock, FakeRandomness, a_user
 from tests.fakes.generation_neighbours import FakeObserver
@@ -25,7 +25,7 @@ def item(prompt: str = "a fox") -> NewGeneration:
         user_id=a_user(),
         set_id=RANDOM.new_id(),
         spec=GenerationSpec(prompt),
-        lane="sketch",
+        queue="sketch",
         cost_credits=1,
         created_at=now,
         scheduled_at=now,
@@ -35,11 +35,11 @@ def item(prompt: str = "a fox") -> NewGeneration:
 
 
 class GatedSubmissions:
-    """Holds each batch until the gate opens; refuses batches with poison in them."""
+    """Holds each batch until the hold_reason opens; refuses batches with poison in them."""
 
     def __init__(self) -> None:
-        self.gate = asyncio.Event()
-        self.gate.set()
+        self.hold_reason = asyncio.Event()
+        self.hold_reason.set()
         self.batches: list[list[str]] = []
         self.error: Exception | None = None
         self.undecided: set[str] = set()
@@ -47,7 +47,7 @@ class GatedSubmissions:
     async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         prompts = [entry.job.spec.prompt for entry in batch]
         self.batches.append(prompts)
-        await self.gate.wait()
+        await self.hold_reason.wait()
         if self.error is not None:
             raise self.error
         if "poison" in prompts:
@@ -69,7 +69,7 @@ async def batcher(store: GatedSubmissions) -> AsyncIterator[SubmissionBatcher]:
     batcher = SubmissionBatcher(store, FakeObserver(), max_batch=4, max_waiting=8)
     await batcher.start()
     yield batcher
-    store.gate.set()
+    store.hold_reason.set()
     await batcher.stop()
 
 
@@ -82,11 +82,11 @@ async def queue(batcher: SubmissionBatcher, *prompts: str) -> list[asyncio.Task[
 async def test_what_queues_while_a_statement_runs_goes_together(
     batcher: SubmissionBatcher, store: GatedSubmissions
 ) -> None:
-    store.gate.clear()
+    store.hold_reason.clear()
     first = await queue(batcher, "1")
     await asyncio.sleep(0)
     rest = await queue(batcher, "2", "3", "4", "5", "6")
-    store.gate.set()
+    store.hold_reason.set()
     await asyncio.gather(*first, *rest)
     assert store.batches == [["1"], ["2", "3", "4", "5"], ["6"]]
 
@@ -123,26 +123,26 @@ async def test_every_caller_learns_that_the_store_is_away_and_the_next_ones_get_
 async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(
     batcher: SubmissionBatcher, store: GatedSubmissions
 ) -> None:
-    store.gate.clear()
+    store.hold_reason.clear()
     first = await queue(batcher, "0")
     await asyncio.sleep(0)
     rest = await queue(batcher, *(str(n) for n in range(1, 9)))
     with pytest.raises(SubmissionsFull) as refused:
         await batcher.submit(item())
     assert refused.value.retry_after_s
-    store.gate.set()
+    store.hold_reason.set()
     await asyncio.gather(*first, *rest)
 
 
 async def test_a_submission_whose_caller_is_gone_is_dropped(
     batcher: SubmissionBatcher, store: GatedSubmissions
 ) -> None:
-    store.gate.clear()
+    store.hold_reason.clear()
     first = await queue(batcher, "1")
     await asyncio.sleep(0)
     gone, stays = await queue(batcher, "gone", "stays")
     gone.cancel()
-    store.gate.set()
+    store.hold_reason.set()
     await asyncio.gather(*first, stays)
     assert store.batches == [["1"], ["stays"]]
 

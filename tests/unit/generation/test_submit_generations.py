@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 from pixel_errors import Invalid, PixelError, Unavailable
-from pixel_generation.application.grant_credits import GrantCredits, grant_credits
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
+from pixel_generation.application.billing.grant_credits import GrantCredits, grant_credits
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.errors import GenerationNotFound
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation import FakeStore, a_user
 from tests.fakes.generation_catalogue import FakeCatalogue

@@ -4,11 +4,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.ports import Holder
-from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.job import DeliveredImage, Job, Status
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.jobs.job import DeliveredImage, Job, Status
+from pixel_generation.domain.providers.images import Outcome
 
 from tests.fakes.generation import FakeJobs
 from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
@@ -18,16 +18,16 @@ from tests.unit.generation.conftest import Engine
 FLARE = "gpt-image-2.5-flare"
 
 
-async def running(engine: Engine, lane: str = "sketch") -> Job:
+async def running(engine: Engine, queue: str = "sketch") -> Job:
     deadline = engine.clock.now() + timedelta(seconds=300)
-    (job,) = await engine.store.claim(lane, 1, worker="dead", lease_s=15, deadline_at=deadline)
+    (job,) = await engine.store.claim(queue, 1, worker="dead", lease_s=15, deadline_at=deadline)
     return job
 
 
 async def call(engine: Engine, job: Job) -> Job:
     after = job.calling()
     jobs = FakeJobs(engine.store)
-    assert await jobs.write(job, after, holder=Holder.WORKER)
+    assert await jobs.write(job, after, writer=Writer.WORKER)
     return after
 
 
@@ -72,7 +72,7 @@ async def test_pictures_a_dead_worker_stored_are_kept_and_paid(engine: Engine) -
     await engine.accepted(user, images=2, model=FLARE)
     job = await call(engine, await running(engine, "openai"))
     picture = DeliveredImage(UUID(int=1), 0, 1024, 1024, "image/png", 1)
-    assert await engine.store.write(job, job.delivered(picture), holder=Holder.WORKER)
+    assert await engine.store.write(job, job.delivered(picture), writer=Writer.WORKER)
     engine.clock.advance(16)
     await engine.sweep()
     assert (engine.job(job.id).status, engine.job(job.id).images) == (Status.COMPLETED, (picture,))
@@ -110,7 +110,7 @@ async def test_a_hung_run_with_a_live_lease_is_ended_by_the_clock(engine: Engine
     assert engine.observer.ends == [("failed", "timeout")]
 
 
-async def test_a_job_waiting_for_a_withdrawn_model_in_a_lane_without_another_ends_without_cost(engine: Engine) -> None:
+async def test_a_job_waiting_for_a_withdrawn_model_in_a_queue_without_another_ends_without_cost(engine: Engine) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1, model=FLARE)
     other_id = await engine.accepted(user, images=1)
@@ -128,13 +128,13 @@ async def test_a_job_waiting_for_a_provider_that_is_away_goes_on_waiting(engine:
     assert await engine.sweep() == 0
 
 
-async def test_a_lost_wake_up_is_sent_again(engine: Engine) -> None:
+async def test_a_lost_signal_is_sent_again(engine: Engine) -> None:
     await engine.accepted(await engine.user())
     await engine.sweep()
-    assert engine.store.woken == []
+    assert engine.store.signalled == []
     engine.clock.advance(3)
     await engine.sweep()
-    assert engine.store.woken == ["sketch"]
+    assert engine.store.signalled == ["sketch"]
     assert engine.observer.depths == {"sketch": 1, "openai": 0}
 
 

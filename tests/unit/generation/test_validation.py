@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pixel_errors import PixelError
-from pixel_generation.domain.catalogue import Catalogue
 from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, SpecInvalid
-from pixel_generation.domain.routing import RoutedSpec, route
-from pixel_generation.domain.spec import MAX_SEED, GenerationSpec
+from pixel_generation.domain.routing.catalogue import Catalogue
+from pixel_generation.domain.routing.routing import RoutedSpec, route
+from pixel_generation.domain.work.spec import MAX_SEED, GenerationSpec
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 from pixel_errors import Invalid, Unavailable
-from pixel_generation.application import run_job
-from pixel_generation.application.work import Worker, WorkLimits
-from pixel_generation.domain.attempt import AttemptState
-from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.images import ImageRequest, Outcome, ProviderError
-from pixel_generation.domain.job import Stage, Status
+from pixel_generation.application.execution import run
+from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.jobs.attempt import AttemptState
+from pixel_generation.domain.jobs.job import Stage, Status
+from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
 
 from tests.conftest import WaitUntil
 from tests.unit.generation.conftest import Engine
@@ -36,8 +36,8 @@ def trouble(outcome: Outcome, *, code: str = "provider_unavailable", retryable: 
 
 
 def hold() -> tuple[asyncio.Event, Callable[[ImageRequest], Awaitable[object]]]:
-    gate = asyncio.Event()
-    return gate, lambda _request: gate.wait()
+    hold_reason = asyncio.Event()
+    return hold_reason, lambda _request: hold_reason.wait()
 
 
 def ended(engine: Engine, job_id: object) -> Callable[[], bool]:
@@ -108,7 +108,7 @@ async def test_bytes_that_are_no_picture_are_not_delivered(engine: Engine, wait_
 async def test_a_store_that_restarts_is_asked_again_and_the_provider_is_not(
     engine: Engine, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_job, "STORE_DELAY_S", 0.0001)
+    monkeypatch.setattr(run, "STORE_DELAY_S", 0.0001)
     engine.assets.trouble = [Unavailable() for _ in range(12)]
     job_id = await engine.accepted(await engine.user(), images=1)
     async with working(engine):
@@ -232,26 +232,26 @@ async def test_a_timeout_of_the_store_is_not_taken_for_the_deadline(engine: Engi
 
 
 async def test_a_worker_takes_no_more_than_its_slots(engine: Engine, wait_until: WaitUntil) -> None:
-    gate, engine.painter.before = hold()
+    hold_reason, engine.painter.before = hold()
     _, engine.vendor.before = hold()
     user = await engine.user()
     ids = [await engine.accepted(user, images=1) for _ in range(5)]
     vendor_ids = [await engine.accepted(user, images=1, model=FLARE) for _ in range(5)]
-    limits = WorkLimits(slots=3, lane_slots={"sketch": 2}, claim_loops=3, poll_s=0.01, grace_s=0.05)
+    limits = WorkLimits(slots=3, queue_slots={"sketch": 2}, claim_loops=3, poll_s=0.01, grace_s=0.05)
     async with working(engine, limits):
         await wait_until(lambda: len(engine.painter.requests) + len(engine.vendor.requests) == 3)
         running = [engine.job(job_id).status is Status.PROCESSING for job_id in (*ids, *vendor_ids)]
         assert sum(running) == 3
         assert sum(running[:5]) <= 2
-        gate.set()
+        hold_reason.set()
         await wait_until(lambda: all(engine.job(job_id).status.is_final for job_id in ids))
 
 
-async def test_a_wake_up_starts_a_job_before_the_next_look(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_signal_starts_a_job_before_the_next_look(engine: Engine, wait_until: WaitUntil) -> None:
     async with working(engine, WorkLimits(poll_s=60)) as worker:
         await asyncio.sleep(0)
         job_id = await engine.accepted(await engine.user())
-        worker.wake()
+        worker.signal()
         await wait_until(ended(engine, job_id), timeout_s=5)
 
 
@@ -270,7 +270,7 @@ async def test_a_run_that_lost_its_lease_stops_and_writes_nothing(engine: Engine
 
 
 async def test_heartbeats_keep_a_long_run_alive(engine: Engine, wait_until: WaitUntil) -> None:
-    gate, engine.painter.before = hold()
+    hold_reason, engine.painter.before = hold()
     job_id = await engine.accepted(await engine.user())
     async with working(engine, WorkLimits(poll_s=60, heartbeat_s=60)) as worker:
         await wait_until(lambda: engine.painter.requests)
@@ -278,7 +278,7 @@ async def test_heartbeats_keep_a_long_run_alive(engine: Engine, wait_until: Wait
             engine.clock.advance(10)
             await worker.renew_once()
         assert await engine.sweep() == 0
-        gate.set()
+        hold_reason.set()
         await wait_until(ended(engine, job_id))
     assert engine.job(job_id).status is Status.COMPLETED
 
@@ -319,13 +319,13 @@ async def test_a_stopped_worker_does_not_repeat_a_call_that_costs(engine: Engine
 
 
 async def test_a_stopping_worker_lets_runs_end(engine: Engine, wait_until: WaitUntil) -> None:
-    gate, engine.painter.before = hold()
+    hold_reason, engine.painter.before = hold()
     job_id = await engine.accepted(await engine.user())
     worker = engine.worker(WorkLimits(poll_s=60, grace_s=10))
     await worker.start()
     await wait_until(lambda: engine.painter.requests)
     stopping = asyncio.create_task(worker.stop())
-    gate.set()
+    hold_reason.set()
     await stopping
     assert engine.job(job_id).status is Status.COMPLETED
 
@@ -341,15 +341,15 @@ async def test_a_job_of_a_model_that_was_withdrawn_ends_without_cost(engine: Eng
     assert engine.store.balances[user] == Balance(10, 0)
 
 
-async def test_a_busy_lane_leaves_room_for_another(engine: Engine, wait_until: WaitUntil) -> None:
-    gate, engine.vendor.before = hold()
+async def test_a_busy_queue_leaves_room_for_another(engine: Engine, wait_until: WaitUntil) -> None:
+    hold_reason, engine.vendor.before = hold()
     user = await engine.user()
     for _ in range(6):
         await engine.accepted(user, images=1, model=FLARE)
     sketch_id = await engine.accepted(user, images=1)
     async with working(engine, WorkLimits(slots=4, poll_s=0.01, grace_s=10)):
         await wait_until(ended(engine, sketch_id))
-        gate.set()
+        hold_reason.set()
 
 
 async def test_a_change_whose_answer_was_lost_is_not_lost_itself(engine: Engine, wait_until: WaitUntil) -> None:

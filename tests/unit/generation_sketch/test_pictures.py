@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from pixel_generation.adapters.outbound.sketch.abstract import paint_abstract
-from pixel_generation.adapters.outbound.sketch.canvas import Canvas
-from pixel_generation.adapters.outbound.sketch.noise import resize
-from pixel_generation.adapters.outbound.sketch.painter import STYLES, encode_png, paint
-from pixel_generation.adapters.outbound.sketch.scene import ABSTRACTS, read_scene, style_of
-from pixel_generation.adapters.outbound.sketch.staging import draw_subject
+from pixel_generation.adapters.outbound.providers.sketch.abstract import paint_abstract
+from pixel_generation.adapters.outbound.providers.sketch.canvas import Canvas
+from pixel_generation.adapters.outbound.providers.sketch.noise import resize
+from pixel_generation.adapters.outbound.providers.sketch.painter import STYLES, encode_png, paint
+from pixel_generation.adapters.outbound.providers.sketch.scene import ABSTRACTS, read_scene, style_of
+from pixel_generation.adapters.outbound.providers.sketch.staging import draw_subject
 
 SIDE = 128
 PROMPTS = (

@@ -124,9 +124,9 @@ async def test_filters_narrow_the_feed(images, wanted, expected):
     ],
 )
 async def test_a_bad_page_request_names_the_field(images, facts, field):
-    with pytest.raises(InvalidFeedRequest) as refusal:
+    with pytest.raises(InvalidFeedRequest) as rejection:
         await discover(Discover(**facts), images=images)
-    assert [violation.field for violation in refusal.value.violations] == [field]
+    assert [violation.field for violation in rejection.value.violations] == [field]
 
 
 def forged(*facts: object) -> str:

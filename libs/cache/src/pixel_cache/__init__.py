@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_cache.cache import Cache
 from pixel_cache.in_process import InProcessCache
-from pixel_cache.leaky_buckets import InProcessLeakyBuckets, LeakyBuckets, Poured
+from pixel_cache.leaky_buckets import InProcessLeakyBuckets, LeakyBuckets, Taken
 
 if TYPE_CHECKING:
     from pixel_cache.redis_cache import RedisCache
@@ -17,9 +17,9 @@ __all__ = [
     "InProcessCache",
     "InProcessLeakyBuckets",
     "LeakyBuckets",
-    "Poured",
     "RedisCache",
     "RedisLeakyBuckets",
+    "Taken",
 ]
 
 

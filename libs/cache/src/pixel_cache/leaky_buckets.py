@@ -1,7 +1,7 @@
 """Leaky buckets used as meters: each drains at one microsecond a microsecond, and what would overflow is refused.
 
 The generic cell rate algorithm of ITU-T I.371 is this meter: a limit of q requests in w microseconds is a bucket of
-w, into which each request pours w / q. Whole microseconds, so that every backend rounds alike.
+w, into which each request takes w / q. Whole microseconds, so that every backend rounds alike.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Poured(NamedTuple):
-    """What became of a pour."""
+class Taken(NamedTuple):
+    """What became of a take."""
 
     accepted: bool
     level_us: int
-    """How full the bucket is now; a refused pour adds nothing."""
+    """How full the bucket is now; a refused take adds nothing."""
 
 
 class LeakyBuckets(Protocol):
     """Buckets by key; one that was never used is empty. Trouble with the backend raises Unavailable."""
 
-    async def pour(self, key: str, amount_us: int, *, capacity_us: int) -> Poured:
+    async def take(self, key: str, amount_us: int, *, capacity_us: int) -> Taken:
         """Add the amount unless the bucket would overflow; both are positive (ValueError)."""
 
     async def close(self) -> None:
@@ -40,23 +40,23 @@ class InProcessLeakyBuckets:
         self._clock_ns = clock_ns
         self._empty_at_us: OrderedDict[str, int] = OrderedDict()
 
-    async def pour(self, key: str, amount_us: int, *, capacity_us: int) -> Poured:
+    async def take(self, key: str, amount_us: int, *, capacity_us: int) -> Taken:
         require_positive(amount_us, capacity_us)
         now_us = self._clock_ns() // 1000
         level_us = max(self._empty_at_us.get(key, 0) - now_us, 0)
         if level_us + amount_us > capacity_us:
-            return Poured(accepted=False, level_us=level_us)
+            return Taken(accepted=False, level_us=level_us)
         self._empty_at_us[key] = now_us + level_us + amount_us
         self._empty_at_us.move_to_end(key)
         if len(self._empty_at_us) > self._max_buckets:
             self._empty_at_us.popitem(last=False)
-        return Poured(accepted=True, level_us=level_us + amount_us)
+        return Taken(accepted=True, level_us=level_us + amount_us)
 
     async def close(self) -> None:
         self._empty_at_us.clear()
 
 
 def require_positive(amount_us: int, capacity_us: int) -> None:
-    """Refuse a pour of nothing and a bucket without room."""
+    """Refuse a take of nothing and a bucket without room."""
     if amount_us < 1 or capacity_us < 1:
         raise ValueError(f"amount_us and capacity_us must be positive, not {amount_us} and {capacity_us}")

@@ -7,10 +7,10 @@ import asyncio
 from pixel_errors import Unavailable
 from redis.exceptions import RedisError
 
-from pixel_cache.leaky_buckets import Poured, require_positive
+from pixel_cache.leaky_buckets import Taken, require_positive
 from pixel_cache.redis_connections import connect
 
-_POUR = """
+_TAKE = """
 local now = redis.call('TIME')
 local now_us = now[1] * 1000000 + now[2]
 local amount_us, capacity_us = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -25,21 +25,21 @@ return {1, level_us}
 
 
 class RedisLeakyBuckets:
-    """Every pour is one atomic script and ends within `timeout_s` seconds, waiting for a connection included."""
+    """Every take is one atomic script and ends within `timeout_s` seconds, waiting for a connection included."""
 
     def __init__(self, url: str, timeout_s: float = 0.05) -> None:
         self._timeout_s = timeout_s
         self._redis = connect(url, timeout_s)
-        self._pour = self._redis.register_script(_POUR)
+        self._take = self._redis.register_script(_TAKE)
 
-    async def pour(self, key: str, amount_us: int, *, capacity_us: int) -> Poured:
+    async def take(self, key: str, amount_us: int, *, capacity_us: int) -> Taken:
         require_positive(amount_us, capacity_us)
         try:
             async with asyncio.timeout(self._timeout_s):
-                accepted, level_us = await self._pour(keys=[key], args=[amount_us, capacity_us])
+                accepted, level_us = await self._take(keys=[key], args=[amount_us, capacity_us])
         except (RedisError, OSError, TimeoutError) as error:
             raise Unavailable("The cache does not answer.", reason="CACHE_UNAVAILABLE") from error
-        return Poured(accepted=bool(accepted), level_us=int(level_us))
+        return Taken(accepted=bool(accepted), level_us=int(level_us))
 
     async def close(self) -> None:
         await self._redis.aclose()

@@ -1,8 +1,8 @@
 """The consumer part: receive, handle with retries, dead-letter what never works, commit.
 
-Each partition is a lane: its events are handled one after the other, lanes side by side up to a bound. A handler
-that fails because a system is away or does not answer in time holds its lane only; anything else is tried three times
-and then goes to the dead-letter topic with its origin.
+Each partition has a worker: it handles the partition's events one after the other, and several work side by side up to
+a bound. A handler that fails because a system is away or does not answer in time holds up its own worker only; anything
+else is tried three times and then goes to the dead-letter topic with its origin.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from pixel_telemetry import bind, extracted, get_logger, span
 
 from pixel_events.dead_letters import dead_letter, without_contents
 from pixel_events.event import EventTooLarge
-from pixel_events.lanes import Lanes
 from pixel_events.metrics import DEAD_LETTERED, HANDLED, RETRIED
+from pixel_events.partition_workers import PartitionWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from pixel_events.event import Event
 
 MAX_IN_FLIGHT = 256
-LANES_AT_ONCE = 16
+WORKERS_AT_ONCE = 16
 ATTEMPTS = 3
 FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 2.0
 DEAD_LETTERS_IN_A_ROW = 100
-"""When this many handlings in a row failed for good, the fault is ours: lanes wait instead of emptying the topic."""
+"""When this many handlings in a row failed for good, the fault is ours: workers wait instead of emptying the topic."""
 
 log = get_logger(__name__)
 
@@ -49,7 +49,7 @@ class Consumer:
         topics: Sequence[str],
         handler: Callable[[Event], Awaitable[None]],
         max_in_flight: int = MAX_IN_FLIGHT,
-        lanes_at_once: int = LANES_AT_ONCE,
+        workers_at_once: int = WORKERS_AT_ONCE,
         dead_letters_in_a_row: int = DEAD_LETTERS_IN_A_ROW,
     ) -> None:
         self.name = name
@@ -58,7 +58,7 @@ class Consumer:
         self._topics = tuple(topics)
         self._handler = handler
         self._max_in_flight = max_in_flight
-        self._lanes_at_once = lanes_at_once
+        self._workers_at_once = workers_at_once
         self._dead_letters_in_a_row = dead_letters_in_a_row
         self._failed_in_a_row = 0
         self._reading = False
@@ -95,11 +95,13 @@ class Consumer:
                 await reader.close()
 
     async def _read(self, reader: BusConsumer, stop: asyncio.Event) -> None:
-        lanes = Lanes(reader, self._handle, max_in_flight=self._max_in_flight, lanes_at_once=self._lanes_at_once)
+        partition_workers = PartitionWorkers(
+            reader, self._handle, max_in_flight=self._max_in_flight, workers_at_once=self._workers_at_once
+        )
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
-                filling = asyncio.create_task(lanes.fill())
+                filling = asyncio.create_task(partition_workers.fill())
                 try:
                     await asyncio.wait({filling, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
@@ -109,7 +111,7 @@ class Consumer:
                     filling.result()
         finally:
             stopping.cancel()
-            await lanes.finish()
+            await partition_workers.finish()
 
     async def _handle(self, event: Event, ending: asyncio.Event) -> bool:
         """Handle one event until it is done or dead; False when we were told to end before."""
@@ -124,7 +126,7 @@ class Consumer:
                 try:
                     event.message()
                     await self._handler(event)
-                except Exception as error:  # noqa: BLE001 - whatever a handler raises, the lane must go on
+                except Exception as error:  # noqa: BLE001 - whatever a handler raises, the partition worker must go on
                     verdict = await self._failed(event, error, attempt, ending)
                     if verdict is not None:
                         return verdict

@@ -24,8 +24,8 @@ DEAD_LETTER_ROOM_BYTES = 16_384
 """What the headers of a dead letter may add to its record."""
 
 DEAD_LETTER_RETENTION_MS = 14 * DAY_MS
-MODEL_LANES = ("gemini", "dall-e", "stable-diffusion")
-"""Models whose lane has its own workers and therefore its own request topic."""
+MODEL_QUEUES = ("gemini", "dall-e", "stable-diffusion")
+"""Models whose partition worker has its own workers and therefore its own request topic."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def _topics() -> Iterator[Topic]:
     yield Topic("user.activities", 12, DAY_MS, social.UserActivity)
     yield Topic("user.notifications", 12, DAY_MS, social.UserNotification)
     yield Topic("social.interactions", 12, DAY_MS, social.SocialInteraction)
-    for model in MODEL_LANES:
+    for model in MODEL_QUEUES:
         yield Topic(f"ai.{model}.requests", 6, 7 * DAY_MS, generation.AiGenerationRequested)
 
 

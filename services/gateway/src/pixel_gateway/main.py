@@ -27,28 +27,32 @@ from pixel_gateway.adapters.inbound.status_broadcast import CHANNEL, StatusBroad
 from pixel_gateway.adapters.inbound.status_follower import StatusFollower
 from pixel_gateway.adapters.load_metrics import LoadMetrics
 from pixel_gateway.adapters.metrics import LISTENERS, WATCHED_GENERATIONS, WATCHERS
-from pixel_gateway.adapters.outbound.billing_rpc import (
-    GrpcAdjustments,
-    GrpcBilling,
-    GrpcBooks,
-    GrpcBudgets,
-    GrpcPromotionCodes,
-)
 from pixel_gateway.adapters.outbound.bulk_calls import PostgresBulkCalls
 from pixel_gateway.adapters.outbound.cache import CachedLastStatus
-from pixel_gateway.adapters.outbound.control_rpc import GrpcControl
-from pixel_gateway.adapters.outbound.generation_rpc import GrpcGenerations
-from pixel_gateway.adapters.outbound.media_rpc import GrpcMedia
-from pixel_gateway.adapters.outbound.notifications_rpc import GrpcNotifications
-from pixel_gateway.adapters.outbound.operations_rpc import GrpcFailedGenerations, GrpcQueue, GrpcRecords
+from pixel_gateway.adapters.outbound.generation.billing_rpc import (
+    GrpcAdjustments,
+    GrpcBilling,
+    GrpcBudgets,
+    GrpcLedgerReads,
+    GrpcPromotionCodes,
+)
+from pixel_gateway.adapters.outbound.generation.generations_rpc import GrpcGenerations
+from pixel_gateway.adapters.outbound.generation.job_commands_rpc import GrpcJobCommands
+from pixel_gateway.adapters.outbound.generation.operations_rpc import (
+    GrpcFailedGenerations,
+    GrpcQueueOperations,
+    GrpcRecords,
+)
+from pixel_gateway.adapters.outbound.generation.user_events_rpc import GrpcUserEvents
+from pixel_gateway.adapters.outbound.media.media_rpc import GrpcMedia
 from pixel_gateway.adapters.outbound.postgres import PostgresAccounts, PostgresApiKeys
-from pixel_gateway.adapters.outbound.social_rpc import GrpcSets
+from pixel_gateway.adapters.outbound.social.notifications_rpc import GrpcNotifications
+from pixel_gateway.adapters.outbound.social.social_rpc import GrpcSets
 from pixel_gateway.adapters.outbound.tickets import PostgresTickets
-from pixel_gateway.adapters.outbound.user_events_rpc import GrpcUserEvents
 from pixel_gateway.application import Application, Ports
-from pixel_gateway.application.admission import Admission
 from pixel_gateway.application.engine import EnginePorts
-from pixel_gateway.application.rate_limiting import RateLimiter
+from pixel_gateway.application.load.admission import Admission
+from pixel_gateway.application.load.rate_limiting import RateLimiter
 from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
 from pixel_gateway.domain.rate_limit import policies
 
@@ -168,12 +172,12 @@ async def _application(settings: Settings, pool: Pool, stack: AsyncExitStack) ->
 
 def _engine_ports(generation: grpc.aio.Channel, pool: Pool) -> EnginePorts:
     return EnginePorts(
-        control=GrpcControl(generation),
-        books=GrpcBooks(generation),
+        job_commands=GrpcJobCommands(generation),
+        ledger_reads=GrpcLedgerReads(generation),
         budgets=GrpcBudgets(generation),
         adjustments=GrpcAdjustments(generation),
         promotions=GrpcPromotionCodes(generation),
-        queue=GrpcQueue(generation),
+        queue=GrpcQueueOperations(generation),
         failures=GrpcFailedGenerations(generation),
         records=GrpcRecords(generation),
         bulk_calls=PostgresBulkCalls(pool),

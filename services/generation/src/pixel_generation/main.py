@@ -23,10 +23,10 @@ from pixel_runtime.loop import pause
 from pixel_runtime.service import Loop, Part, Service
 from pixel_telemetry import MetricsServer
 
-from pixel_generation.adapters.inbound.billing_grpc import BillingServicer
-from pixel_generation.adapters.inbound.generations_grpc import GenerationsServicer
-from pixel_generation.adapters.inbound.operations_grpc import OperationsServicer
-from pixel_generation.adapters.inbound.wake_ups import GROUP, REQUESTS, on_generation_requested
+from pixel_generation.adapters.inbound.grpc.billing.servicer import BillingServicer
+from pixel_generation.adapters.inbound.grpc.generations.servicer import GenerationsServicer
+from pixel_generation.adapters.inbound.grpc.operations.servicer import OperationsServicer
+from pixel_generation.adapters.inbound.request_signals import GROUP, REQUESTS, on_generation_requested
 from pixel_generation.adapters.inbound.worker_signals import on_cancel, on_runnable
 from pixel_generation.adapters.metrics import (
     BudgetMetrics,
@@ -42,64 +42,64 @@ from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccount
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.clock import PostgresClock
-from pixel_generation.adapters.outbound.postgres.gates import PostgresGates
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.adapters.outbound.postgres.lane_counts import PostgresLaneCounts
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
 from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
 from pixel_generation.adapters.outbound.postgres.operations import (
     PostgresActions,
     PostgresFailures,
-    PostgresLanes,
+    PostgresQueues,
     PostgresStatistics,
 )
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
-from pixel_generation.adapters.outbound.postgres.queue_outlines import PostgresQueueOutlines
+from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
+from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
+from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.adapters.outbound.tracing import TelemetryTracing
 from pixel_generation.application import Application
-from pixel_generation.application.billing import Billing
-from pixel_generation.application.cancel_generations import CancelTools, cancel_generations
+from pixel_generation.application.billing.billing import Billing
+from pixel_generation.application.billing.read_statement import StatementReader
 from pixel_generation.application.engine_ports import CallLookup
-from pixel_generation.application.lane_rooms import LaneRooms
-from pixel_generation.application.live_catalogue import LiveCatalogue
-from pixel_generation.application.new_generation import JobLimits
-from pixel_generation.application.operate_queue import QueueOperator
-from pixel_generation.application.operations import Operations
-from pixel_generation.application.provider_health import HealthOfProviders
-from pixel_generation.application.quote_generation import quote_generation
-from pixel_generation.application.read_generations import GenerationReader
-from pixel_generation.application.read_statement import StatementReader
-from pixel_generation.application.read_statistics import read_statistics
-from pixel_generation.application.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
-from pixel_generation.application.redrive_failures import FailureDesk
-from pixel_generation.application.replay_jobs import replay_jobs
-from pixel_generation.application.resubmissions import Resubmissions
-from pixel_generation.application.retry_generations import RetryTools, retry_generations
-from pixel_generation.application.run_job import RunTools
-from pixel_generation.application.start_quotes import StartQuotes
-from pixel_generation.application.submission_batcher import SubmissionBatcher
-from pixel_generation.application.submit_generations import submit_generations
-from pixel_generation.application.sweep_jobs import SweepTools, open_due_gates, sweep_jobs
-from pixel_generation.application.watch_budgets import watch_budgets
-from pixel_generation.application.work import Worker, WorkLimits
-from pixel_generation.application.worker_presence import WorkerPresence
-from pixel_generation.domain.recovery import RetryPolicy
-from pixel_generation.domain.token_prices import parse_token_prices
+from pixel_generation.application.execution.provider_health import HealthOfProviders
+from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.execution.worker_presence import WorkerPresence
+from pixel_generation.application.maintenance.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
+from pixel_generation.application.maintenance.replay_jobs import replay_jobs
+from pixel_generation.application.maintenance.sweep_jobs import SweepTools, end_due_holds, sweep_jobs
+from pixel_generation.application.maintenance.watch_budgets import watch_budgets
+from pixel_generation.application.operations.failed_jobs import FailedJobs
+from pixel_generation.application.operations.operate_queue import QueueOperator
+from pixel_generation.application.operations.operations import Operations
+from pixel_generation.application.operations.read_statistics import read_statistics
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.reading.read_generations import GenerationReader
+from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
+from pixel_generation.application.submission.new_job import JobLimits
+from pixel_generation.application.submission.queue_capacity import QueueCapacity
+from pixel_generation.application.submission.quote import quote_generation
+from pixel_generation.application.submission.resubmissions import Resubmissions
+from pixel_generation.application.submission.retry import RetryTools, retry_generations
+from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.application.submission.submit import submit_generations
+from pixel_generation.domain.billing.token_prices import parse_token_prices
+from pixel_generation.domain.jobs.recovery import RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     import grpc.aio
 
+    from pixel_generation.application.billing.statement_ports import RuleResult
+    from pixel_generation.application.maintenance.replay_jobs import Replayed
     from pixel_generation.application.ports import ImageModel
-    from pixel_generation.application.replay_jobs import Replayed
-    from pixel_generation.application.statement_ports import RuleResult
     from pixel_generation.settings import Settings
 
 ALL_ROLES = frozenset({"serve", "work", "relay"})
@@ -109,7 +109,7 @@ SERVICES = (
     "pixel.generation.v1.BillingService",
     "pixel.generation.v1.OperationsService",
 )
-SKETCH_LANE = "sketch"
+SKETCH_QUEUE = "sketch"
 CLOCK_LOOK_S = 10.0
 BUDGETS_LOOK_S = 30.0
 
@@ -179,11 +179,11 @@ async def open_commands(settings: Settings) -> AsyncIterator[Commands]:
 
 def open_providers(settings: Settings) -> dict[str, ImageModel]:
     """Return the providers that are configured, by the name the catalogue gives them."""
-    from pixel_generation.adapters.outbound.sketch import SketchPainter
+    from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
 
     providers: dict[str, ImageModel] = {"sketch": SketchPainter()}
     if settings.openai_api_key:
-        from pixel_generation.adapters.outbound.openai_images import OpenAIImages
+        from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
 
         providers["openai"] = OpenAIImages(
             api_key=settings.openai_api_key.reveal(),
@@ -198,13 +198,13 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
     submissions = PostgresSubmissions(backends.pool)
     batcher = SubmissionBatcher(submissions, metrics, max_waiting=settings.submit_max_waiting)
     queries = PostgresQueries(backends.pool)
-    starts = StartQuotes(
-        PostgresQueueOutlines(backends.pool),
+    starts = StartEstimates(
+        PostgresQueueSnapshots(backends.pool),
         backends.catalogue,
         slots=settings.max_concurrent_generations,
-        lane_slots=lane_slots(settings),
+        queue_slots=queue_slots(settings),
     )
-    rooms = LaneRooms(PostgresLaneCounts(backends.pool))
+    capacity = QueueCapacity(PostgresQueueCounts(backends.pool))
     statement = StatementReader(PostgresStatements(backends.pool), clock)
     max_wait = timedelta(seconds=settings.queue_timeout_s)
     resubmissions = Resubmissions(batcher, backends.catalogue, clock, metrics, max_wait=max_wait)
@@ -219,7 +219,7 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
             randomness=SystemRandomness(),
             observer=metrics,
             starts=starts,
-            rooms=rooms,
+            capacity=capacity,
             max_wait=max_wait,
             max_retries=settings.generation_max_retries,
         ),
@@ -228,10 +228,10 @@ def serve_parts(settings: Settings, backends: Backends, service: Service) -> lis
         receipt=statement.receipt,
         quote_generation=partial(
             quote_generation,
-            rehearsals=submissions,
+            dry_runs=submissions,
             catalogue=backends.catalogue,
             starts=starts,
-            rooms=rooms,
+            capacity=capacity,
             clock=clock,
             randomness=SystemRandomness(),
             limits=JobLimits(max_wait, settings.generation_max_retries),
@@ -278,9 +278,9 @@ def operations_of(settings: Settings, backends: Backends, resubmissions: Resubmi
     tools = sweep_tools(settings, backends)
     return Operations(
         queue=QueueOperator(
-            PostgresLanes(pool), wake_lanes=tools.housekeeping.wake_lanes, sweep=partial(sweep_jobs, tools=tools)
+            PostgresQueues(pool), signal_queues=tools.housekeeping.signal_queues, sweep=partial(sweep_jobs, tools=tools)
         ),
-        failures=FailureDesk(
+        failures=FailedJobs(
             PostgresFailures(pool), actions, PostgresAllJobs(pool), resubmissions, clock, SystemRandomness()
         ),
         statistics=partial(read_statistics, statistics=PostgresStatistics(pool), clock=clock),
@@ -310,7 +310,7 @@ def work_parts(
     )
     limits = WorkLimits(
         slots=settings.max_concurrent_generations,
-        lane_slots=lane_slots(settings),
+        queue_slots=queue_slots(settings),
         claim_loops=settings.processing_worker_instances,
         lease_s=settings.worker_lease_s,
         heartbeat_s=settings.worker_heartbeat_s,
@@ -319,7 +319,7 @@ def work_parts(
     )
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     worker = Worker(worker_id, catalogue=backends.catalogue, providers=backends.providers, tools=tools, limits=limits)
-    handler = on_generation_requested(worker.wake)
+    handler = on_generation_requested(worker.signal)
     consumer = Consumer(GROUP, bus, group=GROUP, topics=[REQUESTS], handler=handler)
     checks["requests"] = consumer.check
     cancels = Loop("generation-cancels", on_cancel(backends.pool, worker))
@@ -328,10 +328,10 @@ def work_parts(
     return [worker, presence, cancels, runnable, consumer]
 
 
-def lane_slots(settings: Settings) -> dict[str, int]:
-    """Return the bounds of lanes that are tighter than the worker's own: painting takes a core, waiting does not."""
+def queue_slots(settings: Settings) -> dict[str, int]:
+    """Return the bounds of queues that are tighter than the worker's own: painting takes a core, waiting does not."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return {SKETCH_LANE: min(settings.max_concurrent_generations, max(2, cores))}
+    return {SKETCH_QUEUE: min(settings.max_concurrent_generations, max(2, cores))}
 
 
 def sweep_tools(settings: Settings, backends: Backends) -> SweepTools:
@@ -345,7 +345,7 @@ def sweep_tools(settings: Settings, backends: Backends) -> SweepTools:
         clock=clock,
         observer=JobMetrics(),
         policy=RetryPolicy(reconcile_for_s=settings.reconcile_for_s),
-        gates=PostgresGates(backends.pool),
+        queue_holds=PostgresQueueHolds(backends.pool),
         calls=jobs,
         engine_observer=EngineMetrics(),
         lookups=lookups_of(backends.providers),
@@ -360,9 +360,9 @@ def lookups_of(providers: Mapping[str, object]) -> dict[str, CallLookup]:
 
 def relay_parts(settings: Settings, backends: Backends, bus: Bus) -> list[Part]:
     sweep = every(settings.sweep_interval_s, partial(sweep_jobs, tools=sweep_tools(settings, backends)))
-    gates = every(
-        settings.gate_interval_s,
-        partial(open_due_gates, gates=PostgresGates(backends.pool), observer=EngineMetrics()),
+    queue_holds = every(
+        settings.hold_interval_s,
+        partial(end_due_holds, queue_holds=PostgresQueueHolds(backends.pool), observer=EngineMetrics()),
     )
     look_at_budgets = partial(watch_budgets, budgets=PostgresBudgets(backends.pool), observer=BudgetMetrics())
     rules = PostgresLedgerRules(backends.pool)
@@ -370,7 +370,7 @@ def relay_parts(settings: Settings, backends: Backends, bus: Bus) -> list[Part]:
     return [
         OutboxRelay(backends.pool, bus, source="/generation"),
         Loop("generation-sweep", sweep),
-        Loop("generation-gates", gates),
+        Loop("generation-holds", queue_holds),
         Loop("generation-reconcile", reconcile),
         Loop("generation-budgets", every(BUDGETS_LOOK_S, look_at_budgets)),
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pixel_runtime.secret import Secret
 
-from pixel_generation.domain.token_prices import parse_token_prices
+from pixel_generation.domain.billing.token_prices import parse_token_prices
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Settings:
     submit_max_waiting: int = 8_192
     """Submissions that may wait for the database; more are refused."""
     sweep_interval_s: float = 2.0
-    gate_interval_s: float = 0.25
+    hold_interval_s: float = 0.25
     """Pause between looks for jobs whose scheduled time has come."""
     archive_after_days: float = 30.0
     """Age since its end at which a job moves to the archive, where reads still find it; a retry needs it before."""
@@ -83,7 +83,7 @@ class Settings:
             "queue_timeout_s",
             "submit_max_waiting",
             "sweep_interval_s",
-            "gate_interval_s",
+            "hold_interval_s",
             "archive_after_days",
             "reconcile_for_s",
         ):

@@ -16,9 +16,9 @@ from pixel_telemetry import MetricsServer
 
 from pixel_media.adapters.inbound.grpc import SERVICES, AssetsServicer, register
 from pixel_media.adapters.inbound.housekeeping import measuring, sweeping
-from pixel_media.adapters.outbound.caged_renderer import CagedRenderer
 from pixel_media.adapters.outbound.object_store import open_store
 from pixel_media.adapters.outbound.postgres import PostgresAssets, PostgresLeftovers
+from pixel_media.adapters.outbound.sandboxed_renderer import SandboxedRenderer
 from pixel_media.application import Application
 from pixel_media.application.get_assets import address, get_assets
 from pixel_media.application.store_asset import store_asset
@@ -45,7 +45,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
             open_pool(settings.database_url, schema=SCHEMA, application="pixel-media", max_size=settings.pool_max_size)
         )
         store = await stack.enter_async_context(open_store(settings))
-        renderer = CagedRenderer(settings.cages)
+        renderer = SandboxedRenderer(settings.sandboxes)
         app = wire(settings, pool, store, renderer)
         parts: list[Part] = []
         service = Service("media", parts=parts, checks={"postgres": pool.check})
@@ -59,7 +59,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
         yield service
 
 
-def wire(settings: Settings, pool: Pool, blobs: Blobs, renderer: CagedRenderer) -> Application:
+def wire(settings: Settings, pool: Pool, blobs: Blobs, renderer: SandboxedRenderer) -> Application:
     """Bind the use cases to their collaborators."""
     assets, clock = PostgresAssets(pool), SystemClock()
     return Application(

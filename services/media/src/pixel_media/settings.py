@@ -27,7 +27,7 @@ class Settings:
     blobs_secret_key: Secret = field(default=Secret(""), metadata={"env": ("AWS_SECRET_ACCESS_KEY",)})
     signing_key: Secret = field(default=Secret(""), metadata={"env": ("PIXEL_MEDIA_SIGNING_KEY",)})
     """Signs the addresses of a directory store; empty means a key of this process, whose addresses end with it."""
-    cages: int = field(default=2, metadata={"env": ("PIXEL_MEDIA_CAGES",)})
+    sandboxes: int = field(default=2, metadata={"env": ("PIXEL_MEDIA_SANDBOXES",)})
     """Images decoded at once."""
     max_uploads: int = field(default=8, metadata={"env": ("PIXEL_MEDIA_MAX_UPLOADS",)})
     """Uploads taken at once; each holds up to 50 MB of memory."""
@@ -41,7 +41,7 @@ class Settings:
     otlp_endpoint: str = ""
 
     def __post_init__(self) -> None:
-        if min(self.cages, self.max_uploads, self.pool_max_size - 1) < 1:
-            raise ValueError("cages and max_uploads are at least 1, pool_max_size at least 2")
+        if min(self.sandboxes, self.max_uploads, self.pool_max_size - 1) < 1:
+            raise ValueError("sandboxes and max_uploads are at least 1, pool_max_size at least 2")
         if min(self.upload_timeout_s, self.sweep_every_s, self.usage_every_s) <= 0:
             raise ValueError("upload_timeout_s, sweep_every_s and usage_every_s are above 0")

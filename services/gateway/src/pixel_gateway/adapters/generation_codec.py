@@ -19,7 +19,7 @@ from pixel_gateway.domain.generation import (
     Generation,
     JobType,
     Model,
-    Picture,
+    Output,
     Priority,
     Progress,
     Route,
@@ -103,12 +103,12 @@ def accepted_of(result: service_pb.SubmissionResult) -> Accepted | PixelError:
         case "generation":
             return Accepted(generation_of(result.generation), replayed=result.replayed)
         case "error":
-            return refusal(result.error)
+            return rejection(result.error)
         case _:
             return Internal("The generation service answered neither a generation nor an error.")
 
 
-def refusal(error: service_pb.SubmissionError) -> PixelError:
+def rejection(error: service_pb.SubmissionError) -> PixelError:
     """Restore why a submission was refused."""
     return restore(
         error.kind,
@@ -129,13 +129,13 @@ def generation_of(message: pb.Generation) -> Generation:
         set_id=message.set_id,
         status=STATUS_OF.get(message.status, Status.PROCESSING),
         stage=STAGE_OF.get(message.stage, Stage.WAITING),
-        percent=message.progress,
+        progress=message.progress,
         message=message.message,
         sequence=message.sequence,
         cost_credits=message.cost_credits,
         create_time=time_of(message.create_time),
         attempt=message.attempt,
-        pictures=tuple(_picture_of(image) for image in message.images),
+        outputs=tuple(_output_of(image) for image in message.images),
         failure=_failure_of(message.failure) if message.HasField("failure") else None,
         captured_credits=message.captured_credits if message.HasField("captured_credits") else None,
         queue_position=message.queue_position,
@@ -165,7 +165,7 @@ def progress_of(message: pb.GenerationEvent) -> Progress:
         sequence=message.sequence,
         status=STATUS_OF.get(message.status, Status.PROCESSING),
         stage=STAGE_OF.get(message.stage, Stage.WAITING),
-        percent=message.progress,
+        progress=message.progress,
         message=message.message,
         set_id=message.set_id,
         time=time_of(message.event_time),
@@ -221,8 +221,8 @@ def spec_of(message: pb.GenerationSpec) -> Spec:
     )
 
 
-def _picture_of(message: pb.GeneratedImage) -> Picture:
-    return Picture(
+def _output_of(message: pb.GeneratedImage) -> Output:
+    return Output(
         asset_id=message.asset_id,
         index=message.index,
         width=message.width,

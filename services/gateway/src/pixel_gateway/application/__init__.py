@@ -6,20 +6,25 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pixel_gateway.application.accounts import ensure_account, give_owed_credits
-from pixel_gateway.application.api_keys import Authenticator, create_api_key, revoke_api_key
-from pixel_gateway.application.await_images import await_images, has_ended
-from pixel_gateway.application.completion import Completion
+from pixel_gateway.application.accounts.accounts import ensure_account, give_owed_credits
+from pixel_gateway.application.accounts.api_keys import Authenticator, create_api_key, revoke_api_key
 from pixel_gateway.application.engine import Engine
-from pixel_gateway.application.live import Hub
-from pixel_gateway.application.tickets import create_ticket, use_ticket
-from pixel_gateway.application.user_channel import UserChannels
-from pixel_gateway.application.view_generations import list_events, list_generations, view_generation, view_progress
+from pixel_gateway.application.generations.await_images import await_images, has_ended
+from pixel_gateway.application.generations.completion import Completion
+from pixel_gateway.application.generations.view_generations import (
+    list_events,
+    list_generations,
+    view_generation,
+    view_progress,
+)
+from pixel_gateway.application.live.hub import Hub
+from pixel_gateway.application.live.tickets import create_ticket, use_ticket
+from pixel_gateway.application.live.user_channel import UserChannels
 
 if TYPE_CHECKING:
+    from pixel_gateway.application.accounts.notification_ports import Notifications
     from pixel_gateway.application.engine import EnginePorts
-    from pixel_gateway.application.live_ports import Tickets, UserEvents
-    from pixel_gateway.application.notification_ports import Notifications
+    from pixel_gateway.application.live.ports import Tickets, UserEvents
     from pixel_gateway.application.ports import (
         Accounts,
         ApiKeys,

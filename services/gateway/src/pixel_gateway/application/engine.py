@@ -6,29 +6,29 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pixel_gateway.application.administer import adjust_credits, monitor, update_user
-from pixel_gateway.application.bulk import cancel_many, retry_many
-from pixel_gateway.application.key_budgets import (
+from pixel_gateway.application.accounts.administer import adjust_credits, monitor, update_user
+from pixel_gateway.application.billing.key_budgets import (
     delete_key_budget,
     list_key_budgets,
     put_key_budget,
     refuse_limited_key,
 )
-from pixel_gateway.application.timeline import view_timeline
+from pixel_gateway.application.generations.bulk import cancel_many, retry_many
+from pixel_gateway.application.generations.timeline import view_timeline
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.completion import Completion
     from pixel_gateway.application.engine_ports import (
         Adjustments,
-        Books,
         Budgets,
         BulkCalls,
-        Control,
         FailedGenerations,
+        JobCommands,
+        LedgerReads,
         PromotionCodes,
-        Queue,
+        QueueOperations,
         Records,
     )
+    from pixel_gateway.application.generations.completion import Completion
     from pixel_gateway.application.ports import Accounts, ApiKeys, Clock, Generations
 
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
 class EnginePorts:
     """The engine, as the adapters give it."""
 
-    control: Control
-    books: Books
+    job_commands: JobCommands
+    ledger_reads: LedgerReads
     budgets: Budgets
     adjustments: Adjustments
     promotions: PromotionCodes
-    queue: Queue
+    queue: QueueOperations
     failures: FailedGenerations
     records: Records
     bulk_calls: BulkCalls
@@ -61,8 +61,10 @@ class Engine:
         clock: Clock,
     ) -> None:
         self.ports = ports
-        self.cancel_many = partial(cancel_many, control=ports.control, bulk_calls=ports.bulk_calls, clock=clock)
-        self.retry_many = partial(retry_many, control=ports.control, bulk_calls=ports.bulk_calls, clock=clock)
+        self.cancel_many = partial(
+            cancel_many, job_commands=ports.job_commands, bulk_calls=ports.bulk_calls, clock=clock
+        )
+        self.retry_many = partial(retry_many, job_commands=ports.job_commands, bulk_calls=ports.bulk_calls, clock=clock)
         self.view_timeline = partial(
             view_timeline, generations=generations, records=ports.records, completion=completion
         )

@@ -33,9 +33,9 @@ if TYPE_CHECKING:
         Action,
         FailureFilter,
         FailurePage,
-        Lane,
-        LaneChange,
         Processed,
+        Queue,
+        QueueChange,
         QueueStatus,
         Redrive,
         Redriven,
@@ -60,7 +60,7 @@ class Cancelled:
     generation: Generation
 
 
-class Control(Protocol):
+class JobCommands(Protocol):
     """Changes to generations that were accepted. Every call raises Unavailable while the service is away."""
 
     async def cancel(self, user_id: str, ids: Sequence[str]) -> list[Cancelled | PixelError]:
@@ -76,7 +76,7 @@ class Control(Protocol):
         """Price a submission without making it; raise why it could not be."""
 
 
-class Books(Protocol):
+class LedgerReads(Protocol):
     """What a user can read of the ledger, and promotion codes."""
 
     async def transactions(self, query: TransactionQuery) -> tuple[list[Transaction], str]:
@@ -131,20 +131,20 @@ class PromotionCodes(Protocol):
         """End a code now, in any case; one that is over keeps its end; raise NotFound."""
 
 
-class Queue(Protocol):
+class QueueOperations(Protocol):
     """What waits and runs."""
 
     async def status(self) -> QueueStatus:
-        """Return what waits and runs in every lane."""
+        """Return what waits and runs in every queue."""
 
     async def process(self) -> Processed:
-        """Wake the workers and sweep once."""
+        """Signal the workers and sweep once."""
 
-    async def lanes(self) -> list[Lane]:
-        """Return the lanes by name."""
+    async def queues(self) -> list[Queue]:
+        """Return the queues by name."""
 
-    async def update_lane(self, change: LaneChange) -> Lane:
-        """Open, pause or drain a lane, or change its limits; raise NotFound."""
+    async def update_queue(self, change: QueueChange) -> Queue:
+        """Open, pause or drain a queue, or change its limits; raise NotFound."""
 
 
 class FailedGenerations(Protocol):

@@ -1,4 +1,4 @@
-"""Credits, budgets, prices and receipts as the gateway shows them; the generation service keeps the books."""
+"""Credits, budgets, prices and receipts as the gateway shows them; the generation service keeps the ledger_reads."""
 
 from __future__ import annotations
 

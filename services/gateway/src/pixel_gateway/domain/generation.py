@@ -54,7 +54,7 @@ class Stage(StrEnum):
 _HELD_BACK: Mapping[str, Any] = {
     "status": Status.PROCESSING,
     "stage": Stage.UPLOADING,
-    "percent": HELD_BACK_PROGRESS,
+    "progress": HELD_BACK_PROGRESS,
     "message": "Uploading to storage",
 }
 
@@ -70,7 +70,7 @@ class JobType(StrEnum):
 
 
 class Priority(StrEnum):
-    """How soon a job is started among those of its lane."""
+    """How soon a job is started among those of its queue."""
 
     HIGH = "high"
     NORMAL = "normal"
@@ -95,7 +95,7 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Picture:
+class Output:
     """One delivered picture."""
 
     asset_id: str
@@ -154,7 +154,7 @@ class Progress:
     sequence: int
     status: Status
     stage: Stage
-    percent: int
+    progress: int
     message: str
     set_id: str
     time: datetime
@@ -175,13 +175,13 @@ class Generation:
     set_id: str
     status: Status
     stage: Stage
-    percent: int
+    progress: int
     message: str
     sequence: int
     cost_credits: int
     create_time: datetime
     attempt: int = 0
-    pictures: tuple[Picture, ...] = ()
+    outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     captured_credits: int | None = None
     queue_position: int = 0
@@ -210,7 +210,7 @@ class Generation:
             sequence=self.sequence,
             status=self.status,
             stage=self.stage,
-            percent=self.percent,
+            progress=self.progress,
             message=self.message,
             set_id=self.set_id,
             time=self.end_time or self.start_time or self.create_time,
@@ -226,7 +226,7 @@ class Generation:
             self,
             **_HELD_BACK,
             sequence=self.sequence - 1,
-            pictures=(),
+            outputs=(),
             captured_credits=None,
             end_time=None,
         )

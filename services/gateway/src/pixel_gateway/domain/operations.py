@@ -1,4 +1,4 @@
-"""Queues, lanes, failed work and statistics as operators see them."""
+"""Queues, failed work and statistics as operators see them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pixel_gateway.domain.generation import Failure  # noqa: TC001  likewise
 
 
 @dataclass(frozen=True)
-class Lane:
+class Queue:
     """The queue of a provider; no bound of running jobs is None."""
 
-    lane: str
+    queue: str
     provider: str
     state: str
     max_queued: int
@@ -28,10 +28,10 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class LaneChange:
-    """What to change of a lane; None leaves it, -1 for `max_running` means no limit."""
+class QueueChange:
+    """What to change of a queue; None leaves it, -1 for `max_running` means no limit."""
 
-    lane: str
+    queue: str
     actor: str
     state: str = ""
     max_running: int | None = None
@@ -47,14 +47,14 @@ class QueueStatus:
     processing_count: int
     average_wait_seconds: float | None = None
     estimated_processing_seconds: float | None = None
-    lanes: tuple[Lane, ...] = ()
+    queues: tuple[Queue, ...] = ()
 
 
 @dataclass(frozen=True)
 class Processed:
     """What one pass of the queue's processor did."""
 
-    woken_lanes: int
+    signalled_queues: int
     swept_jobs: int
 
 

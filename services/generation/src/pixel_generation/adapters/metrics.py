@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from pixel_generation.domain.breaker import BreakerState
+from pixel_generation.domain.providers.breaker import BreakerState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixel_generation.domain.budgets import Budget
-    from pixel_generation.domain.cancellation import CancelOutcome
-    from pixel_generation.domain.estimate import Punctuality
-    from pixel_generation.domain.job import Job
+    from pixel_generation.domain.billing.budgets import Budget
+    from pixel_generation.domain.jobs.cancellation import CancelOutcome
+    from pixel_generation.domain.jobs.job import Job
+    from pixel_generation.domain.queueing.estimate import EstimateAccuracy
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -40,12 +40,14 @@ PROVIDER = Histogram(
     buckets=SECONDS,
 )
 API_COSTS = Counter("api_costs_by_provider", "US dollars that providers are known to have charged.", ["provider"])
-QUEUE_DEPTH = Gauge("pixel_queue_depth", "Jobs that wait, by lane.", ["lane"])
+QUEUE_DEPTH = Gauge("pixel_queue_depth", "Jobs that wait, by queue.", ["queue"])
 CAPTURED = Counter("pixel_credits_captured", "Credits captured for pictures that were delivered.")
 RELEASED = Counter("pixel_credits_released", "Credits released for pictures that were not delivered.")
 CANCELS = Counter("pixel_cancels", "Cancellations answered, by outcome.", ["outcome"])
 RECONCILING = Gauge("pixel_jobs_reconciling", "Jobs whose provider call has an unknown outcome.")
-GATES_OPENED = Counter("pixel_gates_opened", "Waiting jobs let go by the sweep, by reason: due or missed.", ["reason"])
+QUEUE_HOLDS_ENDED = Counter(
+    "pixel_queue_holds_ended", "Waiting jobs let go by the sweep, by reason: due or missed.", ["reason"]
+)
 AGED = Counter("pixel_jobs_aged", "Waiting jobs raised to an earlier priority class.")
 ARCHIVED = Counter("pixel_jobs_archived", "Ended jobs moved to the archive.")
 IMAGES = Counter("pixel_images_delivered", "Pictures delivered.", ["model"])
@@ -60,8 +62,8 @@ REPETITIONS = Counter(
 FALLBACKS_REFUSED = Counter(
     "pixel_provider_fallbacks_refused", "Fallbacks not taken because a budget has no room for them.", ["provider"]
 )
-ETA_QUOTES = Counter(
-    "pixel_eta_quotes", "First starts against the interval that was quoted: inside, early or late.", ["start"]
+ETA_ESTIMATES = Counter(
+    "pixel_eta_estimates", "First starts against the interval that was quoted: inside, early or late.", ["start"]
 )
 
 
@@ -106,8 +108,8 @@ class JobMetrics:
         PROVIDER.labels(provider, outcome).observe(seconds)
         API_COSTS.labels(provider).inc((cost_usd_micros or 0) / 1_000_000)
 
-    def queue_depth(self, lane: str, jobs: int) -> None:
-        QUEUE_DEPTH.labels(lane).set(jobs)
+    def queue_depth(self, queue: str, jobs: int) -> None:
+        QUEUE_DEPTH.labels(queue).set(jobs)
 
 
 class EngineMetrics:
@@ -119,8 +121,8 @@ class EngineMetrics:
     def reconciling(self, jobs: int) -> None:
         RECONCILING.set(jobs)
 
-    def gates_opened(self, jobs: int, why: str) -> None:
-        GATES_OPENED.labels(why).inc(jobs)
+    def holds_ended(self, jobs: int, why: str) -> None:
+        QUEUE_HOLDS_ENDED.labels(why).inc(jobs)
 
     def aged(self, jobs: int) -> None:
         AGED.inc(jobs)
@@ -149,8 +151,8 @@ class HealthMetrics:
 class EtaMetrics:
     """Counts how quotes of starts turned out."""
 
-    def started(self, punctuality: Punctuality) -> None:
-        ETA_QUOTES.labels(punctuality.value).inc()
+    def started(self, estimate_accuracy: EstimateAccuracy) -> None:
+        ETA_ESTIMATES.labels(estimate_accuracy.value).inc()
 
 
 class BudgetMetrics:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from pixel_errors import PixelError
 
-    from pixel_generation.application.cancel_generations import Cancellation
-    from pixel_generation.application.live_catalogue import LiveCatalogue
-    from pixel_generation.application.quote_generation import Quote
-    from pixel_generation.application.read_generations import GenerationReader
-    from pixel_generation.application.submit_generations import Accepted, SubmitGeneration
-    from pixel_generation.domain.receipt import Receipt
+    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.reading.read_generations import GenerationReader
+    from pixel_generation.application.submission.cancel import Cancellation
+    from pixel_generation.application.submission.quote import Quote
+    from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
+    from pixel_generation.domain.billing.receipt import Receipt
 
 
 @dataclass(frozen=True)

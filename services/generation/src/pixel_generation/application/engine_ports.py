@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from pixel_generation.domain.cancellation import CancelOutcome
-    from pixel_generation.domain.images import Outcome
-    from pixel_generation.domain.job import Job
-    from pixel_generation.domain.replay import RecordedEvent
+    from pixel_generation.domain.jobs.cancellation import CancelOutcome
+    from pixel_generation.domain.jobs.job import Job
+    from pixel_generation.domain.jobs.replay import RecordedEvent
+    from pixel_generation.domain.providers.images import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ class CallLookup(Protocol):
         """Return SENT when it has or had the request, NOT_SENT when it never had it; raise ProviderError."""
 
 
-class Gates(Protocol):
+class QueueHolds(Protocol):
     """Who may be claimed; none of this is an event of the job."""
 
-    async def open_due(self, limit: int) -> int:
+    async def end_due(self, limit: int) -> int:
         """Let jobs go whose time has come; return how many."""
 
-    async def open_missed(self) -> int:
+    async def end_missed(self) -> int:
         """Give free places to jobs that wait for one; return how many."""
 
     async def age(self, limit: int) -> int:
@@ -75,6 +75,6 @@ class EngineObserver(Protocol):
 
     def cancelled(self, outcome: CancelOutcome) -> None: ...
     def reconciling(self, jobs: int) -> None: ...
-    def gates_opened(self, jobs: int, why: str) -> None: ...
+    def holds_ended(self, jobs: int, why: str) -> None: ...
     def aged(self, jobs: int) -> None: ...
     def archived(self, jobs: int) -> None: ...

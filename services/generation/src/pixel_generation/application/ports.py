@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from pixel_generation.domain.job import Gate
+from pixel_generation.domain.jobs.job import HoldReason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Sequence
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from pixel_generation.application.page import Page
-    from pixel_generation.domain.attempt import CallRecord
-    from pixel_generation.domain.catalogue import Catalogue
-    from pixel_generation.domain.credits import Balance
-    from pixel_generation.domain.images import ImageRequest, ProducedImage
-    from pixel_generation.domain.job import DeliveredImage, Job, JobType, Stage, Status, StoredEvent
-    from pixel_generation.domain.lanes import LaneState, PositionReason
-    from pixel_generation.domain.position import Position
+    from pixel_generation.application.reading.page import Page
+    from pixel_generation.domain.billing.credits import Balance
+    from pixel_generation.domain.jobs.attempt import CallRecord
+    from pixel_generation.domain.jobs.job import DeliveredImage, Job, JobType, Stage, Status, StoredEvent
+    from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
+    from pixel_generation.domain.queueing.position import Position
+    from pixel_generation.domain.queueing.queues import PositionReason, QueueState
+    from pixel_generation.domain.routing.catalogue import Catalogue
 
 
 class Clock(Protocol):
@@ -78,8 +78,8 @@ class NewGeneration:
     """What the provider is expected to charge; None means unknown."""
     retried_at: datetime | None = None
     """When its user asked for the new round; None for a new job."""
-    lane_is_full: bool = False
-    """Its lane took no more when it was last counted; an earlier job of the same key is told all the same."""
+    queue_is_full: bool = False
+    """Its queue took no more when it was last counted; an earlier job of the same key is told all the same."""
 
 
 class Verdict(StrEnum):
@@ -95,11 +95,11 @@ class Verdict(StrEnum):
     """A budget in the provider's money applies, and what the provider charges is not known."""
     PRIORITY = "priority"
     """The plan does not include it."""
-    QUEUE_FULL = "queue_full"
+    TOO_MANY_OPEN_JOBS = "too_many_open_jobs"
     """The user has as many jobs that have not ended as the plan allows."""
-    LANE_CLOSED = "lane_closed"
-    LANE_FULL = "lane_full"
-    """As many jobs wait in the lane as it takes."""
+    QUEUE_CLOSED = "queue_closed"
+    QUEUE_FULL = "queue_full"
+    """As many jobs wait in the queue as it takes."""
     MOVED = "moved"
     """A new round was asked for, and the job is not as its caller knew it."""
     ARCHIVED = "archived"
@@ -122,7 +122,7 @@ class Decision:
     scope: str = ""
     period: str = ""
     """Of the budget that refused it."""
-    gate: Gate = Gate.OPEN
+    hold_reason: HoldReason = HoldReason.NONE
     """Of the accepted job."""
     plan: str = "free"
 
@@ -135,14 +135,14 @@ class Submissions(Protocol):
         """
 
 
-class Holder(StrEnum):
+class Writer(StrEnum):
     """Whose right a change claims."""
 
     WORKER = "worker"
     """The run's own worker: its lease must be live."""
-    HEIR = "heir"
+    RECLAIMER = "reclaimer"
     """Anyone, once the lease is over."""
-    CLOCK = "clock"
+    TIMEOUT = "timeout"
     """Anyone: the job's time is up, or nothing can start it any more."""
     OWNER = "owner"
     """The job's user, who cancels it whatever its worker does."""
@@ -151,10 +151,10 @@ class Holder(StrEnum):
 class Jobs(Protocol):
     """The job table. Every write is fenced by status, attempt and sequence."""
 
-    async def claim(self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
-        """Start runs of the next runnable jobs of the lane: by priority, then fair share, then age."""
+    async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
+        """Start runs of the next runnable jobs of the queue: by priority, then fair share, then age."""
 
-    async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
         """Write one change with its event and, at the end, its money; False when the job has moved on meanwhile."""
 
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
@@ -176,8 +176,8 @@ class Housekeeping(Protocol):
     def lead(self) -> AbstractAsyncContextManager[bool]:
         """Yield whether this process leads until the end of the block."""
 
-    async def wake_lanes(self) -> int:
-        """Announce again the oldest job of each lane that has been runnable for two seconds; return how many."""
+    async def signal_queues(self) -> int:
+        """Announce again the oldest job of each queue that has been runnable for two seconds; return how many."""
 
     async def purge(self, *, before: datetime, limit: int) -> int:
         """Forget idempotency keys older than this, and reservations of periods long over; return how many."""
@@ -186,14 +186,14 @@ class Housekeeping(Protocol):
         """Move jobs that ended before this out of the engine's way, where reads still find them; return how many."""
 
     async def queue_depths(self) -> dict[str, int]:
-        """Count the waiting jobs of each lane."""
+        """Count the waiting jobs of each queue."""
 
-    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
-        """Return waiting jobs in none of these lanes and of none of these models."""
+    async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> list[Job]:
+        """Return waiting jobs in none of these queues and of none of these models."""
 
 
 class Ledger(Protocol):
-    async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+    async def grant(self, user_id: UUID, credit_count: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
         """Give credits once per user and grant id; return whether it happened now, and the credits available."""
 
 
@@ -212,7 +212,7 @@ class JobObserver(Protocol):
     def requeued(self, reason: str) -> None: ...
     def fenced(self) -> None: ...
     def called(self, provider: str, outcome: str, seconds: float, *, cost_usd_micros: int | None) -> None: ...
-    def queue_depth(self, lane: str, jobs: int) -> None: ...
+    def queue_depth(self, queue: str, jobs: int) -> None: ...
 
 
 class Tracing(Protocol):
@@ -221,12 +221,12 @@ class Tracing(Protocol):
 
 
 class Standing(NamedTuple):
-    """A job and where it stands in its lane."""
+    """A job and where it stands in its queue."""
 
     job: Job
     ahead: int
     """Jobs that start earlier, counted up to 1,000."""
-    lane_state: LaneState
+    queue_state: QueueState
     position_reason: PositionReason | None = None
     """Why others than those accepted before it are ahead."""
 

@@ -1,4 +1,4 @@
-"""Refusals of this service, each with its stable reason."""
+"""Rejections of this service, each with its stable reason."""
 
 from __future__ import annotations
 
@@ -110,31 +110,31 @@ class BudgetNotFound(NotFound):
     reason = "BUDGET_NOT_FOUND"
 
 
-class QueueFull(Exhausted):
+class TooManyOpenJobs(Exhausted):
     """The user has as many jobs that have not ended as the plan allows; metadata holds `limit`."""
 
-    reason = "QUEUE_FULL"
+    reason = "TOO_MANY_OPEN_JOBS"
 
 
-class LaneNotFound(NotFound):
-    """There is no such lane.
+class QueueNotFound(NotFound):
+    """There is no such queue.
 
-    Metadata holds `lane`.
+    Metadata holds `queue`.
     """
 
-    reason = "LANE_NOT_FOUND"
+    reason = "QUEUE_NOT_FOUND"
 
 
-class LaneClosed(Unavailable):
+class QueueClosed(Unavailable):
     """The queue of the model takes nothing new at the moment."""
 
-    reason = "LANE_CLOSED"
+    reason = "QUEUE_CLOSED"
 
 
-class LaneFull(Unavailable):
+class QueueFull(Unavailable):
     """As many jobs wait for the model as its queue takes."""
 
-    reason = "LANE_FULL"
+    reason = "QUEUE_FULL"
 
 
 class IdempotencyKeyReused(Invalid):

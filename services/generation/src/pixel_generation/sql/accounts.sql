@@ -7,17 +7,17 @@ SELECT
     (d.today + 1)::timestamp AT TIME ZONE 'UTC' AS reset_at, coalesce(c.open_jobs, 0) AS open_jobs, p.max_open_jobs,
     coalesce(c.max_running, p.max_running) AS max_running
 FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS d
-LEFT JOIN credit_accounts AS c ON c.user_id = %(user_id)s::uuid
+LEFT JOIN accounts AS c ON c.user_id = %(user_id)s::uuid
 JOIN plans AS p ON p.id = coalesce(c.plan, 'free');
 
 -- name: update_account
--- Sets plan and limits of a user; no row when there is no such plan. Waiting jobs keep the places they have: the sweep
+-- Sets plan and limits of a user; no row when there is no such plan. Waiting jobs keep the slots they have: the sweep
 -- gives out what a higher limit adds.
 WITH wanted AS (
     SELECT p.id FROM plans AS p WHERE p.id = coalesce(%(plan)s::text, p.id) LIMIT 1
 ),
 changed AS (
-    INSERT INTO credit_accounts AS c (user_id, plan, daily_limit, max_running)
+    INSERT INTO accounts AS c (user_id, plan, daily_limit, max_running)
     SELECT %(user_id)s::uuid, coalesce(%(plan)s::text, 'free'), %(daily_limit)s::bigint, %(max_running)s::integer
     FROM wanted
     ON CONFLICT (user_id) DO UPDATE SET

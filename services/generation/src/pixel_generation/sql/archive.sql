@@ -3,27 +3,27 @@
 -- exactly once. What somebody holds at the moment, to begin a new round of it, stays.
 WITH old AS MATERIALIZED (
     SELECT j.id
-    FROM jobs AS j
+    FROM live_jobs AS j
     WHERE j.ended_at < %(before)s::timestamptz AND j.id = ANY (ARRAY(
         (
-            SELECT f.id FROM jobs AS f
+            SELECT f.id FROM live_jobs AS f
             WHERE f.status = 'failed' AND f.ended_at < %(before)s::timestamptz
             ORDER BY f.ended_at
             LIMIT %(limit)s::integer
         )
         UNION ALL
         (
-            SELECT s.id FROM jobs AS s
+            SELECT s.id FROM live_jobs AS s
             WHERE s.status = 'cancelled' AND s.ended_at < %(before)s::timestamptz
             ORDER BY s.ended_at
             LIMIT %(limit)s::integer
         )
         UNION ALL
         SELECT c.id
-        FROM lanes AS l
+        FROM queues AS l
         CROSS JOIN LATERAL (
-            SELECT d.id FROM jobs AS d
-            WHERE d.lane = l.lane AND d.status = 'completed' AND d.ended_at < %(before)s::timestamptz
+            SELECT d.id FROM live_jobs AS d
+            WHERE d.queue = l.queue AND d.status = 'completed' AND d.ended_at < %(before)s::timestamptz
             ORDER BY d.ended_at
             LIMIT %(limit)s::integer
         ) AS c
@@ -32,27 +32,27 @@ WITH old AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ),
 moved AS (
-    DELETE FROM jobs AS j WHERE j.id = ANY (ARRAY(SELECT o.id FROM old AS o)) RETURNING j.*
+    DELETE FROM live_jobs AS j WHERE j.id = ANY (ARRAY(SELECT o.id FROM old AS o)) RETURNING j.*
 )
-INSERT INTO jobs_archive SELECT m.* FROM moved AS m;
+INSERT INTO archived_jobs SELECT m.* FROM moved AS m;
 
 -- name: find_job_anywhere
 -- Reads one job, archived or not.
 SELECT
     {job_columns of j}
-FROM all_jobs AS j
+FROM stored_jobs AS j
 WHERE j.id = %(id)s::uuid;
 
 -- name: find_owned_jobs_anywhere
 -- Jobs of one user as they are now, archived or not.
 SELECT
     {job_columns of j}
-FROM all_jobs AS j
+FROM stored_jobs AS j
 WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
 
 -- name: list_job_ids
 -- Ids of jobs above one, in order.
-SELECT j.id FROM all_jobs AS j WHERE j.id > %(after)s::uuid ORDER BY j.id LIMIT %(limit)s::integer;
+SELECT j.id FROM stored_jobs AS j WHERE j.id > %(after)s::uuid ORDER BY j.id LIMIT %(limit)s::integer;
 
 -- name: purge_reservations
 -- Forgets what was reserved in periods that are over; budgets without a period keep theirs, which prove what they used.

@@ -58,13 +58,13 @@ noted AS (
 SELECT g.id FROM gone AS g;
 
 -- name: move_reservations
--- Sets the reservations of a job's round to those of the provider whose lane it is in now; returns the budget that has no
+-- Sets the reservations of a job's round to those of the provider whose queue it is in now; returns the budget that has no
 -- room for it, and then changes nothing. Comes after the change of the job in one transaction, so that its locks are taken
 -- first.
 WITH moved AS MATERIALIZED (
     SELECT j.id, j.round, j.user_id, j.api_key_id, j.cost_credits, l.provider
-    FROM jobs AS j
-    JOIN lanes AS l ON l.lane = j.lane
+    FROM live_jobs AS j
+    JOIN queues AS l ON l.queue = j.queue
     WHERE j.id = %(job_id)s::uuid
 ),
 scoped AS MATERIALIZED (

@@ -1,10 +1,10 @@
 -- name: list_models
--- The enabled models in catalogue order, each with its price rules, the state of its lane, and of its provider the
+-- The enabled models in catalogue order, each with its price rules, the state of its queue, and of its provider the
 -- breaker and whether a budget has nothing left in its present period.
 SELECT
-    m.id, m.provider, m.provider_model, m.aliases, m.display_name, m.lane, m.credits_per_image, m.ratios, m.extra_sizes,
+    m.id, m.provider, m.provider_model, m.aliases, m.display_name, m.queue, m.credits_per_unit, m.ratios, m.extra_sizes,
     m.styles, m.qualities, m.parameters, m.max_images, m.typical_seconds, m.takes_seed, r.prices,
-    l.state AS lane_state,
+    l.state AS queue_state,
     CASE WHEN h.state = 'open' AND h.open_until <= now() THEN 'half_open' ELSE coalesce(h.state, 'closed') END AS health,
     EXISTS (
         SELECT 1
@@ -18,14 +18,14 @@ SELECT
             AND CASE WHEN b.period_start >= p.started THEN b.used ELSE 0 END >= b.limit_amount
     ) AS is_spent
 FROM models AS m
-JOIN lanes AS l ON l.lane = m.lane
+JOIN queues AS l ON l.queue = m.queue
 LEFT JOIN provider_health AS h ON h.provider = m.provider
 CROSS JOIN LATERAL (
     SELECT
         coalesce(
             json_agg(
                 json_build_object(
-                    'id', p.id, 'credits_per_image', p.credits_per_image, 'cost_usd_micros', p.cost_usd_micros,
+                    'id', p.id, 'credits_per_image', p.credits_per_unit, 'cost_usd_micros', p.cost_usd_micros,
                     'quality', p.quality, 'size', p.size)
                 ORDER BY p.id),
             '[]') AS prices

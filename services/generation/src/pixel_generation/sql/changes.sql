@@ -1,38 +1,38 @@
 -- Changes of jobs. Each is written only if the job is still as its writer knew it: status, attempt and sequence fence it,
 -- and a worker's lease must be live. Changes that wait at the same time share one statement, which answers with the jobs
 -- that it wrote; no job is in it twice. Locks are taken in one order: jobs by id, accounts by id, budgets by id. The jobs
--- whose gates open are taken only if nobody holds them.
+-- whose queue_holds open are taken only if nobody holds them.
 -- Facts are carried from step to step instead of joined: the planner would compare each row with each.
 
 -- name: advance_jobs
 -- Writes changes of runs that go on. Who cancels changes nothing of the attempt.
 WITH held AS MATERIALIZED (
     SELECT
-        c.place, c.id, c.holder, c.stage, c.progress, c.sequence, c.images, c.deadline_at, c.cancel_requested_at, c.message,
+        c.place, c.id, c.writer, c.stage, c.progress, c.sequence, c.outputs, c.deadline_at, c.cancel_requested_at, c.message,
         c.facts, c.attempt_state, c.outcome, c.provider_request_id, c.cost_usd_micros, c.failure_code, c.action_id,
-        c.actor, c.announcements
+        c.actor, c.outbox_events
     FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
-        place integer, id uuid, from_status text, attempt integer, sequence bigint, holder text, stage text,
-        progress smallint, images jsonb, deadline_at timestamptz, cancel_requested_at timestamptz, message text,
+        place integer, id uuid, from_status text, attempt integer, sequence bigint, writer text, stage text,
+        progress smallint, outputs jsonb, deadline_at timestamptz, cancel_requested_at timestamptz, message text,
         facts jsonb, attempt_state text, outcome text, provider_request_id text, cost_usd_micros bigint,
-        failure_code text, action_id uuid, actor text, announcements jsonb)
-    JOIN jobs AS j ON j.id = c.id
+        failure_code text, action_id uuid, actor text, outbox_events jsonb)
+    JOIN live_jobs AS j ON j.id = c.id
     WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1
-        AND CASE c.holder WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
+        AND CASE c.writer WHEN 'worker' THEN j.lease_until > now() WHEN 'reclaimer' THEN j.lease_until <= now() ELSE true END
     ORDER BY j.id
     FOR NO KEY UPDATE OF j
 ),
 advanced AS (
-    UPDATE jobs AS j
+    UPDATE live_jobs AS j
     SET
-        stage = h.stage, progress = h.progress, sequence = h.sequence, images = h.images, deadline_at = h.deadline_at,
+        stage = h.stage, progress = h.progress, sequence = h.sequence, outputs = h.outputs, deadline_at = h.deadline_at,
         cancel_requested_at = h.cancel_requested_at
     FROM held AS h
     WHERE j.id = h.id
     RETURNING
-        j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, h.place, h.holder, h.message,
+        j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, h.place, h.writer, h.message,
         h.facts, h.attempt_state, h.outcome, h.provider_request_id, h.cost_usd_micros, h.failure_code, h.action_id,
-        h.actor, h.announcements
+        h.actor, h.outbox_events
 ),
 called AS (
     UPDATE attempts AS t
@@ -44,17 +44,17 @@ called AS (
         provider_request_id = coalesce(nullif(a.provider_request_id, ''), t.provider_request_id),
         cost_usd_micros = CASE
             WHEN a.attempt_state = 'unknown' THEN NULL
-            WHEN a.holder = 'worker' THEN a.cost_usd_micros
+            WHEN a.writer = 'worker' THEN a.cost_usd_micros
             ELSE coalesce(a.cost_usd_micros, t.cost_usd_micros)
         END,
         failure_code = a.failure_code,
         submitted_at = CASE WHEN a.stage = 'generating' THEN now() ELSE t.submitted_at END
     FROM advanced AS a
-    WHERE t.job_id = a.id AND t.attempt = a.attempt AND a.holder <> 'owner'
+    WHERE t.job_id = a.id AND t.attempt = a.attempt AND a.writer <> 'owner'
 ),
 acted AS (
     INSERT INTO actions (id, actor, action, user_id, job_id)
-    SELECT a.action_id, a.actor, 'cancel', a.user_id, a.id FROM advanced AS a WHERE a.holder = 'owner'
+    SELECT a.action_id, a.actor, 'cancel', a.user_id, a.id FROM advanced AS a WHERE a.writer = 'owner'
 ),
 event AS (
     INSERT INTO job_events (job_id, sequence, status, stage, progress, message, failure, user_id, facts)
@@ -65,7 +65,7 @@ announced AS (
     SELECT o.event_id, o.topic, o.key, o.type, decode(o.value, 'base64'), o.headers
     FROM advanced AS a
     CROSS JOIN LATERAL ROWS FROM (
-        jsonb_to_recordset(a.announcements)
+        jsonb_to_recordset(a.outbox_events)
             AS (event_id uuid, topic text, key text, type text, value text, headers jsonb)
     ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, turn)
     ORDER BY a.place, o.turn
@@ -79,38 +79,38 @@ SELECT
 FROM advanced AS a;
 
 -- name: requeue_jobs
--- Gives the jobs of runs back to the queue. One that waits for a later time gives its place to the user's next.
+-- Gives the jobs of runs back to the queue. One that waits for a later time gives its concurrency slot to the user's next.
 WITH held AS MATERIALIZED (
     SELECT
-        c.place, c.id, c.holder, c.stage, c.progress, c.sequence, c.retry_count, c.images, c.spec, c.lane, c.route, c.price_id,
+        c.place, c.id, c.writer, c.stage, c.progress, c.sequence, c.retry_count, c.outputs, c.work, c.queue, c.route, c.price_id,
         c.scheduled_at, c.message, c.facts, c.attempt_state, c.outcome, c.provider_request_id, c.cost_usd_micros,
-        c.failure_code, c.announcements, coalesce(l.virtual_time, 0) AS virtual_time
+        c.failure_code, c.outbox_events, coalesce(l.virtual_time, 0) AS virtual_time
     FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
-        place integer, id uuid, from_status text, attempt integer, sequence bigint, holder text, stage text,
-        progress smallint, retry_count integer, images jsonb, spec jsonb, lane text, route jsonb, price_id text,
+        place integer, id uuid, from_status text, attempt integer, sequence bigint, writer text, stage text,
+        progress smallint, retry_count integer, outputs jsonb, work jsonb, queue text, route jsonb, price_id text,
         scheduled_at timestamptz, message text, facts jsonb, attempt_state text, outcome text, provider_request_id text,
-        cost_usd_micros bigint, failure_code text, announcements jsonb)
-    JOIN jobs AS j ON j.id = c.id
-    LEFT JOIN lanes AS l ON l.lane = c.lane
+        cost_usd_micros bigint, failure_code text, outbox_events jsonb)
+    JOIN live_jobs AS j ON j.id = c.id
+    LEFT JOIN queues AS l ON l.queue = c.queue
     WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1
-        AND CASE c.holder WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
+        AND CASE c.writer WHEN 'worker' THEN j.lease_until > now() WHEN 'reclaimer' THEN j.lease_until <= now() ELSE true END
     ORDER BY j.id
     FOR NO KEY UPDATE OF j
 ),
 requeued AS (
-    UPDATE jobs AS j
+    UPDATE live_jobs AS j
     SET
         status = 'queued', stage = h.stage, progress = h.progress, sequence = h.sequence, retry_count = h.retry_count,
-        images = h.images, spec = h.spec, lane = h.lane, route = h.route, price_id = h.price_id,
-        scheduled_at = h.scheduled_at, gate = CASE WHEN h.scheduled_at > now() THEN 'scheduled' ELSE 'open' END,
-        virtual_start = CASE WHEN j.lane = h.lane THEN j.virtual_start ELSE h.virtual_time END,
+        outputs = h.outputs, work = h.work, queue = h.queue, route = h.route, price_id = h.price_id,
+        scheduled_at = h.scheduled_at, hold_reason = CASE WHEN h.scheduled_at > now() THEN 'scheduled' ELSE 'open' END,
+        virtual_start = CASE WHEN j.queue = h.queue THEN j.virtual_start ELSE h.virtual_time END,
         lease_until = NULL, worker = ''
     FROM held AS h
     WHERE j.id = h.id
     RETURNING
-        j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, j.gate, h.place, h.holder,
+        j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, j.hold_reason, h.place, h.writer,
         h.message, h.facts, h.attempt_state, h.outcome, h.provider_request_id, h.cost_usd_micros, h.failure_code,
-        h.announcements
+        h.outbox_events
 ),
 called AS (
     UPDATE attempts AS t
@@ -122,7 +122,7 @@ called AS (
         provider_request_id = coalesce(nullif(e.provider_request_id, ''), t.provider_request_id),
         cost_usd_micros = CASE
             WHEN e.attempt_state = 'unknown' THEN NULL
-            WHEN e.holder = 'worker' THEN e.cost_usd_micros
+            WHEN e.writer = 'worker' THEN e.cost_usd_micros
             ELSE coalesce(e.cost_usd_micros, t.cost_usd_micros)
         END,
         failure_code = e.failure_code,
@@ -131,36 +131,36 @@ called AS (
     WHERE t.job_id = e.id AND t.attempt = e.attempt
 ),
 leaving AS MATERIALIZED (
-    SELECT e.user_id, count(*)::integer AS freed FROM requeued AS e WHERE e.gate <> 'open' GROUP BY e.user_id
+    SELECT e.user_id, count(*)::integer AS freed FROM requeued AS e WHERE e.hold_reason <> 'open' GROUP BY e.user_id
 ),
 account AS MATERIALIZED (
-    SELECT c.user_id, coalesce(c.max_running, p.max_running) AS max_running, c.places_taken
-    FROM credit_accounts AS c
+    SELECT c.user_id, coalesce(c.max_running, p.max_running) AS max_running, c.slots_taken
+    FROM accounts AS c
     JOIN plans AS p ON p.id = c.plan
     WHERE c.user_id = ANY (ARRAY(SELECT u.user_id FROM leaving AS u))
     ORDER BY c.user_id
     FOR NO KEY UPDATE OF c
 ),
--- A place that was freed is the next job's, unless the user has too many already.
+-- A concurrency slot that was freed is the next job's, unless the user has too many already.
 next AS MATERIALIZED (
     SELECT n.id
     FROM account AS a
     JOIN leaving AS u ON u.user_id = a.user_id
     CROSS JOIN LATERAL (
         SELECT j.id
-        FROM jobs AS j
-        WHERE j.user_id = a.user_id AND j.status = 'queued' AND j.gate = 'capped'
+        FROM live_jobs AS j
+        WHERE j.user_id = a.user_id AND j.status = 'queued' AND j.hold_reason = 'capped'
         ORDER BY j.priority, j.virtual_start, j.id
-        LIMIT greatest(0, least(u.freed, a.max_running - a.places_taken + u.freed))
+        LIMIT greatest(0, least(u.freed, a.max_running - a.slots_taken + u.freed))
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS n
 ),
 opened AS (
-    UPDATE jobs AS j SET gate = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.user_id, j.lane
+    UPDATE live_jobs AS j SET hold_reason = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.user_id, j.queue
 ),
 balance AS (
-    UPDATE credit_accounts AS c
-    SET places_taken = c.places_taken - u.freed + (SELECT count(*) FROM opened AS o WHERE o.user_id = c.user_id)
+    UPDATE accounts AS c
+    SET slots_taken = c.slots_taken - u.freed + (SELECT count(*) FROM opened AS o WHERE o.user_id = c.user_id)
     FROM account AS a
     JOIN leaving AS u ON u.user_id = a.user_id
     WHERE c.user_id = a.user_id
@@ -174,7 +174,7 @@ announced AS (
     SELECT o.event_id, o.topic, o.key, o.type, decode(o.value, 'base64'), o.headers
     FROM requeued AS e
     CROSS JOIN LATERAL ROWS FROM (
-        jsonb_to_recordset(e.announcements)
+        jsonb_to_recordset(e.outbox_events)
             AS (event_id uuid, topic text, key text, type text, value text, headers jsonb)
     ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, turn)
     ORDER BY e.place, o.turn
@@ -183,8 +183,8 @@ notice AS MATERIALIZED (
     SELECT
         pg_notify(current_schema() || '_outbox', '')::text AS outbox,
         (
-            SELECT count(pg_notify(current_schema() || '_runnable', l.lane))
-            FROM (SELECT DISTINCT o.lane FROM opened AS o) AS l
+            SELECT count(pg_notify(current_schema() || '_runnable', l.queue))
+            FROM (SELECT DISTINCT o.queue FROM opened AS o) AS l
         ) AS runnable
 )
 SELECT e.id, (SELECT n.outbox FROM notice AS n) AS notified, (SELECT n.runnable FROM notice AS n) AS opened
@@ -192,38 +192,38 @@ FROM requeued AS e;
 
 -- name: end_jobs
 -- Ends jobs and settles their rounds: captures what was delivered, releases the rest, books what the provider charges, takes
--- the reservations of budgets back to what was used, and gives their places to the next jobs of their users.
+-- the reservations of budgets back to what was used, and gives their concurrency slots to the next jobs of their users.
 WITH held AS MATERIALIZED (
     SELECT
-        c.place, c.id, c.from_status, c.holder, c.status, c.progress, c.sequence, c.images, c.failure, c.captured,
+        c.place, c.id, c.from_status, c.writer, c.status, c.progress, c.sequence, c.outputs, c.failure, c.captured,
         c.cancel_requested_at, c.ended_at, c.message, c.facts, c.attempt_state, c.outcome, c.provider_request_id,
-        c.cost_usd_micros, c.failure_code, c.action_id, c.actor, c.capture_id, c.release_id, c.cost_id, c.announcements
+        c.cost_usd_micros, c.failure_code, c.action_id, c.actor, c.capture_id, c.release_id, c.cost_id, c.outbox_events
     FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
-        place integer, id uuid, from_status text, attempt integer, sequence bigint, holder text, status text,
-        progress smallint, images jsonb, failure jsonb, captured bigint, cancel_requested_at timestamptz,
+        place integer, id uuid, from_status text, attempt integer, sequence bigint, writer text, status text,
+        progress smallint, outputs jsonb, failure jsonb, captured bigint, cancel_requested_at timestamptz,
         ended_at timestamptz, message text, facts jsonb, attempt_state text, outcome text, provider_request_id text,
         cost_usd_micros bigint, failure_code text, action_id uuid, actor text, capture_id uuid, release_id uuid,
-        cost_id uuid, announcements jsonb)
-    JOIN jobs AS j ON j.id = c.id
+        cost_id uuid, outbox_events jsonb)
+    JOIN live_jobs AS j ON j.id = c.id
     WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1
-        AND CASE c.holder WHEN 'worker' THEN j.lease_until > now() WHEN 'heir' THEN j.lease_until <= now() ELSE true END
+        AND CASE c.writer WHEN 'worker' THEN j.lease_until > now() WHEN 'reclaimer' THEN j.lease_until <= now() ELSE true END
     ORDER BY j.id
     FOR NO KEY UPDATE OF j
 ),
 ended AS (
-    UPDATE jobs AS j
+    UPDATE live_jobs AS j
     SET
-        status = h.status, stage = 'done', progress = h.progress, sequence = h.sequence, images = h.images,
+        status = h.status, stage = 'done', progress = h.progress, sequence = h.sequence, outputs = h.outputs,
         failure = h.failure, captured_credits = h.captured, cancel_requested_at = h.cancel_requested_at,
         ended_at = h.ended_at, lease_until = NULL, worker = ''
     FROM held AS h
     WHERE j.id = h.id
     RETURNING
-        j.id, j.attempt, j.round, j.retry_count, j.user_id, j.job_type, j.spec ->> 'model' AS model, jsonb_array_length(j.images) AS images,
-        j.cost_credits, j.captured_credits AS captured, j.cost_credits - j.captured_credits AS released, j.gate, j.status,
-        j.stage, j.progress, j.sequence, j.failure, j.started_at, j.ended_at, h.place, h.from_status, h.holder, h.message,
+        j.id, j.attempt, j.round, j.retry_count, j.user_id, j.kind, j.work ->> 'model' AS model, jsonb_array_length(j.outputs) AS outputs,
+        j.cost_credits, j.captured_credits AS captured, j.cost_credits - j.captured_credits AS released, j.hold_reason, j.status,
+        j.stage, j.progress, j.sequence, j.failure, j.started_at, j.ended_at, h.place, h.from_status, h.writer, h.message,
         h.facts, h.attempt_state, h.outcome, h.provider_request_id, h.cost_usd_micros, h.failure_code, h.action_id,
-        h.actor, h.capture_id, h.release_id, h.cost_id, h.announcements
+        h.actor, h.capture_id, h.release_id, h.cost_id, h.outbox_events
 ),
 called AS (
     UPDATE attempts AS t
@@ -235,7 +235,7 @@ called AS (
         provider_request_id = coalesce(nullif(e.provider_request_id, ''), t.provider_request_id),
         cost_usd_micros = CASE
             WHEN e.attempt_state = 'unknown' THEN NULL
-            WHEN e.holder = 'worker' THEN e.cost_usd_micros
+            WHEN e.writer = 'worker' THEN e.cost_usd_micros
             ELSE coalesce(e.cost_usd_micros, t.cost_usd_micros)
         END,
         failure_code = e.failure_code,
@@ -268,36 +268,36 @@ bill AS MATERIALIZED (
 ),
 leaving AS MATERIALIZED (
     SELECT
-        e.user_id, count(*)::integer AS jobs, count(*) FILTER (WHERE e.gate = 'open')::integer AS freed,
+        e.user_id, count(*)::integer AS jobs, count(*) FILTER (WHERE e.hold_reason = 'open')::integer AS freed,
         sum(e.cost_credits)::bigint AS cost_credits, sum(e.released)::bigint AS released
     FROM ended AS e
     GROUP BY e.user_id
 ),
 account AS MATERIALIZED (
-    SELECT c.user_id, coalesce(c.max_running, p.max_running) AS max_running, c.places_taken
-    FROM credit_accounts AS c
+    SELECT c.user_id, coalesce(c.max_running, p.max_running) AS max_running, c.slots_taken
+    FROM accounts AS c
     JOIN plans AS p ON p.id = c.plan
     WHERE c.user_id = ANY (ARRAY(SELECT u.user_id FROM leaving AS u))
     ORDER BY c.user_id
     FOR NO KEY UPDATE OF c
 ),
--- A place that was freed is the next job's, unless the user has too many already.
+-- A concurrency slot that was freed is the next job's, unless the user has too many already.
 next AS MATERIALIZED (
     SELECT n.id
     FROM account AS a
     JOIN leaving AS u ON u.user_id = a.user_id
     CROSS JOIN LATERAL (
         SELECT j.id
-        FROM jobs AS j
-        WHERE j.user_id = a.user_id AND j.status = 'queued' AND j.gate = 'capped'
+        FROM live_jobs AS j
+        WHERE j.user_id = a.user_id AND j.status = 'queued' AND j.hold_reason = 'capped'
             AND j.id <> ALL (ARRAY(SELECT e.id FROM ended AS e))
         ORDER BY j.priority, j.virtual_start, j.id
-        LIMIT greatest(0, least(u.freed, a.max_running - a.places_taken + u.freed))
+        LIMIT greatest(0, least(u.freed, a.max_running - a.slots_taken + u.freed))
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS n
 ),
 opened AS (
-    UPDATE jobs AS j SET gate = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.user_id, j.lane
+    UPDATE live_jobs AS j SET hold_reason = 'open' FROM next AS n WHERE j.id = n.id RETURNING j.user_id, j.queue
 ),
 settlement AS MATERIALIZED (
     SELECT s.transfer_id, s.kind, s.account, s.account_user_id, s.credits, b.job_id, b.round, b.user_id
@@ -334,10 +334,10 @@ returned AS MATERIALIZED (
     GROUP BY 1, 2
 ),
 balance AS (
-    UPDATE credit_accounts AS c
+    UPDATE accounts AS c
     SET
         held = c.held - u.cost_credits, available = c.available + u.released, open_jobs = c.open_jobs - u.jobs,
-        places_taken = c.places_taken - u.freed + (SELECT count(*) FROM opened AS o WHERE o.user_id = c.user_id),
+        slots_taken = c.slots_taken - u.freed + (SELECT count(*) FROM opened AS o WHERE o.user_id = c.user_id),
         spent_today = c.spent_today - coalesce(
             (SELECT r.credits FROM returned AS r WHERE r.user_id = c.user_id AND r.held_on = c.spent_on), 0)
     FROM account AS a
@@ -373,22 +373,22 @@ budgeted AS (
     WHERE b.id = s.budget_id AND b.period_start = s.period_start AND s.change <> 0
 ),
 counted AS (
-    INSERT INTO job_stats AS s (user_id, day, model, job_type, status, jobs, images, run_seconds, credits, retries)
+    INSERT INTO job_statistics AS s (user_id, day, model, kind, status, jobs, outputs, run_seconds, credits, retries)
     SELECT
-        e.user_id, (e.ended_at AT TIME ZONE 'UTC')::date, e.model, e.job_type, e.status, count(*), sum(e.images),
+        e.user_id, (e.ended_at AT TIME ZONE 'UTC')::date, e.model, e.kind, e.status, count(*), sum(e.outputs),
         sum(greatest(coalesce(extract(epoch FROM e.ended_at - e.started_at), 0), 0)), sum(e.captured),
         sum(e.retry_count)
     FROM ended AS e
     WHERE (SELECT count(*) FROM account) > 0
     GROUP BY 1, 2, 3, 4, 5
-    ON CONFLICT (user_id, day, model, job_type, status) DO UPDATE SET
-        jobs = s.jobs + excluded.jobs, images = s.images + excluded.images,
+    ON CONFLICT (user_id, day, model, kind, status) DO UPDATE SET
+        jobs = s.jobs + excluded.jobs, outputs = s.outputs + excluded.outputs,
         run_seconds = s.run_seconds + excluded.run_seconds, credits = s.credits + excluded.credits,
         retries = s.retries + excluded.retries
 ),
 acted AS (
     INSERT INTO actions (id, actor, action, user_id, job_id)
-    SELECT e.action_id, e.actor, 'cancel', e.user_id, e.id FROM ended AS e WHERE e.holder = 'owner'
+    SELECT e.action_id, e.actor, 'cancel', e.user_id, e.id FROM ended AS e WHERE e.writer = 'owner'
 ),
 event AS (
     INSERT INTO job_events (job_id, sequence, status, stage, progress, message, failure, user_id, facts)
@@ -399,7 +399,7 @@ announced AS (
     SELECT o.event_id, o.topic, o.key, o.type, decode(o.value, 'base64'), o.headers
     FROM ended AS e
     CROSS JOIN LATERAL ROWS FROM (
-        jsonb_to_recordset(e.announcements)
+        jsonb_to_recordset(e.outbox_events)
             AS (event_id uuid, topic text, key text, type text, value text, headers jsonb)
     ) WITH ORDINALITY AS o (event_id, topic, key, type, value, headers, turn)
     ORDER BY e.place, o.turn
@@ -408,8 +408,8 @@ notice AS MATERIALIZED (
     SELECT
         pg_notify(current_schema() || '_outbox', '')::text AS outbox,
         (
-            SELECT count(pg_notify(current_schema() || '_runnable', l.lane))
-            FROM (SELECT DISTINCT o.lane FROM opened AS o) AS l
+            SELECT count(pg_notify(current_schema() || '_runnable', l.queue))
+            FROM (SELECT DISTINCT o.queue FROM opened AS o) AS l
         ) AS runnable
 )
 SELECT e.id, (SELECT n.outbox FROM notice AS n) AS notified, (SELECT n.runnable FROM notice AS n) AS opened

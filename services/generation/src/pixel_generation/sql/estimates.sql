@@ -1,9 +1,9 @@
--- name: outline_lane
--- Who waits in a lane, in the order of their starts and up to a bound, what runs, and the latest run times.
+-- name: read_queue_snapshot
+-- Who waits in a queue, in the order of their starts and up to a bound, what runs, and the latest run times.
 WITH waiting AS MATERIALIZED (
     SELECT j.user_id, j.priority, j.virtual_start, j.id
-    FROM jobs AS j
-    WHERE j.lane = %(lane)s::text AND j.status = 'queued' AND j.gate = 'open'
+    FROM live_jobs AS j
+    WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open'
     ORDER BY j.priority, j.virtual_start, j.id
     LIMIT %(limit)s::integer
 ),
@@ -12,16 +12,16 @@ share AS MATERIALIZED (
     FROM (
         SELECT w.user_id FROM waiting AS w
         UNION
-        SELECT j.user_id FROM jobs AS j WHERE j.lane = %(lane)s::text AND j.status = 'processing'
+        SELECT j.user_id FROM live_jobs AS j WHERE j.queue = %(queue)s::text AND j.status = 'processing'
     ) AS u
-    JOIN lane_shares AS s ON s.lane = %(lane)s::text AND s.user_id = u.user_id
-    JOIN credit_accounts AS c ON c.user_id = u.user_id
+    JOIN queue_shares AS s ON s.queue = %(queue)s::text AND s.user_id = u.user_id
+    JOIN accounts AS c ON c.user_id = u.user_id
     JOIN plans AS p ON p.id = c.plan
 ),
 latest AS MATERIALIZED (
-    SELECT extract(epoch FROM j.ended_at - j.started_at)::double precision AS seconds, j.image_count
-    FROM jobs AS j
-    WHERE j.lane = %(lane)s::text AND j.status = 'completed'
+    SELECT extract(epoch FROM j.ended_at - j.started_at)::double precision AS seconds, j.units
+    FROM live_jobs AS j
+    WHERE j.queue = %(queue)s::text AND j.status = 'completed'
     ORDER BY j.ended_at DESC
     LIMIT 50
 )
@@ -32,8 +32,8 @@ SELECT
     ARRAY(SELECT s.user_id FROM share AS s ORDER BY s.user_id) AS user_ids,
     ARRAY(SELECT s.virtual_finish FROM share AS s ORDER BY s.user_id) AS finishes,
     ARRAY(SELECT s.weight FROM share AS s ORDER BY s.user_id) AS weights,
-    ARRAY(SELECT r.seconds FROM latest AS r ORDER BY r.seconds, r.image_count) AS run_seconds,
-    ARRAY(SELECT r.image_count FROM latest AS r ORDER BY r.seconds, r.image_count) AS run_images,
-    (SELECT count(*) FROM jobs AS j WHERE j.lane = l.lane AND j.status = 'processing') AS running
-FROM lanes AS l
-WHERE l.lane = %(lane)s::text;
+    ARRAY(SELECT r.seconds FROM latest AS r ORDER BY r.seconds, r.units) AS run_seconds,
+    ARRAY(SELECT r.units FROM latest AS r ORDER BY r.seconds, r.units) AS run_units,
+    (SELECT count(*) FROM live_jobs AS j WHERE j.queue = l.queue AND j.status = 'processing') AS running
+FROM queues AS l
+WHERE l.queue = %(queue)s::text;

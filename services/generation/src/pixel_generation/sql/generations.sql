@@ -1,49 +1,49 @@
 -- name: get_generations
--- Some generations of one user, each with the number of jobs ahead of it: those of its lane behind an open gate and,
+-- Some generations of one user, each with the number of jobs ahead of it: those of its queue behind an open hold_reason and,
 -- where its user has no place, the user's own that also wait for one; each counted up to 1,000. The reason tells that there
 -- are others ahead than those accepted before it (ids grow with time).
 SELECT
-    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS lane_state
-FROM all_jobs AS j
+    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS queue_state
+FROM stored_jobs AS j
 CROSS JOIN LATERAL (
     SELECT
         count(*) + (SELECT count(*) FROM (
             SELECT 1
-            FROM jobs AS q
-            WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
-                AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+            FROM live_jobs AS q
+            WHERE j.status = 'queued' AND j.hold_reason = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+                AND q.hold_reason = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
             LIMIT 1000) AS own
         ) AS ahead,
         CASE WHEN bool_or(e.priority < j.priority) THEN 'priority'
             WHEN bool_or(e.id > j.id) THEN 'fair_share' END AS position_reason
     FROM (
         SELECT q.priority, q.id
-        FROM jobs AS q
-        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
+        FROM live_jobs AS q
+        WHERE j.status = 'queued' AND q.status = 'queued' AND q.queue = j.queue AND q.hold_reason = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
         LIMIT 1000
     ) AS e
 ) AS a
-LEFT JOIN lanes AS l ON l.lane = j.lane
+LEFT JOIN queues AS l ON l.queue = j.queue
 WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
 
 -- name: list_generations
 -- A page of one user's generations, newest first, found among the next ones up to a bound. Ids grow with time, so a
 -- range of ids bounds the read before created_at decides.
 SELECT
-    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS lane_state
+    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS queue_state
 FROM (
     SELECT {job_columns of w}, w.virtual_start
     FROM (
         SELECT {job_columns of n}, n.virtual_start
-        FROM all_jobs AS n
+        FROM stored_jobs AS n
         WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid AND n.id >= %(first_id)s::uuid
         ORDER BY n.id DESC
         LIMIT %(window)s::integer
     ) AS w
     WHERE (%(status)s::text IS NULL OR w.status = %(status)s::text)
-        AND (%(model)s::text = '' OR w.spec ->> 'model' = %(model)s::text)
-        AND (%(job_type)s::text IS NULL OR w.job_type = %(job_type)s::text)
+        AND (%(model)s::text = '' OR w.work ->> 'model' = %(model)s::text)
+        AND (%(kind)s::text IS NULL OR w.kind = %(kind)s::text)
         AND (%(failure_code)s::text = '' OR w.failure ->> 'code' = %(failure_code)s::text)
         AND (%(created_after)s::timestamptz IS NULL OR w.created_at >= %(created_after)s::timestamptz)
         AND (%(created_before)s::timestamptz IS NULL OR w.created_at < %(created_before)s::timestamptz)
@@ -54,28 +54,28 @@ CROSS JOIN LATERAL (
     SELECT
         count(*) + (SELECT count(*) FROM (
             SELECT 1
-            FROM jobs AS q
-            WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
-                AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+            FROM live_jobs AS q
+            WHERE j.status = 'queued' AND j.hold_reason = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+                AND q.hold_reason = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
             LIMIT 1000) AS own
         ) AS ahead,
         CASE WHEN bool_or(e.priority < j.priority) THEN 'priority'
             WHEN bool_or(e.id > j.id) THEN 'fair_share' END AS position_reason
     FROM (
         SELECT q.priority, q.id
-        FROM jobs AS q
-        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
+        FROM live_jobs AS q
+        WHERE j.status = 'queued' AND q.status = 'queued' AND q.queue = j.queue AND q.hold_reason = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
         LIMIT 1000
     ) AS e
 ) AS a
-LEFT JOIN lanes AS l ON l.lane = j.lane
+LEFT JOIN queues AS l ON l.queue = j.queue
 ORDER BY j.id DESC;
 
 -- name: find_end_of_generation_window
 -- The last generation that a page could have looked at, when there are more behind it.
 SELECT n.id
-FROM all_jobs AS n
+FROM stored_jobs AS n
 WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid AND n.id >= %(first_id)s::uuid
 ORDER BY n.id DESC
 OFFSET %(window)s::integer - 1
@@ -84,28 +84,28 @@ LIMIT 1;
 -- name: list_generations_of_key
 -- What the user submitted under one idempotency key, on any route, newest first.
 SELECT
-    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS lane_state
-FROM all_jobs AS j
+    {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS queue_state
+FROM stored_jobs AS j
 CROSS JOIN LATERAL (
     SELECT
         count(*) + (SELECT count(*) FROM (
             SELECT 1
-            FROM jobs AS q
-            WHERE j.status = 'queued' AND j.gate = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
-                AND q.gate = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
+            FROM live_jobs AS q
+            WHERE j.status = 'queued' AND j.hold_reason = 'capped' AND q.status = 'queued' AND q.user_id = j.user_id
+                AND q.hold_reason = 'capped' AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
             LIMIT 1000) AS own
         ) AS ahead,
         CASE WHEN bool_or(e.priority < j.priority) THEN 'priority'
             WHEN bool_or(e.id > j.id) THEN 'fair_share' END AS position_reason
     FROM (
         SELECT q.priority, q.id
-        FROM jobs AS q
-        WHERE j.status = 'queued' AND q.status = 'queued' AND q.lane = j.lane AND q.gate = 'open'
+        FROM live_jobs AS q
+        WHERE j.status = 'queued' AND q.status = 'queued' AND q.queue = j.queue AND q.hold_reason = 'open'
             AND (q.priority, q.virtual_start, q.id) < (j.priority, j.virtual_start, j.id)
         LIMIT 1000
     ) AS e
 ) AS a
-LEFT JOIN lanes AS l ON l.lane = j.lane
+LEFT JOIN queues AS l ON l.queue = j.queue
 WHERE j.user_id = %(user_id)s::uuid AND j.id < %(before)s::uuid
     AND j.id = ANY (ARRAY(
         SELECT s.job_id FROM submissions AS s WHERE s.user_id = %(user_id)s::uuid AND s.key = %(key)s::text))
@@ -116,7 +116,7 @@ LIMIT %(limit)s::integer;
 -- name: list_events
 -- Stored events of one generation of the user, oldest first.
 SELECT e.sequence, e.status, e.stage, e.progress, e.message, e.failure, e.created_at, j.set_id
-FROM all_jobs AS j
+FROM stored_jobs AS j
 JOIN job_events AS e ON e.job_id = j.id
 WHERE j.id = %(id)s::uuid AND j.user_id = %(user_id)s::uuid AND e.sequence > %(after)s::bigint
 ORDER BY e.sequence
@@ -138,7 +138,7 @@ FROM horizon AS h
 LEFT JOIN LATERAL (
     SELECT e.xid, e.job_id, e.sequence, e.status, e.stage, e.progress, e.message, e.failure, e.created_at, j.set_id
     FROM job_events AS e
-    JOIN all_jobs AS j ON j.id = e.job_id
+    JOIN stored_jobs AS j ON j.id = e.job_id
     WHERE e.user_id = %(user_id)s::uuid AND e.xid < h.xid
         AND (e.xid, e.job_id, e.sequence) > (%(xid)s::text::xid8, %(job_id)s::uuid, %(sequence)s::bigint)
     ORDER BY e.xid, e.job_id, e.sequence

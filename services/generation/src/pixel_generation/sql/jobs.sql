@@ -1,33 +1,33 @@
--- name: lock_limited_lane
--- Tells whether a limit counts what runs in the lane, and makes the claims under it wait for each other: the claim that
+-- name: lock_limited_queue
+-- Tells whether a limit counts what runs in the queue, and makes the claims under it wait for each other: the claim that
 -- follows counts what was committed.
-SELECT l.lane
-FROM lanes AS l
-WHERE l.lane = %(lane)s::text
+SELECT l.queue
+FROM queues AS l
+WHERE l.queue = %(queue)s::text
     AND (l.max_running IS NOT NULL OR EXISTS (SELECT 1 FROM plans AS p WHERE p.max_running_in_all IS NOT NULL))
 FOR NO KEY UPDATE OF l;
 
 -- name: claim_jobs
--- Starts runs of the next jobs of a lane behind open gates, as many as its limits leave room for, and moves the lane's
--- virtual time. Who cannot have the lane's row at once leaves that to the claim that holds it: a claim waits for nobody.
--- Under a limit it claims nothing unless the lane is locked. Each claim's event is stored here and announced with the
+-- Starts runs of the next jobs of a queue behind open queue_holds, as many as its limits leave room for, and moves the queue's
+-- virtual time. Who cannot have the queue's row at once leaves that to the claim that holds it: a claim waits for nobody.
+-- Under a limit it claims nothing unless the queue is locked. Each claim's event is stored here and announced with the
 -- next change of the job.
-WITH lane AS MATERIALIZED (
+WITH queue AS MATERIALIZED (
     SELECT
         l.provider,
         CASE WHEN l.max_running IS NULL THEN %(limit)s::bigint
             ELSE greatest(0, least(%(limit)s::bigint, l.max_running - (
-                SELECT count(*) FROM jobs AS r WHERE r.lane = %(lane)s::text AND r.status = 'processing')))
+                SELECT count(*) FROM live_jobs AS r WHERE r.queue = %(queue)s::text AND r.status = 'processing')))
         END AS room
-    FROM lanes AS l
-    WHERE l.lane = %(lane)s::text AND l.state <> 'paused'
+    FROM queues AS l
+    WHERE l.queue = %(queue)s::text AND l.state <> 'paused'
         AND (%(is_locked)s::boolean OR (l.max_running IS NULL
             AND NOT EXISTS (SELECT 1 FROM plans AS p WHERE p.max_running_in_all IS NOT NULL)))
 ),
 plan_room AS MATERIALIZED (
     SELECT
         p.id, p.max_running_in_all - (
-            SELECT count(*) FROM jobs AS r WHERE r.lane = %(lane)s::text AND r.status = 'processing' AND r.plan = p.id
+            SELECT count(*) FROM live_jobs AS r WHERE r.queue = %(queue)s::text AND r.status = 'processing' AND r.plan = p.id
         ) AS room
     FROM plans AS p
     WHERE p.max_running_in_all IS NOT NULL
@@ -38,15 +38,15 @@ runnable AS MATERIALIZED (
     SELECT n.id, n.plan, n.priority, n.virtual_start
     FROM (
         SELECT j.id, j.plan, j.priority, j.virtual_start
-        FROM jobs AS j
-        WHERE j.lane = %(lane)s::text AND j.status = 'queued' AND j.gate = 'open' AND (SELECT l.room FROM lane AS l) > 0
+        FROM live_jobs AS j
+        WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open' AND (SELECT l.room FROM queue AS l) > 0
             -- Inside coalesce the planner takes it for a coin toss; bare, for one row in a thousand, and then it sorts.
             AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_room AS p WHERE p.room <= 0)), true)
         ORDER BY j.priority, j.virtual_start, j.id
         LIMIT 1000
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS n
-    LIMIT (SELECT l.room FROM lane AS l)
+    LIMIT (SELECT l.room FROM queue AS l)
 ),
 startable AS (
     SELECT r.id
@@ -57,10 +57,10 @@ startable AS (
     LEFT JOIN plan_room AS p ON p.id = r.plan
     WHERE p.room IS NULL OR r.nth <= p.room
     ORDER BY r.nth
-    LIMIT (SELECT l.room FROM lane AS l)
+    LIMIT (SELECT l.room FROM queue AS l)
 ),
 claimed AS (
-    UPDATE jobs AS j
+    UPDATE live_jobs AS j
     SET
         status = 'processing', stage = 'starting', progress = 10, sequence = j.sequence + 1, attempt = j.attempt + 1,
         worker = %(worker)s::text, lease_until = now() + make_interval(secs => %(lease_s)s::double precision),
@@ -69,28 +69,28 @@ claimed AS (
             WHEN j.started_at IS NULL THEN least(%(deadline_at)s::timestamptz, j.cancel_at) ELSE j.deadline_at END
     WHERE j.id = ANY (ARRAY(SELECT s.id FROM startable AS s))
     RETURNING
-        {job_columns of j}, j.virtual_start, j.image_count
+        {job_columns of j}, j.virtual_start, j.units
 ),
 tried AS (
     INSERT INTO attempts (job_id, attempt, round, worker, model, provider)
-    SELECT c.id, c.attempt, c.round, %(worker)s::text, c.spec ->> 'model', l.provider
+    SELECT c.id, c.attempt, c.round, %(worker)s::text, c.work ->> 'model', l.provider
     FROM claimed AS c
-    CROSS JOIN lane AS l
+    CROSS JOIN queue AS l
 ),
 event AS (
     INSERT INTO job_events (job_id, sequence, status, stage, progress, message, user_id, facts)
     SELECT
         c.id, c.sequence, c.status, c.stage, c.progress,
-        'Making ' || c.image_count || CASE WHEN c.image_count > 1 THEN ' images' ELSE ' image' END, c.user_id,
+        'Making ' || c.units || CASE WHEN c.units > 1 THEN ' images' ELSE ' image' END, c.user_id,
         jsonb_build_object('attempt', c.attempt, 'started_at', c.started_at, 'deadline_at', c.deadline_at)
     FROM claimed AS c
 ),
-lane_clock AS (
-    UPDATE lanes AS l
+queue_time AS (
+    UPDATE queues AS l
     SET virtual_time = c.latest
     FROM (SELECT max(c.virtual_start) AS latest FROM claimed AS c) AS c
-    WHERE l.lane = (
-            SELECT f.lane FROM lanes AS f WHERE f.lane = %(lane)s::text AND c.latest > f.virtual_time
+    WHERE l.queue = (
+            SELECT f.queue FROM queues AS f WHERE f.queue = %(queue)s::text AND c.latest > f.virtual_time
             FOR NO KEY UPDATE SKIP LOCKED)
         AND c.latest > l.virtual_time
 )
@@ -105,12 +105,12 @@ ORDER BY c.priority, c.virtual_start, c.id;
 WITH held AS MATERIALIZED (
     SELECT j.id
     FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[]) AS r (id, attempt)
-    JOIN jobs AS j ON j.id = r.id
+    JOIN live_jobs AS j ON j.id = r.id
     WHERE j.attempt = r.attempt AND j.status = 'processing' AND j.lease_until > now()
     ORDER BY j.id
     FOR NO KEY UPDATE OF j
 )
-UPDATE jobs AS j
+UPDATE live_jobs AS j
 SET lease_until = now() + make_interval(secs => %(lease_s)s::double precision)
 FROM held AS h
 WHERE j.id = h.id
@@ -120,14 +120,14 @@ RETURNING j.id, j.stage;
 -- Reads one job as its worker needs it.
 SELECT
     {job_columns of j}
-FROM jobs AS j
+FROM live_jobs AS j
 WHERE j.id = %(id)s::uuid;
 
 -- name: list_abandoned_jobs
 -- Runs whose lease is over; one that reconciles has no worker to lose.
 SELECT
     {job_columns of j}
-FROM jobs AS j
+FROM live_jobs AS j
 WHERE j.status = 'processing' AND j.lease_until <= now() AND j.stage <> 'reconciling'
 ORDER BY j.lease_until
 LIMIT %(limit)s::integer;
@@ -136,7 +136,7 @@ LIMIT %(limit)s::integer;
 -- Runs whose call has an unknown outcome, with the provider's id of the request.
 SELECT
     {job_columns of j}, t.provider_request_id
-FROM jobs AS j
+FROM live_jobs AS j
 JOIN attempts AS t ON t.job_id = j.id AND t.attempt = j.attempt
 WHERE j.status = 'processing' AND j.stage = 'reconciling'
 ORDER BY j.deadline_at
@@ -146,37 +146,37 @@ LIMIT %(limit)s::integer;
 -- Jobs that have not ended by their deadline.
 SELECT
     {job_columns of j}
-FROM jobs AS j
+FROM live_jobs AS j
 WHERE j.status IN ('queued', 'processing') AND j.deadline_at <= now()
 ORDER BY j.deadline_at
 LIMIT %(limit)s::integer;
 
 -- name: list_overlooked_jobs
--- The next job of each lane, where one has been runnable for two seconds.
+-- The next job of each queue, where one has been runnable for two seconds.
 SELECT
     {job_columns of j}
-FROM lanes AS l
+FROM queues AS l
 CROSS JOIN LATERAL (
     SELECT
         {job_columns of q}
-    FROM jobs AS q
-    WHERE q.lane = l.lane AND q.status = 'queued' AND q.gate = 'open'
+    FROM live_jobs AS q
+    WHERE q.queue = l.queue AND q.status = 'queued' AND q.hold_reason = 'open'
     ORDER BY q.priority, q.virtual_start, q.id
     LIMIT 1
 ) AS j
 WHERE l.state <> 'paused' AND j.scheduled_at <= now() - interval '2 seconds';
 
 -- name: count_queued_jobs
--- Waiting jobs of each lane.
-SELECT l.lane, (SELECT count(*) FROM jobs AS j WHERE j.lane = l.lane AND j.status = 'queued') AS waiting
-FROM lanes AS l;
+-- Waiting jobs of each queue.
+SELECT l.queue, (SELECT count(*) FROM live_jobs AS j WHERE j.queue = l.queue AND j.status = 'queued') AS waiting
+FROM queues AS l;
 
 -- name: list_unserved_jobs
--- Waiting jobs of models that are gone, in lanes that no worker claims from.
+-- Waiting jobs of models that are gone, in queues that no worker claims from.
 SELECT
     {job_columns of j}
-FROM jobs AS j
+FROM live_jobs AS j
 WHERE j.status = 'queued'
-    AND j.lane IN (SELECT l.lane FROM lanes AS l WHERE l.lane <> ALL (%(lanes)s::text[]))
-    AND j.spec ->> 'model' <> ALL (%(models)s::text[])
+    AND j.queue IN (SELECT l.queue FROM queues AS l WHERE l.queue <> ALL (%(queues)s::text[]))
+    AND j.work ->> 'model' <> ALL (%(models)s::text[])
 LIMIT %(limit)s::integer;

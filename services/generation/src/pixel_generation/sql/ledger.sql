@@ -16,7 +16,7 @@ entry AS (
     ) AS e (line, account, user_id, credits)
 ),
 credited AS (
-    INSERT INTO credit_accounts AS c (user_id, available)
+    INSERT INTO accounts AS c (user_id, available)
     SELECT %(user_id)s::uuid, %(credits)s::bigint FROM granted
     ON CONFLICT (user_id) DO UPDATE SET available = c.available + excluded.available
     RETURNING c.available
@@ -25,18 +25,18 @@ SELECT
     EXISTS (SELECT 1 FROM granted) AS granted,
     coalesce(
         (SELECT c.available FROM credited AS c),
-        (SELECT c.available FROM credit_accounts AS c WHERE c.user_id = %(user_id)s::uuid), 0) AS available;
+        (SELECT c.available FROM accounts AS c WHERE c.user_id = %(user_id)s::uuid), 0) AS available;
 
 -- name: lock_account
 -- Holds a user's account, made when there is none, so that what the next statement reads of it stays true.
-INSERT INTO credit_accounts AS c (user_id) VALUES (%(user_id)s::uuid)
+INSERT INTO accounts AS c (user_id) VALUES (%(user_id)s::uuid)
 ON CONFLICT (user_id) DO UPDATE SET available = c.available;
 
 -- name: adjust_credits
 -- Adds or takes credits of a locked account once per adjustment, never below zero; tells whether it was or had been
 -- made, and whether under its id another had.
 WITH account AS MATERIALIZED (
-    SELECT c.available FROM credit_accounts AS c WHERE c.user_id = %(user_id)s::uuid
+    SELECT c.available FROM accounts AS c WHERE c.user_id = %(user_id)s::uuid
 ),
 made AS (
     INSERT INTO ledger_transfers (id, kind, user_id, grant_id, memo, actor)
@@ -56,7 +56,7 @@ entry AS (
     ) AS e (line, account, user_id, credits)
 ),
 changed AS (
-    INSERT INTO credit_accounts AS c (user_id, available)
+    INSERT INTO accounts AS c (user_id, available)
     SELECT %(user_id)s::uuid, greatest(%(credits)s::bigint, 0) FROM made
     ON CONFLICT (user_id) DO UPDATE SET available = c.available + %(credits)s::bigint
     RETURNING c.available
@@ -121,7 +121,7 @@ entry AS (
     ) AS e (line, account, user_id, credits)
 ),
 credited AS (
-    UPDATE credit_accounts AS c
+    UPDATE accounts AS c
     SET available = c.available + %(credits)s::bigint
     FROM made
     WHERE c.user_id = %(user_id)s::uuid
@@ -137,4 +137,4 @@ SELECT m.id FROM made AS m;
 
 -- name: get_balance
 -- Credits of one user.
-SELECT c.available, c.held FROM credit_accounts AS c WHERE c.user_id = %(user_id)s::uuid;
+SELECT c.available, c.held FROM accounts AS c WHERE c.user_id = %(user_id)s::uuid;

@@ -72,7 +72,7 @@ entry AS (
     ) AS e (line, account, user_id, sign)
 ),
 credited AS (
-    INSERT INTO credit_accounts AS a (user_id, available)
+    INSERT INTO accounts AS a (user_id, available)
     SELECT %(user_id)s::uuid, c.credits FROM counted AS c
     ON CONFLICT (user_id) DO UPDATE SET available = a.available + excluded.available
     RETURNING a.available
@@ -85,6 +85,6 @@ SELECT
         WHERE t.user_id = %(user_id)s::uuid AND t.grant_id = 'promotion:' || p.code) AS was_redeemed,
     coalesce(
         (SELECT c.available FROM credited AS c),
-        (SELECT a.available FROM credit_accounts AS a WHERE a.user_id = %(user_id)s::uuid), 0) AS available
+        (SELECT a.available FROM accounts AS a WHERE a.user_id = %(user_id)s::uuid), 0) AS available
 FROM promotions AS p
 WHERE p.code = %(code)s::text;

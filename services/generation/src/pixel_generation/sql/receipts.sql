@@ -1,7 +1,7 @@
 -- name: get_receipt
 -- One generation of the user with its rounds from the ledger and its runs, as of one moment.
 SELECT
-    j.id, j.status, j.cost_credits, j.price_id, j.image_count, jsonb_array_length(j.images) AS delivered_images,
+    j.id, j.status, j.cost_credits, j.price_id, j.units, jsonb_array_length(j.outputs) AS delivered_outputs,
     coalesce((
         SELECT jsonb_agg(to_jsonb(r) ORDER BY r.round)
         FROM (
@@ -24,5 +24,5 @@ SELECT
     coalesce((
         SELECT jsonb_agg(to_jsonb(a) - 'job_id' - 'worker' ORDER BY a.attempt) FROM attempts AS a WHERE a.job_id = j.id
     ), '[]') AS attempts
-FROM all_jobs AS j
+FROM stored_jobs AS j
 WHERE j.id = %(id)s::uuid AND j.user_id = %(user_id)s::uuid;

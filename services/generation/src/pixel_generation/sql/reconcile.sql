@@ -45,7 +45,7 @@ WITH summed AS (
 ),
 broken AS (
     SELECT coalesce(c.user_id, s.user_id)::text AS subject
-    FROM credit_accounts AS c
+    FROM accounts AS c
     FULL JOIN summed AS s ON s.user_id = c.user_id
     WHERE coalesce(c.available, 0) <> coalesce(s.available, 0) OR coalesce(c.held, 0) <> coalesce(s.held, 0)
         OR c.available < 0 OR c.held < 0
@@ -58,7 +58,7 @@ WITH holds AS (
     SELECT t.job_id, t.round, count(*) AS holds FROM ledger_transfers AS t WHERE t.kind = 'hold' GROUP BY t.job_id, t.round
 ),
 rounds AS (
-    SELECT j.id AS job_id, r.round FROM all_jobs AS j CROSS JOIN LATERAL generate_series(1, j.round) AS r (round)
+    SELECT j.id AS job_id, r.round FROM stored_jobs AS j CROSS JOIN LATERAL generate_series(1, j.round) AS r (round)
 ),
 broken AS (
     SELECT r.job_id || ' round ' || r.round AS subject
@@ -68,7 +68,7 @@ broken AS (
     UNION ALL
     SELECT h.job_id || ' round ' || h.round
     FROM holds AS h
-    JOIN all_jobs AS j ON j.id = h.job_id
+    JOIN stored_jobs AS j ON j.id = h.job_id
     WHERE h.round > j.round
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
@@ -90,7 +90,7 @@ WITH money AS (
 broken AS (
     SELECT m.job_id || ' round ' || m.round AS subject
     FROM money AS m
-    JOIN all_jobs AS j ON j.id = m.job_id
+    JOIN stored_jobs AS j ON j.id = m.job_id
     WHERE m.captures > 1 OR m.releases > 1
         OR CASE WHEN m.round < j.round OR j.ended_at IS NOT NULL THEN m.settled <> m.held ELSE m.settled <> 0 END
 )
@@ -107,7 +107,7 @@ WITH captured AS (
 ),
 broken AS (
     SELECT j.id::text AS subject
-    FROM all_jobs AS j
+    FROM stored_jobs AS j
     LEFT JOIN captured AS c ON c.job_id = j.id AND c.round = j.round
     WHERE j.ended_at IS NOT NULL
         AND (coalesce(c.credits, 0) <> j.captured_credits
@@ -136,31 +136,31 @@ SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS
 -- name: check_open_jobs_equal_counts
 -- Every account counts its jobs that have not ended.
 WITH counted AS (
-    SELECT j.user_id, count(*) AS jobs FROM jobs AS j WHERE j.status IN ('queued', 'processing') GROUP BY j.user_id
+    SELECT j.user_id, count(*) AS jobs FROM live_jobs AS j WHERE j.status IN ('queued', 'processing') GROUP BY j.user_id
 ),
 broken AS (
     SELECT coalesce(c.user_id, n.user_id) || ': ' || coalesce(c.open_jobs, 0) || ' counted, '
         || coalesce(n.jobs, 0) || ' open' AS subject
-    FROM credit_accounts AS c
+    FROM accounts AS c
     FULL JOIN counted AS n ON n.user_id = c.user_id
     WHERE coalesce(c.open_jobs, 0) <> coalesce(n.jobs, 0)
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
--- name: check_places_taken_equal_counts
--- Every account counts its jobs that run or wait with an open gate.
+-- name: check_slots_taken_equal_counts
+-- Every account counts its jobs that run or wait with an open hold_reason.
 WITH counted AS (
     SELECT j.user_id, count(*) AS jobs
-    FROM jobs AS j
-    WHERE j.status = 'processing' OR j.status = 'queued' AND j.gate = 'open'
+    FROM live_jobs AS j
+    WHERE j.status = 'processing' OR j.status = 'queued' AND j.hold_reason = 'open'
     GROUP BY j.user_id
 ),
 broken AS (
-    SELECT coalesce(c.user_id, n.user_id) || ': ' || coalesce(c.places_taken, 0) || ' counted, '
+    SELECT coalesce(c.user_id, n.user_id) || ': ' || coalesce(c.slots_taken, 0) || ' counted, '
         || coalesce(n.jobs, 0) || ' taken' AS subject
-    FROM credit_accounts AS c
+    FROM accounts AS c
     FULL JOIN counted AS n ON n.user_id = c.user_id
-    WHERE coalesce(c.places_taken, 0) <> coalesce(n.jobs, 0)
+    WHERE coalesce(c.slots_taken, 0) <> coalesce(n.jobs, 0)
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
@@ -207,6 +207,6 @@ SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS
 -- name: check_jobs_are_kept_once
 -- No job is in the archive and in the table it was moved from.
 WITH broken AS (
-    SELECT a.id::text AS subject FROM jobs_archive AS a JOIN jobs AS j ON j.id = a.id
+    SELECT a.id::text AS subject FROM archived_jobs AS a JOIN live_jobs AS j ON j.id = a.id
 )
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;

@@ -58,7 +58,7 @@ WITH settled AS MATERIALIZED (
 spent AS (
     SELECT
         s.job_id, s.kind, g.words,
-        CASE s.kind WHEN 'capture' THEN jsonb_array_length(j.images) ELSE 0 END AS images,
+        CASE s.kind WHEN 'capture' THEN jsonb_array_length(j.outputs) ELSE 0 END AS outputs,
         (
             SELECT coalesce(
                 sum(CASE
@@ -68,12 +68,12 @@ spent AS (
             FROM ledger_entries AS e WHERE e.transfer_id = s.id
         ) AS credits
     FROM settled AS s
-    LEFT JOIN all_jobs AS j ON j.id = s.job_id
+    LEFT JOIN stored_jobs AS j ON j.id = s.job_id
     CROSS JOIN LATERAL (
         SELECT array_agg(coalesce(CASE d.name
             WHEN 'api_key' THEN 'key_' || replace(j.api_key_id::text, '-', '')
             WHEN 'end_user' THEN j.end_user
-            WHEN 'model' THEN j.spec ->> 'model'
+            WHEN 'model' THEN j.work ->> 'model'
             WHEN 'day' THEN to_char(s.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')
             ELSE j.metadata ->> substr(d.name, length('metadata.') + 1) END, '') ORDER BY d.place) AS words
         FROM unnest(%(group_by)s::text[]) WITH ORDINALITY AS d (name, place)
@@ -81,7 +81,7 @@ spent AS (
 )
 SELECT
     p.words, count(DISTINCT p.job_id) FILTER (WHERE p.kind <> 'refund') AS generations,
-    coalesce(sum(p.images), 0)::bigint AS images, coalesce(sum(p.credits), 0)::bigint AS credits,
+    coalesce(sum(p.outputs), 0)::bigint AS outputs, coalesce(sum(p.credits), 0)::bigint AS credits,
     sum(sum(p.credits)) OVER ()::bigint AS total_credits, (SELECT count(*) FROM settled) AS transfers
 FROM spent AS p
 GROUP BY p.words

@@ -1,18 +1,18 @@
 -- name: list_stats_of_user
 -- Ended jobs of one user, summed by UTC day.
-SELECT s.day, s.model, s.job_type, s.status, s.jobs, s.images, s.run_seconds, s.credits, s.retries
-FROM job_stats AS s
+SELECT s.day, s.model, s.kind, s.status, s.jobs, s.outputs, s.run_seconds, s.credits, s.retries
+FROM job_statistics AS s
 WHERE s.user_id = %(user_id)s::uuid AND s.day BETWEEN %(first_day)s::date AND %(last_day)s::date;
 
 -- name: list_stats
 -- Ended jobs of all users, summed by UTC day.
 SELECT
-    s.day, s.model, s.job_type, s.status, sum(s.jobs)::bigint AS jobs, sum(s.images)::bigint AS images,
+    s.day, s.model, s.kind, s.status, sum(s.jobs)::bigint AS jobs, sum(s.outputs)::bigint AS outputs,
     sum(s.run_seconds) AS run_seconds, sum(s.credits)::bigint AS credits,
     sum(s.retries)::bigint AS retries
-FROM job_stats AS s
+FROM job_statistics AS s
 WHERE s.day BETWEEN %(first_day)s::date AND %(last_day)s::date
-GROUP BY s.day, s.model, s.job_type, s.status;
+GROUP BY s.day, s.model, s.kind, s.status;
 
 -- name: sum_provider_costs
 -- What the ledger says the providers charged, split by the runs that it was for.

@@ -9,7 +9,7 @@ WITH item AS MATERIALIZED (
     SELECT n.*, n.known_job_id IS NULL AND n.twin = 1 AS is_new
     FROM (
         SELECT
-            i.place, i.job_id, i.round, i.sequence, i.set_id, i.user_id, i.job_type, i.lane, i.spec, i.image_count,
+            i.place, i.job_id, i.round, i.sequence, i.set_id, i.user_id, i.kind, i.queue, i.work, i.units,
             i.cost_credits, nullif(i.cost_usd_micros, -1) AS cost_usd_micros, i.price_id, i.priority, i.max_retries,
             i.created_at, i.submitted_at, i.deadline_at,
             nullif(i.cancel_at, '9999-12-31 23:59:59.999999+00') AS cancel_at,
@@ -19,7 +19,7 @@ WITH item AS MATERIALIZED (
             nullif(i.api_key_id, '00000000-0000-0000-0000-000000000000') AS api_key_id, i.end_user, i.metadata,
             i.chosen_route, i.adjustments, i.message, i.trace, i.route, i.key, i.fingerprint, i.transfer_id,
             i.event_key, i.request_id, i.request, i.status_id, i.status,
-            i.lane_is_full, l.provider, l.state AS lane_state, coalesce(l.virtual_time, 0) AS virtual_time,
+            i.queue_is_full, l.provider, l.state AS queue_state, coalesce(l.virtual_time, 0) AS virtual_time,
             s.job_id AS known_job_id, s.fingerprint AS known_fingerprint,
             CASE WHEN i.key = '' AND i.round = 1 THEN 1
                 ELSE row_number() OVER (
@@ -27,30 +27,30 @@ WITH item AS MATERIALIZED (
             END AS twin
         FROM unnest(
             %(job_ids)b::uuid[], %(rounds)b::integer[], %(sequences)b::bigint[], %(set_ids)b::uuid[],
-            %(user_ids)b::uuid[], %(job_types)b::text[], %(lanes)b::text[], %(specs)b::jsonb[],
-            %(image_counts)b::smallint[], %(costs)b::bigint[], %(costs_usd_micros)b::bigint[], %(price_ids)b::text[],
+            %(user_ids)b::uuid[], %(kinds)b::text[], %(queues)b::text[], %(works)b::jsonb[],
+            %(units)b::smallint[], %(costs)b::bigint[], %(costs_usd_micros)b::bigint[], %(price_ids)b::text[],
             %(priorities)b::smallint[], %(max_retries)b::integer[], %(created_at)b::timestamptz[],
             %(submitted_at)b::timestamptz[], %(scheduled_at)b::timestamptz[], %(deadlines)b::timestamptz[],
             %(cancel_at)b::timestamptz[], %(start_after)b::timestamptz[], %(start_before)b::timestamptz[],
             %(api_key_ids)b::uuid[], %(end_users)b::text[], %(metadata)b::jsonb[], %(chosen_routes)b::jsonb[],
             %(adjustments)b::jsonb[], %(messages)b::text[], %(traces)b::jsonb[], %(routes)b::text[], %(keys_)b::text[],
             %(fingerprints)b::bytea[], %(transfer_ids)b::uuid[], %(event_keys)b::text[], %(request_ids)b::uuid[],
-            %(requests)b::bytea[], %(status_ids)b::uuid[], %(statuses)b::bytea[], %(lanes_are_full)b::boolean[]
+            %(requests)b::bytea[], %(status_ids)b::uuid[], %(statuses)b::bytea[], %(queues_are_full)b::boolean[]
         ) WITH ORDINALITY AS i (
-            job_id, round, sequence, set_id, user_id, job_type, lane, spec, image_count, cost_credits, cost_usd_micros,
+            job_id, round, sequence, set_id, user_id, kind, queue, work, units, cost_credits, cost_usd_micros,
             price_id, priority, max_retries, created_at, submitted_at, scheduled_at, deadline_at, cancel_at,
             start_after, start_before, api_key_id, end_user, metadata, chosen_route, adjustments, message, trace, route, key,
             fingerprint, transfer_id, event_key, request_id, request, status_id, status,
-            lane_is_full, place)
-        LEFT JOIN lanes AS l ON l.lane = i.lane
+            queue_is_full, place)
+        LEFT JOIN queues AS l ON l.queue = i.queue
         LEFT JOIN submissions AS s ON i.key <> '' AND s.user_id = i.user_id AND s.route = i.route AND s.key = i.key
     ) AS n
 ),
 -- Locked in id order, so that concurrent batches never wait for each other in a circle; read after the lock.
 locked AS MATERIALIZED (
     SELECT c.user_id, c.available, c.plan, c.max_running, c.daily_limit, c.spent_today, c.spent_on, c.open_jobs,
-        c.places_taken
-    FROM credit_accounts AS c
+        c.slots_taken
+    FROM accounts AS c
     WHERE c.user_id = ANY (ARRAY(SELECT DISTINCT i.user_id FROM item AS i WHERE i.is_new))
     ORDER BY c.user_id
     FOR NO KEY UPDATE
@@ -59,7 +59,7 @@ locked AS MATERIALIZED (
 account AS MATERIALIZED (
     SELECT
         c.user_id, c.available, c.plan, p.weight, p.top_priority, p.max_open_jobs,
-        p.max_open_jobs - c.open_jobs AS room, coalesce(c.max_running, p.max_running) - c.places_taken AS places,
+        p.max_open_jobs - c.open_jobs AS room, coalesce(c.max_running, p.max_running) - c.slots_taken AS slots,
         coalesce(c.daily_limit, p.daily_credits) AS daily_limit, d.today,
         CASE WHEN c.spent_on = d.today THEN c.spent_today ELSE 0 END AS spent_today
     FROM locked AS c
@@ -69,7 +69,7 @@ account AS MATERIALIZED (
 -- Ended jobs that begin a new round, if they are still as their caller knew them.
 ended AS MATERIALIZED (
     SELECT j.id
-    FROM jobs AS j
+    FROM live_jobs AS j
     JOIN item AS i ON i.job_id = j.id
     WHERE i.round > 1 AND i.is_new AND j.status IN ('failed', 'cancelled') AND j.sequence = i.sequence - 1
         AND j.user_id = i.user_id
@@ -119,23 +119,23 @@ exceeded AS MATERIALIZED (
 ),
 judged AS MATERIALIZED (
     SELECT
-        i.*, a.available, a.plan, a.weight, a.room, a.places, a.max_open_jobs, a.daily_limit, a.spent_today, a.today,
+        i.*, a.available, a.plan, a.weight, a.room, a.slots, a.max_open_jobs, a.daily_limit, a.spent_today, a.today,
         x.scope, x.period, x.limit_amount,
         CASE
             WHEN NOT i.is_new THEN 'again'
             WHEN i.round > 1 AND NOT EXISTS (SELECT 1 FROM ended AS e WHERE e.id = i.job_id)
-                THEN coalesce((SELECT 'archived' FROM jobs_archive AS o WHERE o.id = i.job_id), 'moved')
-            WHEN i.lane_state = 'draining' THEN 'lane_closed'
-            WHEN i.lane_is_full THEN 'lane_full'
+                THEN coalesce((SELECT 'archived' FROM archived_jobs AS o WHERE o.id = i.job_id), 'moved')
+            WHEN i.queue_state = 'draining' THEN 'queue_closed'
+            WHEN i.queue_is_full THEN 'queue_full'
             WHEN a.user_id IS NULL THEN 'insufficient'
             WHEN i.priority < a.top_priority THEN 'priority'
-            WHEN a.room < 1 THEN 'queue_full'
+            WHEN a.room < 1 THEN 'too_many_open_jobs'
             WHEN i.cost_credits > a.available THEN 'insufficient'
             WHEN a.spent_today + i.cost_credits > a.daily_limit THEN 'daily_limit'
             WHEN x.is_unpriced THEN 'price_unknown'
             WHEN x.place IS NOT NULL THEN 'budget'
             ELSE ''
-        END AS refusal
+        END AS rejection
     FROM item AS i
     LEFT JOIN account AS a ON a.user_id = i.user_id
     LEFT JOIN exceeded AS x ON x.place = i.place
@@ -148,19 +148,19 @@ over AS MATERIALIZED (
         SELECT c.place, c.remaining, sum(c.amount) OVER (PARTITION BY c.budget_id ORDER BY c.place) AS running_amount
         FROM charge AS c
         JOIN judged AS j ON j.place = c.place
-        WHERE j.refusal = ''
+        WHERE j.rejection = ''
     ) AS r
     WHERE r.running_amount > r.remaining
 ),
 fitting AS MATERIALIZED (
     SELECT
         j.*,
-        j.refusal = ''
+        j.rejection = ''
         AND sum(j.cost_credits) OVER mine <= least(j.available, j.daily_limit - j.spent_today)
         AND row_number() OVER mine <= j.room
         AND NOT EXISTS (SELECT 1 FROM over AS o WHERE o.place = j.place) AS is_fitting
     FROM judged AS j
-    WINDOW mine AS (PARTITION BY j.user_id, j.refusal = '' ORDER BY j.place)
+    WINDOW mine AS (PARTITION BY j.user_id, j.rejection = '' ORDER BY j.place)
 ),
 keyed AS (
     INSERT INTO submissions (user_id, route, key, fingerprint, job_id)
@@ -171,29 +171,29 @@ keyed AS (
 decided AS MATERIALIZED (
     SELECT
         n.*,
-        sum(n.image_count) OVER (PARTITION BY n.user_id, n.is_accepted, n.lane ORDER BY n.place) - n.image_count
-            AS images_before,
-        sum(n.image_count) OVER (PARTITION BY n.user_id, n.is_accepted, n.lane) AS images_of_user,
+        sum(n.units) OVER (PARTITION BY n.user_id, n.is_accepted, n.queue ORDER BY n.place) - n.units
+            AS units_before,
+        sum(n.units) OVER (PARTITION BY n.user_id, n.is_accepted, n.queue) AS units_of_user,
         CASE
             WHEN n.start_time IS NOT NULL THEN 'scheduled'
             WHEN count(*) FILTER (WHERE n.start_time IS NULL)
-                OVER (PARTITION BY n.user_id, n.is_accepted ORDER BY n.place) > n.places THEN 'capped'
+                OVER (PARTITION BY n.user_id, n.is_accepted ORDER BY n.place) > n.slots THEN 'capped'
             ELSE 'open'
-        END AS gate
+        END AS hold_reason
     FROM (
         SELECT f.*, f.is_fitting AND (f.key = '' OR f.job_id IN (SELECT k.job_id FROM keyed AS k)) AS is_accepted
         FROM fitting AS f
     ) AS n
 ),
 debited AS (
-    UPDATE credit_accounts AS c
+    UPDATE accounts AS c
     SET
         available = c.available - t.cost, held = c.held + t.cost, open_jobs = c.open_jobs + t.jobs,
-        places_taken = c.places_taken + t.places, spent_today = t.spent_today + t.cost, spent_on = t.today
+        slots_taken = c.slots_taken + t.slots, spent_today = t.spent_today + t.cost, spent_on = t.today
     FROM (
         SELECT
             d.user_id, d.today, d.spent_today, sum(d.cost_credits)::bigint AS cost, count(*)::integer AS jobs,
-            (count(*) FILTER (WHERE d.gate = 'open'))::integer AS places
+            (count(*) FILTER (WHERE d.hold_reason = 'open'))::integer AS slots
         FROM decided AS d
         WHERE d.is_accepted
         GROUP BY d.user_id, d.today, d.spent_today
@@ -222,50 +222,50 @@ spent AS (
 ),
 -- Start-time fair queueing: a user's next job starts where the last one ended in virtual time, or now.
 share AS (
-    INSERT INTO lane_shares AS s (lane, user_id, virtual_finish)
-    SELECT w.lane, w.user_id, w.virtual_time + w.work
+    INSERT INTO queue_shares AS s (queue, user_id, virtual_finish)
+    SELECT w.queue, w.user_id, w.virtual_time + w.service
     FROM (
-        SELECT DISTINCT d.lane, d.user_id, d.virtual_time, d.images_of_user / d.weight AS work
+        SELECT DISTINCT d.queue, d.user_id, d.virtual_time, d.units_of_user / d.weight AS service
         FROM decided AS d
         WHERE d.is_accepted
     ) AS w
-    ORDER BY w.lane, w.user_id
-    ON CONFLICT (lane, user_id) DO UPDATE SET virtual_finish = greatest(
+    ORDER BY w.queue, w.user_id
+    ON CONFLICT (queue, user_id) DO UPDATE SET virtual_finish = greatest(
         excluded.virtual_finish,
         s.virtual_finish + excluded.virtual_finish
-            - coalesce((SELECT l.virtual_time FROM lanes AS l WHERE l.lane = excluded.lane), 0))
-    RETURNING s.lane, s.user_id, s.virtual_finish
+            - coalesce((SELECT l.virtual_time FROM queues AS l WHERE l.queue = excluded.queue), 0))
+    RETURNING s.queue, s.user_id, s.virtual_finish
 ),
 accepted AS MATERIALIZED (
     SELECT
-        d.*, s.virtual_finish - (d.images_of_user - d.images_before) / d.weight AS virtual_start,
+        d.*, s.virtual_finish - (d.units_of_user - d.units_before) / d.weight AS virtual_start,
         coalesce(d.start_time, least(d.submitted_at, now())) AS scheduled_at,
-        CASE WHEN d.gate = 'open' THEN d.start_after END AS quoted_after,
-        CASE WHEN d.gate = 'open' THEN d.start_before END AS quoted_before
+        CASE WHEN d.hold_reason = 'open' THEN d.start_after END AS estimated_after,
+        CASE WHEN d.hold_reason = 'open' THEN d.start_before END AS estimated_before
     FROM decided AS d
-    JOIN share AS s ON s.user_id = d.user_id AND s.lane = d.lane
+    JOIN share AS s ON s.user_id = d.user_id AND s.queue = d.queue
     WHERE d.is_accepted
 ),
 job AS (
-    INSERT INTO jobs (
-        id, user_id, set_id, job_type, lane, spec, image_count, priority, virtual_start, max_retries, scheduled_at,
-        deadline_at, cost_credits, trace, created_at, gate, plan, cancel_at, api_key_id, end_user, metadata, price_id,
+    INSERT INTO live_jobs (
+        id, user_id, set_id, kind, queue, work, units, priority, virtual_start, max_retries, scheduled_at,
+        deadline_at, cost_credits, trace, created_at, hold_reason, plan, cancel_at, api_key_id, end_user, metadata, price_id,
         route, adjustments, start_after, start_before)
     SELECT
-        a.job_id, a.user_id, a.set_id, a.job_type, a.lane, a.spec, a.image_count, a.priority, a.virtual_start,
-        a.max_retries, a.scheduled_at, a.deadline_at, a.cost_credits, a.trace, a.created_at, a.gate, a.plan,
-        a.cancel_at, a.api_key_id, a.end_user, a.metadata, a.price_id, a.chosen_route, a.adjustments, a.quoted_after, a.quoted_before
+        a.job_id, a.user_id, a.set_id, a.kind, a.queue, a.work, a.units, a.priority, a.virtual_start,
+        a.max_retries, a.scheduled_at, a.deadline_at, a.cost_credits, a.trace, a.created_at, a.hold_reason, a.plan,
+        a.cancel_at, a.api_key_id, a.end_user, a.metadata, a.price_id, a.chosen_route, a.adjustments, a.estimated_after, a.estimated_before
     FROM accepted AS a
     WHERE a.round = 1
 ),
 reopened AS (
-    UPDATE jobs AS j
+    UPDATE live_jobs AS j
     SET
-        status = 'queued', stage = 'waiting', progress = 0, sequence = a.sequence, round = a.round, gate = a.gate,
+        status = 'queued', stage = 'waiting', progress = 0, sequence = a.sequence, round = a.round, hold_reason = a.hold_reason,
         plan = a.plan, virtual_start = a.virtual_start, retry_count = 0, scheduled_at = a.scheduled_at,
         deadline_at = a.deadline_at, cancel_at = a.cancel_at, cancel_requested_at = NULL, captured_credits = NULL,
-        images = '[]', failure = NULL, started_at = NULL, ended_at = NULL, start_after = a.quoted_after,
-        start_before = a.quoted_before
+        outputs = '[]', failure = NULL, started_at = NULL, ended_at = NULL, start_after = a.estimated_after,
+        start_before = a.estimated_before
     FROM accepted AS a
     WHERE a.round > 1 AND j.id = a.job_id
 ),
@@ -274,17 +274,17 @@ event AS (
     SELECT
         a.job_id, a.sequence, 'queued', 'waiting', 0, a.message, a.submitted_at, a.user_id,
         CASE WHEN a.round = 1 THEN jsonb_build_object(
-            'user_id', a.user_id, 'set_id', a.set_id, 'job_type', a.job_type, 'lane', a.lane, 'spec', a.spec,
+            'user_id', a.user_id, 'set_id', a.set_id, 'job_type', a.kind, 'queue', a.queue, 'spec', a.work,
             'priority', a.priority, 'max_retries', a.max_retries, 'cost_credits', a.cost_credits,
             'price_id', a.price_id, 'plan', a.plan, 'api_key_id', a.api_key_id, 'end_user', a.end_user,
             'metadata', a.metadata, 'route', a.chosen_route, 'adjustments', a.adjustments, 'trace', a.trace,
             'created_at', a.created_at, 'scheduled_at', a.scheduled_at, 'deadline_at', a.deadline_at,
-            'cancel_at', a.cancel_at, 'start_after', a.quoted_after, 'start_before', a.quoted_before)
+            'cancel_at', a.cancel_at, 'start_after', a.estimated_after, 'start_before', a.estimated_before)
         ELSE jsonb_build_object(
             'round', a.round, 'plan', a.plan, 'retry_count', 0, 'images', '[]'::jsonb, 'captured_credits', NULL,
             'started_at', NULL, 'ended_at', NULL, 'cancel_requested_at', NULL, 'scheduled_at', a.scheduled_at,
-            'deadline_at', a.deadline_at, 'cancel_at', a.cancel_at, 'start_after', a.quoted_after,
-            'start_before', a.quoted_before)
+            'deadline_at', a.deadline_at, 'cancel_at', a.cancel_at, 'start_after', a.estimated_after,
+            'start_before', a.estimated_before)
         END
     FROM accepted AS a
 ),
@@ -317,15 +317,15 @@ SELECT
         WHEN d.is_accepted THEN 'accepted'
         WHEN d.known_job_id IS NOT NULL AND d.known_fingerprint = d.fingerprint THEN 'replayed'
         WHEN d.known_job_id IS NOT NULL THEN 'key_reused'
-        ELSE coalesce(nullif(d.refusal, ''), 'again')
+        ELSE coalesce(nullif(d.rejection, ''), 'again')
     END AS verdict,
     coalesce(d.known_job_id, d.job_id) AS job_id,
     coalesce(d.available, 0) AS available,
-    CASE d.refusal WHEN 'queue_full' THEN d.max_open_jobs WHEN 'daily_limit' THEN d.daily_limit
+    CASE d.rejection WHEN 'too_many_open_jobs' THEN d.max_open_jobs WHEN 'daily_limit' THEN d.daily_limit
         WHEN 'budget' THEN d.limit_amount END AS limit_amount,
     coalesce(d.scope, '') AS scope,
     coalesce(d.period, '') AS period,
-    d.gate,
+    d.hold_reason,
     coalesce(d.plan, '') AS plan,
     (SELECT n.sent FROM notice AS n) AS notified
 FROM decided AS d

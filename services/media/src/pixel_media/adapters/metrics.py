@@ -7,11 +7,11 @@ from prometheus_client import Counter, Gauge, Histogram
 STORED_IMAGES = Counter("pixel_media_images_stored", "Images taken, repeats included.")
 STORED_BYTES = Counter("pixel_media_bytes_stored", "Bytes of the originals taken, repeats included.")
 REFUSED_IMAGES = Counter("pixel_media_images_refused", "Images not taken, by the reason given.", ["reason"])
-CAGE_KILLS = Counter("pixel_media_cage_kills", "Decoders that were ended because they took too much.", ["how"])
-CAGE_RESTARTS = Counter("pixel_media_cage_restarts", "Cages that were lost and started again.")
+SANDBOX_KILLS = Counter("pixel_media_sandbox_kills", "Decoders that were ended because they took too much.", ["how"])
+SANDBOX_RESTARTS = Counter("pixel_media_sandbox_restarts", "Sandboxes that were lost and started again.")
 RENDITION_SECONDS = Histogram(
     "pixel_media_rendition_seconds",
-    "Time to decode one image and make its renditions, waiting for a free cage included.",
+    "Time to decode one image and make its renditions, waiting for a free sandbox included.",
     buckets=(0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0),
 )
 SWEPT_ASSETS = Counter("pixel_media_leftovers_removed", "Abandoned attempts whose objects were removed.")

@@ -6,7 +6,7 @@ from prometheus_client import Counter
 
 _RECORDED = Counter("pixel_social_images_recorded", "Pictures that became part of a set.", ["visibility"])
 
-NOTIFIED = Counter("pixel_social_notified", "Happenings that were added to a notification.", ["kind"])
+NOTIFIED = Counter("pixel_social_notified", "Notification events that were added to a notification.", ["kind"])
 
 RECORDED_IMAGES = {False: _RECORDED.labels("public"), True: _RECORDED.labels("private")}
 """By whether the picture is private."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pixel_social.application.notifications import ListNotifications, NotificationPage
     from pixel_social.application.record_set import RecordSet
     from pixel_social.domain.image import ImageSet
-    from pixel_social.domain.notification import Happening
+    from pixel_social.domain.notification import NotificationEvent
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,6 @@ class Application:
     record_set: Callable[[RecordSet], Awaitable[bool]]
     get_set: Callable[[GetSet], Awaitable[ImageSet]]
     discover: Callable[[Discover], Awaitable[Discovered]]
-    notify: Callable[[str, Happening], Awaitable[bool]]
+    notify: Callable[[str, NotificationEvent], Awaitable[bool]]
     list_notifications: Callable[[ListNotifications], Awaitable[NotificationPage]]
     mark_notifications_read: Callable[[UUID, Sequence[UUID]], Awaitable[int]]

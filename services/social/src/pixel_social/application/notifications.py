@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from pixel_social.domain.notification import Happening, Notification
+    from pixel_social.domain.notification import Notification, NotificationEvent
 
 MAX_IDS = 100
 
@@ -21,7 +21,7 @@ MAX_IDS = 100
 class Notifications(Protocol):
     """The notifications of all users."""
 
-    async def add(self, event_id: str, happening: Happening) -> bool:
+    async def add(self, event_id: str, notification_event: NotificationEvent) -> bool:
         """Add to the unread notification of the group, or make one; False when the event was handled before."""
 
     async def page(

@@ -27,7 +27,7 @@ class NotificationKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class NotificationEvent:
     """One thing that happened to a user's resource."""
 
     user_id: UUID

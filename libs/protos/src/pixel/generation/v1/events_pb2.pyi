@@ -23,21 +23,21 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ImageGenerationRequested(_message.Message):
-    """Topic `image.generation.requests`: a generation was accepted and waits. A wake-up; the job table is the truth."""
+    """Topic `image.generation.requests`: a generation was accepted and waits. A signal; the job table is the truth."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
-    LANE_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
     SPEC_FIELD_NUMBER: _builtins.int
     TIMESTAMP_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """`gen_` id."""
     user_id: _builtins.str
     """`usr_` id; the record's key."""
-    lane: _builtins.str
-    """Lane whose workers may take it."""
+    queue: _builtins.str
+    """Queue whose workers may take it."""
     @_builtins.property
     def spec(self) -> _generation_pb2.GenerationSpec:
         """Every validated field of the request."""
@@ -51,13 +51,13 @@ class ImageGenerationRequested(_message.Message):
         *,
         request_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
-        lane: _builtins.str = ...,
+        queue: _builtins.str = ...,
         spec: _generation_pb2.GenerationSpec | None = ...,
         timestamp: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec", "timestamp", b"timestamp"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lane", b"lane", "request_id", b"request_id", "spec", b"spec", "timestamp", b"timestamp", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue", "request_id", b"request_id", "spec", b"spec", "timestamp", b"timestamp", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -175,7 +175,7 @@ Global___ImageGenerationFailed: _TypeAlias = ImageGenerationFailed  # noqa: Y015
 
 @_typing.final
 class AiGenerationRequested(_message.Message):
-    """Topics `ai.{model}.requests`: a routed request for a lane with its own workers."""
+    """Topics `ai.{model}.requests`: a routed request for a queue with its own workers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

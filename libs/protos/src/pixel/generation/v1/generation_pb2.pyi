@@ -111,7 +111,7 @@ class _JobPriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobPriori
     JOB_PRIORITY_LOW: _JobPriority.ValueType  # 3
 
 class JobPriority(_JobPriority, metaclass=_JobPriorityEnumTypeWrapper):
-    """How soon a job is started among those of its lane. The words on the HTTP API are the lower-case names."""
+    """How soon a job is started among those of its queue. The words on the HTTP API are the lower-case names."""
 
 JOB_PRIORITY_UNSPECIFIED: JobPriority.ValueType  # 0
 JOB_PRIORITY_HIGH: JobPriority.ValueType  # 1
@@ -479,7 +479,7 @@ class Generation(_message.Message):
     job_type: Global___JobType.ValueType
     """Kind of work."""
     priority: Global___JobPriority.ValueType
-    """Priority in its lane."""
+    """Priority in its queue."""
     round: _builtins.int
     """1, and one more for each retry by its user."""
     waits_for: _builtins.str

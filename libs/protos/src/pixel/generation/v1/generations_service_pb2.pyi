@@ -215,7 +215,7 @@ Global___SubmissionResult: _TypeAlias = SubmissionResult  # noqa: Y015
 
 @_typing.final
 class SubmissionError(_message.Message):
-    """A refusal; carries the same facts as an RPC status with ErrorInfo would."""
+    """A rejection; carries the same facts as an RPC status with ErrorInfo would."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1059,7 +1059,7 @@ class QuoteGenerationResponse(_message.Message):
     available_credits: _builtins.int
     """Credits the user can spend now."""
     would_be_refused: _builtins.str
-    """Reason of the refusal a submission would get now, for example INSUFFICIENT_CREDITS; empty when it would be accepted."""
+    """Reason of the rejection a submission would get now, for example INSUFFICIENT_CREDITS; empty when it would be accepted."""
     @_builtins.property
     def spec(self) -> _generation_pb2.GenerationSpec:
         """The request as it would be run."""

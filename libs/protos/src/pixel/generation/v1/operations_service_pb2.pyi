@@ -49,9 +49,9 @@ class GetQueueStatusResponse(_message.Message):
     PROCESSING_COUNT_FIELD_NUMBER: _builtins.int
     AVERAGE_WAIT_SECONDS_FIELD_NUMBER: _builtins.int
     ESTIMATED_PROCESSING_SECONDS_FIELD_NUMBER: _builtins.int
-    LANES_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
     queue_length: _builtins.int
-    """Jobs that wait and could start now, over all lanes."""
+    """Jobs that wait and could start now, over all queues."""
     processing_count: _builtins.int
     """Jobs that run."""
     average_wait_seconds: _builtins.float
@@ -59,8 +59,8 @@ class GetQueueStatusResponse(_message.Message):
     estimated_processing_seconds: _builtins.float
     """Median seconds of the latest runs; absent when none ran lately."""
     @_builtins.property
-    def lanes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lane]:
-        """Each lane."""
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___Queue]:
+        """Each queue."""
 
     def __init__(
         self,
@@ -69,11 +69,11 @@ class GetQueueStatusResponse(_message.Message):
         processing_count: _builtins.int = ...,
         average_wait_seconds: _builtins.float | None = ...,
         estimated_processing_seconds: _builtins.float | None = ...,
-        lanes: _abc.Iterable[Global___Lane] | None = ...,
+        queues: _abc.Iterable[Global___Queue] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_average_wait_seconds", b"_average_wait_seconds", "_estimated_processing_seconds", b"_estimated_processing_seconds", "average_wait_seconds", b"average_wait_seconds", "estimated_processing_seconds", b"estimated_processing_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_wait_seconds", b"_average_wait_seconds", "_estimated_processing_seconds", b"_estimated_processing_seconds", "average_wait_seconds", b"average_wait_seconds", "estimated_processing_seconds", b"estimated_processing_seconds", "lanes", b"lanes", "processing_count", b"processing_count", "queue_length", b"queue_length"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_average_wait_seconds", b"_average_wait_seconds", "_estimated_processing_seconds", b"_estimated_processing_seconds", "average_wait_seconds", b"average_wait_seconds", "estimated_processing_seconds", b"estimated_processing_seconds", "processing_count", b"processing_count", "queue_length", b"queue_length", "queues", b"queues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__average_wait_seconds: _TypeAlias = _typing.Literal["average_wait_seconds"]  # noqa: Y015
     _WhichOneofArgType__average_wait_seconds: _TypeAlias = _typing.Literal["_average_wait_seconds", b"_average_wait_seconds"]  # noqa: Y015
@@ -87,12 +87,12 @@ class GetQueueStatusResponse(_message.Message):
 Global___GetQueueStatusResponse: _TypeAlias = GetQueueStatusResponse  # noqa: Y015
 
 @_typing.final
-class Lane(_message.Message):
-    """One lane: the queue of a provider."""
+class Queue(_message.Message):
+    """One queue: the jobs that wait for one provider."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
     PROVIDER_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     MAX_RUNNING_FIELD_NUMBER: _builtins.int
@@ -103,7 +103,7 @@ class Lane(_message.Message):
     HEALTH_FIELD_NUMBER: _builtins.int
     OLDEST_WAIT_SECONDS_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
-    lane: _builtins.str
+    queue: _builtins.str
     """Name."""
     provider: _builtins.str
     """Provider it calls."""
@@ -124,11 +124,11 @@ class Lane(_message.Message):
     oldest_wait_seconds: _builtins.float
     """Seconds the oldest job that could start has waited; absent when none waits."""
     workers: _builtins.int
-    """Workers that run jobs of the lane now."""
+    """Workers that run jobs of the queue now."""
     def __init__(
         self,
         *,
-        lane: _builtins.str = ...,
+        queue: _builtins.str = ...,
         provider: _builtins.str = ...,
         state: _builtins.str = ...,
         max_running: _builtins.int | None = ...,
@@ -142,7 +142,7 @@ class Lane(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_running", b"_max_running", "_oldest_wait_seconds", b"_oldest_wait_seconds", "max_running", b"max_running", "oldest_wait_seconds", b"oldest_wait_seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_running", b"_max_running", "_oldest_wait_seconds", b"_oldest_wait_seconds", "health", b"health", "held_back", b"held_back", "lane", b"lane", "max_queued", b"max_queued", "max_running", b"max_running", "oldest_wait_seconds", b"oldest_wait_seconds", "provider", b"provider", "queued", b"queued", "running", b"running", "state", b"state", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_running", b"_max_running", "_oldest_wait_seconds", b"_oldest_wait_seconds", "health", b"health", "held_back", b"held_back", "max_queued", b"max_queued", "max_running", b"max_running", "oldest_wait_seconds", b"oldest_wait_seconds", "provider", b"provider", "queue", b"queue", "queued", b"queued", "running", b"running", "state", b"state", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_running: _TypeAlias = _typing.Literal["max_running"]  # noqa: Y015
     _WhichOneofArgType__max_running: _TypeAlias = _typing.Literal["_max_running", b"_max_running"]  # noqa: Y015
@@ -153,7 +153,7 @@ class Lane(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__oldest_wait_seconds) -> _WhichOneofReturnType__oldest_wait_seconds | None: ...
 
-Global___Lane: _TypeAlias = Lane  # noqa: Y015
+Global___Queue: _TypeAlias = Queue  # noqa: Y015
 
 @_typing.final
 class ProcessQueueRequest(_message.Message):
@@ -178,21 +178,21 @@ class ProcessQueueResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    WOKEN_LANES_FIELD_NUMBER: _builtins.int
+    SIGNALLED_QUEUES_FIELD_NUMBER: _builtins.int
     SWEPT_JOBS_FIELD_NUMBER: _builtins.int
-    woken_lanes: _builtins.int
-    """Lanes whose workers were woken."""
+    signalled_queues: _builtins.int
+    """Queues whose workers were signalled."""
     swept_jobs: _builtins.int
     """Jobs that the sweep moved."""
     def __init__(
         self,
         *,
-        woken_lanes: _builtins.int = ...,
+        signalled_queues: _builtins.int = ...,
         swept_jobs: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["swept_jobs", b"swept_jobs", "woken_lanes", b"woken_lanes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signalled_queues", b"signalled_queues", "swept_jobs", b"swept_jobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -423,8 +423,8 @@ class GetGenerationStatsResponse(_message.Message):
 Global___GetGenerationStatsResponse: _TypeAlias = GetGenerationStatsResponse  # noqa: Y015
 
 @_typing.final
-class ListLanesRequest(_message.Message):
-    """Asks for lanes."""
+class ListQueuesRequest(_message.Message):
+    """Asks for queues."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -437,45 +437,45 @@ class ListLanesRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListLanesRequest: _TypeAlias = ListLanesRequest  # noqa: Y015
+Global___ListQueuesRequest: _TypeAlias = ListQueuesRequest  # noqa: Y015
 
 @_typing.final
-class ListLanesResponse(_message.Message):
-    """Answers ListLanes."""
+class ListQueuesResponse(_message.Message):
+    """Answers ListQueues."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANES_FIELD_NUMBER: _builtins.int
+    QUEUES_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def lanes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lane]:
+    def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___Queue]:
         """By name."""
 
     def __init__(
         self,
         *,
-        lanes: _abc.Iterable[Global___Lane] | None = ...,
+        queues: _abc.Iterable[Global___Queue] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lanes", b"lanes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queues", b"queues"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ListLanesResponse: _TypeAlias = ListLanesResponse  # noqa: Y015
+Global___ListQueuesResponse: _TypeAlias = ListQueuesResponse  # noqa: Y015
 
 @_typing.final
-class UpdateLaneRequest(_message.Message):
-    """Changes a lane."""
+class UpdateQueueRequest(_message.Message):
+    """Changes a queue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     MAX_RUNNING_FIELD_NUMBER: _builtins.int
     MAX_QUEUED_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
-    lane: _builtins.str
+    queue: _builtins.str
     """Name."""
     state: _builtins.str
     """`open`, `paused` or `draining`; empty leaves it."""
@@ -490,7 +490,7 @@ class UpdateLaneRequest(_message.Message):
     def __init__(
         self,
         *,
-        lane: _builtins.str = ...,
+        queue: _builtins.str = ...,
         state: _builtins.str = ...,
         max_running: _builtins.int | None = ...,
         max_queued: _builtins.int | None = ...,
@@ -499,7 +499,7 @@ class UpdateLaneRequest(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_max_queued", b"_max_queued", "_max_running", b"_max_running", "max_queued", b"max_queued", "max_running", b"max_running"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_queued", b"_max_queued", "_max_running", b"_max_running", "actor", b"actor", "lane", b"lane", "max_queued", b"max_queued", "max_running", b"max_running", "reason", b"reason", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_queued", b"_max_queued", "_max_running", b"_max_running", "actor", b"actor", "max_queued", b"max_queued", "max_running", b"max_running", "queue", b"queue", "reason", b"reason", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_queued: _TypeAlias = _typing.Literal["max_queued"]  # noqa: Y015
     _WhichOneofArgType__max_queued: _TypeAlias = _typing.Literal["_max_queued", b"_max_queued"]  # noqa: Y015
@@ -510,31 +510,31 @@ class UpdateLaneRequest(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_running) -> _WhichOneofReturnType__max_running | None: ...
 
-Global___UpdateLaneRequest: _TypeAlias = UpdateLaneRequest  # noqa: Y015
+Global___UpdateQueueRequest: _TypeAlias = UpdateQueueRequest  # noqa: Y015
 
 @_typing.final
-class UpdateLaneResponse(_message.Message):
-    """Answers UpdateLane."""
+class UpdateQueueResponse(_message.Message):
+    """Answers UpdateQueue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    LANE_FIELD_NUMBER: _builtins.int
+    QUEUE_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def lane(self) -> Global___Lane:
-        """The lane now."""
+    def queue(self) -> Global___Queue:
+        """The queue now."""
 
     def __init__(
         self,
         *,
-        lane: Global___Lane | None = ...,
+        queue: Global___Queue | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["lane", b"lane"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lane", b"lane"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___UpdateLaneResponse: _TypeAlias = UpdateLaneResponse  # noqa: Y015
+Global___UpdateQueueResponse: _TypeAlias = UpdateQueueResponse  # noqa: Y015
 
 @_typing.final
 class FailureFilter(_message.Message):
@@ -876,7 +876,7 @@ class Action(_message.Message):
     actor: _builtins.str
     """`usr_` id, or a word such as `operator` for a command."""
     action: _builtins.str
-    """For example `cancel`, `retry`, `redrive`, `lane_paused`, `adjust_credits`."""
+    """For example `cancel`, `retry`, `redrive`, `queue_paused`, `adjust_credits`."""
     user_id: _builtins.str
     """Whom it was about, `usr_` id; empty when nobody."""
     generation_id: _builtins.str

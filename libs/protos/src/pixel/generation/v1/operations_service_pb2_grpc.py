@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationsServiceStub:
-    """What operators see and do: queues, lanes, failed work, statistics.
+    """What operators see and do: queues, failed work, statistics.
     """
 
     def __init__(self, channel):
@@ -50,15 +50,15 @@ class OperationsServiceStub:
                 request_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.GetGenerationStatsRequest.SerializeToString,
                 response_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.GetGenerationStatsResponse.FromString,
                 _registered_method=True)
-        self.ListLanes = channel.unary_unary(
-                '/pixel.generation.v1.OperationsService/ListLanes',
-                request_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListLanesRequest.SerializeToString,
-                response_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListLanesResponse.FromString,
+        self.ListQueues = channel.unary_unary(
+                '/pixel.generation.v1.OperationsService/ListQueues',
+                request_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListQueuesRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListQueuesResponse.FromString,
                 _registered_method=True)
-        self.UpdateLane = channel.unary_unary(
-                '/pixel.generation.v1.OperationsService/UpdateLane',
-                request_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateLaneRequest.SerializeToString,
-                response_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateLaneResponse.FromString,
+        self.UpdateQueue = channel.unary_unary(
+                '/pixel.generation.v1.OperationsService/UpdateQueue',
+                request_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateQueueRequest.SerializeToString,
+                response_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateQueueResponse.FromString,
                 _registered_method=True)
         self.ListFailures = channel.unary_unary(
                 '/pixel.generation.v1.OperationsService/ListFailures',
@@ -78,7 +78,7 @@ class OperationsServiceStub:
 
 
 class OperationsServiceServicer:
-    """What operators see and do: queues, lanes, failed work, statistics.
+    """What operators see and do: queues, failed work, statistics.
     """
 
     def GetQueueStatus(self, request, context):
@@ -89,7 +89,7 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ProcessQueue(self, request, context):
-        """Wakes the workers and runs the sweep once.
+        """Signals the workers and runs the sweep once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,15 +102,15 @@ class OperationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListLanes(self, request, context):
-        """Lists the lanes.
+    def ListQueues(self, request, context):
+        """Lists the queues.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def UpdateLane(self, request, context):
-        """Opens, pauses or drains a lane, or changes its limits.
+    def UpdateQueue(self, request, context):
+        """Opens, pauses or drains a queue, or changes its limits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,15 +155,15 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     request_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.GetGenerationStatsRequest.FromString,
                     response_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.GetGenerationStatsResponse.SerializeToString,
             ),
-            'ListLanes': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListLanes,
-                    request_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListLanesRequest.FromString,
-                    response_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListLanesResponse.SerializeToString,
+            'ListQueues': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListQueues,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListQueuesRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListQueuesResponse.SerializeToString,
             ),
-            'UpdateLane': grpc.unary_unary_rpc_method_handler(
-                    servicer.UpdateLane,
-                    request_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateLaneRequest.FromString,
-                    response_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateLaneResponse.SerializeToString,
+            'UpdateQueue': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateQueue,
+                    request_deserializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateQueueRequest.FromString,
+                    response_serializer=pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateQueueResponse.SerializeToString,
             ),
             'ListFailures': grpc.unary_unary_rpc_method_handler(
                     servicer.ListFailures,
@@ -189,7 +189,7 @@ def add_OperationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationsService:
-    """What operators see and do: queues, lanes, failed work, statistics.
+    """What operators see and do: queues, failed work, statistics.
     """
 
     @staticmethod
@@ -274,7 +274,7 @@ class OperationsService:
             _registered_method=True)
 
     @staticmethod
-    def ListLanes(request,
+    def ListQueues(request,
             target,
             options=(),
             channel_credentials=None,
@@ -287,9 +287,9 @@ class OperationsService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/pixel.generation.v1.OperationsService/ListLanes',
-            pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListLanesRequest.SerializeToString,
-            pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListLanesResponse.FromString,
+            '/pixel.generation.v1.OperationsService/ListQueues',
+            pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListQueuesRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_operations__service__pb2.ListQueuesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -301,7 +301,7 @@ class OperationsService:
             _registered_method=True)
 
     @staticmethod
-    def UpdateLane(request,
+    def UpdateQueue(request,
             target,
             options=(),
             channel_credentials=None,
@@ -314,9 +314,9 @@ class OperationsService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/pixel.generation.v1.OperationsService/UpdateLane',
-            pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateLaneRequest.SerializeToString,
-            pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateLaneResponse.FromString,
+            '/pixel.generation.v1.OperationsService/UpdateQueue',
+            pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateQueueRequest.SerializeToString,
+            pixel_dot_generation_dot_v1_dot_operations__service__pb2.UpdateQueueResponse.FromString,
             options,
             channel_credentials,
             insecure,

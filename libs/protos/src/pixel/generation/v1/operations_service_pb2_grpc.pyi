@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OperationsServiceStub:
-    """What operators see and do: queues, lanes, failed work, statistics."""
+    """What operators see and do: queues, failed work, statistics."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -36,13 +36,13 @@ class OperationsServiceStub:
     GetQueueStatus: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetQueueStatusRequest, _operations_service_pb2.GetQueueStatusResponse]
     """Tells what waits and runs."""
     ProcessQueue: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ProcessQueueRequest, _operations_service_pb2.ProcessQueueResponse]
-    """Wakes the workers and runs the sweep once."""
+    """Signals the workers and runs the sweep once."""
     GetGenerationStats: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetGenerationStatsRequest, _operations_service_pb2.GetGenerationStatsResponse]
     """Sums ended generations of one user, or of all."""
-    ListLanes: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListLanesRequest, _operations_service_pb2.ListLanesResponse]
-    """Lists the lanes."""
-    UpdateLane: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.UpdateLaneRequest, _operations_service_pb2.UpdateLaneResponse]
-    """Opens, pauses or drains a lane, or changes its limits."""
+    ListQueues: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListQueuesRequest, _operations_service_pb2.ListQueuesResponse]
+    """Lists the queues."""
+    UpdateQueue: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.UpdateQueueRequest, _operations_service_pb2.UpdateQueueResponse]
+    """Opens, pauses or drains a queue, or changes its limits."""
     ListFailures: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListFailuresRequest, _operations_service_pb2.ListFailuresResponse]
     """Lists failed generations with their runs, newest first."""
     RedriveFailures: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.RedriveFailuresRequest, _operations_service_pb2.RedriveFailuresResponse]
@@ -52,19 +52,19 @@ class OperationsServiceStub:
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
-    """What operators see and do: queues, lanes, failed work, statistics."""
+    """What operators see and do: queues, failed work, statistics."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetQueueStatus: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetQueueStatusRequest, _operations_service_pb2.GetQueueStatusResponse]  # type: ignore[assignment]
     """Tells what waits and runs."""
     ProcessQueue: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ProcessQueueRequest, _operations_service_pb2.ProcessQueueResponse]  # type: ignore[assignment]
-    """Wakes the workers and runs the sweep once."""
+    """Signals the workers and runs the sweep once."""
     GetGenerationStats: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetGenerationStatsRequest, _operations_service_pb2.GetGenerationStatsResponse]  # type: ignore[assignment]
     """Sums ended generations of one user, or of all."""
-    ListLanes: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListLanesRequest, _operations_service_pb2.ListLanesResponse]  # type: ignore[assignment]
-    """Lists the lanes."""
-    UpdateLane: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.UpdateLaneRequest, _operations_service_pb2.UpdateLaneResponse]  # type: ignore[assignment]
-    """Opens, pauses or drains a lane, or changes its limits."""
+    ListQueues: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListQueuesRequest, _operations_service_pb2.ListQueuesResponse]  # type: ignore[assignment]
+    """Lists the queues."""
+    UpdateQueue: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.UpdateQueueRequest, _operations_service_pb2.UpdateQueueResponse]  # type: ignore[assignment]
+    """Opens, pauses or drains a queue, or changes its limits."""
     ListFailures: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListFailuresRequest, _operations_service_pb2.ListFailuresResponse]  # type: ignore[assignment]
     """Lists failed generations with their runs, newest first."""
     RedriveFailures: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.RedriveFailuresRequest, _operations_service_pb2.RedriveFailuresResponse]  # type: ignore[assignment]
@@ -73,7 +73,7 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     """Lists what people did, newest first."""
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What operators see and do: queues, lanes, failed work, statistics."""
+    """What operators see and do: queues, failed work, statistics."""
 
     @_abc_1.abstractmethod
     def GetQueueStatus(
@@ -89,7 +89,7 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ProcessQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ProcessQueueResponse, _abc.Awaitable[_operations_service_pb2.ProcessQueueResponse]]:
-        """Wakes the workers and runs the sweep once."""
+        """Signals the workers and runs the sweep once."""
 
     @_abc_1.abstractmethod
     def GetGenerationStats(
@@ -100,20 +100,20 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Sums ended generations of one user, or of all."""
 
     @_abc_1.abstractmethod
-    def ListLanes(
+    def ListQueues(
         self,
-        request: _operations_service_pb2.ListLanesRequest,
+        request: _operations_service_pb2.ListQueuesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_operations_service_pb2.ListLanesResponse, _abc.Awaitable[_operations_service_pb2.ListLanesResponse]]:
-        """Lists the lanes."""
+    ) -> _typing.Union[_operations_service_pb2.ListQueuesResponse, _abc.Awaitable[_operations_service_pb2.ListQueuesResponse]]:
+        """Lists the queues."""
 
     @_abc_1.abstractmethod
-    def UpdateLane(
+    def UpdateQueue(
         self,
-        request: _operations_service_pb2.UpdateLaneRequest,
+        request: _operations_service_pb2.UpdateQueueRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_operations_service_pb2.UpdateLaneResponse, _abc.Awaitable[_operations_service_pb2.UpdateLaneResponse]]:
-        """Opens, pauses or drains a lane, or changes its limits."""
+    ) -> _typing.Union[_operations_service_pb2.UpdateQueueResponse, _abc.Awaitable[_operations_service_pb2.UpdateQueueResponse]]:
+        """Opens, pauses or drains a queue, or changes its limits."""
 
     @_abc_1.abstractmethod
     def ListFailures(

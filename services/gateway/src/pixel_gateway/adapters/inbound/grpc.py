@@ -10,8 +10,8 @@ from pixel.gateway.v1 import accounts_service_pb2_grpc as stubs
 from pixel_errors import NotFound
 from pixel_runtime.ids import parse_id
 
-from pixel_gateway.application.accounts import EnsureAccount
-from pixel_gateway.application.api_keys import CreateApiKey, RevokeApiKey
+from pixel_gateway.application.accounts.accounts import EnsureAccount
+from pixel_gateway.application.accounts.api_keys import CreateApiKey, RevokeApiKey
 from pixel_gateway.domain.api_key import KeyNotFound
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ class _StoredStatus(msgspec.Struct):
     sequence: int
     status: Status
     stage: Stage
-    percent: int
+    progress: int
     message: str
     set_id: str
     time: datetime
@@ -90,7 +90,7 @@ def _written(event: Progress) -> bytes:
             sequence=event.sequence,
             status=event.status,
             stage=event.stage,
-            percent=event.percent,
+            progress=event.progress,
             message=event.message,
             set_id=event.set_id,
             time=event.time,
@@ -107,7 +107,7 @@ def _read(data: bytes) -> Progress:
         sequence=stored.sequence,
         status=stored.status,
         stage=stored.stage,
-        percent=stored.percent,
+        progress=stored.progress,
         message=stored.message,
         set_id=stored.set_id,
         time=stored.time,

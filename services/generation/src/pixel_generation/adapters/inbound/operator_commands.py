@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixel_generation.application.replay_jobs import Replayed
-    from pixel_generation.application.statement_ports import RuleResult
+    from pixel_generation.application.billing.statement_ports import RuleResult
+    from pixel_generation.application.maintenance.replay_jobs import Replayed
 
 
 def tell_rules(results: Sequence[RuleResult]) -> tuple[str, bool]:

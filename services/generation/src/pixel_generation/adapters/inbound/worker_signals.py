@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pixel_postgres import Pool
 
-    from pixel_generation.application.work import Worker
+    from pixel_generation.application.execution.worker import Worker
 
 POLL_S = 5.0
 AT_MOST_EVERY_S = 0.02
@@ -31,11 +31,11 @@ def on_cancel(pool: Pool, worker: Worker) -> Callable[[asyncio.Event], Awaitable
 
 
 def on_runnable(pool: Pool, worker: Worker) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that wakes the worker when a gate opens; it looks by itself every two seconds anyway."""
+    """Return a loop body that signals the worker when a hold ends; it looks by itself every two seconds anyway."""
 
     async def body(stop: asyncio.Event) -> None:
         async for _ in pool.listen(f"{pool.schema}_runnable", stop, POLL_S):
-            worker.wake()
+            worker.signal()
             await pause(stop, AT_MOST_EVERY_S)
 
     return body

@@ -12,7 +12,7 @@ from pixel_errors import Internal
 from pixel_rpc import Caller, calling_as, deadline
 from pixel_runtime.ids import format_id
 
-from pixel_generation.domain.job import DeliveredImage, Job
+from pixel_generation.domain.jobs.job import DeliveredImage, Job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from pixel_generation.domain.images import ProducedImage
+    from pixel_generation.domain.providers.images import ProducedImage
 
 CHUNK_BYTES = 256 * 1024
 STORE_DEADLINE_S = 60.0

@@ -11,7 +11,7 @@ from pixel_telemetry import bind, extracted, span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pixel_generation.domain.job import Job
+    from pixel_generation.domain.jobs.job import Job
 
 
 class TelemetryTracing:

@@ -10,7 +10,7 @@ from pixel_errors import Invalid
 from pixel_runtime.ids import parse_id
 
 from pixel_social.adapters.metrics import NOTIFIED
-from pixel_social.domain.notification import Happening, NotificationKind
+from pixel_social.domain.notification import NotificationEvent, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,17 +29,17 @@ def on_generation_failed(app: Application) -> Callable[[Event], Awaitable[None]]
         message = event.message()
         if not isinstance(message, events_pb2.ImageGenerationFailed):
             raise Invalid(f"Unexpected message {event.type} in {event.topic}.")
-        happening = read_failed(message)
-        if await app.notify(event.id, happening):
-            NOTIFIED.labels(happening.kind).inc()
+        notification_event = read_failed(message)
+        if await app.notify(event.id, notification_event):
+            NOTIFIED.labels(notification_event.kind).inc()
 
     return handle
 
 
-def read_failed(message: events_pb2.ImageGenerationFailed) -> Happening:
-    """Turn the message into a happening; raise Invalid when an id or time is malformed."""
+def read_failed(message: events_pb2.ImageGenerationFailed) -> NotificationEvent:
+    """Turn the message into a notification_event; raise Invalid when an id or time is malformed."""
     try:
-        return Happening(
+        return NotificationEvent(
             user_id=parse_id("usr", message.user_id),
             kind=NotificationKind.GENERATION_FAILED,
             reason=message.failure.code,

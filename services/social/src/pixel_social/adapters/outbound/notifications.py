@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pixel_postgres import Pool
 
-    from pixel_social.domain.notification import Happening, NotificationPosition
+    from pixel_social.domain.notification import NotificationEvent, NotificationPosition
 
 CONSUMER = "social-notifications"
 NOTIFICATIONS = load_queries("pixel_social.sql", "notifications.sql")
@@ -29,11 +29,11 @@ class PostgresNotifications:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def add(self, event_id: str, happening: Happening) -> bool:
+    async def add(self, event_id: str, notification_event: NotificationEvent) -> bool:
         async with self._pool.transaction() as connection:
             if not await first_time(connection, CONSUMER, event_id):
                 return False
-            await execute(connection, NOTIFICATIONS["add_notification"], asdict(happening) | {"id": new_id()})
+            await execute(connection, NOTIFICATIONS["add_notification"], asdict(notification_event) | {"id": new_id()})
         return True
 
     async def page(

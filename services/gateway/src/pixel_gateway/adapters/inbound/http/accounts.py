@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pixel_gateway.adapters.inbound.http import bodies
 from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
-from pixel_gateway.application.api_keys import CreateApiKey, RevokeApiKey
+from pixel_gateway.application.accounts.api_keys import CreateApiKey, RevokeApiKey
 from pixel_gateway.domain.api_key import KeyRefused
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from pixel_gateway.adapters.inbound.http.errors import InvalidRequest
 from pixel_gateway.adapters.inbound.http.generations import limit_parameter
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
 from pixel_gateway.adapters.inbound.http.shown import shown
-from pixel_gateway.application.administer import AdjustCredits
+from pixel_gateway.application.accounts.administer import AdjustCredits
 from pixel_gateway.domain.access import Access, Role
 from pixel_gateway.domain.account import AccountChange
 from pixel_gateway.domain.billing import Promotion

@@ -19,7 +19,7 @@ from pixel_gateway.adapters.inbound.http.shown import shown
 from pixel_gateway.adapters.inbound.http.views import error_view
 from pixel_gateway.domain.access import Access
 from pixel_gateway.domain.generation import JobType
-from pixel_gateway.domain.operations import FailureFilter, LaneChange, Redrive
+from pixel_gateway.domain.operations import FailureFilter, QueueChange, Redrive
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.health import Health
     from pixel_gateway.adapters.inbound.http.query import Query
     from pixel_gateway.application import Application
-    from pixel_gateway.domain.operations import Action, FailurePage, Lane
+    from pixel_gateway.domain.operations import Action, FailurePage, Queue
 
 _CURSOR = Parameter("cursor", "`nextCursor` of the page before.")
 _USER = Parameter("userId", "Only this user.")
@@ -35,15 +35,15 @@ _GENERATION = Parameter("generationId", "Only this generation.")
 _NO_LIMIT = -1
 _STATE_OF = {"pause": "paused", "resume": "open", "drain": "draining"}
 _EFFECT_OF = {
-    "pause": "Stop starting generations of a lane; it still takes new ones",
-    "resume": "Open a lane",
-    "drain": "Let a lane run empty; it takes no new generations",
+    "pause": "Stop starting generations of a queue; it still takes new ones",
+    "resume": "Open a queue",
+    "drain": "Let a queue run empty; it takes no new generations",
 }
 
 
 def doors(app: Application, health: Health) -> list[Door]:
     """Return the doors of this group."""
-    return [*_look_doors(app, health), *_failure_doors(app), *_lane_doors(app)]
+    return [*_look_doors(app, health), *_failure_doors(app), *_queue_doors(app)]
 
 
 def _look_doors(app: Application, health: Health) -> list[Door]:
@@ -53,20 +53,20 @@ def _look_doors(app: Application, health: Health) -> list[Door]:
         call.query()
         found = await app.engine.monitor()
         bus = await health.bus()
-        lanes = found.queue.lanes
+        queues = found.queue.queues
         view = bodies.MonitorView(
-            queue=shown(found.queue, bodies.QueueView),
-            lanes=[_lane_view(lane) for lane in lanes],
+            queue=shown(found.queue, bodies.QueueStatusView),
+            queues=[_queue_view(queue) for queue in queues],
             jobs_by_status={
-                "queued": sum(lane.queued + lane.held_back for lane in lanes),
+                "queued": sum(queue.queued + queue.held_back for queue in queues),
                 "processing": found.queue.processing_count,
                 "completed": found.stats.successful_generations,
                 "failed": found.stats.failed_generations,
                 "cancelled": found.stats.cancelled_generations,
             },
             retries=found.stats.retries,
-            # A worker stands with every lane it serves.
-            workers=max((lane.workers for lane in lanes), default=0),
+            # A worker stands with every queue it serves.
+            workers=max((queue.workers for queue in queues), default=0),
             processing_times=[shown(each, bodies.ModelStatsView) for each in found.stats.models],
             failures=_failure_list(found.failures),
             actions=_action_views(found.actions),
@@ -96,7 +96,7 @@ def _look_doors(app: Application, health: Health) -> list[Door]:
             "/api/admin/monitor",
             monitor,
             "The state of the studio",
-            {200: Answer("Queue, lanes, workers and bus now; what ended since yesterday.", bodies.MonitorView)},
+            {200: Answer("Queue, queues, workers and bus now; what ended since yesterday.", bodies.MonitorView)},
             access=Access.ADMIN,
             tag="admin",
         ),
@@ -188,38 +188,38 @@ def _failure_doors(app: Application) -> list[Door]:
     ]
 
 
-def _lane_doors(app: Application) -> list[Door]:
+def _queue_doors(app: Application) -> list[Door]:
     queue = app.engine.ports.queue
 
-    async def lanes(call: Call) -> Reply:
+    async def queues(call: Call) -> Reply:
         call.query()
-        return json_reply(bodies.LaneList([_lane_view(lane) for lane in await queue.lanes()]))
+        return json_reply(bodies.QueueList([_queue_view(queue) for queue in await queue.queues()]))
 
     async def update(call: Call) -> Reply:
         call.query()
-        body = await call.json(bodies.UpdateLaneBody)
+        body = await call.json(bodies.UpdateQueueBody)
         if body.max_running is msgspec.UNSET and body.max_queued is msgspec.UNSET:
             message = "has to change maxRunning or maxQueued"
             raise InvalidRequest(f"The body {message}.", violations=(Violation("maxRunning", message),))
         max_running = _NO_LIMIT if body.max_running is None else body.max_running
-        change = LaneChange(
-            lane=_lane_in_path(call),
+        change = QueueChange(
+            queue=_queue_in_path(call),
             actor=call.user_id,
             max_running=None if max_running is msgspec.UNSET else max_running,
             max_queued=None if body.max_queued is msgspec.UNSET else body.max_queued,
             reason=body.reason,
         )
-        return json_reply(_lane_view(await queue.update_lane(change)))
+        return json_reply(_queue_view(await queue.update_queue(change)))
 
     def switch(verb: str) -> Door:
         async def handle(call: Call) -> Reply:
             call.query()
-            body = await call.json_or_nothing(bodies.SwitchLaneBody)
-            change = LaneChange(_lane_in_path(call), call.user_id, state=_STATE_OF[verb], reason=body.reason)
-            return json_reply(_lane_view(await queue.update_lane(change)))
+            body = await call.json_or_nothing(bodies.SwitchQueueBody)
+            change = QueueChange(_queue_in_path(call), call.user_id, state=_STATE_OF[verb], reason=body.reason)
+            return json_reply(_queue_view(await queue.update_queue(change)))
 
-        path = f"/api/admin/lanes/{{lane:str}}/{verb}"
-        answer = {200: Answer("The lane now.", bodies.LaneView)}
+        path = f"/api/admin/queues/{{queue:str}}/{verb}"
+        answer = {200: Answer("The queue now.", bodies.QueueView)}
         return Door(
             "POST",
             path,
@@ -228,7 +228,7 @@ def _lane_doors(app: Application) -> list[Door]:
             answer,
             access=Access.ADMIN,
             tag="admin",
-            body=bodies.SwitchLaneBody,
+            body=bodies.SwitchQueueBody,
             body_example={"reason": "The provider has an incident"},
             needs_body=False,
         )
@@ -236,30 +236,30 @@ def _lane_doors(app: Application) -> list[Door]:
     return [
         Door(
             "GET",
-            "/api/admin/lanes",
-            lanes,
-            "List the lanes",
-            {200: Answer("By name.", bodies.LaneList)},
+            "/api/admin/queues",
+            queues,
+            "List the queues",
+            {200: Answer("By name.", bodies.QueueList)},
             access=Access.ADMIN,
             tag="admin",
         ),
         *(switch(verb) for verb in _STATE_OF),
         Door(
             "PATCH",
-            "/api/admin/lanes/{lane:str}",
+            "/api/admin/queues/{queue:str}",
             update,
-            "Change the limits of a lane",
-            {200: Answer("The lane now.", bodies.LaneView)},
+            "Change the limits of a queue",
+            {200: Answer("The queue now.", bodies.QueueView)},
             access=Access.ADMIN,
             tag="admin",
-            body=bodies.UpdateLaneBody,
+            body=bodies.UpdateQueueBody,
             body_example={"maxRunning": 20, "reason": "The provider allows more now"},
         ),
     ]
 
 
-def _lane_in_path(call: Call) -> str:
-    return str(call.scope["path_params"]["lane"])[:64]
+def _queue_in_path(call: Call) -> str:
+    return str(call.scope["path_params"]["queue"])[:64]
 
 
 def _id_in(query: Query, name: str, prefix: str) -> str:
@@ -301,8 +301,8 @@ def _failure_list(page: FailurePage) -> bodies.FailureList:
     return bodies.FailureList(items, page.next_cursor or None, page.count_by_code)
 
 
-def _lane_view(lane: Lane) -> bodies.LaneView:
-    return shown(lane, bodies.LaneView)
+def _queue_view(queue: Queue) -> bodies.QueueView:
+    return shown(queue, bodies.QueueView)
 
 
 def _action_views(actions: Sequence[Action]) -> list[bodies.ActionView]:

@@ -10,7 +10,7 @@ from pixel_gateway.domain.access import QueueSecretNotSet, QueueSecretRefused, R
 from pixel_gateway.domain.api_key import KeyRefused, Principal
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.api_keys import Authenticator
+    from pixel_gateway.application.accounts.api_keys import Authenticator
 
 SOCKET_PROTOCOL = "bearer"
 """`Sec-WebSocket-Protocol: bearer, pxl_…`, for browsers, which cannot set other fields on a socket."""

@@ -37,11 +37,11 @@ class CancelTooLate(FailedPrecondition):
 
 def doors(app: Application) -> list[Door]:
     """Return the doors of this group."""
-    control = app.engine.ports.control
+    job_commands = app.engine.ports.job_commands
 
     async def cancel(call: Call) -> Reply:
         call.query()
-        (result,) = await control.cancel(call.user_id, [call.id_in_path("gen")])
+        (result,) = await job_commands.cancel(call.user_id, [call.id_in_path("gen")])
         if isinstance(result, PixelError):
             raise result
         CANCELLATIONS.labels(result.outcome).inc()
@@ -55,7 +55,7 @@ def doors(app: Application) -> list[Door]:
 
     async def retry(call: Call) -> Reply:
         call.query()
-        (result,) = await control.retry(call.user_id, [call.id_in_path("gen")])
+        (result,) = await job_commands.retry(call.user_id, [call.id_in_path("gen")])
         if isinstance(result, PixelError):
             raise result
         (view,) = await _views([result.generation], call)
@@ -91,7 +91,7 @@ def doors(app: Application) -> list[Door]:
 
     async def _views(generations: Sequence[Generation], call: Call) -> list[GenerationView]:
         known = await app.completion.all_shown([*generations])
-        asset_ids = [picture.asset_id for generation in known for picture in generation.pictures]
+        asset_ids = [output.asset_id for generation in known for output in generation.outputs]
         addresses: Mapping[str, Addresses] = await addresses_of(app.ports.media, asset_ids)
         return [generation_view(generation, call, addresses) for generation in known]
 

@@ -31,7 +31,7 @@ _COLUMNS = ("id", "createdAt", "kind", "available", "held", "generationId", "rou
 
 def doors(app: Application) -> list[Door]:
     """Return the doors of this group."""
-    books = app.engine.ports.books
+    ledger_reads = app.engine.ports.ledger_reads
 
     async def balance(call: Call) -> Reply:
         call.query()
@@ -49,14 +49,14 @@ def doors(app: Application) -> list[Door]:
         )
         if wants_csv(call, query):
             return CsvReply(_COLUMNS, _rows(wanted), filename="transactions.csv")
-        rows, next_cursor = await books.transactions(wanted)
+        rows, next_cursor = await ledger_reads.transactions(wanted)
         items = [shown(row, bodies.TransactionView) for row in rows]
         return json_reply(bodies.TransactionPage(items, next_cursor or None))
 
     async def _rows(wanted: TransactionQuery) -> AsyncIterator[tuple[Cell, ...]]:
         cursor = wanted.cursor
         while True:
-            page, cursor = await books.transactions(replace(wanted, limit=_CSV_PAGE, cursor=cursor))
+            page, cursor = await ledger_reads.transactions(replace(wanted, limit=_CSV_PAGE, cursor=cursor))
             for row in page:
                 yield (
                     row.id,
@@ -73,7 +73,7 @@ def doors(app: Application) -> list[Door]:
 
     async def redeem(call: Call) -> Reply:
         body = await call.json(bodies.RedeemPromotion)
-        return json_reply(shown(await books.redeem(call.user_id, body.code), bodies.RedeemedView))
+        return json_reply(shown(await ledger_reads.redeem(call.user_id, body.code), bodies.RedeemedView))
 
     return _doors(balance, transactions, redeem)
 

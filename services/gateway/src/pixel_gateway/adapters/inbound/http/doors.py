@@ -68,7 +68,7 @@ class Door:
     takes_tickets: bool = False
     """Whether `?ticket=` opens it in place of an API key."""
     problems: dict[int, str] = field(default_factory=dict)
-    """Documented refusals by status, with their codes."""
+    """Documented rejections by status, with their codes."""
 
 
 class Call:

@@ -9,12 +9,12 @@ from websockets.frames import Frame, Opcode
 
 from pixel_gateway.adapters.inbound.http.live_bodies import ChannelEvent, ChannelSnapshot, ChannelUpdateView
 from pixel_gateway.adapters.inbound.http.views import event_name, event_view, socket_update
-from pixel_gateway.application.live import Update, UpdateKind
+from pixel_gateway.application.live.hub import Update, UpdateKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pixel_gateway.application.user_channel import ChannelUpdate
+    from pixel_gateway.application.live.user_channel import ChannelUpdate
     from pixel_gateway.domain.generation import Progress
 
 _encoder = msgspec.json.Encoder()

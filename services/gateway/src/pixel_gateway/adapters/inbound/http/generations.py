@@ -86,7 +86,7 @@ def doors(app: Application) -> list[Door]:
             failure_code=query.text("failureCode", max_length=64),
         )
         generations, next_cursor = await app.list_generations(wanted)
-        asset_ids = [picture.asset_id for generation in generations for picture in generation.pictures]
+        asset_ids = [output.asset_id for generation in generations for output in generation.outputs]
         addresses = await addresses_of(app.ports.media, asset_ids)
         items = [generation_view(generation, call, addresses) for generation in generations]
         return json_reply(bodies.GenerationPage(items=items, next_cursor=next_cursor or None))
@@ -111,7 +111,7 @@ def doors(app: Application) -> list[Door]:
         return json_reply(bodies.ModelPage(items=items, next_cursor=None))
 
     async def _addresses(generation: Generation) -> Mapping[str, Addresses]:
-        return await addresses_of(app.ports.media, [picture.asset_id for picture in generation.pictures])
+        return await addresses_of(app.ports.media, [output.asset_id for output in generation.outputs])
 
     return [
         Door(
@@ -192,8 +192,8 @@ TO = Parameter("to", "Before this moment.", {"type": "string", "format": "date-t
 SUBMISSION_PROBLEMS = {
     402: "INSUFFICIENT_CREDITS, DAILY_LIMIT_REACHED or BUDGET_EXHAUSTED: the request would cost more than is left.",
     409: "MODEL_UNAVAILABLE: the provider of the model is not configured here.",
-    429: "QUEUE_FULL: too many of your generations have not ended; `Retry-After` says when one is expected to.",
-    503: "LANE_CLOSED, LANE_FULL, SUBMISSIONS_FULL or OVERLOADED: the service takes no more at this moment.",
+    429: "TOO_MANY_OPEN_JOBS: too many of your generations have not ended; `Retry-After` says when one is expected to.",
+    503: "QUEUE_CLOSED, QUEUE_FULL, SUBMISSIONS_FULL or OVERLOADED: the service takes no more at this moment.",
 }
 _CREATE_PROBLEMS = {
     403: "PRIORITY_NOT_ALLOWED: your plan does not include this priority.",

@@ -24,7 +24,7 @@ from pixel_gateway.domain.generation import Spec, Status
 
 if TYPE_CHECKING:
     from pixel_gateway.application import Application
-    from pixel_gateway.application.await_images import MadeImages
+    from pixel_gateway.application.generations.await_images import MadeImages
     from pixel_gateway.domain.generation import Failure, Generation, Model
 
 IMAGES_ROUTE = "POST /v1/images/generations"
@@ -201,16 +201,16 @@ def failed(generation: Generation, *, is_replayable: bool) -> PixelError:
         metadata[RETRY] = "false"  # the same key would find the same failed job
     if failure is None:
         return InvalidRequest("The generation was cancelled.", reason="GENERATION_CANCELLED", metadata=metadata)
-    if _is_refusal(failure):
+    if _is_rejection(failure):
         return InvalidRequest(failure.message, reason=failure.code.upper(), metadata=metadata)
     return Unavailable(failure.message, reason=failure.code.upper(), metadata=metadata)
 
 
 async def _answer(app: Application, call: Call, made: MadeImages, *, wants_bytes: bool) -> ImagesAnswer:
     generation = made.generation
-    found = [made.addresses.get(picture.asset_id) for picture in generation.pictures]
+    found = [made.addresses.get(output.asset_id) for output in generation.outputs]
     addresses = [each.original for each in found if each is not None]
-    if len(addresses) != len(generation.pictures):
+    if len(addresses) != len(generation.outputs):
         raise Unavailable("Some of the pictures cannot be found now.")
     if wants_bytes:
         contents = await asyncio.gather(*(app.ports.media.fetch(address) for address in addresses))
@@ -231,7 +231,7 @@ def _model_data(model: Model) -> ModelData:
     return ModelData(id=model.id, object="model", created=0, owned_by=model.provider)
 
 
-def _is_refusal(failure: Failure) -> bool:
+def _is_rejection(failure: Failure) -> bool:
     return failure.code in {"blocked", "provider_rejected", "invalid_request"}
 
 

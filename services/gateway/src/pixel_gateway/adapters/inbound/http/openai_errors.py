@@ -74,7 +74,7 @@ def openai_status(error: PixelError) -> int:
 
 
 def _retry_header(error: PixelError, status: int) -> list[tuple[bytes, bytes]]:
-    """Tell clients that retry by themselves when that would only repeat the refusal, or pay twice."""
+    """Tell clients that retry by themselves when that would only repeat the rejection, or pay twice."""
     if status in _FINAL_STATUSES or error.metadata.get(RETRY) == "false":
         return [(b"x-should-retry", b"false")]
     return []

@@ -22,7 +22,7 @@ _PATH_WORDS = {
     "key": "Object key.",
     "name": "Model id or alias.",
     "file": "File name.",
-    "lane": "Name of the lane.",
+    "queue": "Name of the queue.",
     "code": "Promotion code, in any case.",
 }
 _PROBLEM_EXAMPLE = {

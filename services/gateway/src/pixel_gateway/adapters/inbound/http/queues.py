@@ -27,7 +27,7 @@ def doors(app: Application) -> list[Door]:
 
     async def status(call: Call) -> Reply:
         call.query()
-        return json_reply(shown(await engine.queue.status(), bodies.QueueView))
+        return json_reply(shown(await engine.queue.status(), bodies.QueueStatusView))
 
     async def one(call: Call) -> Reply:
         call.query()
@@ -48,7 +48,7 @@ def doors(app: Application) -> list[Door]:
             "/api/queue/status",
             status,
             "How long the queue is",
-            {200: Answer("Waiting and running generations of everybody, times in seconds.", bodies.QueueView)},
+            {200: Answer("Waiting and running generations of everybody, times in seconds.", bodies.QueueStatusView)},
             tag="queue",
         ),
         Door(
@@ -63,7 +63,7 @@ def doors(app: Application) -> list[Door]:
             "POST",
             "/api/queue/process",
             process,
-            "Wake the workers and sweep once",
+            "Signal the workers and sweep once",
             {200: Answer("What the pass did.", bodies.ProcessedView)},
             access=Access.PROCESSOR,
             description="For a scheduler. Wants the secret of QUEUE_PROCESSOR_SECRET as `x-queue-secret` or as a "

@@ -30,7 +30,7 @@ def doors(app: Application) -> list[Door]:
     async def quoted(call: Call) -> Quote:
         call.query()
         submission = submission_of(await call.json(CreateGeneration), call, route=SUBMIT_ROUTE)
-        return await app.engine.ports.control.quote(submission)
+        return await app.engine.ports.job_commands.quote(submission)
 
     async def quote(call: Call) -> Reply:
         return json_reply(_quote_view(await quoted(call)))

@@ -12,7 +12,7 @@ from pixel_gateway.adapters.inbound.http.views import error_view
 
 if TYPE_CHECKING:
     from pixel_gateway.application import Application
-    from pixel_gateway.application.timeline import TimelineEntry
+    from pixel_gateway.application.generations.timeline import TimelineEntry
 
 
 def doors(app: Application) -> list[Door]:
@@ -20,7 +20,7 @@ def doors(app: Application) -> list[Door]:
 
     async def receipt(call: Call) -> Reply:
         call.query()
-        found = await app.engine.ports.control.receipt(call.user_id, call.id_in_path("gen"))
+        found = await app.engine.ports.job_commands.receipt(call.user_id, call.id_in_path("gen"))
         attempts = [shown(each, money_bodies.AttemptView) for each in found.attempts]
         return json_reply(shown(found, money_bodies.ReceiptView, attempts=attempts))
 

@@ -19,7 +19,7 @@ from pixel_gateway.adapters.inbound.http.errors import ConnectionsFull
 from pixel_gateway.adapters.inbound.http.hosts import ANY, AllowedHosts
 from pixel_gateway.adapters.inbound.http.pulse import TRANSPORT
 from pixel_gateway.adapters.metrics import REFUSED_CONNECTIONS
-from pixel_gateway.application.wake import Wake
+from pixel_gateway.application.live.signal import Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -105,22 +105,22 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 class _Inbox:
     """What the client sent and nobody has read; a tenth of the size of the queue it stands for."""
 
-    __slots__ = ("_messages", "_wake")
+    __slots__ = ("_messages", "_signal")
 
     def __init__(self) -> None:
         self._messages: list[Any] = []
-        self._wake = Wake()
+        self._signal = Signal()
 
     def put_nowait(self, message: Any) -> None:
         self._messages.append(message)
-        self._wake.set()
+        self._signal.set()
 
     def empty(self) -> bool:
         return not self._messages
 
     async def get(self) -> Any:
         while not self._messages:
-            await self._wake.wait()
+            await self._signal.wait()
         return self._messages.pop(0)
 
 

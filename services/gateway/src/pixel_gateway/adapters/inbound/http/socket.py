@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
     from pixel_gateway.application import Application
-    from pixel_gateway.application.live import Update
-    from pixel_gateway.application.user_channel import ChannelUpdate
+    from pixel_gateway.application.live.hub import Update
+    from pixel_gateway.application.live.user_channel import ChannelUpdate
 
 NORMAL, GOING_AWAY, TRY_AGAIN = 1000, 1001, 1013
 

@@ -14,7 +14,7 @@ from pixel_gateway.adapters.inbound.http.generations import AFTER, MAX_SEQUENCE
 from pixel_gateway.adapters.inbound.http.live_bodies import ChannelEvent
 from pixel_gateway.adapters.inbound.http.pulse import Ending, Line
 from pixel_gateway.adapters.inbound.http.reply import Reply
-from pixel_gateway.application.live import UpdateKind
+from pixel_gateway.application.live.hub import UpdateKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
     from pixel_gateway.adapters.inbound.http.pulse import Pulse
     from pixel_gateway.application import Application
-    from pixel_gateway.application.live import Update
-    from pixel_gateway.application.user_channel import ChannelUpdate
+    from pixel_gateway.application.live.hub import Update
+    from pixel_gateway.application.live.user_channel import ChannelUpdate
 
 MAX_POSITION_CHARS = 100
 

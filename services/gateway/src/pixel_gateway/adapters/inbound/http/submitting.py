@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pixel_gateway.application.ports import Accepted
     from pixel_gateway.domain.generation import Generation
 
-_TURNED_AWAY = frozenset({"OVERLOADED", "SUBMISSIONS_FULL", "LANE_CLOSED", "LANE_FULL"})
+_TURNED_AWAY = frozenset({"OVERLOADED", "SUBMISSIONS_FULL", "QUEUE_CLOSED", "QUEUE_FULL"})
 """Reasons that say for certain that nothing was accepted."""
 
 _UNKNOWN_OUTCOMES = frozenset({"unavailable", "deadline", "internal"})

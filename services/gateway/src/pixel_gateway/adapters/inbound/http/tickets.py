@@ -8,7 +8,7 @@ from pixel_gateway.adapters.inbound.http.doors import Answer, Call, Door, requir
 from pixel_gateway.adapters.inbound.http.live_bodies import CreateTicketBody, TicketView
 from pixel_gateway.adapters.inbound.http.reply import Reply, json_reply
 from pixel_gateway.adapters.metrics import TICKETS
-from pixel_gateway.application.tickets import CreateTicket
+from pixel_gateway.application.live.tickets import CreateTicket
 from pixel_gateway.domain.ticket import TicketRefused
 
 if TYPE_CHECKING:

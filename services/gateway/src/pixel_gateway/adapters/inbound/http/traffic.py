@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from pixel_gateway.adapters.inbound.http.doors import Door
     from pixel_gateway.adapters.inbound.http.reply import Header
-    from pixel_gateway.application.admission import Admission, InFlight
-    from pixel_gateway.application.rate_limiting import RateLimiter
+    from pixel_gateway.application.load.admission import Admission, InFlight
+    from pixel_gateway.application.load.rate_limiting import RateLimiter
     from pixel_gateway.domain.rate_limit import Standing
 
 _UNLIMITED = frozenset({"/healthz", "/readyz", "/api/kafka/health"})
@@ -73,10 +73,10 @@ class LoadControl:
         """Count the request of a caller and remember where they stand; raise RateLimited."""
         if self._limiter is None or traffic is None:
             return
-        standing, refusal = await self._limiter.count(traffic, user_id or _network_of(scope))
+        standing, rejection = await self._limiter.count(traffic, user_id or _network_of(scope))
         scope["state"]["standing"] = standing
-        if refusal is not None:
-            raise refusal
+        if rejection is not None:
+            raise rejection
 
 
 def only_waits(scope: Any) -> None:

@@ -32,7 +32,7 @@ _MAX_LABEL_CHARS = 64
 
 def doors(app: Application) -> list[Door]:
     """Return the doors of this group."""
-    books = app.engine.ports.books
+    ledger_reads = app.engine.ports.ledger_reads
 
     async def usage(call: Call) -> ASGIApp:
         query = call.query("groupBy", "from", "to", "format")
@@ -43,7 +43,7 @@ def doors(app: Application) -> list[Door]:
             from_time=query.moment("from"),
             to_time=query.moment("to"),
         )
-        found = await books.usage(wanted)
+        found = await ledger_reads.usage(wanted)
         if wants_csv(call, query):
             return CsvReply((*names, "generations", "images", "credits"), _usage_rows(found), filename="usage.csv")
         items = [shown(row, bodies.UsageRowView, group=dict(zip(names, row.group, strict=True))) for row in found.rows]

@@ -50,7 +50,7 @@ def generation_view(generation: Generation, call: Call, addresses: Mapping[str, 
         request_id=generation.id,
         status=generation.status,
         stage=generation.stage,
-        progress=generation.percent,
+        progress=generation.progress,
         current_step=generation.message,
         sequence=generation.sequence,
         prompt=spec.prompt,
@@ -123,17 +123,17 @@ def result_images(generation: Generation, call: Call, addresses: Mapping[str, Ad
     """Return the delivered pictures in batch order."""
     return [
         bodies.ResultImage(
-            id=f"img_{picture.asset_id.removeprefix('ast_')}",
-            asset_id=picture.asset_id,
-            index=picture.index,
-            width=picture.width,
-            height=picture.height,
-            content_type=picture.content_type,
-            size_bytes=picture.size_bytes,
-            seed=picture.seed,
-            **_urls(addresses.get(picture.asset_id), call),
+            id=f"img_{output.asset_id.removeprefix('ast_')}",
+            asset_id=output.asset_id,
+            index=output.index,
+            width=output.width,
+            height=output.height,
+            content_type=output.content_type,
+            size_bytes=output.size_bytes,
+            seed=output.seed,
+            **_urls(addresses.get(output.asset_id), call),
         )
-        for picture in generation.pictures
+        for output in generation.outputs
     ]
 
 
@@ -150,7 +150,7 @@ def progress_view(
         generation_id=progress.generation_id,
         status=progress.status,
         stage=progress.stage,
-        progress=progress.percent,
+        progress=progress.progress,
         current_step=progress.message,
         sequence=progress.sequence,
         set_id=progress.set_id,
@@ -174,7 +174,7 @@ def event_view(event: Progress, name: str) -> bodies.ProgressEvent:
         sequence=event.sequence,
         status=event.status,
         stage=event.stage,
-        progress=event.percent,
+        progress=event.progress,
         current_step=event.message,
         set_id=event.set_id,
         error=error_view(event.failure),
@@ -196,7 +196,7 @@ def socket_update(event: Progress, name: str) -> bodies.ProcessingUpdate:
         status=status,
         generation_status=event.status,
         stage=event.stage,
-        progress=event.percent,
+        progress=event.progress,
         message=event.message,
         sequence=event.sequence,
         set_id=event.set_id,
@@ -207,7 +207,7 @@ def socket_update(event: Progress, name: str) -> bodies.ProcessingUpdate:
 
 
 def image_view(image: Image, call: Call, addresses: Mapping[str, Addresses]) -> bodies.ImageView:
-    """Return the public form of a picture."""
+    """Return the public form of a output."""
     return bodies.ImageView(
         id=image.id,
         set_id=image.set_id,

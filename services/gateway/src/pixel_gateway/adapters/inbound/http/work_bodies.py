@@ -93,8 +93,8 @@ class LogView(msgspec.Struct, rename="camel"):
     items: list[LogEntry]
 
 
-class QueueView(msgspec.Struct, rename="camel"):
-    """The queue over all lanes; times are seconds, null when no recent job gives them."""
+class QueueStatusView(msgspec.Struct, rename="camel"):
+    """The queue over all queues; times are seconds, null when no recent job gives them."""
 
     queue_length: int
     processing_count: int
@@ -129,7 +129,7 @@ class QueuedView(msgspec.Struct, rename="camel"):
 class ProcessedView(msgspec.Struct, rename="camel"):
     """What one pass of the queue's processor did."""
 
-    woken_lanes: int
+    signalled_queues: int
     swept_jobs: int
 
 
@@ -185,10 +185,10 @@ class AdminStatsView(StatsView, rename="camel"):
     api_costs_by_provider: dict[str, int]
 
 
-class LaneView(msgspec.Struct, rename="camel"):
+class QueueView(msgspec.Struct, rename="camel"):
     """The queue of a provider; no bound of running jobs is null."""
 
-    lane: str
+    queue: str
     provider: str
     state: str
     max_running: int | None
@@ -201,22 +201,22 @@ class LaneView(msgspec.Struct, rename="camel"):
     workers: int
 
 
-class LaneList(msgspec.Struct, rename="camel"):
-    """Lanes by name."""
+class QueueList(msgspec.Struct, rename="camel"):
+    """Queues by name."""
 
-    items: list[LaneView]
+    items: list[QueueView]
 
 
-class UpdateLaneBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Change a lane's limits; what is left out stays, null means no limit."""
+class UpdateQueueBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Change a queue's limits; what is left out stays, null means no limit."""
 
     max_running: Annotated[int, Meta(ge=1, le=100000)] | UnsetType | None = UNSET
     max_queued: Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType = UNSET
     reason: Annotated[str, Meta(max_length=200)] = ""
 
 
-class SwitchLaneBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Why a lane is switched; it stands with the action."""
+class SwitchQueueBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+    """Why a queue is switched; it stands with the action."""
 
     reason: Annotated[str, Meta(max_length=200)] = ""
 
@@ -294,8 +294,8 @@ class ActionPage(msgspec.Struct, rename="camel"):
 class MonitorView(msgspec.Struct, rename="camel"):
     """What operators look at first; what ended is counted since yesterday."""
 
-    queue: QueueView
-    lanes: list[LaneView]
+    queue: QueueStatusView
+    queues: list[QueueView]
     jobs_by_status: dict[str, int]
     retries: int
     workers: int

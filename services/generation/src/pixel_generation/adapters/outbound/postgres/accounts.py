@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 from pixel_runtime.ids import new_id
 
-from pixel_generation.domain.budgets import Budget, BudgetLimit, Period, Scope, Unit
-from pixel_generation.domain.credits import Account, Balance
+from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Period, Scope, Unit
+from pixel_generation.domain.billing.credits import Account, Balance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from pixel_generation.application.billing_ports import AccountChange
+    from pixel_generation.application.billing.ports import AccountChange
 
 ACCOUNTS = load_queries("pixel_generation.sql", "accounts.sql")
 BUDGETS = load_queries("pixel_generation.sql", "budgets.sql")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from pixel_generation.domain.job import Job
+    from pixel_generation.domain.jobs.job import Job
 
 ARCHIVE = load_queries("pixel_generation.sql", "archive.sql")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pixel_generation.domain.attempt import AttemptState
-from pixel_generation.domain.images import Outcome
-from pixel_generation.domain.receipt import AttemptReceipt
+from pixel_generation.domain.billing.receipt import AttemptReceipt
+from pixel_generation.domain.jobs.attempt import AttemptState
+from pixel_generation.domain.providers.images import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, load_queries
 
-from pixel_generation.domain.breaker import BreakerState
-from pixel_generation.domain.catalogue import Catalogue, Model, Price, Size
-from pixel_generation.domain.lanes import LaneState
+from pixel_generation.domain.providers.breaker import BreakerState
+from pixel_generation.domain.queueing.queues import QueueState
+from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ class PostgresCatalogue:
             [_model(row) for row in rows],
             default=self._default,
             providers=self._providers,
-            lane_states={row["lane"]: LaneState(row["lane_state"]) for row in rows},
+            queue_states={row["queue"]: QueueState(row["queue_state"]) for row in rows},
             health={row["provider"]: BreakerState(row["health"]) for row in rows},
             spent=frozenset(row["provider"] for row in rows if row["is_spent"]),
         )
@@ -44,8 +44,8 @@ def _model(row: Mapping[str, Any]) -> Model:
         provider=row["provider"],
         provider_model=row["provider_model"],
         display_name=row["display_name"],
-        lane=row["lane"],
-        credits_per_image=min((price.credits_per_image for price in prices), default=row["credits_per_image"]),
+        queue=row["queue"],
+        credits_per_image=min((price.credits_per_image for price in prices), default=row["credits_per_unit"]),
         ratios={ratio: Size.parse(size) for ratio, size in row["ratios"].items()},
         extra_sizes=tuple(map(Size.parse, row["extra_sizes"])),
         styles=tuple(row["styles"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pixel_events import append_outbox
 from pixel_postgres import Pool, execute, fetch_all, leading, load_queries
 
-from pixel_generation.adapters.outbound.announcements import wake_up
+from pixel_generation.adapters.outbound.outbox_events import signal_requested
 from pixel_generation.adapters.outbound.postgres.rows import job_of
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pixel_runtime.clock import Clock
 
-    from pixel_generation.domain.job import Job
+    from pixel_generation.domain.jobs.job import Job
 
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
@@ -40,15 +40,15 @@ class PostgresHousekeeping:
         async with self._pool.autocommit() as conn, leading(conn, "pixel_generation.sweep") as leads:
             yield leads
 
-    async def wake_lanes(self) -> int:
+    async def signal_queues(self) -> int:
         now = self._clock.now()
         async with self._pool.transaction() as conn:
             jobs = [job_of(row) for row in await fetch_all(conn, JOBS["list_overlooked_jobs"])]
-            await append_outbox(conn, [wake_up(job, now) for job in jobs])
+            await append_outbox(conn, [signal_requested(job, now) for job in jobs])
         return len(jobs)
 
-    async def unserved(self, limit: int, *, lanes: Collection[str], models: Collection[str]) -> list[Job]:
-        parameters = {"limit": limit, "lanes": list(lanes), "models": list(models)}
+    async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> list[Job]:
+        parameters = {"limit": limit, "queues": list(queues), "models": list(models)}
         async with self._pool.autocommit() as conn:
             return [job_of(row) for row in await fetch_all(conn, JOBS["list_unserved_jobs"], parameters)]
 
@@ -64,4 +64,4 @@ class PostgresHousekeeping:
 
     async def queue_depths(self) -> dict[str, int]:
         async with self._pool.autocommit() as conn:
-            return {row["lane"]: row["waiting"] for row in await fetch_all(conn, JOBS["count_queued_jobs"])}
+            return {row["queue"]: row["waiting"] for row in await fetch_all(conn, JOBS["count_queued_jobs"])}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 from pixel_runtime.ids import format_id, new_id
 
-from pixel_generation.adapters.outbound.announcements import announcements, status_changed
+from pixel_generation.adapters.outbound.outbox_events import outbox_events, status_changed
 from pixel_generation.adapters.outbound.postgres.group_commit import GroupCommit, write_changes
 from pixel_generation.adapters.outbound.postgres.rows import change_value, job_of, recorded_event_of, time_value
 from pixel_generation.application.engine_ports import Reconciling
-from pixel_generation.domain.attempt import CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
-from pixel_generation.domain.job import Stage, Status
+from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
+from pixel_generation.domain.jobs.job import Stage, Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from pixel_runtime.clock import Clock
 
-    from pixel_generation.application.ports import Holder
-    from pixel_generation.domain.job import Job
-    from pixel_generation.domain.replay import RecordedEvent
+    from pixel_generation.application.ports import Writer
+    from pixel_generation.domain.jobs.job import Job
+    from pixel_generation.domain.jobs.replay import RecordedEvent
 
 CHANGES = load_queries("pixel_generation.sql", "changes.sql")
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
@@ -42,8 +42,8 @@ class PostgresJobs:
         self._requeues = GroupCommit(pool, CHANGES["requeue_jobs"])
         self._ends = GroupCommit(pool, CHANGES["end_jobs"])
 
-    async def claim(self, lane: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
-        parameters = {"lane": lane, "limit": limit, "worker": worker, "lease_s": lease_s, "deadline_at": deadline_at}
+    async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
+        parameters = {"queue": queue, "limit": limit, "worker": worker, "lease_s": lease_s, "deadline_at": deadline_at}
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": False})
         if not rows:
@@ -53,20 +53,20 @@ class PostgresJobs:
     async def _claim_under_limits(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._pool.transaction() as conn:
             # A statement of its own: the claim's must begin, and see what runs, after the wait for this lock.
-            if await fetch_one(conn, JOBS["lock_limited_lane"], {"lane": parameters["lane"]}) is None:
+            if await fetch_one(conn, JOBS["lock_limited_queue"], {"queue": parameters["queue"]}) is None:
                 return []
             return await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": True})
 
-    async def write(self, before: Job, after: Job, *, holder: Holder, call: CallRecord | None = None) -> bool:
+    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
         record = call or CallRecord()
         state = attempt_state(before, after, record)
         now = self._clock.now()
-        events = announcements(after, now)
+        events = outbox_events(after, now)
         if before.stage is Stage.STARTING:
-            # A claim stores its event and leaves its announcement to the next change, whatever that is.
+            # A claim stores its event and leaves its outbox event to the next change, whatever that is.
             events.insert(0, status_changed(before, now))
         change = change_value(before, after, events) | {
-            "holder": holder.value,
+            "writer": writer.value,
             "attempt_state": state.value,
             "outcome": attempt_outcome(state, record),
             "provider_request_id": record.provider_request_id,
@@ -79,7 +79,7 @@ class PostgresJobs:
             return await self._ends.write(after.id, change | _settlement(after))
         if after.status is not Status.QUEUED:
             return await self._advances.write(after.id, change)
-        change |= _place_in_queue(after)
+        change |= _queue_values(after)
         if after.stage is Stage.ROUTING:
             return await self._reroute(after, change)
         return await self._requeues.write(after.id, change)
@@ -142,12 +142,12 @@ def _settlement(job: Job) -> dict[str, Any]:
     }
 
 
-def _place_in_queue(job: Job) -> dict[str, Any]:
+def _queue_values(job: Job) -> dict[str, Any]:
     return {
         "retry_count": job.retry_count,
         "scheduled_at": job.scheduled_at.isoformat(),
-        "spec": job.spec.as_dict(),
-        "lane": job.lane,
+        "work": job.spec.as_dict(),
+        "queue": job.queue,
         "route": dict(job.route),
         "price_id": job.price_id,
     }

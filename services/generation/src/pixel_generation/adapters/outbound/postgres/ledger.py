@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from pixel_postgres import Pool, execute, fetch_all, fetch_one, load_queries
 from pixel_runtime.ids import new_id
 
-from pixel_generation.application.billing_ports import Adjusted, Redeemed
-from pixel_generation.application.page import Page
-from pixel_generation.domain.credits import Capture
-from pixel_generation.domain.promotions import Promotion
+from pixel_generation.application.billing.ports import Adjusted, Redeemed
+from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.billing.credits import Capture
+from pixel_generation.domain.billing.promotions import Promotion
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,11 +26,11 @@ class PostgresLedger:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def grant(self, user_id: UUID, credits_given: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+    async def grant(self, user_id: UUID, credit_count: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
         parameters = {
             "transfer_id": new_id(),
             "user_id": user_id,
-            "credits": credits_given,
+            "credits": credit_count,
             "grant_id": grant_id,
             "memo": reason,
         }
@@ -82,11 +82,11 @@ class PostgresPromotions:
         self._pool = pool
 
     async def create(
-        self, code: str, credits_given: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
+        self, code: str, credit_count: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
     ) -> Promotion | None:
         parameters = {
             "code": code,
-            "credits": credits_given,
+            "credits": credit_count,
             "max_uses": max_uses,
             "ends_at": ends_at,
             "actor": actor,

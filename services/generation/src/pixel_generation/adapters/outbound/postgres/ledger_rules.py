@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pixel_postgres import Pool, execute, fetch_one, leading, load_queries
 
-from pixel_generation.application.statement_ports import RuleResult
+from pixel_generation.application.billing.statement_ports import RuleResult
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ RULES = (
     "check_ends_match_captures",
     "check_refunds_stay_within_captures",
     "check_open_jobs_equal_counts",
-    "check_places_taken_equal_counts",
+    "check_slots_taken_equal_counts",
     "check_budgets_equal_reservations",
     "check_provider_costs_equal_attempts",
     "check_jobs_are_kept_once",

@@ -1,4 +1,4 @@
-"""Lanes, failures, statistics and actions in PostgreSQL."""
+"""Queues, failures, statistics and actions in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pixel_runtime.ids import new_id
 from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
-from pixel_generation.application.operations_ports import Action, LaneChange
-from pixel_generation.application.page import Page
-from pixel_generation.domain.failures import FailedWork, FailureFilter, redacted
-from pixel_generation.domain.job import Failure, JobType, Status
-from pixel_generation.domain.lanes import LaneState, LaneStatus, QueueStatus
-from pixel_generation.domain.spec import GenerationSpec
-from pixel_generation.domain.statistics import StatsRow
+from pixel_generation.application.operations.ports import Action, QueueChange
+from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, redacted
+from pixel_generation.domain.jobs.job import Failure, JobType, Status
+from pixel_generation.domain.jobs.statistics import StatsRow
+from pixel_generation.domain.queueing.queues import QueueOverview, QueueState, QueueStatus
+from pixel_generation.domain.work.spec import GenerationSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,32 +34,32 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-class PostgresLanes:
+class PostgresQueues:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def status(self) -> QueueStatus:
+    async def status(self) -> QueueOverview:
         async with self._pool.autocommit() as conn:
-            lanes = await fetch_all(conn, OPERATIONS["list_lanes"], _lanes_named(""))
+            queues = await fetch_all(conn, OPERATIONS["list_queues"], _queues_named(""))
             latest = await fetch_one(conn, OPERATIONS["measure_latest_jobs"])
         assert latest is not None
-        return QueueStatus(tuple(map(_lane_of, lanes)), latest["average_wait_s"], latest["median_run_s"])
+        return QueueOverview(tuple(map(_queue_of, queues)), latest["average_wait_s"], latest["median_run_s"])
 
-    async def update(self, change: LaneChange) -> LaneStatus | None:
+    async def update(self, change: QueueChange) -> QueueStatus | None:
         parameters = {
             "action_id": new_id(),
             "actor": change.actor,
-            "lane": change.lane,
+            "queue": change.queue,
             "state": change.state or "",
             "max_running": change.max_running,
             "max_queued": change.max_queued,
             "reason": change.reason,
         }
         async with self._pool.autocommit() as conn:
-            if not await execute(conn, OPERATIONS["update_lane"], parameters):
+            if not await execute(conn, OPERATIONS["update_queue"], parameters):
                 return None
-            row = await fetch_one(conn, OPERATIONS["list_lanes"], _lanes_named(change.lane))
-        return _lane_of(row) if row else None
+            row = await fetch_one(conn, OPERATIONS["list_queues"], _queues_named(change.queue))
+        return _queue_of(row) if row else None
 
 
 class PostgresFailures:
@@ -104,7 +104,20 @@ class PostgresStatistics:
         parameters = {"user_id": user_id, "first_day": first, "last_day": last}
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, STATISTICS[name], parameters)
-        return [StatsRow(**row | {"status": Status(row["status"])}) for row in rows]
+        return [
+            StatsRow(
+                day=row["day"],
+                model=row["model"],
+                job_type=row["kind"],
+                status=Status(row["status"]),
+                jobs=row["jobs"],
+                images=row["outputs"],
+                run_seconds=row["run_seconds"],
+                credits=row["credits"],
+                retries=row["retries"],
+            )
+            for row in rows
+        ]
 
     async def provider_costs(self, *, first: date, last: date) -> dict[str, int]:
         start = datetime.combine(first, time(), UTC)
@@ -139,20 +152,20 @@ class PostgresActions:
         return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
-def _lanes_named(lane: str) -> dict[str, Any]:
-    return {"lane": lane, "most": MOST_COUNTED, "silence_s": WORKER_SILENCE_S}
+def _queues_named(queue: str) -> dict[str, Any]:
+    return {"queue": queue, "most": MOST_COUNTED, "silence_s": WORKER_SILENCE_S}
 
 
-def _lane_of(row: Mapping[str, Any]) -> LaneStatus:
-    return LaneStatus(**{**row, "state": LaneState(row["state"])})
+def _queue_of(row: Mapping[str, Any]) -> QueueStatus:
+    return QueueStatus(**{**row, "state": QueueState(row["state"])})
 
 
 def _failure_of(row: Mapping[str, Any]) -> FailedWork:
-    spec = GenerationSpec(**row["spec"])
+    spec = GenerationSpec(**row["work"])
     return FailedWork(
         job_id=row["id"],
         user_id=row["user_id"],
-        job_type=JobType(row["job_type"]),
+        job_type=JobType(row["kind"]),
         model=spec.model,
         failure=Failure(**row["failure"]),
         attempts=attempts_of(row["attempts"]),
@@ -167,7 +180,7 @@ def _words_of(which: FailureFilter) -> dict[str, Any]:
         "failure_code": which.failure_code,
         "model": which.model,
         "user_id": which.user_id,
-        "job_type": which.job_type,
+        "kind": which.job_type,
         "job_id": which.job_id,
         "ended_after": which.ended_after or BEGINNING,
     }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
-from pixel_generation.domain.breaker import BreakerPolicy, BreakerState, ProviderHealth
+from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState, ProviderHealth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

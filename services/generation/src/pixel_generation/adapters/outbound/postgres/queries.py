@@ -8,12 +8,12 @@ from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
 from pixel_generation.adapters.outbound.postgres.id_ranges import LOWEST, highest_id_at, lowest_id_at
 from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
-from pixel_generation.application.page import Page
 from pixel_generation.application.ports import GenerationFilter, Standing, UserEvents
-from pixel_generation.domain.credits import Balance
-from pixel_generation.domain.job import Stage, Status, StoredEvent
-from pixel_generation.domain.lanes import LaneState, PositionReason
-from pixel_generation.domain.position import Position
+from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.jobs.job import Stage, Status, StoredEvent
+from pixel_generation.domain.queueing.position import Position
+from pixel_generation.domain.queueing.queues import PositionReason, QueueState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ class PostgresQueries:
             "first_id": lowest_id_at(which.created_after) if which.created_after else LOWEST,
             "status": which.status,
             "model": which.model,
-            "job_type": which.job_type,
+            "kind": which.job_type,
             "failure_code": which.failure_code,
             "created_after": which.created_after,
             "created_before": which.created_before,
@@ -97,7 +97,9 @@ class PostgresQueries:
 
 def _standing_of(row: Mapping[str, Any]) -> Standing:
     reason = row["position_reason"]
-    return Standing(job_of(row), row["ahead"], LaneState(row["lane_state"]), PositionReason(reason) if reason else None)
+    return Standing(
+        job_of(row), row["ahead"], QueueState(row["queue_state"]), PositionReason(reason) if reason else None
+    )
 
 
 def _event_of(row: Mapping[str, Any]) -> StoredEvent:

@@ -10,19 +10,19 @@ from uuid import UUID
 from pixel_events.outbox import OutboxEvent, outbox_rows
 from psycopg.types.json import Jsonb
 
-from pixel_generation.domain.job import (
+from pixel_generation.domain.jobs.job import (
     Adjustment,
     DeliveredImage,
     Failure,
-    Gate,
+    HoldReason,
     Job,
     JobType,
     Priority,
     Stage,
     Status,
 )
-from pixel_generation.domain.replay import RecordedEvent, facts_of
-from pixel_generation.domain.spec import GenerationSpec
+from pixel_generation.domain.jobs.replay import RecordedEvent, facts_of
+from pixel_generation.domain.work.spec import GenerationSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ def job_of(row: Mapping[str, Any]) -> Job:
         id=row["id"],
         user_id=row["user_id"],
         set_id=row["set_id"],
-        spec=GenerationSpec(**row["spec"]),
-        lane=row["lane"],
+        spec=GenerationSpec(**row["work"]),
+        queue=row["queue"],
         cost_credits=row["cost_credits"],
         created_at=row["created_at"],
         deadline_at=row["deadline_at"],
@@ -48,15 +48,15 @@ def job_of(row: Mapping[str, Any]) -> Job:
         retry_count=row["retry_count"],
         max_retries=row["max_retries"],
         trace=row["trace"],
-        images=tuple(DeliveredImage(**image | {"asset_id": UUID(image["asset_id"])}) for image in row["images"]),
+        images=tuple(DeliveredImage(**image | {"asset_id": UUID(image["asset_id"])}) for image in row["outputs"]),
         failure=failure_of(row["failure"]),
         captured_credits=row["captured_credits"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        job_type=JobType(row["job_type"]),
+        job_type=JobType(row["kind"]),
         priority=Priority(row["priority"] + row["aged"]),
         round=row["round"],
-        gate=Gate(row["gate"]),
+        hold_reason=HoldReason(row["hold_reason"]),
         plan=row["plan"],
         cancel_at=row["cancel_at"],
         cancel_requested_at=row["cancel_requested_at"],
@@ -96,7 +96,7 @@ def recorded_event_of(row: Mapping[str, Any]) -> RecordedEvent:
 
 
 def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]:
-    """Return as JSON what every written change of a job consists of: its new state, its event, its announcements."""
+    """Return as JSON what every written change of a job consists of: its new state, its event, its outbox_events."""
     return {
         "id": after.id.hex,
         "attempt": before.attempt,
@@ -105,13 +105,13 @@ def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict
         "stage": after.stage.value,
         "progress": after.progress,
         "sequence": after.sequence,
-        "images": _images(after.images),
+        "outputs": _images(after.images),
         "failure": after.failure and asdict(after.failure),
         "deadline_at": after.deadline_at.isoformat(),
         "cancel_requested_at": time_value(after.cancel_requested_at),
         "message": after.message,
         "facts": facts_of(before, after),
-        "announcements": _announcements(events),
+        "outbox_events": _outbox_events(events),
     }
 
 
@@ -125,7 +125,7 @@ def _images(images: Sequence[DeliveredImage]) -> list[dict[str, Any]]:
     ]
 
 
-def _announcements(events: Sequence[OutboxEvent]) -> list[dict[str, Any]]:
+def _outbox_events(events: Sequence[OutboxEvent]) -> list[dict[str, Any]]:
     return [
         {**row._asdict(), "event_id": row.event_id.hex, "value": b64encode(row.value).decode()}
         for row in outbox_rows(events)

@@ -8,11 +8,11 @@ from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
 from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
 from pixel_generation.adapters.outbound.postgres.id_ranges import highest_id_at, lowest_id_at
-from pixel_generation.application.page import Page
-from pixel_generation.application.statement_ports import UsageSums
-from pixel_generation.domain.job import Status
-from pixel_generation.domain.receipt import Receipt, RoundReceipt
-from pixel_generation.domain.statement import Transaction, UsageRow
+from pixel_generation.application.billing.statement_ports import UsageSums
+from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.billing.receipt import Receipt, RoundReceipt
+from pixel_generation.domain.billing.statement import Transaction, UsageRow
+from pixel_generation.domain.jobs.job import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +44,8 @@ class PostgresStatements:
             status=Status(row["status"]),
             quoted=row["cost_credits"],
             price_id=row["price_id"],
-            requested_images=row["image_count"],
-            delivered_images=row["delivered_images"],
+            requested_images=row["units"],
+            delivered_images=row["delivered_outputs"],
             rounds=tuple(RoundReceipt(**money) for money in row["rounds"]),
             attempts=attempts_of(row["attempts"]),
         )
@@ -87,7 +87,7 @@ class PostgresStatements:
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, STATEMENTS["sum_usage"], parameters)
         return UsageSums(
-            [UsageRow(tuple(row["words"]), row["generations"], row["images"], row["credits"]) for row in rows],
+            [UsageRow(tuple(row["words"]), row["generations"], row["outputs"], row["credits"]) for row in rows],
             total_credits=rows[0]["total_credits"] if rows else 0,
             complete=not rows or rows[0]["transfers"] <= self._most_usage_transfers,
         )

@@ -11,10 +11,10 @@ from pixel_postgres import Pool, fetch_all, load_queries
 from pixel_runtime.ids import new_id
 from psycopg.types.json import Jsonb
 
-from pixel_generation.adapters.outbound.announcements import status_changed, wake_up
+from pixel_generation.adapters.outbound.outbox_events import signal_requested, status_changed
 from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, spec_value
 from pixel_generation.application.ports import Decision, NewGeneration, Verdict
-from pixel_generation.domain.job import Gate
+from pixel_generation.domain.jobs.job import HoldReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ class PostgresSubmissions:
         async with self._pool.autocommit() as conn:
             return await _decide(conn, batch)
 
-    async def rehearse(self, item: NewGeneration) -> Decision:
+    async def dry_run(self, item: NewGeneration) -> Decision:
         """Run the very statement and take it back, so that a quote cannot disagree with the submission after it."""
         async with self._pool.autocommit() as conn, conn.transaction(force_rollback=True):
             return (await _decide(conn, [item]))[0]
@@ -56,7 +56,7 @@ async def _decide(conn: AsyncConnection[DictRow], batch: Sequence[NewGeneration]
             limit=row["limit_amount"] or 0,
             scope=row["scope"],
             period=row["period"],
-            gate=Gate(row["gate"]),
+            hold_reason=HoldReason(row["hold_reason"]),
             plan=row["plan"],
         )
         for row in rows
@@ -71,10 +71,10 @@ def _item_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
         "sequences": [job.sequence for job in jobs],
         "set_ids": [job.set_id for job in jobs],
         "user_ids": [job.user_id for job in jobs],
-        "job_types": [job.job_type.value for job in jobs],
-        "lanes": [job.lane for job in jobs],
-        "specs": [spec_value(job.spec) for job in jobs],
-        "image_counts": [job.spec.number_of_images for job in jobs],
+        "kinds": [job.job_type.value for job in jobs],
+        "queues": [job.queue for job in jobs],
+        "works": [spec_value(job.spec) for job in jobs],
+        "units": [job.spec.number_of_images for job in jobs],
         "costs": [job.cost_credits for job in jobs],
         "costs_usd_micros": [NO_COST if item.cost_usd_micros is None else item.cost_usd_micros for item in batch],
         "price_ids": [job.price_id for job in jobs],
@@ -98,7 +98,7 @@ def _item_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
         "keys_": [item.idempotency_key for item in batch],
         "fingerprints": [item.fingerprint for item in batch],
         "transfer_ids": [new_id() for _ in batch],
-        "lanes_are_full": [item.lane_is_full for item in batch],
+        "queues_are_full": [item.queue_is_full for item in batch],
     }
 
 
@@ -108,7 +108,7 @@ def _submitted_at(item: NewGeneration) -> datetime:
 
 def _event_columns(batch: Sequence[NewGeneration]) -> dict[str, Any]:
     """Return the two outbox rows of every item; the statement gives them the trace of their submission as headers."""
-    requests = outbox_parameters([wake_up(item.job, _submitted_at(item)) for item in batch])
+    requests = outbox_parameters([signal_requested(item.job, _submitted_at(item)) for item in batch])
     statuses = outbox_parameters([status_changed(item.job, _submitted_at(item)) for item in batch])
     return {
         "event_keys": requests["keys"],

@@ -18,9 +18,9 @@ class PostgresWorkers:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def seen(self, worker_id: str, *, lanes: Collection[str], slots: int) -> None:
+    async def seen(self, worker_id: str, *, queues: Collection[str], slots: int) -> None:
         async with self._pool.autocommit() as conn:
-            parameters = {"id": worker_id, "lanes": sorted(lanes), "slots": slots}
+            parameters = {"id": worker_id, "queues": sorted(queues), "slots": slots}
             await execute(conn, WORKERS["see_worker"], parameters)
 
     async def left(self, worker_id: str) -> None:

@@ -1,0 +1,120 @@
+"""Which requests this process takes on: when it is busy, new work is turned away first and money last."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_errors import Unavailable
+
+from pixel_gateway.domain.rate_limit import Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+    from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
+
+SHARES = {Traffic.CREATE: 0.8, Traffic.READ: 1.0}
+"""Part of the limit that may be taken when a request of this kind comes."""
+
+FAR_BOUNDS = {Traffic.STATUS: 2, Traffic.CRITICAL: 4}
+"""Times the largest limit. These kinds take part in the load and are not shed for it, but memory ends somewhere."""
+
+_WINDOW_S = 1.0
+_LONGEST_RETRY_S = 30.0
+
+
+class Overloaded(Unavailable):
+    """The service has as much to do as it can do well; try again after `Retry-After`."""
+
+    reason = "OVERLOADED"
+
+
+class AdmissionObserver(Protocol):
+    """Counts what admission does."""
+
+    def in_flight(self, requests: int, limit: float) -> None: ...
+    def shed(self, traffic: Traffic) -> None: ...
+
+
+class InFlight:
+    """One admitted request; it ends once, when its answer is ready or when all it does is wait."""
+
+    __slots__ = ("_admission", "_began_s", "_door", "_is_open")
+
+    def __init__(self, admission: Admission, door: str, began_s: float) -> None:
+        self._admission = admission
+        self._door = door
+        self._began_s = began_s
+        self._is_open = True
+
+    def end(self) -> None:
+        """Give the place back; what a request that only waits takes from now on says nothing about load."""
+        if self._is_open:
+            self._is_open = False
+            self._admission.ended(self._door, self._began_s)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.end()
+
+
+class Admission:
+    """A budget of requests under way in this process. Nothing queues here: a rejection is immediate."""
+
+    def __init__(
+        self,
+        limit: ConcurrencyLimit,
+        observer: AdmissionObserver,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        fraction: Callable[[], float] = random.random,
+    ) -> None:
+        self._limit = limit
+        self._observer = observer
+        self._monotonic = monotonic
+        self._fraction = fraction
+        self._in_flight = 0
+        self._window_ends_s = 0.0
+        self._admitted = self._refused = 0
+        self._wait_s = 1.0
+
+    def admit(self, traffic: Traffic, door: str) -> InFlight:
+        """Take a request on; raise Overloaded, which says when there may be room."""
+        now_s = self._monotonic()
+        if now_s >= self._window_ends_s:
+            self._close_window(now_s)
+        if self._in_flight >= self._bound(traffic):
+            self._refused += 1
+            self._observer.shed(traffic)
+            raise Overloaded(retry_after_s=self._wait_s * (1.0 + 0.5 * self._fraction()))
+        self._admitted += 1
+        self._in_flight += 1
+        self._observer.in_flight(self._in_flight, self._limit.value)
+        return InFlight(self, door, now_s)
+
+    def ended(self, door: str, began_s: float) -> None:
+        """Note the end of a request."""
+        now_s = self._monotonic()
+        self._limit.ended(door, now_s - began_s, in_flight=self._in_flight, now_s=now_s)
+        self._in_flight -= 1
+        self._observer.in_flight(self._in_flight, self._limit.value)
+
+    def _bound(self, traffic: Traffic) -> float:
+        if traffic in FAR_BOUNDS:
+            return FAR_BOUNDS[traffic] * self._limit.most
+        return max(1.0, SHARES[traffic] * self._limit.value)
+
+    def _close_window(self, now_s: float) -> None:
+        """Reckon how long it takes to serve what the last second turned away, at the pace of that second."""
+        backlog_s = _WINDOW_S * self._refused / max(self._admitted, 1)
+        self._wait_s = min(max(backlog_s, 1.0), _LONGEST_RETRY_S)
+        self._admitted = self._refused = 0
+        self._window_ends_s = now_s + _WINDOW_S

@@ -1,0 +1,73 @@
+"""Counts each caller's requests against the policy of their kind."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_errors import Unavailable
+
+from pixel_gateway.domain.rate_limit import Policy, RateLimited, Standing, Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_REST_S = 5.0
+"""Seconds the shared counters are left alone after they failed, so that their trouble delays one request in many."""
+
+
+class Buckets(Protocol):
+    """Leaky buckets by key."""
+
+    async def take(self, key: str, amount_us: int, *, capacity_us: int) -> tuple[bool, int]:
+        """Add the amount unless it overflows; return whether it was added and the level. Raises Unavailable."""
+
+
+class RateLimitObserver(Protocol):
+    """Counts what the limiter does."""
+
+    def limited(self, policy: str) -> None: ...
+    def counted_alone(self) -> None:
+        """Count a request that only this process has seen, because the shared counters do not answer."""
+
+
+class RateLimiter:
+    """Counts in the shared buckets; while they do not answer, in this process's own."""
+
+    def __init__(
+        self,
+        policies: Mapping[Traffic, Policy],
+        *,
+        shared: Buckets,
+        own: Buckets,
+        observer: RateLimitObserver,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._policies = policies
+        self._shared = shared
+        self._own = own
+        self._observer = observer
+        self._monotonic = monotonic
+        self._rests_until = 0.0
+
+    async def count(self, traffic: Traffic, caller: str) -> tuple[Standing | None, RateLimited | None]:
+        """Count a request; return where its caller stands (None: no limit) and why it is refused, if it is."""
+        policy = self._policies.get(traffic)
+        if policy is None:
+            return None, None
+        accepted, level_us = await self._take(policy, f"rate:{policy.name}:{caller}")
+        standing = Standing.at(policy, level_us)
+        if accepted:
+            return standing, None
+        self._observer.limited(policy.name)
+        text = f"At most {policy.quota} requests in {policy.window_s} seconds; the next one fits later."
+        return standing, RateLimited(text, metadata={"policy": policy.name}, retry_after_s=standing.refill_s)
+
+    async def _take(self, policy: Policy, key: str) -> tuple[bool, int]:
+        if self._monotonic() >= self._rests_until:
+            try:
+                return await self._shared.take(key, policy.request_us, capacity_us=policy.window_us)
+            except Unavailable:
+                self._rests_until = self._monotonic() + _REST_S
+        self._observer.counted_alone()
+        return await self._own.take(key, policy.request_us, capacity_us=policy.window_us)

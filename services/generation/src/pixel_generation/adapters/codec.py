@@ -1,0 +1,210 @@
+"""Between the domain and the messages of pixel.generation.v1, in both directions."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.timestamp_pb2 import Timestamp
+from pixel.generation.v1 import generation_pb2 as pb
+from pixel_runtime.ids import format_id
+
+from pixel_generation.domain.jobs.job import DeliveredImage, Failure, HoldReason, Job, JobType, Priority, Stage, Status
+from pixel_generation.domain.work.spec import GenerationSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from uuid import UUID
+
+    from pixel_generation.application.reading.read_generations import GenerationView
+    from pixel_generation.domain.jobs.job import StoredEvent
+    from pixel_generation.domain.routing.catalogue import Catalogue, Model
+
+STATUSES = {status: pb.GenerationStatus.Value(f"GENERATION_STATUS_{status.name}") for status in Status}
+STAGES = {stage: pb.GenerationStage.Value(f"GENERATION_STAGE_{stage.name}") for stage in Stage}
+STATUS_OF = {value: status for status, value in STATUSES.items()}
+JOB_TYPES = {job_type: pb.JobType.Value(f"JOB_TYPE_{job_type.name}") for job_type in JobType}
+JOB_TYPE_OF = {value: job_type for job_type, value in JOB_TYPES.items()}
+PRIORITIES = {priority: pb.JobPriority.Value(f"JOB_PRIORITY_{priority.name}") for priority in Priority}
+PRIORITY_OF = {value: priority for priority, value in PRIORITIES.items()}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
+
+
+def timestamp(at: datetime) -> Timestamp:
+    return Timestamp(seconds=(at - _EPOCH) // _SECOND, nanos=at.microsecond * 1_000)
+
+
+def spec_to_proto(spec: GenerationSpec) -> pb.GenerationSpec:
+    message = pb.GenerationSpec(
+        prompt=spec.prompt,
+        model=spec.model,
+        number_of_images=spec.number_of_images,
+        style=spec.style,
+        quality=spec.quality,
+        aspect_ratio=spec.aspect_ratio,
+        size=spec.size,
+        custom_prompt=spec.custom_prompt,
+        seed=spec.seed,
+        private=spec.private,
+    )
+    if spec.parameters:
+        message.parameters.update(spec.parameters)
+    return message
+
+
+def spec_from_proto(message: pb.GenerationSpec) -> GenerationSpec:
+    return GenerationSpec(
+        prompt=message.prompt,
+        model=message.model,
+        number_of_images=message.number_of_images,
+        style=message.style,
+        quality=message.quality,
+        aspect_ratio=message.aspect_ratio,
+        size=message.size,
+        custom_prompt=message.custom_prompt,
+        seed=message.seed if message.HasField("seed") else None,
+        private=message.private,
+        parameters=MessageToDict(message.parameters) if message.HasField("parameters") else {},
+    )
+
+
+def image_to_proto(image: DeliveredImage) -> pb.GeneratedImage:
+    return pb.GeneratedImage(
+        asset_id=format_id("ast", image.asset_id),
+        index=image.index,
+        width=image.width,
+        height=image.height,
+        content_type=image.content_type,
+        size_bytes=image.size_bytes,
+        seed=image.seed,
+    )
+
+
+def failure_to_proto(failure: Failure | None) -> pb.GenerationFailure | None:
+    if failure is None:
+        return None
+    return pb.GenerationFailure(code=failure.code, message=failure.message, retryable=failure.retryable)
+
+
+def route_to_proto(route: Mapping[str, Any]) -> pb.Route | None:
+    """Write the stored route; None for a job that has none."""
+    return ParseDict(dict(route), pb.Route(), ignore_unknown_fields=True) if route else None
+
+
+def view_to_proto(view: GenerationView, *, with_route: bool = False) -> pb.Generation:
+    job = view.job
+    eta = view.start_interval_s
+    return pb.Generation(
+        id=format_id("gen", job.id),
+        user_id=format_id("usr", job.user_id),
+        spec=spec_to_proto(job.spec),
+        set_id=format_id("set", job.set_id),
+        status=STATUSES[job.status],
+        stage=STAGES[job.stage],
+        progress=job.progress,
+        message=job.message,
+        sequence=job.sequence,
+        images=map(image_to_proto, job.images),
+        failure=failure_to_proto(job.failure),
+        cost_credits=job.cost_credits,
+        captured_credits=job.captured_credits,
+        queue_position=view.queue_position,
+        eta=pb.EtaInterval(min_seconds=eta[0], max_seconds=eta[1]) if eta else None,
+        estimated_seconds_remaining=view.remaining_s,
+        attempt=job.attempt,
+        create_time=timestamp(job.created_at),
+        start_time=timestamp(job.started_at) if job.started_at else None,
+        end_time=timestamp(job.ended_at) if job.ended_at else None,
+        job_type=JOB_TYPES[job.job_type],
+        priority=PRIORITIES[job.priority],
+        round=job.round,
+        schedule_time=timestamp(job.scheduled_at) if view.waits_for == HoldReason.SCHEDULED else None,
+        cancel_time=timestamp(job.cancel_at) if job.cancel_at else None,
+        adjustments=[
+            pb.Adjustment(field=item.field, requested=item.requested, used=item.used) for item in job.adjustments
+        ],
+        route=route_to_proto(job.route) if with_route else None,
+        waits_for=view.waits_for,
+        position_reason=view.position_reason or "",
+        end_user=job.end_user,
+        metadata=dict(job.metadata),
+    )
+
+
+def event_to_proto(
+    *,
+    job_id: UUID,
+    user_id: UUID,
+    set_id: UUID,
+    sequence: int,
+    status: Status,
+    stage: Stage,
+    progress: int,
+    message: str,
+    failure: Failure | None,
+    at: datetime,
+) -> pb.GenerationEvent:
+    return pb.GenerationEvent(
+        generation_id=format_id("gen", job_id),
+        user_id=format_id("usr", user_id),
+        sequence=sequence,
+        status=STATUSES[status],
+        stage=STAGES[stage],
+        progress=progress,
+        message=message,
+        set_id=format_id("set", set_id),
+        failure=failure_to_proto(failure),
+        event_time=timestamp(at),
+    )
+
+
+def stored_event_to_proto(event: StoredEvent, job_id: UUID, user_id: UUID) -> pb.GenerationEvent:
+    """Tell an entry of a job's event sequence."""
+    return event_to_proto(
+        job_id=job_id,
+        user_id=user_id,
+        set_id=event.set_id,
+        sequence=event.sequence,
+        status=event.status,
+        stage=event.stage,
+        progress=event.progress,
+        message=event.message,
+        failure=event.failure,
+        at=event.created_at,
+    )
+
+
+def job_event(job: Job, at: datetime) -> pb.GenerationEvent:
+    """Tell the newest change of a job."""
+    return event_to_proto(
+        job_id=job.id,
+        user_id=job.user_id,
+        set_id=job.set_id,
+        sequence=job.sequence,
+        status=job.status,
+        stage=job.stage,
+        progress=job.progress,
+        message=job.message,
+        failure=job.failure,
+        at=at,
+    )
+
+
+def model_to_proto(model: Model, catalogue: Catalogue) -> pb.Model:
+    return pb.Model(
+        id=model.id,
+        provider=model.provider,
+        aliases=model.aliases,
+        display_name=model.display_name,
+        credits_per_image=model.credits_per_image,
+        aspect_ratios=[
+            pb.AspectRatio(ratio=ratio, width=size.width, height=size.height) for ratio, size in model.ratios.items()
+        ],
+        styles=model.styles,
+        qualities=model.qualities,
+        max_images=model.max_images,
+        available=catalogue.is_available(model),
+    )

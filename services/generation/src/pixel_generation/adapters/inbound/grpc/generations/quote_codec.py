@@ -1,0 +1,31 @@
+"""Between quotes and the messages of pixel.generation.v1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel.generation.v1 import generation_pb2, generations_service_pb2
+
+from pixel_generation.adapters.codec import route_to_proto, spec_to_proto
+
+if TYPE_CHECKING:
+    from pixel_generation.application.submission.quote import Quote
+
+
+def quote_to_proto(quote: Quote) -> generations_service_pb2.QuoteGenerationResponse:
+    job, eta = quote.job, quote.start_interval_s
+    return generations_service_pb2.QuoteGenerationResponse(
+        cost_credits=job.cost_credits,
+        price_id=job.price_id,
+        credits_per_image=quote.credits_per_image,
+        spec=spec_to_proto(job.spec),
+        adjustments=[
+            generation_pb2.Adjustment(field=each.field, requested=each.requested, used=each.used)
+            for each in job.adjustments
+        ],
+        route=route_to_proto(job.route),
+        eta=generation_pb2.EtaInterval(min_seconds=eta[0], max_seconds=eta[1]) if eta else None,
+        run_seconds=quote.run_s,
+        available_credits=quote.available_credits,
+        would_be_refused=quote.would_be_refused,
+    )

@@ -1,0 +1,217 @@
+"""Generations over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pixel.generation.v1 import generation_pb2, generations_service_pb2_grpc
+from pixel.generation.v1 import generations_service_pb2 as pb
+from pixel_errors import Exhausted, PixelError
+
+from pixel_generation.adapters.codec import (
+    JOB_TYPE_OF,
+    STATUS_OF,
+    model_to_proto,
+    stored_event_to_proto,
+    timestamp,
+    view_to_proto,
+)
+from pixel_generation.adapters.inbound.grpc.generations.quote_codec import quote_to_proto
+from pixel_generation.adapters.inbound.grpc.generations.read_submission import read_submission
+from pixel_generation.adapters.inbound.grpc.generations.receipt_codec import receipt_to_proto
+from pixel_generation.adapters.inbound.grpc.read_request import (
+    invalid,
+    read_generation_id,
+    read_size,
+    read_time,
+    read_token,
+    read_user_id,
+    write_token,
+)
+from pixel_generation.application.ports import GenerationFilter
+from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
+from pixel_generation.domain.jobs.cancellation import CancelOutcome
+from pixel_generation.domain.jobs.job import JobType, Status
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pixel_generation.application import Application
+    from pixel_generation.application.submission.cancel import Cancellation
+
+MAX_SUBMISSIONS = 1_000
+MAX_EVENTS = 1_000
+OUTCOMES = {outcome: pb.CancelOutcome.Value(f"CANCEL_OUTCOME_{outcome.name}") for outcome in CancelOutcome}
+DEFAULT_EVENTS = 500
+DEFAULT_PAGE = 20
+MAX_PAGE = 100
+
+
+class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceServicer):
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def SubmitMany(  # noqa: N802 - named by the proto
+        self, request: pb.SubmitManyRequest, context: object
+    ) -> pb.SubmitManyResponse:
+        del context
+        if len(request.submissions) > MAX_SUBMISSIONS:
+            raise Exhausted(f"A call carries at most {MAX_SUBMISSIONS} submissions.")
+        outcomes: list[SubmitGeneration | PixelError] = [_read_submission(item) for item in request.submissions]
+        commands = [item for item in outcomes if isinstance(item, SubmitGeneration)]
+        decided = iter(await self._app.submit_generations(commands))
+        results = [item if isinstance(item, PixelError) else next(decided) for item in outcomes]
+        answers = (self._answer(item, result) for item, result in zip(outcomes, results, strict=True))
+        return pb.SubmitManyResponse(results=await asyncio.gather(*answers))
+
+    async def _answer(
+        self, command: SubmitGeneration | PixelError, outcome: Accepted | PixelError
+    ) -> pb.SubmissionResult:
+        if isinstance(command, PixelError):
+            return pb.SubmissionResult(error=_write_rejection(command))
+        return await self._describe(command.user_id, outcome)
+
+    async def _describe(self, user_id: UUID, outcome: Accepted | PixelError) -> pb.SubmissionResult:
+        """Describe one outcome; trouble with it is its own and leaves the others of the call answered."""
+        if isinstance(outcome, PixelError):
+            return pb.SubmissionResult(error=_write_rejection(outcome))
+        generations = self._app.generations
+        if outcome.job is not None:
+            return pb.SubmissionResult(generation=view_to_proto(await generations.accepted(outcome.job)))
+        try:
+            view = await generations.get_one(outcome.job_id, user_id)
+        except PixelError as error:
+            return pb.SubmissionResult(error=_write_rejection(error))
+        return pb.SubmissionResult(generation=view_to_proto(view), replayed=True)
+
+    async def GetGeneration(  # noqa: N802 - named by the proto
+        self, request: pb.GetGenerationRequest, context: object
+    ) -> pb.GetGenerationResponse:
+        del context
+        view = await self._app.generations.get_one(read_generation_id(request.id), read_user_id(request.user_id))
+        return pb.GetGenerationResponse(generation=view_to_proto(view, with_route=True))
+
+    async def ListGenerations(  # noqa: N802 - named by the proto
+        self, request: pb.ListGenerationsRequest, context: object
+    ) -> pb.ListGenerationsResponse:
+        del context
+        job_type = JOB_TYPE_OF.get(request.job_type)
+        if request.job_type and job_type is None:
+            raise invalid("jobType", f"The job type is one of {', '.join(JobType)}.")
+        which = GenerationFilter(
+            read_user_id(request.user_id),
+            status=_read_status(request.status),
+            idempotency_key=request.idempotency_key,
+            model=request.model,
+            job_type=job_type,
+            created_after=read_time(request, "created_after"),
+            created_before=read_time(request, "created_before"),
+            failure_code=request.failure_code,
+        )
+        size = read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE)
+        page = await self._app.generations.page(which, before=read_token(request.page_token), limit=size)
+        return pb.ListGenerationsResponse(
+            generations=map(view_to_proto, page.items), next_page_token=write_token(page.next)
+        )
+
+    async def ListGenerationEvents(  # noqa: N802 - named by the proto
+        self, request: pb.ListGenerationEventsRequest, context: object
+    ) -> pb.ListGenerationEventsResponse:
+        del context
+        job_id, user_id = read_generation_id(request.id), read_user_id(request.user_id)
+        events = await self._app.generations.events(
+            job_id, user_id, after=max(0, request.after_sequence), limit=MAX_EVENTS
+        )
+        return pb.ListGenerationEventsResponse(
+            events=[stored_event_to_proto(event, job_id, user_id) for event in events],
+            read_time=timestamp(datetime.now(UTC)),
+        )
+
+    async def ListUserEvents(  # noqa: N802 - named by the proto
+        self, request: pb.ListUserEventsRequest, context: object
+    ) -> pb.ListUserEventsResponse:
+        del context
+        user_id = read_user_id(request.user_id)
+        size = read_size(request.page_size, default=DEFAULT_EVENTS, most=MAX_EVENTS)
+        page = await self._app.generations.user_events(user_id, after=request.after_position, limit=size)
+        return pb.ListUserEventsResponse(
+            events=[
+                pb.PositionedEvent(event=stored_event_to_proto(event, position.job_id, user_id), position=str(position))
+                for position, event in page.events
+            ],
+            position=str(page.position),
+            resync=page.resync,
+        )
+
+    async def CancelGenerations(  # noqa: N802 - named by the proto
+        self, request: pb.CancelGenerationsRequest, context: object
+    ) -> pb.CancelGenerationsResponse:
+        del context
+        ids = [read_generation_id(text) for text in request.ids]
+        results = await self._app.cancel_generations(read_user_id(request.user_id), ids)
+        answers = (self._cancel_result(text, result) for text, result in zip(request.ids, results, strict=True))
+        return pb.CancelGenerationsResponse(results=await asyncio.gather(*answers))
+
+    async def _cancel_result(self, text: str, result: Cancellation | PixelError) -> pb.CancelResult:
+        if isinstance(result, PixelError):
+            return pb.CancelResult(id=text, error=_write_rejection(result))
+        view = await self._app.generations.started(result.job)
+        return pb.CancelResult(id=text, cancel_outcome=OUTCOMES[result.outcome], generation=view_to_proto(view))
+
+    async def RetryGenerations(  # noqa: N802 - named by the proto
+        self, request: pb.RetryGenerationsRequest, context: object
+    ) -> pb.RetryGenerationsResponse:
+        del context
+        user_id = read_user_id(request.user_id)
+        results = await self._app.retry_generations(user_id, [read_generation_id(text) for text in request.ids])
+        answers = (self._describe(user_id, result) for result in results)
+        return pb.RetryGenerationsResponse(results=await asyncio.gather(*answers))
+
+    async def GetReceipt(  # noqa: N802 - named by the proto
+        self, request: pb.GetReceiptRequest, context: object
+    ) -> pb.GetReceiptResponse:
+        del context
+        receipt = await self._app.receipt(read_generation_id(request.id), read_user_id(request.user_id))
+        return pb.GetReceiptResponse(receipt=receipt_to_proto(receipt))
+
+    async def QuoteGeneration(  # noqa: N802 - named by the proto
+        self, request: pb.QuoteGenerationRequest, context: object
+    ) -> pb.QuoteGenerationResponse:
+        del context
+        return quote_to_proto(await self._app.quote_generation(read_submission(request.submission)))
+
+    async def ListModels(  # noqa: N802 - named by the proto
+        self, request: pb.ListModelsRequest, context: object
+    ) -> pb.ListModelsResponse:
+        del request, context
+        catalogue = await self._app.catalogue.current()
+        return pb.ListModelsResponse(models=[model_to_proto(model, catalogue) for model in catalogue.models])
+
+
+def _read_submission(item: pb.Submission) -> SubmitGeneration | PixelError:
+    try:
+        return read_submission(item)
+    except PixelError as rejection:
+        return rejection
+
+
+def _write_rejection(rejection: PixelError) -> pb.SubmissionError:
+    return pb.SubmissionError(
+        kind=rejection.kind,
+        reason=rejection.code,
+        detail=rejection.detail,
+        metadata=rejection.metadata,
+        field=rejection.violations[0].field if rejection.violations else "",
+        retry_after_seconds=rejection.retry_after_s or 0.0,
+    )
+
+
+def _read_status(value: generation_pb2.GenerationStatus.ValueType) -> Status | None:
+    if value == generation_pb2.GENERATION_STATUS_UNSPECIFIED:
+        return None
+    status = STATUS_OF.get(value)
+    if status is None:
+        raise invalid("status", f"The status is one of {', '.join(Status)}.")
+    return status

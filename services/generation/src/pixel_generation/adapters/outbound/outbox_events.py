@@ -1,0 +1,70 @@
+"""The events that tell other services about a job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel.generation.v1 import events_pb2 as pb
+from pixel_events import OutboxEvent
+from pixel_runtime.ids import format_id
+
+from pixel_generation.adapters.codec import (
+    failure_to_proto,
+    image_to_proto,
+    job_event,
+    spec_to_proto,
+    timestamp,
+)
+from pixel_generation.domain.jobs.job import Job, Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+REQUESTS = "image.generation.requests"
+STATUS = "image.generation.status"
+COMPLETE = "image.generation.complete"
+FAILED = "image.generation.failed"
+
+
+def signal_requested(job: Job, at: datetime) -> OutboxEvent:
+    """Tell the queue's workers that a job waits."""
+    message = pb.ImageGenerationRequested(
+        request_id=format_id("gen", job.id),
+        user_id=format_id("usr", job.user_id),
+        queue=job.queue,
+        spec=spec_to_proto(job.spec),
+        timestamp=timestamp(at),
+    )
+    return OutboxEvent(REQUESTS, format_id("usr", job.user_id), message)
+
+
+def status_changed(job: Job, at: datetime) -> OutboxEvent:
+    """Tell the newest stored event."""
+    return OutboxEvent(STATUS, format_id("usr", job.user_id), pb.GenerationStatusChanged(event=job_event(job, at)))
+
+
+def outbox_events(job: Job, at: datetime) -> list[OutboxEvent]:
+    """Return what is announced after a change: the end with its result before the status that tells of it."""
+    user = format_id("usr", job.user_id)
+    told = [status_changed(job, at)]
+    if job.status is Status.COMPLETED or (job.status is Status.CANCELLED and job.images):
+        completed = pb.ImageGenerationCompleted(
+            request_id=format_id("gen", job.id),
+            user_id=user,
+            set_id=format_id("set", job.set_id),
+            images=map(image_to_proto, job.images),
+            spec=spec_to_proto(job.spec),
+            completed_at=timestamp(at),
+        )
+        told.insert(0, OutboxEvent(COMPLETE, user, completed))
+    elif job.status is Status.FAILED:
+        failed = pb.ImageGenerationFailed(
+            request_id=format_id("gen", job.id),
+            user_id=user,
+            failure=failure_to_proto(job.failure),
+            failed_at=timestamp(at),
+        )
+        told.insert(0, OutboxEvent(FAILED, user, failed))
+    elif job.status is Status.QUEUED:
+        told.append(signal_requested(job, at))
+    return told

@@ -1,0 +1,21 @@
+"""The use cases of money, bound to their ports in main.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixel_generation.application.billing.ports import Accounts, Budgets, Corrections, Promotions
+    from pixel_generation.application.ports import Ledger
+
+
+@dataclass(frozen=True)
+class Billing:
+    """What the use cases of money work with."""
+
+    ledger: Ledger
+    corrections: Corrections
+    promotions: Promotions
+    accounts: Accounts
+    budgets: Budgets

@@ -1,0 +1,52 @@
+"""Set what users may do and what may be spent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel_errors import Invalid, Violation
+
+from pixel_generation.domain.billing.budgets import BudgetLimit, names_subject
+from pixel_generation.domain.errors import BudgetNotFound, PlanNotFound
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pixel_generation.application.billing.ports import AccountChange, Accounts, Budgets
+    from pixel_generation.domain.billing.budgets import Budget
+    from pixel_generation.domain.billing.credits import Account
+
+MOST_AMOUNT = 1_000_000_000_000_000
+MOST_RUNNING = 100_000
+AS_THE_PLAN_SAYS = -1
+
+
+async def update_account(user_id: UUID, change: AccountChange, *, actor: str, accounts: Accounts) -> Account:
+    """Set plan and limits; return the account as it is then. Raise Invalid or PlanNotFound."""
+    daily, running = change.daily_limit, change.max_running
+    if daily is not None and not AS_THE_PLAN_SAYS <= daily <= MOST_AMOUNT:
+        raise _invalid("dailyLimit", "A daily limit is 0 or more credits, or -1 for what the plan says.")
+    if running is not None and running != AS_THE_PLAN_SAYS and not 1 <= running <= MOST_RUNNING:
+        raise _invalid("maxRunning", f"1 to {MOST_RUNNING} jobs run at once, or -1 for what the plan says.")
+    if not await accounts.update(user_id, change, actor=actor):
+        raise PlanNotFound(metadata={"plan": (change.plan or "")[:100]})
+    return await accounts.find(user_id)
+
+
+async def set_budget(limit: BudgetLimit, *, actor: str, budgets: Budgets) -> Budget:
+    """Create a budget or change its limit; raise Invalid."""
+    if not names_subject(limit.scope, limit.subject):
+        raise _invalid("subject", f"This names no {limit.scope}.")
+    if not 0 <= limit.limit_amount <= MOST_AMOUNT:
+        raise _invalid("limitAmount", f"A budget is 0 to {MOST_AMOUNT}.")
+    return await budgets.set(limit, actor=actor)
+
+
+async def delete_budget(budget_id: UUID, *, actor: str, budgets: Budgets) -> None:
+    """Remove a budget; raise BudgetNotFound."""
+    if not await budgets.delete(budget_id, actor=actor):
+        raise BudgetNotFound
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid(message, violations=(Violation(field, message),))

@@ -1,0 +1,83 @@
+"""Codes that give credits to each user once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_errors import Invalid, Violation
+
+from pixel_generation.domain.billing.promotions import CODE
+from pixel_generation.domain.errors import PromotionEnded, PromotionExists, PromotionNotFound
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.application.billing.ports import Promotions, Redeemed
+    from pixel_generation.domain.billing.promotions import Promotion
+
+MOST_CREDITS = 1_000_000_000
+MOST_USES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePromotion:
+    """A new code."""
+
+    code: str
+    credit_count: int
+    max_uses: int
+    """Users that may redeem it; 0 means no limit."""
+    ends_at: datetime | None
+    actor: str
+
+
+async def create_promotion(command: CreatePromotion, *, promotions: Promotions) -> Promotion:
+    """Add a code and return it; raise Invalid or PromotionExists."""
+    violations = []
+    if not CODE.fullmatch(command.code):
+        violations.append(Violation("code", "A code has 3 to 40 characters of A-Z, 0-9 and hyphen."))
+    if not 1 <= command.credit_count <= MOST_CREDITS:
+        violations.append(Violation("credits", f"A promotion gives 1 to {MOST_CREDITS} credits."))
+    if not 0 <= command.max_uses <= MOST_USES:
+        violations.append(Violation("maxUses", f"A promotion has 1 to {MOST_USES} uses, or 0 for no limit."))
+    if violations:
+        raise Invalid(violations[0].message, violations=tuple(violations))
+    created = await promotions.create(
+        command.code,
+        command.credit_count,
+        max_uses=command.max_uses or None,
+        ends_at=command.ends_at,
+        actor=command.actor,
+    )
+    if created is None:
+        raise PromotionExists(metadata={"code": command.code})
+    return created
+
+
+async def redeem_promotion(user_id: UUID, code: str, *, promotions: Promotions) -> Redeemed:
+    """Give the credits once; a code is read in any case. Raise PromotionNotFound or PromotionEnded."""
+    word = _stored_form(code)
+    outcome = await promotions.redeem(user_id, word)
+    if outcome is None:
+        raise PromotionNotFound
+    if not (outcome.redeemed or outcome.was_redeemed):
+        raise PromotionEnded(metadata={"code": word})
+    return outcome
+
+
+async def end_promotion(code: str, *, actor: str, promotions: Promotions) -> Promotion:
+    """End a code now, once; a code is read in any case. Raise PromotionNotFound."""
+    ended = await promotions.end(_stored_form(code), actor=actor)
+    if ended is None:
+        raise PromotionNotFound
+    return ended
+
+
+def _stored_form(code: str) -> str:
+    """Return the code as it is stored; raise PromotionNotFound for what cannot be one."""
+    word = code.strip().upper()
+    if not (code.isascii() and CODE.fullmatch(word)):
+        raise PromotionNotFound
+    return word

@@ -1,0 +1,82 @@
+"""What a user may know about credits: receipts, transfers and usage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pixel_errors import Invalid, Violation
+
+from pixel_generation.application.reading.page import FIRST, Page
+from pixel_generation.domain.billing.statement import USAGE_DIMENSIONS, USER_TRANSFERS, Transaction, is_usage_dimension
+from pixel_generation.domain.errors import GenerationNotFound
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from pixel_generation.application.billing.statement_ports import Statements, UsageSums
+    from pixel_generation.application.ports import Clock
+    from pixel_generation.domain.billing.receipt import Receipt
+
+DEFAULT_PERIOD = timedelta(days=30)
+MAX_TRANSACTIONS = 1_000
+MAX_GROUPS = 10_000
+MAX_DIMENSIONS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionsPage:
+    """Which transfers to list; empty and None mean all."""
+
+    user_id: UUID
+    kind: str = ""
+    job_id: UUID | None = None
+    before: UUID = FIRST
+    limit: int = 50
+
+
+class StatementReader:
+    """Answers questions about the money of one user."""
+
+    def __init__(self, statements: Statements, clock: Clock) -> None:
+        self._statements = statements
+        self._clock = clock
+
+    async def receipt(self, job_id: UUID, user_id: UUID) -> Receipt:
+        """Return the receipt of one generation; raise GenerationNotFound."""
+        receipt = await self._statements.receipt(job_id, user_id)
+        if receipt is None:
+            raise GenerationNotFound
+        return receipt
+
+    async def transactions(self, page: TransactionsPage) -> Page[Transaction, UUID]:
+        """Return a page of transfers, newest first; raise Invalid."""
+        if not 1 <= page.limit <= MAX_TRANSACTIONS:
+            raise _invalid("limit", f"A page has 1 to {MAX_TRANSACTIONS} transactions.")
+        if page.kind and page.kind not in USER_TRANSFERS:
+            raise _invalid("kind", f"The kind is one of {', '.join(USER_TRANSFERS)}.")
+        kinds = (page.kind,) if page.kind else USER_TRANSFERS
+        return await self._statements.transactions(
+            page.user_id, before=page.before, kinds=kinds, job_id=page.job_id, limit=page.limit
+        )
+
+    async def usage(
+        self, user_id: UUID, *, group_by: tuple[str, ...], start: datetime | None, end: datetime | None
+    ) -> UsageSums:
+        """Sum what was charged in a period, by default the last 30 days; raise Invalid."""
+        if not 1 <= len(group_by) <= MAX_DIMENSIONS or not all(map(is_usage_dimension, group_by)):
+            words = ", ".join((*USAGE_DIMENSIONS, "metadata.<key>"))
+            raise _invalid("groupBy", f"Usage is grouped by 1 to {MAX_DIMENSIONS} of {words}.")
+        end = end or self._clock.now()
+        start = start or end - DEFAULT_PERIOD
+        if start >= end:
+            raise _invalid("from", "The period ends before it begins.")
+        sums = await self._statements.usage(user_id, group_by=group_by, start=start, end=end, limit=MAX_GROUPS)
+        if not sums.complete:
+            raise _invalid("from", "The period holds more transactions than one answer sums; ask for a shorter one.")
+        return sums
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid(message, violations=(Violation(field, message),))

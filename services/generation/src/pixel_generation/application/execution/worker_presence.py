@@ -1,0 +1,69 @@
+"""Tell operators which workers are there, whether they have something to do or not."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_errors import PixelError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 5.0
+"""Pause between two signs of life; who was silent for three of them is not counted."""
+
+
+class WorkerRegister(Protocol):
+    """Worker processes by their last sign of life."""
+
+    async def seen(self, worker_id: str, *, queues: Collection[str], slots: int) -> None:
+        """Note that a worker lives, which queues it serves and how many jobs it runs side by side."""
+
+    async def left(self, worker_id: str) -> None:
+        """Forget a worker that has stopped."""
+
+
+class WorkerPresence:
+    """Gives a sign of life every `beat_s`. A register that is away costs the operators' view and no work."""
+
+    name = "worker-presence"
+
+    def __init__(
+        self, worker_id: str, register: WorkerRegister, catalogue: LiveCatalogue, *, slots: int, beat_s: float = BEAT_S
+    ) -> None:
+        self._id = worker_id
+        self._register = register
+        self._catalogue = catalogue
+        self._slots = slots
+        self._beat_s = beat_s
+        self._beating: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._beating = asyncio.create_task(self._beat_forever())
+
+    async def stop(self) -> None:
+        """Leave, so that a worker that was stopped is not missed."""
+        if self._beating is None:
+            return
+        self._beating.cancel()
+        await asyncio.gather(self._beating, return_exceptions=True)
+        self._beating = None
+        try:
+            await self._register.left(self._id)
+        except PixelError as error:
+            log.warning("worker_not_signed_off", extra={"reason": error.code})
+
+    async def _beat_forever(self) -> None:
+        while True:
+            try:
+                queues = (await self._catalogue.current()).queues()
+                await self._register.seen(self._id, queues=queues, slots=self._slots)
+            except PixelError as error:
+                log.warning("worker_not_seen", extra={"reason": error.code})
+            await asyncio.sleep(self._beat_s)

@@ -1,0 +1,62 @@
+"""Prove the ledger, on demand and every night."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable
+
+    from pixel_generation.application.billing.statement_ports import LedgerObserver, LedgerRules, RuleResult
+    from pixel_generation.application.ports import Clock
+
+log = logging.getLogger(__name__)
+
+NIGHT_HOUR = 3
+"""UTC."""
+
+
+async def reconcile_ledger(*, rules: LedgerRules, observer: LedgerObserver) -> list[RuleResult]:
+    """Run every rule; count and log what breaks one."""
+    results = await rules.check()
+    for result in results:
+        observer.checked(result.name, result.violations)
+        if result.violations:
+            log.error(
+                "ledger_violated",
+                extra={"rule": result.name, "violations": result.violations, "examples": list(result.examples)},
+            )
+    return results
+
+
+async def reconcile_as_leader(*, rules: LedgerRules, observer: LedgerObserver) -> None:
+    """Run the rules unless another process does."""
+    async with rules.lead() as leading:
+        if leading:
+            await reconcile_ledger(rules=rules, observer=observer)
+
+
+def nightly(
+    work: Callable[[], Awaitable[None]], clock: Clock, pause: Callable[[asyncio.Event, float], Awaitable[None]]
+) -> Callable[[asyncio.Event], Awaitable[None]]:
+    """Return a loop body that does the work each night at 03:00 UTC."""
+
+    async def body(stop: asyncio.Event) -> None:
+        while True:
+            await pause(stop, seconds_until_night(clock.now()))
+            if stop.is_set():
+                return
+            await work()
+
+    return body
+
+
+def seconds_until_night(now: datetime) -> float:
+    """Seconds until the next 03:00 UTC, more than 0."""
+    tonight = now.astimezone(UTC).replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
+    if tonight <= now:
+        tonight += timedelta(days=1)
+    return (tonight - now).total_seconds()

@@ -1,0 +1,136 @@
+"""Failed work: list it, and queue it again in bulk."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pixel_errors import Invalid, PixelError, Violation
+
+from pixel_generation.application.operations.ports import Action
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.application.engine_ports import AllJobs
+    from pixel_generation.application.operations.ports import Actions, FailureList
+    from pixel_generation.application.ports import Clock, Randomness
+    from pixel_generation.application.reading.page import Page
+    from pixel_generation.application.submission.resubmissions import Resubmissions
+    from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter
+    from pixel_generation.domain.jobs.job import Job
+
+MAX_REDRIVEN = 1_000
+DEFAULT_REDRIVEN = 100
+AT_ONCE = 32
+LOOKED_AT = 100
+"""Pages of failures that one redrive looks through for its filter."""
+MAX_SPREAD = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveFailures:
+    """Which failures to queue again, and how fast."""
+
+    which: FailureFilter
+    actor: str
+    dry_run: bool = False
+    limit: int = DEFAULT_REDRIVEN
+    rate_per_second: float = 0.0
+    """0 means all at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """What became of it."""
+
+    job_ids: list[UUID] = field(default_factory=list)
+    refused: dict[UUID, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FailedJobs:
+    """Failed work of all users."""
+
+    failures: FailureList
+    actions: Actions
+    jobs: AllJobs
+    resubmissions: Resubmissions
+    clock: Clock
+    randomness: Randomness
+
+    async def page(
+        self, which: FailureFilter, *, before: tuple[datetime, UUID] | None, limit: int
+    ) -> tuple[Page[FailedWork, tuple[datetime, UUID]], dict[str, int]]:
+        """Return a page, newest first, and the counts by code of everything the filter names."""
+        page = await self.failures.page(which, before=before, limit=limit)
+        return page, await self.failures.count_by_code(which)
+
+    async def redrive(self, command: RedriveFailures) -> Redriven:
+        """Queue what the filter names again as new rounds that their owners pay; raise Invalid."""
+        _check(command)
+        found = await self._find(command.which, command.limit)
+        if command.dry_run:
+            return Redriven([work.job_id for work in found])
+        starts = _starts(self.clock.now(), command.rate_per_second, len(found))
+        outcome = Redriven()
+        for first in range(0, len(found), AT_ONCE):
+            part = await self._jobs(found[first : first + AT_ONCE])
+            jobs = [job for _, job in part]
+            results = await self.resubmissions.resubmit(jobs, starts=starts[first : first + len(jobs)])
+            for (work, _), result in zip(part, results, strict=True):
+                if isinstance(result, PixelError):
+                    outcome.refused[work.job_id] = result.code
+                    continue
+                outcome.job_ids.append(work.job_id)
+                await self.actions.record(self._action(work, command.actor))
+        return outcome
+
+    async def _jobs(self, works: list[FailedWork]) -> list[tuple[FailedWork, Job]]:
+        jobs = await asyncio.gather(*(self.jobs.find(work.job_id) for work in works))
+        return [(work, job) for work, job in zip(works, jobs, strict=True) if job is not None]
+
+    def _action(self, work: FailedWork, actor: str) -> Action:
+        return Action(
+            id=self.randomness.new_id(),
+            actor=actor,
+            action="redrive",
+            created_at=self.clock.now(),
+            user_id=work.user_id,
+            job_id=work.job_id,
+            metadata={"failureCode": work.failure.code},
+        )
+
+    async def _find(self, which: FailureFilter, limit: int) -> list[FailedWork]:
+        found: list[FailedWork] = []
+        before = None
+        for _ in range(LOOKED_AT):
+            page = await self.failures.page(which, before=before, limit=limit - len(found))
+            found += page.items
+            before = page.next
+            if before is None or len(found) >= limit:
+                break
+        return found
+
+
+def _check(command: RedriveFailures) -> None:
+    if not command.which.names_something:
+        raise _invalid("filter", "Name at least one field of the filter.")
+    if not 1 <= command.limit <= MAX_REDRIVEN:
+        raise _invalid("limit", f"The limit is 1 to {MAX_REDRIVEN}.")
+    rate = command.rate_per_second
+    if not math.isfinite(rate) or rate < 0 or (rate and command.limit / rate > MAX_SPREAD.total_seconds()):
+        raise _invalid("ratePerSecond", "The rate is 0, or spreads the limit over at most 30 days.")
+
+
+def _starts(now: datetime, rate_per_second: float, count: int) -> list[datetime]:
+    """Return when each may start; the first one at once."""
+    return [now + timedelta(seconds=place / rate_per_second if rate_per_second else 0) for place in range(count)]
+
+
+def _invalid(field_name: str, message: str) -> Invalid:
+    return Invalid(message, violations=(Violation(field_name, message),))

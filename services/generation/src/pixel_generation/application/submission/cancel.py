@@ -1,0 +1,96 @@
+"""Cancel generations of a user."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_errors import PixelError
+
+from pixel_generation.application.ports import Clock, JobObserver, Jobs, Writer
+from pixel_generation.application.submission.owned_jobs import find_named
+from pixel_generation.domain.errors import GenerationNotFound
+from pixel_generation.domain.jobs.cancellation import CancelOutcome, cancel, outcome_of_cancel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from pixel_generation.application.engine_ports import EngineObserver, OwnedJobs
+    from pixel_generation.domain.jobs.job import Job
+
+FIRST_LOOK_S = 0.02
+SLOWEST_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class CancelTools:
+    """Collaborators of a cancellation."""
+
+    owned: OwnedJobs
+    jobs: Jobs
+    clock: Clock
+    observer: JobObserver
+    engine_observer: EngineObserver
+    patience_s: float = 2.0
+    """How long a run that was told to stop is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """What became of one cancellation, and the job."""
+
+    outcome: CancelOutcome
+    job: Job
+
+
+async def cancel_generations(
+    user_id: UUID, job_ids: Sequence[UUID], *, tools: CancelTools
+) -> list[Cancellation | PixelError]:
+    """Cancel each job, in order; raise Invalid, or GenerationNotFound when one is not the user's and touch none."""
+    found = await find_named(user_id, job_ids, tools.owned)
+    told = await asyncio.gather(*(_tell(job, tools) for job in found.values()))
+    settled = await _wait_for_ends(dict(zip(found, told, strict=True)), user_id, tools)
+    results = [_result(settled[job_id]) for job_id in job_ids]
+    for result in results:
+        if isinstance(result, Cancellation):
+            tools.engine_observer.cancelled(result.outcome)
+    return results
+
+
+async def _tell(job: Job, tools: CancelTools) -> Job | PixelError:
+    """Cancel one job as often as it moves on meanwhile: each time somebody else got on with it."""
+    try:
+        while (after := cancel(job, at=tools.clock.now())) is not None:
+            if await tools.jobs.write(job, after, writer=Writer.OWNER):
+                if after.status.is_final:
+                    tools.observer.ended(after)
+                return after
+            current = await tools.jobs.find(job.id)
+            if current is None:
+                return GenerationNotFound()
+            job = current
+    except PixelError as error:
+        return error
+    return job
+
+
+async def _wait_for_ends(
+    jobs: dict[UUID, Job | PixelError], user_id: UUID, tools: CancelTools
+) -> dict[UUID, Job | PixelError]:
+    """Look again, less and less often, until no run is stopping or the patience is over."""
+    patient_until, pause_s = time.monotonic() + tools.patience_s, FIRST_LOOK_S
+    while stopping := [job.id for job in jobs.values() if not isinstance(job, PixelError) and not job.status.is_final]:
+        left_s = patient_until - time.monotonic()
+        if left_s <= 0:
+            break
+        await asyncio.sleep(min(pause_s, left_s))
+        pause_s = min(2 * pause_s, SLOWEST_LOOK_S)
+        jobs |= await tools.owned.find_owned(stopping, user_id)
+    return jobs
+
+
+def _result(job: Job | PixelError) -> Cancellation | PixelError:
+    return job if isinstance(job, PixelError) else Cancellation(outcome_of_cancel(job), job)

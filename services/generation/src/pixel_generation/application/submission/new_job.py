@@ -1,0 +1,186 @@
+"""Turn a request into the job it asks for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pixel_errors import Invalid, Violation
+
+from pixel_generation.application.ports import NewGeneration
+from pixel_generation.domain.errors import JobTypeNotAvailable
+from pixel_generation.domain.jobs.job import Job, JobType, Priority
+from pixel_generation.domain.routing.routing import route
+from pixel_generation.domain.work.validation import is_storable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from uuid import UUID
+
+    from pixel_generation.application.ports import Randomness
+    from pixel_generation.domain.routing.catalogue import Catalogue
+    from pixel_generation.domain.routing.routing import RoutedSpec
+    from pixel_generation.domain.work.spec import GenerationSpec
+
+RUNNABLE = frozenset({JobType.IMAGE})
+"""Kinds of work that a worker of this server can run."""
+MAX_KEY_CHARS = 255
+MAX_END_USER_CHARS = 200
+MAX_LABELS = 16
+MAX_LABEL_NAME_CHARS = 64
+MAX_LABEL_CHARS = 512
+MOST_RETRIES = 10
+LATEST_SCHEDULE = timedelta(days=30)
+SCHEDULE_TOLERANCE = timedelta(minutes=1)
+"""A time this little in the past is a slow request, and means at once."""
+SHORTEST_CANCEL_S = 1.0
+LONGEST_CANCEL_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitGeneration:
+    """One request of one user."""
+
+    user_id: UUID
+    spec: GenerationSpec
+    idempotency_key: str = ""
+    route: str = ""
+    trace: Mapping[str, str] = field(default_factory=dict)
+    job_type: JobType = JobType.IMAGE
+    priority: Priority = Priority.NORMAL
+    schedule_time: datetime | None = None
+    """Not started before."""
+    cancel_after_s: float = 0.0
+    """Ends after so many seconds whatever it does; 0 means never."""
+    api_key_id: UUID | None = None
+    end_user: str = ""
+    """Of the caller's app."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    adjust: bool = False
+    """Change values that the model cannot make to the nearest it can."""
+    allow_fallback: bool = False
+    """Let another model run it when the chosen one cannot."""
+    max_retries: int | None = None
+    """How often a failed run is repeated; None means as configured."""
+
+    def fingerprint(self) -> bytes:
+        """Digest of the request as it was sent; equal requests under one idempotency key have equal digests."""
+        options = {name: getattr(self, name) for name, default in _OPTIONS.items() if getattr(self, name) != default}
+        if not options:
+            return self.spec.fingerprint()
+        text = json.dumps(options, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.sha256(self.spec.fingerprint() + text.encode("utf-8", "surrogatepass")).digest()
+
+
+_OPTIONS: dict[str, object] = {
+    "job_type": JobType.IMAGE,
+    "priority": Priority.NORMAL,
+    "schedule_time": None,
+    "cancel_after_s": 0.0,
+    "end_user": "",
+    "metadata": {},
+    "adjust": False,
+    "allow_fallback": False,
+    "max_retries": None,
+}
+"""What belongs to a request besides its spec, with the values that change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """Bounds of every job."""
+
+    max_wait: timedelta
+    """From the time it may start to its first start."""
+    max_retries: int
+
+
+def new_generation(
+    command: SubmitGeneration, models: Catalogue, *, now: datetime, randomness: Randomness, limits: JobLimits
+) -> NewGeneration:
+    """Check the request, choose the model, settle the price; raise what is wrong with it."""
+    _refuse_wrong(command, now)
+    routed = route(command.spec, models, randomness.seed, adjust=command.adjust, allow_fallback=command.allow_fallback)
+    return NewGeneration(
+        _job(command, routed, now=now, randomness=randomness, limits=limits),
+        idempotency_key=command.idempotency_key,
+        route=command.route,
+        fingerprint=command.fingerprint() if command.idempotency_key else b"",
+        cost_usd_micros=routed.cost_usd_micros,
+    )
+
+
+def _job(
+    command: SubmitGeneration, routed: RoutedSpec, *, now: datetime, randomness: Randomness, limits: JobLimits
+) -> Job:
+    starts = max(now, command.schedule_time or now)
+    cancel_at = now + timedelta(seconds=command.cancel_after_s) if command.cancel_after_s else None
+    return Job(
+        id=randomness.new_id(),
+        user_id=command.user_id,
+        set_id=randomness.new_id(),
+        spec=routed.spec,
+        queue=routed.model.queue,
+        cost_credits=routed.cost_credits,
+        created_at=now,
+        scheduled_at=starts,
+        deadline_at=min(starts + limits.max_wait, cancel_at or datetime.max.replace(tzinfo=now.tzinfo)),
+        max_retries=limits.max_retries if command.max_retries is None else command.max_retries,
+        trace=command.trace,
+        job_type=command.job_type,
+        priority=command.priority,
+        cancel_at=cancel_at,
+        api_key_id=command.api_key_id,
+        end_user=command.end_user,
+        metadata=command.metadata,
+        price_id=routed.price.id,
+        route=routed.route.as_dict() | {"credits_per_image": routed.price.credits_per_image},
+        adjustments=routed.adjustments,
+    )
+
+
+def _refuse_wrong(command: SubmitGeneration, now: datetime) -> None:
+    for text in (command.idempotency_key, command.route):
+        if len(text) > MAX_KEY_CHARS or "\0" in text:
+            raise Invalid(f"An idempotency key and its route have at most {MAX_KEY_CHARS} characters and no NUL.")
+    if command.job_type not in RUNNABLE:
+        accepted = ", ".join(sorted(RUNNABLE))
+        message = f"This server cannot run {command.job_type} jobs. Accepted: {accepted}."
+        raise JobTypeNotAvailable(message, metadata={"accepted": accepted}, violations=(Violation("jobType", message),))
+    violations = (*_label_violations(command), *_time_violations(command, now))
+    if command.max_retries is not None and not 0 <= command.max_retries <= MOST_RETRIES:
+        violations += (Violation("maxRetries", f"A failed run is repeated 0 to {MOST_RETRIES} times."),)
+    if violations:
+        raise Invalid(violations[0].message, violations=violations)
+
+
+def _label_violations(command: SubmitGeneration) -> Iterator[Violation]:
+    if len(command.end_user) > MAX_END_USER_CHARS or not is_storable(command.end_user):
+        yield Violation("user", f"The end user has at most {MAX_END_USER_CHARS} characters and no NUL.")
+    if len(command.metadata) > MAX_LABELS:
+        yield Violation("metadata", f"There are at most {MAX_LABELS} labels.")
+    for name, label in command.metadata.items():
+        if not 1 <= len(name) <= MAX_LABEL_NAME_CHARS or len(label) > MAX_LABEL_CHARS:
+            message = (
+                f"A label has a name of 1 to {MAX_LABEL_NAME_CHARS} characters"
+                f" and a value of at most {MAX_LABEL_CHARS}."
+            )
+            yield Violation("metadata", message)
+        elif not (is_storable(name) and is_storable(label)):
+            yield Violation("metadata", "A label contains a NUL character or half a surrogate pair.")
+
+
+def _time_violations(command: SubmitGeneration, now: datetime) -> Iterator[Violation]:
+    starts, seconds = command.schedule_time, command.cancel_after_s
+    if starts is not None and not now - SCHEDULE_TOLERANCE <= starts <= now + LATEST_SCHEDULE:
+        yield Violation("scheduledAt", f"A job starts within {LATEST_SCHEDULE.days} days, and not in the past.")
+    if seconds and not (math.isfinite(seconds) and SHORTEST_CANCEL_S <= seconds <= LONGEST_CANCEL_S):
+        yield Violation(
+            "cancelAfter", f"A job is cancelled after {SHORTEST_CANCEL_S:g} to {LONGEST_CANCEL_S:g} seconds."
+        )
+    elif seconds and starts is not None and starts >= now + timedelta(seconds=seconds):
+        yield Violation("cancelAfter", "The job would be cancelled before the time it is scheduled for.")

@@ -1,0 +1,34 @@
+"""The jobs that a call names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel_errors import Invalid, Violation
+
+from pixel_generation.domain.errors import GenerationNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from pixel_generation.application.engine_ports import OwnedJobs
+    from pixel_generation.domain.jobs.job import Job
+
+MAX_AT_ONCE = 100
+MAX_TOLD = 10
+
+
+async def find_named(user_id: UUID, job_ids: Sequence[UUID], owned: OwnedJobs) -> dict[UUID, Job]:
+    """Return the user's jobs by id; raise Invalid, GenerationNotFound when one is not the user's.
+
+    A caller that names what it does not have is wrong about what it does: nothing is done at all.
+    """
+    if not 1 <= len(job_ids) <= MAX_AT_ONCE:
+        message = f"A call names 1 to {MAX_AT_ONCE} generations."
+        raise Invalid(message, violations=(Violation("ids", message),))
+    wanted = list(dict.fromkeys(job_ids))
+    found = await owned.find_owned(wanted, user_id)
+    if missing := [f"gen_{job_id.hex}" for job_id in wanted if job_id not in found]:
+        raise GenerationNotFound(metadata={"ids": " ".join(missing[:MAX_TOLD])})
+    return found

@@ -1,0 +1,91 @@
+"""Whether a queue takes more jobs, from a count that is made beside the submissions and never in their way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_errors import PixelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+FRESH_S = 1.0
+REST_FACTOR = 10
+"""Counting takes at most one part in so many of the time, however long the queue."""
+COUNT_WITHIN_S = 5.0
+
+
+class QueueCounts(Protocol):
+    async def count(self, queue: str) -> tuple[int, int]:
+        """Return how many jobs wait in the queue, counted up to what it takes, and what it takes."""
+
+
+@dataclass
+class _Count:
+    """The latest count of a queue, and what came since."""
+
+    queued: int
+    max_queued: int
+    next_at_s: float
+    refused: int = 0
+    refused_before: int = 0
+
+
+class QueueCapacity:
+    """Counts each queue that is submitted to about once a second, and what this process adds in between."""
+
+    def __init__(self, counts: QueueCounts, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._counts = counts
+        self._monotonic = monotonic
+        self._known: dict[str, _Count] = {}
+        self._counting: dict[str, asyncio.Task[None]] = {}
+
+    def is_full(self, queue: str) -> bool:
+        """Tell whether the queue takes no more; a queue that was never counted takes some."""
+        known = self._known.get(queue)
+        if (known is None or self._monotonic() >= known.next_at_s) and queue not in self._counting:
+            self._counting[queue] = asyncio.create_task(self._count(queue), name=f"count {queue}")
+        return known is not None and known.queued >= known.max_queued
+
+    def accepted(self, queue: str) -> None:
+        """Count in a job that was just accepted."""
+        if queue in self._known:
+            self._known[queue].queued += 1
+
+    def refused(self, queue: str) -> int:
+        """Note a rejection; return how many there were lately."""
+        known = self._known.get(queue)
+        if known is None:
+            return 1
+        known.refused += 1
+        return max(known.refused, known.refused_before)
+
+    async def close(self) -> None:
+        """End the counts under way."""
+        tasks = list(self._counting.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _count(self, queue: str) -> None:
+        began_s = self._monotonic()
+        before = self._known.get(queue)
+        try:
+            async with asyncio.timeout(COUNT_WITHIN_S):
+                queued, max_queued = await self._counts.count(queue)
+        except (PixelError, TimeoutError) as error:
+            log.warning("queue_not_counted", extra={"queue": queue, "error": type(error).__name__})
+            # A full queue that cannot be counted opens again: refusing is a promise that there is no room.
+            self._known.pop(queue, None)
+        else:
+            now_s = self._monotonic()
+            next_at_s = now_s + max(FRESH_S, REST_FACTOR * (now_s - began_s))
+            self._known[queue] = _Count(queued, max_queued, next_at_s, refused_before=before.refused if before else 0)
+        finally:
+            del self._counting[queue]

@@ -1,0 +1,63 @@
+"""Tell what a request would cost, which model would run it and when, without submitting it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from pixel_generation.application.ports import Clock, Decision, NewGeneration, Randomness, Verdict
+from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration, new_generation
+from pixel_generation.application.submission.rejections import rejection
+
+if TYPE_CHECKING:
+    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.submission.queue_capacity import QueueCapacity
+    from pixel_generation.application.submission.start_estimates import StartEstimates
+    from pixel_generation.domain.jobs.job import Job
+
+
+class DryRuns(Protocol):
+    async def dry_run(self, item: NewGeneration) -> Decision:
+        """Decide one submission exactly as `submit` would now, and leave nothing behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What a submission would be now."""
+
+    job: Job
+    """As it would be accepted."""
+    credits_per_image: int
+    start_interval_s: tuple[float, float] | None
+    run_s: float
+    available_credits: int
+    would_be_refused: str
+    """Reason of the rejection; empty when it would be accepted."""
+
+
+async def quote_generation(
+    command: SubmitGeneration,
+    *,
+    dry_runs: DryRuns,
+    catalogue: LiveCatalogue,
+    starts: StartEstimates,
+    capacity: QueueCapacity,
+    clock: Clock,
+    randomness: Randomness,
+    limits: JobLimits,
+) -> Quote:
+    """Price and route the request; raises what a submission would raise for a request that cannot be run at all."""
+    now = clock.now()
+    models = await catalogue.current()
+    item = new_generation(replace(command, idempotency_key=""), models, now=now, randomness=randomness, limits=limits)
+    decision = await dry_runs.dry_run(replace(item, queue_is_full=capacity.is_full(item.job.queue)))
+    is_accepted = decision.verdict is Verdict.ACCEPTED
+    job = replace(item.job, hold_reason=decision.hold_reason) if is_accepted else item.job
+    return Quote(
+        job=job,
+        credits_per_image=job.cost_credits // job.spec.number_of_images,
+        start_interval_s=await starts.interval_s(job),
+        run_s=await starts.run_s(job),
+        available_credits=decision.available,
+        would_be_refused="" if is_accepted else rejection(item, decision, now=now).code,
+    )

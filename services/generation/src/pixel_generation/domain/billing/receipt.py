@@ -1,0 +1,95 @@
+"""What a generation cost and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_generation.domain.providers.images import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.domain.jobs.attempt import AttemptState
+    from pixel_generation.domain.jobs.job import Status
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReceipt:
+    """One run as it is recorded."""
+
+    attempt: int
+    round: int
+    provider: str
+    model: str
+    state: AttemptState
+    outcome: Outcome | None
+    provider_request_id: str
+    cost_usd_micros: int | None
+    """None means unknown."""
+    failure_code: str
+    claimed_at: datetime
+    submitted_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def called(self) -> bool:
+        """Whether the provider may have been called."""
+        return self.submitted_at is not None and self.outcome is not Outcome.NOT_SENT
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReceipt:
+    """Money of one round."""
+
+    round: int
+    held: int
+    captured: int
+    released: int
+    refunded: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether the hold is gone: all of it was captured or released."""
+        return self.held == self.captured + self.released
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What one generation cost, from its ledger and its runs."""
+
+    job_id: UUID
+    status: Status
+    quoted: int
+    price_id: str
+    requested_images: int
+    delivered_images: int
+    rounds: tuple[RoundReceipt, ...]
+    attempts: tuple[AttemptReceipt, ...]
+
+    @property
+    def credits_per_image(self) -> int:
+        return self.quoted // self.requested_images
+
+    @property
+    def charged(self) -> int:
+        """Credits captured and not refunded, over all rounds."""
+        return sum(one.captured - one.refunded for one in self.rounds)
+
+    @property
+    def provider_cost_usd_micros(self) -> int | None:
+        return provider_cost_usd_micros(self.attempts)
+
+
+def provider_cost_usd_micros(attempts: Iterable[AttemptReceipt]) -> int | None:
+    """Sum what the runs that called a provider cost; None when one of them is unknown."""
+    total = 0
+    for attempt in attempts:
+        if not attempt.called:
+            continue
+        if attempt.cost_usd_micros is None:
+            return None
+        total += attempt.cost_usd_micros
+    return total

@@ -1,0 +1,62 @@
+"""The record of one run's call to the provider."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pixel_generation.domain.jobs.job import Job, Stage, Status
+from pixel_generation.domain.providers.images import Outcome
+
+
+class AttemptState(StrEnum):
+    """How far a run came."""
+
+    CLAIMED = "claimed"
+    SUBMITTING = "submitting"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What is known about the call; None and empty mean unknown."""
+
+    outcome: Outcome | None = None
+    provider_request_id: str = ""
+    cost_usd_micros: int | None = None
+    failure_code: str = ""
+
+
+def attempt_state(before: Job, after: Job, call: CallRecord) -> AttemptState:
+    """Return the state of the run after a change of its job."""
+    if Stage.RECONCILING in {before.stage, after.stage}:
+        return _state_once_reconciled(after)
+    match after.status:
+        case Status.COMPLETED:
+            return AttemptState.SUCCEEDED
+        case Status.QUEUED:
+            return AttemptState.FAILED if call.failure_code else AttemptState.ABANDONED
+        case Status.FAILED:
+            return AttemptState.FAILED
+        case Status.CANCELLED:
+            return AttemptState.ABANDONED
+        case Status.PROCESSING:
+            return AttemptState.SUBMITTING
+
+
+def _state_once_reconciled(after: Job) -> AttemptState:
+    match after.status:
+        case Status.COMPLETED:
+            return AttemptState.SUCCEEDED
+        case Status.QUEUED:
+            return AttemptState.FAILED  # the provider told that it never had it
+        case _:
+            return AttemptState.UNKNOWN
+
+
+def attempt_outcome(state: AttemptState, call: CallRecord) -> Outcome | None:
+    """Return what is known of the provider's side after a change."""
+    return Outcome.UNKNOWN if state is AttemptState.UNKNOWN else call.outcome

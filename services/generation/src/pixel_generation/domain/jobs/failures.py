@@ -1,0 +1,71 @@
+"""Failed work as operators see it: everything but the words of the user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+    from pixel_generation.domain.billing.receipt import AttemptReceipt
+    from pixel_generation.domain.jobs.job import Failure, JobType
+    from pixel_generation.domain.work.spec import GenerationSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FailureFilter:
+    """Which failures; None and empty mean all."""
+
+    failure_code: str = ""
+    model: str = ""
+    user_id: UUID | None = None
+    job_type: JobType | None = None
+    ended_after: datetime | None = None
+    ended_before: datetime | None = None
+    job_id: UUID | None = None
+
+    @property
+    def names_something(self) -> bool:
+        return self != FailureFilter()
+
+    def matches(self, work: FailedWork) -> bool:
+        """Tell whether a failure is one of these."""
+        words = (self.failure_code, self.model, self.user_id, self.job_type, self.job_id)
+        found = (work.failure.code, work.model, work.user_id, work.job_type, work.job_id)
+        in_time = (self.ended_after is None or work.ended_at >= self.ended_after) and (
+            self.ended_before is None or work.ended_at < self.ended_before
+        )
+        return in_time and all(not word or word == fact for word, fact in zip(words, found, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class FailedWork:
+    """One failed generation with its runs."""
+
+    job_id: UUID
+    user_id: UUID
+    job_type: JobType
+    model: str
+    failure: Failure
+    attempts: tuple[AttemptReceipt, ...]
+    redacted_payload: Mapping[str, Any]
+    ended_at: datetime
+    released_credits: int
+
+
+def redacted(spec: GenerationSpec) -> dict[str, Any]:
+    """Tell what was asked for without the free texts: prompt, custom prompt, style and option values are left out."""
+    return {
+        "model": spec.model,
+        "numberOfImages": spec.number_of_images,
+        "quality": spec.quality,
+        "aspectRatio": spec.aspect_ratio,
+        "size": spec.size,
+        "private": spec.private,
+        "promptCharacters": len(spec.prompt),
+        "customPromptCharacters": len(spec.custom_prompt),
+        "parameters": sorted(spec.parameters),
+    }

@@ -1,0 +1,167 @@
+"""What becomes of a run that did not deliver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pixel_generation.domain.jobs.job import Failure, Job, Stage
+from pixel_generation.domain.providers.images import Outcome, ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNKNOWN_OUTCOME = Failure(
+    "provider_outcome_unknown",
+    "The connection to the provider was lost and it is not known whether it made the pictures. You were not charged.",
+    retryable=True,
+)
+TIMED_OUT = Failure("timeout", "The generation took longer than allowed. You were not charged.", retryable=True)
+EXPIRED = Failure(
+    "expired", "The generation waited in the queue longer than allowed. You were not charged.", retryable=True
+)
+WORKER_LOST = Failure("worker_lost", "The generation was interrupted too often. You were not charged.", retryable=True)
+NO_OUTPUT = Failure("no_output", "The provider returned no usable picture. You were not charged.", retryable=True)
+STORAGE_UNAVAILABLE = Failure(
+    "storage_unavailable", "The pictures could not be stored. You were not charged.", retryable=True
+)
+MODEL_GONE = Failure(
+    "model_unavailable", "The model was withdrawn before the job started. You were not charged.", retryable=False
+)
+INTERNAL = Failure("internal", "Something went wrong on our side. You were not charged.", retryable=True)
+
+OF_OUR_ACCOUNT = frozenset({"provider_unauthorized", "provider_quota_exhausted"})
+"""Failures that are neither the request's fault nor pass soon: another provider may still do it."""
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often and how soon a run is repeated."""
+
+    first_delay_s: float = 1.0
+    max_delay_s: float = 30.0
+    max_runs: int = 10
+    """Runs of one job in all, so that a job that kills its worker ends."""
+    reconcile_for_s: float = 60.0
+    """How long an unknown outcome may become known before the job ends at our cost."""
+
+    def delay_s(self, retry_count: int, draw: float, *, at_least: float | None) -> float:
+        """Exponential with full jitter; `draw` is uniform in [0, 1), `at_least` what the provider asked for."""
+        jittered: float = draw * min(self.max_delay_s, self.first_delay_s * 2**retry_count)
+        return max(jittered, at_least or 0.0)
+
+
+def after_provider_error(
+    job: Job,
+    error: ProviderError,
+    *,
+    repeatable: bool,
+    policy: RetryPolicy,
+    now: datetime,
+    draw: float,
+    fallback: Job | None = None,
+    may_repeat: Callable[[], bool] = lambda: True,
+) -> tuple[Job, ...]:
+    """Return the changes to write, in order: rerouted, or retried, or reconciling, or ended.
+
+    `fallback` is the job for its next model; `may_repeat` takes a repetition from the provider's budget.
+    """
+    failure = Failure(error.failure_code, error.detail, error.retryable)
+    if not repeatable and error.outcome is Outcome.UNKNOWN:
+        return _unknown(job, policy, now)
+    if not repeatable and job.images:
+        return (_ended(job, failure, now),)
+    is_harmless = error.outcome is Outcome.NOT_SENT or repeatable or error.retryable
+    is_of_the_provider = error.retryable or error.failure_code in OF_OUR_ACCOUNT
+    if fallback is not None and is_of_the_provider and is_harmless and job.attempt < policy.max_runs:
+        return (job.rerouted(fallback, at=now),)
+    retries_left = job.retry_count < job.max_retries and job.attempt < policy.max_runs
+    delay = timedelta(seconds=policy.delay_s(job.retry_count, draw, at_least=error.retry_after_s))
+    if error.retryable and is_harmless and retries_left and now + delay < job.deadline_at and may_repeat():
+        return (job.requeued(scheduled_at=now + delay, counts_as_retry=True),)
+    return (_ended(job, failure, now),)
+
+
+def after_storage_trouble(
+    job: Job, *, repeatable: bool, policy: RetryPolicy, now: datetime, draw: float
+) -> tuple[Job, ...]:
+    """Repeat only what costs nothing when the provider delivered and the store did not take it."""
+    retries_left = job.retry_count < job.max_retries and job.attempt < policy.max_runs
+    delay = timedelta(seconds=policy.delay_s(job.retry_count, draw, at_least=None))
+    if repeatable and retries_left and now + delay < job.deadline_at:
+        return (job.requeued(scheduled_at=now + delay, counts_as_retry=True),)
+    return (_ended(job, STORAGE_UNAVAILABLE, now),)
+
+
+def after_broken_run(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, ...]:
+    """End a run that a bug of ours stopped during its call."""
+    return (_ended(job, INTERNAL, now),) if repeatable else _reconciled(job, INTERNAL, now)
+
+
+def after_cancel(job: Job, *, now: datetime) -> tuple[Job, ...]:
+    """End a run that was told to stop; it completes when everything was delivered before."""
+    return (job.completed(at=now) if job.is_delivered else job.cancelled(at=now),)
+
+
+def cancelled_at_once(job: Job, *, now: datetime) -> tuple[Job, ...]:
+    """Cancel a job without waiting for its run, if it has one."""
+    if job.stage in {Stage.WAITING, Stage.ROUTING, Stage.RECONCILING}:
+        return (job.cancelled(at=now),)
+    cancelling = job.cancelling(at=now)
+    return (cancelling, *after_cancel(cancelling, now=now))
+
+
+def after_lost_run(job: Job, *, repeatable: bool, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
+    """Take over from a worker that died or stopped; the stage tells whether the provider may have been called."""
+    if job.stage is Stage.CANCELLING:
+        return after_cancel(job, now=now)
+    if job.deadline_at <= now:
+        return after_deadline(job, repeatable=repeatable, now=now)
+    if job.stage is Stage.RECONCILING:
+        return ()  # it has no worker to lose: a lookup or its deadline ends it
+    if job.stage is not Stage.STARTING and not repeatable:
+        return _unknown(job, policy, now)
+    if job.attempt >= policy.max_runs:
+        return (_ended(job, WORKER_LOST, now),)
+    return (job.requeued(scheduled_at=now, counts_as_retry=False),)
+
+
+def after_lookup(job: Job, outcome: Outcome, *, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
+    """Return what follows once the provider told what became of an unknown call; nothing while it does not know."""
+    if outcome is Outcome.UNKNOWN:
+        return ()
+    if outcome is Outcome.SENT or job.attempt >= policy.max_runs:
+        return (_ended(job, UNKNOWN_OUTCOME, now),)
+    return (job.requeued(scheduled_at=now, counts_as_retry=False),)
+
+
+def after_deadline(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, ...]:
+    """End a job whose time is up; a call that costs and was still open may have done its work."""
+    if job.stage is Stage.CANCELLING:
+        return after_cancel(job, now=now)
+    if job.cancel_at is not None and job.cancel_at <= now:
+        return cancelled_at_once(job, now=now)
+    if job.stage is Stage.RECONCILING:
+        return (_ended(job, UNKNOWN_OUTCOME, now),)
+    if job.stage in {Stage.GENERATING, Stage.UPLOADING} and not repeatable:
+        return _reconciled(job, TIMED_OUT, now)
+    return (_ended(job, EXPIRED if job.started_at is None else TIMED_OUT, now),)
+
+
+def _unknown(job: Job, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
+    """Wait for the provider's truth, unless there are pictures to end with."""
+    if job.images:
+        return _reconciled(job, UNKNOWN_OUTCOME, now)
+    return (job.reconciling(until=now + timedelta(seconds=policy.reconcile_for_s)),)
+
+
+def _reconciled(job: Job, failure: Failure, now: datetime) -> tuple[Job, ...]:
+    """End by way of reconciling, so that the attempt is recorded as one that the provider may have charged."""
+    reconciling = job.reconciling()
+    return (reconciling, _ended(reconciling, failure, now))
+
+
+def _ended(job: Job, failure: Failure, now: datetime) -> Job:
+    """End with the pictures that are stored, which the user pays and keeps; without any, with the failure."""
+    return job.completed(at=now) if job.images else job.failed(failure, at=now)

@@ -1,0 +1,138 @@
+"""When a job that comes now would start, from who waits in its queue and how long the latest runs took."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import statistics
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+MIN_RUNS = 5
+PICKUP_S = 1.0
+"""Until a free worker has seen the job."""
+DEVIATIONS = 1.28
+"""Four fifths of a normal distribution lie within so many standard deviations."""
+SLOWER, FASTER = 1.4, 0.8
+"""How far the queue may drift from its latest runs while a job waits."""
+_ROUNDING = 1e-9
+"""Of sums of tags; far below the work of a picture at any weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A user who has jobs in the queue."""
+
+    virtual_finish: float
+    """Where the user's next job starts in virtual time."""
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """How long one of the latest runs took."""
+
+    seconds: float
+    images: int
+
+
+@dataclass
+class QueueSnapshot:
+    """A queue at one moment: what can start, in order, and what runs."""
+
+    virtual_time: float
+    waiting: list[tuple[int, float]]
+    """Priority and start tag of each job that can start, in the order of their starts."""
+    shares: dict[UUID, Share]
+    running: int
+    slots: int
+    runs: Sequence[FinishedRun]
+    typical_s: float
+    is_cut: bool = False
+    """More jobs wait than were read."""
+    _moments: tuple[float, float, float] | None = field(default=None, repr=False)
+    _weights: float = field(init=False, repr=False)
+    """Of all who have jobs; kept, because each submission asks for it."""
+
+    def __post_init__(self) -> None:
+        self._weights = sum(share.weight for share in self.shares.values())
+
+    def start_interval_s(self, user_id: UUID, priority: int) -> tuple[float, float] | None:
+        """Return earliest and latest start of a job that comes now, as `_interval_s` does."""
+        share = self.shares.get(user_id)
+        tag = self._tag(share)
+        ahead = bisect.bisect_right(self.waiting, (priority, tag))
+        return self._interval_s(ahead, tag, self._weights + (0.0 if share else 1.0))
+
+    def waiting_interval_s(self, ahead: int) -> tuple[float, float] | None:
+        """Return earliest and latest start of a job that waits behind so many others, as `_interval_s` does."""
+        tag = self.waiting[min(ahead, len(self.waiting) - 1)][1] if self.waiting else self.virtual_time
+        return self._interval_s(ahead, tag, self._weights)
+
+    def newest_ahead(self, user_id: UUID, priority: int, images: int) -> int:
+        """Return how many wait ahead of the user's newest job, which is counted in, of this priority and size."""
+        share = self.shares.get(user_id)
+        tag = self.virtual_time if share is None else share.virtual_finish - images / share.weight
+        return max(0, bisect.bisect_right(self.waiting, (priority, tag + _ROUNDING)) - 1)
+
+    def _interval_s(self, ahead: int, tag: float, weights: float) -> tuple[float, float] | None:
+        """Return earliest and latest start, seconds from now, that four of five jobs keep to; None when not known.
+
+        The earliest is when nobody comes any more. Others who come meanwhile start before a user's far jobs; if all who
+        have jobs now go on sending, each gets its fair share. The latest lies between the two.
+        """
+        if self.is_cut and ahead >= len(self.waiting):
+            return None
+        endings = ahead + self.running - self.slots + 1
+        if endings <= 0:
+            return 0.0, PICKUP_S
+        mean, deviation, per_image = self._measures()
+        steady = endings * mean / self.slots
+        fair = (tag - self.virtual_time) * max(1.0, weights) * per_image / self.slots
+        spread = DEVIATIONS * deviation * math.sqrt(endings) / self.slots
+        step = mean / self.slots
+        latest = math.sqrt(steady * max(steady, fair)) * SLOWER + spread + step + PICKUP_S
+        return max(0.0, (steady - step) * FASTER - spread), latest
+
+    def run_s(self, images: int) -> float:
+        """Return the mean time for so many pictures; the catalogue's typical time while there are few runs."""
+        per_image = self._measures()[2]
+        return self.typical_s if len(self.runs) < MIN_RUNS else per_image * images
+
+    def slow_run_s(self, images: int) -> float:
+        """Return a time for so many pictures that nine of ten runs keep to."""
+        mean, deviation, _ = self._measures()
+        return self.run_s(images) * (1.0 + DEVIATIONS * deviation / mean) if mean else 0.0
+
+    def pace_s(self) -> float:
+        """Return the mean time between two ends while every slot is taken."""
+        return self._measures()[0] / self.slots
+
+    def add(self, user_id: UUID, priority: int, images: int) -> None:
+        """Count in a job that was accepted after the queue was read."""
+        share = self.shares.get(user_id)
+        tag = self._tag(share)
+        weight = share.weight if share else 1.0
+        if share is None:
+            self._weights += weight
+        bisect.insort(self.waiting, (priority, tag))
+        self.shares[user_id] = Share(tag + images / weight, weight)
+
+    def _tag(self, share: Share | None) -> float:
+        return self.virtual_time if share is None else max(self.virtual_time, share.virtual_finish)
+
+    def _measures(self) -> tuple[float, float, float]:
+        """Mean and standard deviation of a run, and its mean for one picture; wide while there are few runs."""
+        if self._moments is None:
+            if len(self.runs) < MIN_RUNS:
+                self._moments = self.typical_s, self.typical_s, self.typical_s
+            else:
+                seconds = [run.seconds for run in self.runs]
+                mean = statistics.fmean(seconds)
+                per_image = sum(seconds) / max(1, sum(run.images for run in self.runs))
+                self._moments = mean, statistics.pstdev(seconds, mean), per_image
+        return self._moments

@@ -1,0 +1,305 @@
+"""The one place that decides which model runs a request, and what exactly will be made.
+
+A pure function of the request and the catalogue as it was read: the same inputs give the same answer, so a quote, a
+submission and a replay agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from pixel_errors import Violation
+
+from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, SpecInvalid
+from pixel_generation.domain.providers.breaker import BreakerState
+from pixel_generation.domain.queueing.queues import QueueState
+from pixel_generation.domain.work.validation import Fit, fit, text_violations
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pixel_generation.domain.jobs.job import Adjustment, Job
+    from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
+    from pixel_generation.domain.work.spec import GenerationSpec
+
+AUTO = "auto"
+"""Model name that asks for the cheapest model that can make the request now."""
+
+
+class Rule(StrEnum):
+    """What chose the model."""
+
+    REQUESTED = "requested"
+    CHEAPEST = "cheapest"
+    DEFAULT = "default"
+
+
+class Exclusion(StrEnum):
+    """Why a model is not taken; a field that it cannot make is `unsupported_<field>`."""
+
+    NOT_REQUESTED = "not_requested"
+    PROVIDER_NOT_CONFIGURED = "provider_not_configured"
+    PRICE_UNKNOWN = "price_unknown"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    COSTS_MORE = "costs_more"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    QUEUE_CLOSED = "queue_closed"
+    QUEUE_PAUSED = "queue_paused"
+
+
+PASSING = frozenset(
+    {Exclusion.BUDGET_EXHAUSTED, Exclusion.PROVIDER_UNAVAILABLE, Exclusion.QUEUE_CLOSED, Exclusion.QUEUE_PAUSED}
+)
+"""Reasons that time heals: when they are all that stands against every model, the request still has one to wait for.
+
+A budget that was spent when the catalogue was read may be larger by now: the submission decides.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that was considered; `excluded_because` is empty for one that could have been taken."""
+
+    model: str
+    cost_credits: int | None
+    excluded_because: str
+    health: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Which model runs a request, and why."""
+
+    model: str
+    rule: Rule
+    fallback_models: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that is stored with the job."""
+        candidates = tuple({name: getattr(each, name) for name in each.__slots__} for each in self.candidates)
+        return {name: getattr(self, name) for name in self.__slots__} | {"candidates": candidates}
+
+
+@dataclass(frozen=True)
+class RoutedSpec:
+    """A request with nothing left open: model, ratio, size, seed and price are settled."""
+
+    spec: GenerationSpec
+    model: Model
+    size: Size
+    price: Price
+    route: Route
+    adjustments: tuple[Adjustment, ...] = ()
+
+    @property
+    def cost_credits(self) -> int:
+        return self.price.credits_per_image * self.spec.number_of_images
+
+    @property
+    def cost_usd_micros(self) -> int | None:
+        """What the provider is expected to charge; None means unknown."""
+        return _times(self.price.cost_usd_micros, self.spec.number_of_images)
+
+
+def _times(each: int | None, count: int) -> int | None:
+    return None if each is None else each * count
+
+
+@dataclass(frozen=True)
+class _Considered:
+    """A model, what it would make at which price, and what stands against it."""
+
+    model: Model
+    health: BreakerState
+    excluded_because: str
+    fit: Fit | None = None
+    price: Price | None = None
+
+    @property
+    def cost(self) -> int | None:
+        if self.price is None or self.fit is None:
+            return None
+        return self.price.credits_per_image * self.fit.spec.number_of_images
+
+    @property
+    def can_wait(self) -> bool:
+        """Nothing stands against it, or only what time heals."""
+        return not self.excluded_because or self.excluded_because in PASSING
+
+    def not_above(self, most: int) -> _Considered:
+        """Exclude it when it costs more than this."""
+        if self.excluded_because or (self.cost or 0) <= most:
+            return self
+        return replace(self, excluded_because=Exclusion.COSTS_MORE.value)
+
+
+def route(
+    spec: GenerationSpec,
+    catalogue: Catalogue,
+    draw_seed: Callable[[], int],
+    *,
+    adjust: bool = False,
+    allow_fallback: bool = False,
+) -> RoutedSpec:
+    """Choose the model and settle the request.
+
+    Raises SpecInvalid with every violation, ModelNotFound, ModelUnavailable or PriceUnknown.
+    """
+    submitter = _Submitter(catalogue)
+    if spec.model == AUTO:
+        rule, considered = Rule.CHEAPEST, [submitter.consider(model, spec, adjust=adjust) for model in catalogue.models]
+        _refuse_invalid(spec, ())
+        first = _cheapest(considered)
+    else:
+        rule = Rule.REQUESTED if spec.model else Rule.DEFAULT
+        first = submitter.consider(catalogue.find(spec.model), spec, adjust=adjust)
+        _refuse_invalid(spec, first.fit.violations if first.fit else ())
+        considered = [first if model is first.model else submitter.leave_out(model) for model in catalogue.models]
+    chosen = first
+    if allow_fallback:
+        considered = submitter.beside(first)
+        chosen = _first_or_fallback(first, considered)
+        considered = [one if one is chosen else one.not_above(chosen.cost or 0) for one in considered]
+    if not chosen.can_wait:
+        raise _rejection(chosen)
+    fallbacks = _nearest_price_first(considered, chosen) if allow_fallback else ()
+    return _routed(chosen, first, Route(chosen.model.id, rule, fallbacks, _candidates(considered)), draw_seed)
+
+
+def next_route(job: Job, catalogue: Catalogue, draw_seed: Callable[[], int]) -> Job | None:
+    """Return the job moved to its next fallback model that can run now; None when there is none.
+
+    The credits held stay as they are, because a fallback never costs more; what is charged is the fallback's price.
+    """
+    submitter, names = _Submitter(catalogue), tuple(job.route.get("fallback_models", ()))
+    by_id = {model.id: model for model in catalogue.models}
+    for place, name in enumerate(names):
+        model = by_id.get(name)
+        if model is None:
+            continue
+        # The seed was drawn for the model before: the route has no fallback that would lose one that was asked for.
+        found = submitter.consider(model, job.spec if model.takes_seed else replace(job.spec, seed=None)).not_above(
+            job.cost_credits
+        )
+        if found.excluded_because or found.price is None or found.fit is None:
+            continue
+        spec = _seeded(found.fit.spec, model, draw_seed)
+        moved = {
+            **job.route,
+            "model": name,
+            "fallback_models": list(names[place + 1 :]),
+            "credits_per_image": found.price.credits_per_image,
+            "cost_usd_micros": _times(found.price.cost_usd_micros, spec.number_of_images),
+        }
+        return replace(job, spec=spec, queue=model.queue, route=moved, price_id=found.price.id)
+    return None
+
+
+@dataclass(frozen=True)
+class _Submitter:
+    """Considers models for requests."""
+
+    catalogue: Catalogue
+
+    def consider(self, model: Model, spec: GenerationSpec, *, adjust: bool = False) -> _Considered:
+        fitted = fit(spec, model, adjust=adjust)
+        try:
+            price = None if fitted.violations else self.catalogue.price(model, fitted.spec.quality, fitted.spec.size)
+        except PriceUnknown:
+            price = None
+        health = self.catalogue.health(model)
+        return _Considered(model, health, self._standing_against(model, fitted, price), fitted, price)
+
+    def leave_out(self, model: Model) -> _Considered:
+        return _Considered(model, self.catalogue.health(model), Exclusion.NOT_REQUESTED.value)
+
+    def beside(self, first: _Considered) -> list[_Considered]:
+        """Consider every other model for exactly what the first would make, at no higher price."""
+        assert first.fit is not None
+        promised, most = first.fit.spec, first.cost or 0
+        return [
+            first if model is first.model else self.consider(model, promised).not_above(most)
+            for model in self.catalogue.models
+        ]
+
+    def _standing_against(self, model: Model, fitted: Fit, price: Price | None) -> str:
+        """Return the first reason; what never passes comes before what time heals."""
+        if fitted.violations:
+            return "unsupported_" + _snake(fitted.violations[0].field)
+        queue = self.catalogue.queue_state(model)
+        reasons = {
+            Exclusion.PROVIDER_NOT_CONFIGURED: not self.catalogue.is_available(model),
+            Exclusion.PRICE_UNKNOWN: price is None,
+            Exclusion.BUDGET_EXHAUSTED: self.catalogue.is_spent(model),
+            Exclusion.QUEUE_CLOSED: queue is QueueState.DRAINING,
+            Exclusion.QUEUE_PAUSED: queue is QueueState.PAUSED,
+            Exclusion.PROVIDER_UNAVAILABLE: self.catalogue.health(model) is BreakerState.OPEN,
+        }
+        return next((reason.value for reason, stands in reasons.items() if stands), "")
+
+
+def _routed(chosen: _Considered, first: _Considered, decision: Route, draw_seed: Callable[[], int]) -> RoutedSpec:
+    assert chosen.fit is not None
+    assert chosen.fit.size is not None
+    assert chosen.price is not None
+    assert first.fit is not None
+    spec = _seeded(chosen.fit.spec, chosen.model, draw_seed)
+    return RoutedSpec(spec, chosen.model, chosen.fit.size, chosen.price, decision, first.fit.adjustments)
+
+
+def _seeded(spec: GenerationSpec, model: Model, draw_seed: Callable[[], int]) -> GenerationSpec:
+    return replace(spec, seed=draw_seed()) if spec.seed is None and model.takes_seed else spec
+
+
+def _refuse_invalid(spec: GenerationSpec, of_model: tuple[Violation, ...]) -> None:
+    violations = (*text_violations(spec), *of_model)
+    if violations:
+        raise SpecInvalid(violations[0].message, violations=violations)
+
+
+def _first_or_fallback(first: _Considered, considered: list[_Considered]) -> _Considered:
+    """Take the first choice unless it cannot run now and another can."""
+    able = [one for one in considered if not one.excluded_because]
+    if first in able or not able:
+        return first
+    return max(able, key=lambda one: one.cost or 0)
+
+
+def _rejection(asked: _Considered) -> ModelUnavailable | PriceUnknown:
+    facts = {"model": asked.model.id}
+    if asked.excluded_because == Exclusion.PRICE_UNKNOWN:
+        return PriceUnknown(f"{asked.model.id} has no price for this request, so it cannot be run.", metadata=facts)
+    return ModelUnavailable(f"The provider of {asked.model.id} is not configured on this server.", metadata=facts)
+
+
+def _cheapest(considered: list[_Considered]) -> _Considered:
+    """Return the cheapest that can run now, else the cheapest that is worth waiting for; unchanged requests first."""
+
+    def rank(one: _Considered) -> tuple[bool, bool, int]:
+        changed = one.fit is not None and bool(one.fit.adjustments)
+        return bool(one.excluded_because), changed, one.cost or 0
+
+    able = sorted((one for one in considered if one.can_wait), key=rank)
+    if able:
+        return able[0]
+    told = f"No model can make this: {'; '.join(f'{one.model.id}: {one.excluded_because}' for one in considered)}."
+    if all(one.fit and one.fit.violations for one in considered):
+        violations = dict.fromkeys(violation for one in considered if one.fit for violation in one.fit.violations)
+        raise SpecInvalid(told, violations=tuple(violations) or (Violation("model", told),))
+    raise ModelUnavailable(told)
+
+
+def _nearest_price_first(considered: list[_Considered], chosen: _Considered) -> tuple[str, ...]:
+    able = [one for one in considered if one is not chosen and not one.excluded_because]
+    return tuple(one.model.id for one in sorted(able, key=lambda one: -(one.cost or 0)))
+
+
+def _candidates(considered: list[_Considered]) -> tuple[Candidate, ...]:
+    return tuple(Candidate(one.model.id, one.cost, one.excluded_because, one.health.value) for one in considered)
+
+
+def _snake(name: str) -> str:
+    return "".join("_" + letter.lower() if letter.isupper() else letter for letter in name)

@@ -1,0 +1,224 @@
+"""Whether a model can make what is asked, and what exactly it would make."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pixel_errors import Violation
+
+from pixel_generation.domain.jobs.job import Adjustment
+from pixel_generation.domain.work.spec import MAX_IMAGES, MAX_PROMPT_BYTES, MAX_PROMPT_CHARS, MAX_SEED, GenerationSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pixel_generation.domain.routing.catalogue import Model, Size
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+RATIO = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
+SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
+RATIO_TOLERANCE = 0.02
+"""Sizes are multiples of 16, so 1344x768 is still 16:9."""
+MAX_STYLE_CHARS = 100
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a model would make of a request; complete when there are no violations."""
+
+    spec: GenerationSpec
+    size: Size | None
+    adjustments: tuple[Adjustment, ...]
+    violations: tuple[Violation, ...]
+
+
+def text_violations(spec: GenerationSpec) -> Iterable[Violation]:
+    """Return what is wrong with the texts and the seed, whatever the model."""
+    if not spec.prompt.strip():
+        yield Violation("prompt", f"The prompt is empty; expected 1 to {MAX_PROMPT_CHARS} characters.")
+    for name, text in (("prompt", spec.prompt), ("customPrompt", spec.custom_prompt)):
+        stripped = text.strip()
+        if len(stripped) > MAX_PROMPT_CHARS:
+            yield Violation(name, f"{name} has {len(stripped)} characters; at most {MAX_PROMPT_CHARS} are accepted.")
+        elif len(stripped.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
+            yield Violation(name, f"{name} has more than {MAX_PROMPT_BYTES} bytes of UTF-8.")
+        if not is_storable(text):
+            yield Violation(name, f"{name} contains a NUL character or half a surrogate pair.")
+    if len(spec.style) > MAX_STYLE_CHARS or not is_storable(spec.style):
+        yield Violation("style", f"A style is a word of at most {MAX_STYLE_CHARS} characters.")
+    if spec.seed is not None and not 0 <= spec.seed <= MAX_SEED:
+        yield Violation("seed", f"The seed is a whole number from 0 to {MAX_SEED}.")
+
+
+def fit(spec: GenerationSpec, model: Model, *, adjust: bool = False) -> Fit:
+    """Fill in what is left open and check the rest; with `adjust`, change what the model cannot make and list it."""
+    fitting = _Fitting(spec, model, adjust)
+    ratio, size = fitting.geometry()
+    changes = {
+        "number_of_images": fitting.number_of_images(),
+        "style": fitting.style(),
+        "quality": fitting.quality(),
+        "parameters": fitting.parameters(),
+        "seed": fitting.seed(),
+    }
+    fitted = replace(
+        spec,
+        prompt=spec.prompt.strip(),
+        custom_prompt=spec.custom_prompt.strip(),
+        model=model.id,
+        aspect_ratio=ratio,
+        size="" if size is None else str(size),
+        **changes,  # type: ignore[arg-type]
+    )
+    return Fit(fitted, size, tuple(fitting.adjustments), tuple(fitting.violations))
+
+
+@dataclass
+class _Fitting:
+    """Collects what does not fit, field by field."""
+
+    spec: GenerationSpec
+    model: Model
+    adjust: bool
+    adjustments: list[Adjustment] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+
+    def number_of_images(self) -> int:
+        asked, most = self.spec.number_of_images, min(MAX_IMAGES, self.model.max_images)
+        used = min(max(1, asked), most)
+        if used != asked:
+            self._settle("numberOfImages", asked, used, f"{self.model.id} makes 1 to {most} images at once.")
+        return used
+
+    def style(self) -> str:
+        asked, accepted = self.spec.style, self.model.styles
+        if not asked or not accepted or asked in accepted:
+            return asked
+        self._settle("style", asked, "", f"{self.model.id} accepts these styles: {', '.join(accepted)}.")
+        return ""
+
+    def quality(self) -> str:
+        asked, accepted = self.spec.quality, self.model.qualities
+        if not asked or asked in accepted:
+            return asked
+        words = ", ".join(accepted) or "none"
+        self._settle("quality", asked, "", f"{self.model.id} accepts these qualities: {words}.")
+        return ""
+
+    def parameters(self) -> dict[str, object]:
+        used = {}
+        for name, value in self.spec.parameters.items():
+            words = self.model.parameters.get(name)
+            if words is not None and value in words:
+                used[name] = value
+            elif words is not None:
+                self._settle("parameters", f"{name}={value}", "", f"{name} accepts: {', '.join(words)}.")
+            else:
+                known = ", ".join(self.model.parameters) or "none"
+                told = f"{self.model.id} does not know {name[:100]!r}; accepted parameters: {known}."
+                self._settle("parameters", f"{name}={value}", "", told)
+        return used
+
+    def seed(self) -> int | None:
+        if self.spec.seed is None or self.model.takes_seed:
+            return self.spec.seed
+        self._settle("seed", self.spec.seed, "", f"{self.model.id} takes no seed.")
+        return None
+
+    def geometry(self) -> tuple[str, Size | None]:
+        """Return ratio and size; a size that is given rules over a ratio that is given."""
+        asked_ratio, asked_size = self.spec.aspect_ratio, self.spec.size
+        ratios = self.model.ratios
+        if not asked_size:
+            ratio = asked_ratio or next(iter(ratios))
+            if ratio not in ratios:
+                ratio = self._ratio_instead()
+            return ratio, ratios.get(ratio)
+        size = next((size for size in self.model.sizes if str(size) == asked_size), None) or self._size_instead()
+        if size is None or not asked_ratio:
+            return ("" if size is None else ratio_of(size, self.model)), size
+        if RATIO.fullmatch(asked_ratio) and _agree(asked_ratio, size):
+            return asked_ratio, size
+        used = ratio_of(size, self.model)
+        if self.adjust:
+            self._settle("aspectRatio", asked_ratio, used, "")
+        elif asked_ratio in ratios:
+            told = f"The size {size} does not have the aspect ratio {asked_ratio}; send one of the two."
+            self.violations.append(Violation("size", told))
+        else:
+            self._refuse_ratio()
+        return used, size
+
+    def _ratio_instead(self) -> str:
+        asked = RATIO.fullmatch(self.spec.aspect_ratio)
+        if asked is None or not self.adjust:
+            self._refuse_ratio()
+            return ""
+        wanted = _shape(int(asked[1]), int(asked[2]))
+
+        def distance(ratio: str) -> float:
+            return abs(_shape(*map(int, ratio.split(":"))) - wanted)
+
+        used = min(self.model.ratios, key=distance)
+        self._settle("aspectRatio", self.spec.aspect_ratio, used, "")
+        return used
+
+    def _size_instead(self) -> Size | None:
+        asked = SIZE.fullmatch(self.spec.size)
+        sizes = self.model.sizes
+        if asked is None or not self.adjust:
+            accepted = ", ".join(map(str, sizes))
+            self.violations.append(Violation("size", f"{self.model.id} accepts these sizes: {accepted}."))
+            return None
+        width, height = int(asked[1]), int(asked[2])
+
+        def distance(size: Size) -> tuple[bool, bool, float]:
+            ratio = self.spec.aspect_ratio
+            other_ratio = ratio in self.model.ratios and not _agree(ratio, size)
+            turned = _orientation(size.width, size.height) != _orientation(width, height)
+            return other_ratio, turned, math.hypot(size.width - width, size.height - height)
+
+        used = min(sizes, key=distance)
+        self._settle("size", self.spec.size, str(used), "")
+        return used
+
+    def _refuse_ratio(self) -> None:
+        accepted = ", ".join(self.model.ratios)
+        self.violations.append(Violation("aspectRatio", f"{self.model.id} accepts these aspect ratios: {accepted}."))
+
+    def _settle(self, name: str, requested: object, used: object, rejection: str) -> None:
+        if self.adjust:
+            self.adjustments.append(Adjustment(name, str(requested)[:200], str(used)))
+        else:
+            self.violations.append(Violation(name, rejection))
+
+
+def ratio_of(size: Size, model: Model) -> str:
+    """Return the model's word for the ratio of a size, or its shortest fraction."""
+    for ratio in model.ratios:
+        if _agree(ratio, size):
+            return ratio
+    divisor = math.gcd(size.width, size.height)
+    return f"{size.width // divisor}:{size.height // divisor}"
+
+
+def is_storable(text: str) -> bool:
+    """PostgreSQL text holds neither NUL nor lone surrogates."""
+    return "\0" not in text and not SURROGATE.search(text)
+
+
+def _agree(ratio: str, size: Size) -> bool:
+    across, down = map(int, ratio.split(":"))
+    return abs(size.width * down - size.height * across) <= RATIO_TOLERANCE * size.height * across
+
+
+def _shape(width: int, height: int) -> float:
+    """Twice as wide is as far from square as twice as high."""
+    return math.log(width / height)
+
+
+def _orientation(width: int, height: int) -> int:
+    return (width > height) - (width < height)
