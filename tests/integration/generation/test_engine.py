@@ -112,8 +112,9 @@ async def test_a_queue_never_runs_more_than_its_limit_however_many_claim_at_once
     for _ in range(4):
         await engine.submit(await engine.user(), 5)
     claims = await asyncio.gather(*(engine.claim(3) for _ in range(10)))
-    assert sum(map(len, claims)) == 5
-    await fail(engine, claims[0][0])
+    running = [job for claimed in claims for job in claimed]  # who claims under the limit has it all, whoever that is
+    assert len(running) == 5
+    await fail(engine, running[0])
     assert len(await engine.claim(3)) == 1
 
 
