@@ -608,14 +608,15 @@ CREATE TABLE generation.models (
     styles text[] DEFAULT '{}'::text[] NOT NULL,
     qualities text[] DEFAULT '{}'::text[] NOT NULL,
     parameters jsonb DEFAULT '{}'::jsonb NOT NULL,
-    max_images smallint DEFAULT 10 NOT NULL,
+    max_units smallint DEFAULT 10 CONSTRAINT models_max_images_not_null NOT NULL,
     typical_seconds double precision NOT NULL,
     enabled boolean DEFAULT true NOT NULL,
     takes_seed boolean DEFAULT false NOT NULL,
     lane text GENERATED ALWAYS AS (queue) STORED,
     credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED,
+    max_images smallint GENERATED ALWAYS AS (max_units) STORED,
     CONSTRAINT models_credits_per_image_check CHECK ((credits_per_unit > 0)),
-    CONSTRAINT models_max_images_check CHECK (((max_images >= 1) AND (max_images <= 10))),
+    CONSTRAINT models_max_units_check CHECK ((max_units > 0)),
     CONSTRAINT models_typical_seconds_check CHECK ((typical_seconds > (0)::double precision))
 );
 ALTER TABLE generation.models OWNER TO generation_owner;

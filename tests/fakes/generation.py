@@ -164,7 +164,7 @@ class FakeStore:
             self.keys[job.user_id, item.route, item.idempotency_key] = (item.fingerprint, job.id)
         share = (job.queue, job.user_id)
         start = max(self.virtual_time.get(job.queue, 0.0), self.shares.get(share, 0.0))
-        self.shares[share] = start + job.spec.number_of_images
+        self.shares[share] = start + job.work.number_of_images
         if job.round == 1:
             self.rows[job.id] = Row(job, job.priority, start)
         else:
@@ -257,7 +257,7 @@ class FakeStore:
 
     async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> list[Job]:
         queued = [row.job for row in self.rows.values() if row.job.status is Status.QUEUED]
-        return [job for job in queued if job.queue not in queues and job.spec.model not in models][:limit]
+        return [job for job in queued if job.queue not in queues and job.work.model not in models][:limit]
 
     async def grant(self, user_id: UUID, credit_count: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
         granted = (user_id, grant_id) not in self.grants
@@ -298,8 +298,8 @@ class FakeStore:
             job.user_id == which.user_id
             and which.status in {None, job.status}
             and (not which.idempotency_key or (job.user_id, which.idempotency_key, job.id) in self._keyed())
-            and which.model in {"", job.spec.model}
-            and which.job_type in {None, job.job_type}
+            and which.model in {"", job.work.model}
+            and which.kind in {None, job.kind}
             and (which.created_after is None or job.created_at >= which.created_after)
             and (which.created_before is None or job.created_at < which.created_before)
             and (not which.failure_code or (job.failure is not None and job.failure.code == which.failure_code))
@@ -367,7 +367,14 @@ class FakeStore:
 
     def _store_event(self, job: Job) -> None:
         event = StoredEvent(
-            job.sequence, job.status, job.stage, job.progress, job.message, job.failure, job.set_id, self.clock.now()
+            job.sequence,
+            job.status,
+            job.stage,
+            job.progress,
+            job.current_step,
+            job.failure,
+            job.set_id,
+            self.clock.now(),
         )
         self.rows[job.id].events.append(event)
         self.log.append((job.user_id, job.id, event))

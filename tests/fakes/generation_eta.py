@@ -29,7 +29,7 @@ class FakeQueueSnapshots:
             running=sum(row.job.status is Status.PROCESSING for row in rows),
             slots=slots,
             runs=[
-                FinishedRun((job.ended_at - job.started_at).total_seconds(), len(job.images))
+                FinishedRun((job.ended_at - job.started_at).total_seconds(), len(job.outputs))
                 for job in done
                 if job.ended_at and job.started_at
             ],

@@ -11,7 +11,7 @@ from uuid import UUID
 from pixel_generation.application.operations.ports import Action
 from pixel_generation.application.reading.page import Page
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
-from pixel_generation.domain.jobs.job import DeliveredImage, Job
+from pixel_generation.domain.jobs.job import Job, Output
 from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage
 
 
@@ -50,13 +50,13 @@ class FakeAssets:
         self.trouble: list[Exception] = []
         self.stuck_after: int | None = None
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
+    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
         if self.trouble:
             raise self.trouble.pop(0)
         if self.stuck_after is not None and len(self.stored) >= self.stuck_after:
             await asyncio.Event().wait()
         self.stored[asset_id] = image.data
-        return DeliveredImage(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
+        return Output(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
 
 
 class FakeQueueHolds:

@@ -44,11 +44,11 @@ class Caller:
         await until_known(lambda: self.billing.GrantCredits(request))
         return user
 
-    async def submit(self, user: str, key: str, **spec: Any) -> str:
+    async def submit(self, user: str, key: str, **work: Any) -> str:
         """Submit one generation; return its id."""
-        fields: dict[str, Any] = {"prompt": "a fox", "number_of_images": 1, "size": "1024x1024"} | spec
-        wanted = messages.GenerationSpec(**fields)
-        item = pb.Submission(user_id=user, spec=wanted, idempotency_key=key, route=ROUTE)
+        fields: dict[str, Any] = {"prompt": "a fox", "number_of_images": 1, "size": "1024x1024"} | work
+        wanted = messages.ImageWork(**fields)
+        item = pb.Submission(user_id=user, image=wanted, idempotency_key=key, route=ROUTE)
         deadline = time.monotonic() + 60
         while True:
             answer = await until_known(

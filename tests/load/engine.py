@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 import psycopg
 from pixel_embedded import run_redis
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.load.instant import Core, core, working
 from tests.load.peers import celery_peer, procrastinate_peer
@@ -52,7 +52,7 @@ class Engine:
     async def _caller(self, number: int) -> None:
         for _ in range(number, JOBS, CALLERS):
             self._turn += 1
-            command = SubmitGeneration(user_id=user(self._turn * 7919 % ACCOUNTS), spec=GenerationSpec(prompt=PROMPT))
+            command = SubmitGeneration(user_id=user(self._turn * 7919 % ACCOUNTS), work=ImageWork(prompt=PROMPT))
             (outcome,) = await submit_generations([command], **self._core.ports)  # type: ignore[arg-type]
             assert isinstance(outcome, Accepted), outcome
 

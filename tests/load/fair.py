@@ -14,7 +14,7 @@ import psycopg
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.jobs.job import Job
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -33,7 +33,7 @@ async def submit(engine: Core, tenant: int, jobs: int) -> None:
     """Submit through the use case, 100 at once, as a user without a cap on places."""
     for first in range(0, jobs, 100):
         commands = [
-            SubmitGeneration(user_id=user(tenant), spec=GenerationSpec(prompt=PROMPT))
+            SubmitGeneration(user_id=user(tenant), work=ImageWork(prompt=PROMPT))
             for _ in range(first, min(jobs, first + 100))
         ]
         outcomes = await submit_generations(commands, **engine.ports)  # type: ignore[arg-type]

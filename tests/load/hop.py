@@ -39,7 +39,7 @@ class Instant(generations_service_pb2_grpc.GenerationsServiceServicer):
             status=generation_pb2.GENERATION_STATUS_QUEUED, stage=generation_pb2.GENERATION_STAGE_WAITING, sequence=1,
         )  # fmt: skip
         generation.create_time.GetCurrentTime()
-        generation.spec.CopyFrom(submission_message(SUBMISSION).spec)
+        generation.image.CopyFrom(submission_message(SUBMISSION).image)
         self._result = generations_service_pb2.SubmissionResult(generation=generation)
 
     async def SubmitMany(self, request: Any, context: Any) -> Any:  # noqa: N802

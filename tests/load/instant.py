@@ -28,7 +28,7 @@ from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
-from pixel_generation.domain.jobs.job import DeliveredImage, Job
+from pixel_generation.domain.jobs.job import Job, Output
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
 from pixel_postgres import Pool, open_pool
@@ -51,9 +51,9 @@ class InstantProvider:
 class InstantAssets:
     """Stores nothing."""
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
+    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
         del job
-        return DeliveredImage(asset_id, image.index, 256, 256, image.content_type, len(image.data), image.seed)
+        return Output(asset_id, image.index, 256, 256, image.content_type, len(image.data), image.seed)
 
 
 class Core:

@@ -22,7 +22,7 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.ports import NewGeneration, Writer
 from pixel_generation.domain.jobs.job import Job
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -104,7 +104,7 @@ class BareTransactions:
     def _job(self, number: int, now: datetime) -> Job:
         return Job(
             id=new_id(), user_id=user(number), set_id=new_id(), queue=self.queue, cost_credits=1, created_at=now,
-            spec=GenerationSpec(prompt="bare", model="gpt-image-2", size="1024x1024", seed=1),
+            work=ImageWork(prompt="bare", model="gpt-image-2", size="1024x1024", seed=1),
             scheduled_at=now, deadline_at=now + timedelta(days=1), max_retries=2,
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ _FINISHED = """
         started_at, ended_at)
     SELECT
         ('00000000-0001-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, lpad(to_hex(n %% %(users)s + 1), 32, '0')::uuid,
-        ('00000000-0002-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'sketch', %(spec)s::jsonb, 1, 'completed',
+        ('00000000-0002-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'sketch', %(work)s::jsonb, 1, 'completed',
         'done', 100, 5, 1, n / %(users)s, 1, 2, t.at, t.at + interval '1 day', 1, 1, '[]', t.at, t.at,
         t.at + interval '1 second'
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
@@ -27,7 +27,7 @@ _WAITING = """
         cost_credits, created_at)
     SELECT
         ('00000001-0001-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, lpad(to_hex(n %% %(users)s + 1), 32, '0')::uuid,
-        ('00000001-0002-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'sketch', %(spec)s::jsonb, 1, 1,
+        ('00000001-0002-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'sketch', %(work)s::jsonb, 1, 1,
         1000000 + n / %(users)s, 2, now(), now() + interval '1 day', 1, now()
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
 """
@@ -54,7 +54,7 @@ class QueueRows:
                 (_WAITING, self._waiting, waiting),
             ):
                 if wanted > there:
-                    parameters = {"users": USERS, "spec": _SPEC, "first": there + 1, "last": wanted}
+                    parameters = {"users": USERS, "work": _SPEC, "first": there + 1, "last": wanted}
                     await conn.execute(statement, parameters)
             await conn.execute(_EVENTS)
             await conn.execute("VACUUM (ANALYZE) generation.live_jobs")

@@ -24,8 +24,8 @@ def message(number: int) -> events_pb2.ImageGenerationRequested:
     requested = events_pb2.ImageGenerationRequested(
         request_id=f"gen_{number:032x}", user_id=f"usr_{number % 1000:032x}", queue="sketch"
     )
-    requested.spec.prompt = "a lighthouse at dawn, long exposure, soft colours"
-    requested.spec.number_of_images = 4
+    requested.work.prompt = "a lighthouse at dawn, long exposure, soft colours"
+    requested.work.number_of_images = 4
     requested.timestamp.GetCurrentTime()
     return requested
 

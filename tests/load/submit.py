@@ -32,7 +32,7 @@ from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -74,10 +74,10 @@ def pgbench_script(folder: Path) -> Path:
     request = events_pb2.ImageGenerationRequested(
         request_id="gen_" + "0" * 32, user_id="usr_" + "0" * 32, queue="sketch"
     )
-    request.spec.prompt, request.spec.model, request.spec.number_of_images = PROMPT, "studio-sketch", 1
+    request.work.prompt, request.work.model, request.work.number_of_images = PROMPT, "studio-sketch", 1
     request.timestamp.GetCurrentTime()
     value = f"'\\x{request.SerializeToString().hex()}'::bytea"
-    spec = f'{{"prompt": "{PROMPT}", "model": "studio-sketch", "number_of_images": 1, "size": "1024x1024"}}'
+    work = f'{{"prompt": "{PROMPT}", "model": "studio-sketch", "number_of_images": 1, "size": "1024x1024"}}'
     ids = {
         name: f"lpad(to_hex(4 * :n::bigint + {place}), 32, '0')::uuid"
         for place, name in enumerate(("job", "set", "a", "b"))
@@ -86,7 +86,7 @@ def pgbench_script(folder: Path) -> Path:
     one = {
         "job_ids": ids["job"], "rounds": "1", "sequences": "1::bigint", "set_ids": ids["set"],
         "user_ids": _uuid(":u::bigint"), "kinds": "'image'",
-        "queues": "'sketch'", "works": f"'{spec}'::jsonb", "units": "1::smallint", "costs": "1::bigint",
+        "queues": "'sketch'", "works": f"'{work}'::jsonb", "units": "1::smallint", "costs": "1::bigint",
         "costs_usd_micros": "0::bigint", "price_ids": "'studio-sketch/1'",
         "priorities": "1::smallint", "max_retries": "2", "created_at": "now()", "submitted_at": "now()",
         "scheduled_at": "now()", "deadlines": "now() + interval '1 day'", "cancel_at": never, "start_after": never,
@@ -174,7 +174,7 @@ class Core:
                 turn += callers
                 command = SubmitGeneration(
                     user_id=user(0 if hot else turn * 7919 % ACCOUNTS),
-                    spec=GenerationSpec(prompt=PROMPT),
+                    work=ImageWork(prompt=PROMPT),
                     idempotency_key=secrets.token_hex(8),
                     route="POST /api/generations",
                 )

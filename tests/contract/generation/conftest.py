@@ -18,7 +18,7 @@ from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.ports import Decision, Housekeeping, Jobs, Ledger, NewGeneration, Queries, Submissions
 from pixel_generation.domain.jobs.job import Job
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
 from pixel_runtime.clock import Clock, SystemClock
 from pixel_runtime.ids import new_id
@@ -48,12 +48,12 @@ class Store:
 
     def new(self, user: UUID, *, images: int = 1, key: str = "", fingerprint: bytes = b"f") -> NewGeneration:
         now = self.clock.now()
-        spec = GenerationSpec("a lighthouse", model="studio-sketch", number_of_images=images, size="1024x1024", seed=7)
+        work = ImageWork("a lighthouse", model="studio-sketch", number_of_images=images, size="1024x1024", seed=7)
         job = Job(
             id=new_id(),
             user_id=user,
             set_id=new_id(),
-            spec=spec,
+            work=work,
             queue="sketch",
             cost_credits=images,
             created_at=now,

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from pixel_generation.application.ports import GenerationFilter, Writer
 from pixel_generation.application.reading.page import FIRST
-from pixel_generation.domain.jobs.job import Failure, JobType, Status
+from pixel_generation.domain.jobs.job import Failure, Status
 from pixel_generation.domain.queueing.position import Position
 
 from tests.contract.generation.conftest import Store
@@ -54,8 +54,8 @@ async def test_the_history_is_filtered_by_model_type_time_and_failure(store: Sto
     for which, expected in [
         (GenerationFilter(user, model="studio-sketch"), everything),
         (GenerationFilter(user, model="gpt-image-2"), []),
-        (GenerationFilter(user, job_type=JobType.IMAGE), everything),
-        (GenerationFilter(user, job_type=JobType.VIDEO), []),
+        (GenerationFilter(user, kind="image"), everything),
+        (GenerationFilter(user, kind="video"), []),
         (GenerationFilter(user, failure_code="expired"), [failed.id]),
         (GenerationFilter(user, failure_code="timeout"), []),
         (GenerationFilter(user, created_before=later), everything),

@@ -9,7 +9,7 @@ from uuid import UUID
 from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict, Writer
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
 from pixel_generation.domain.providers.images import Outcome
 from pixel_runtime.ids import new_id
 
@@ -19,8 +19,8 @@ FAILURE = Failure("provider_rejected", "No.", retryable=False)
 LAST = UUID(int=2**128 - 1)
 
 
-def picture(index: int = 0) -> DeliveredImage:
-    return DeliveredImage(new_id(), index, 1024, 1024, "image/png", 1234, seed=7)
+def picture(index: int = 0) -> Output:
+    return Output(new_id(), index, 1024, 1024, "image/png", 1234, seed=7)
 
 
 async def write(store: Store, before: Job, after: Job, writer: Writer = Writer.WORKER) -> Job:
@@ -50,7 +50,7 @@ async def test_a_claim_is_told_as_an_event_that_names_the_number_of_images(store
     user = await store.funded_user()
     job = await store.running(user, images=3)
     events = await store.queries.events(job.id, user, after=1, limit=10)
-    assert [(event.sequence, event.progress, event.message) for event in events] == [(2, 10, "Making 3 images")]
+    assert [(event.sequence, event.progress, event.current_step) for event in events] == [(2, 10, "Making 3 images")]
 
 
 async def test_one_users_many_jobs_do_not_starve_another(store: Store) -> None:
@@ -84,7 +84,7 @@ async def test_a_completed_job_pays_for_what_was_delivered(store: Store) -> None
     job = await write(store, job, job.completed(at=store.clock.now()))
     assert await store.queries.balance(user) == Balance(8, 0)
     stored, *_ = (await store.queries.find([job.id], user))[job.id]
-    assert (stored.status, stored.captured_credits, stored.images) == (Status.COMPLETED, 2, job.images)
+    assert (stored.status, stored.captured_credits, stored.outputs) == (Status.COMPLETED, 2, job.outputs)
     assert await store.sum_of_entries() == 0
     assert await store.attempt_of(job) == ("succeeded", None)
 

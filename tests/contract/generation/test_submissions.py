@@ -23,10 +23,10 @@ async def test_an_accepted_submission_is_queued_and_its_cost_is_held(store: Stor
     assert (await store.submit_one(item)).verdict is Verdict.ACCEPTED
     standing = (await store.queries.find([item.job.id], user))[item.job.id]
     job = standing.job
-    assert (job.status, job.spec, job.set_id, standing.ahead) == (Status.QUEUED, item.job.spec, item.job.set_id, 0)
+    assert (job.status, job.work, job.set_id, standing.ahead) == (Status.QUEUED, item.job.work, item.job.set_id, 0)
     assert await store.queries.balance(user) == Balance(7, 3)
     events = await store.queries.events(job.id, user, after=0, limit=10)
-    assert [(event.sequence, event.message) for event in events] == [(1, "Waiting in queue")]
+    assert [(event.sequence, event.current_step) for event in events] == [(1, "Waiting in queue")]
 
 
 async def test_a_user_without_credits_is_refused_without_effect(store: Store) -> None:

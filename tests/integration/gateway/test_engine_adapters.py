@@ -47,7 +47,7 @@ def message(generation_id: str) -> generation_pb.Generation:
         status=generation_pb.GENERATION_STATUS_CANCELLED,
         stage=generation_pb.GENERATION_STAGE_DONE,
         create_time=STAMP,
-        job_type=generation_pb.JOB_TYPE_VIDEO,
+        kind="video",
         priority=generation_pb.JOB_PRIORITY_LOW,
         round=2,
         schedule_time=STAMP,
@@ -109,7 +109,7 @@ class Engine(
         ]
         return generations_pb.QuoteGenerationResponse(
             cost_credits=4,
-            spec=request.submission.spec,
+            image=request.submission.image,
             route=generation_pb.Route(model="b", candidates=candidates, rule="cheapest"),
             eta=generation_pb.EtaInterval(min_seconds=0, max_seconds=2),
         )
@@ -185,7 +185,7 @@ class Engine(
         self.requests.append(request)
         failed = operations_pb.FailedWork(
             id=GEN[0],
-            job_type=generation_pb.JOB_TYPE_EDIT,
+            kind="edit",
             failure=generation_pb.GenerationFailure(code="timeout", message="late", retryable=True),
             attempts=[generations_pb.AttemptReceipt(attempt=1)],
         )
@@ -242,7 +242,7 @@ def submission() -> Submission:
 def test_everything_a_submission_says_is_written() -> None:
     written = submission_message(submission())
 
-    assert (written.job_type, written.priority) == (generation_pb.JOB_TYPE_VIDEO, generation_pb.JOB_PRIORITY_HIGH)
+    assert (written.kind, written.priority) == ("video", generation_pb.JOB_PRIORITY_HIGH)
     assert (written.schedule_time, written.cancel_after_seconds) == (STAMP, 90)
     assert (written.api_key_id, written.end_user, dict(written.metadata)) == ("key_1", "u", {"team": "ads"})
     assert (written.adjust, written.allow_fallback) == (True, True)
@@ -370,7 +370,7 @@ async def test_failed_work_is_read_and_run_again(channel, engine):
 
     listed, redrive = engine.requests
     assert listed.filter == redrive.filter
-    assert (listed.filter.job_type, listed.filter.ended_after) == (generation_pb.JOB_TYPE_EDIT, STAMP)
+    assert (listed.filter.kind, listed.filter.ended_after) == ("edit", STAMP)
     assert not listed.filter.HasField("ended_before")
     assert (page.failures[0].job_type, page.failures[0].failure.code) == ("edit", "timeout")
     assert (page.failures[0].redacted_payload, page.count_by_code) == ({"size": "1:1"}, {"timeout": 1})

@@ -34,11 +34,11 @@ def generation_message(submission: generations_pb.Submission) -> generation_pb.G
     return generation_pb.Generation(
         id="gen_" + "1" * 32,
         user_id=submission.user_id,
-        spec=submission.spec,
+        image=submission.image,
         set_id="set_" + "1" * 32,
         status=generation_pb.GENERATION_STATUS_QUEUED,
         stage=generation_pb.GENERATION_STAGE_WAITING,
-        message="Waiting in queue",
+        current_step="Waiting in queue",
         sequence=1,
         eta=generation_pb.EtaInterval(min_seconds=0, max_seconds=2),
         create_time=STAMP,

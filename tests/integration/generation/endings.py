@@ -10,7 +10,7 @@ from uuid import UUID
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import NewGeneration, Verdict, Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job
+from pixel_generation.domain.jobs.job import Failure, Job, Output
 from pixel_generation.domain.providers.images import Outcome
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -58,7 +58,7 @@ class Endings:
         job = await self.claimed(user, images=images, **changes)
         job = await self.write(job, job.calling(), SENT_AT_UNKNOWN_COST)
         for index in range(delivered):
-            image = DeliveredImage(new_id(), index, 1024, 1024, "image/png", 1_000, seed=7 + index)
+            image = Output(new_id(), index, 1024, 1024, "image/png", 1_000, seed=7 + index)
             job = await self.write(job, job.delivered(image), SENT)
         return job
 
@@ -102,7 +102,7 @@ class Endings:
     async def failed_then_completed(self, user: UUID) -> Job:
         job = await self.claim(await self.retried(await self.failed(user, images=1)))
         job = await self.write(job, job.calling(), SENT_AT_UNKNOWN_COST)
-        image = DeliveredImage(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
+        image = Output(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
         job = await self.write(job, job.delivered(image), SENT)
         return await self.write(job, job.completed(at=self.clock.now()), SENT)
 
@@ -112,7 +112,7 @@ class Endings:
         job = await self.write(job, job.requeued(scheduled_at=self.clock.now(), counts_as_retry=False), NEVER_SENT)
         job = await self.claim(job)
         job = await self.write(job, job.calling(), SENT_AT_UNKNOWN_COST)
-        image = DeliveredImage(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
+        image = Output(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
         job = await self.write(job, job.delivered(image), SENT)
         return await self.write(job, job.completed(at=self.clock.now()), SENT)
 

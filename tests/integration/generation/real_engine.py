@@ -16,9 +16,9 @@ from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueu
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.ports import NewGeneration, Verdict, Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import DeliveredImage, Job
+from pixel_generation.domain.jobs.job import Job, Output
 from pixel_generation.domain.jobs.replay import fold
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -44,10 +44,10 @@ class RealEngine:
 
     async def submit(self, user: UUID, count: int = 1, *, cost_usd_micros: int | None = 0, **fields: Any) -> list[Job]:
         now = datetime.now(UTC)
-        spec = GenerationSpec("a lighthouse", model="studio-sketch", number_of_images=2, size="512x512", seed=7)
+        work = ImageWork("a lighthouse", model="studio-sketch", number_of_images=2, size="512x512", seed=7)
         jobs = [
             replace(
-                Job(new_id(), user, new_id(), spec, "sketch", 2, now, now + timedelta(hours=1), now, price_id="p"),
+                Job(new_id(), user, new_id(), work, "sketch", 2, now, now + timedelta(hours=1), now, price_id="p"),
                 **fields,
             )
             for _ in range(count)
@@ -69,7 +69,7 @@ class RealEngine:
     async def deliver(self, job: Job, count: int, call: CallRecord | None = None) -> Job:
         job = await self.write(job, job.calling())
         for index in range(count):
-            image = DeliveredImage(new_id(), index, 512, 512, "image/png", 10, seed=7)
+            image = Output(new_id(), index, 512, 512, "image/png", 10, seed=7)
             job = await self.write(job, job.delivered(image), call=call)
         return job
 

@@ -16,7 +16,7 @@ from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubm
 from pixel_generation.application.ports import Decision, NewGeneration
 from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.jobs.job import Job
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -46,12 +46,12 @@ class Submitter:
 
     def new(self, user: UUID, *, images: int = 1, cost_usd_micros: int | None = None, **changes: Any) -> NewGeneration:
         now = SystemClock().now()
-        spec = GenerationSpec("a lighthouse", model="studio-sketch", number_of_images=images, size="1024x1024", seed=7)
+        work = ImageWork("a lighthouse", model="studio-sketch", number_of_images=images, size="1024x1024", seed=7)
         job = Job(
             id=new_id(),
             user_id=user,
             set_id=new_id(),
-            spec=spec,
+            work=work,
             queue="sketch",
             cost_credits=images,
             created_at=now,

@@ -102,7 +102,7 @@ async def answers(archive: Archive, user: UUID, jobs: dict[str, Job]) -> dict[st
         "page": await pages(archive, name),
         "failed": await pages(archive, name, status=messages.GENERATION_STATUS_FAILED),
         "by_code": await pages(archive, name, failure_code="provider_rejected"),
-        "by_model": await pages(archive, name, model="studio-sketch", job_type=messages.JOB_TYPE_IMAGE),
+        "by_model": await pages(archive, name, model="studio-sketch", kind="image"),
         "by_key": await pages(archive, name, idempotency_key="key-1"),
         "user_events": (
             await served.ListUserEvents(

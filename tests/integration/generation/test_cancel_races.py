@@ -123,7 +123,7 @@ async def test_each_race_has_one_winner_and_the_money_follows_it(make_database: 
             now = await ended(engine, user, mine)
             for job, outcome in zip(mine, outcomes, strict=True):
                 assert outcome is outcome_of_cancel(now[job.id])
-                assert now[job.id].captured_credits == len(now[job.id].images)
+                assert now[job.id].captured_credits == len(now[job.id].outputs)
             others = await ended(engine, neighbour, theirs)
             assert {job.status for job in others.values()} == {Status.COMPLETED}
             answers.update(outcomes)

@@ -26,7 +26,7 @@ from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Job, Stage
 from pixel_generation.domain.jobs.recovery import RetryPolicy
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -63,9 +63,9 @@ MOMENTS = {
         before_write=lambda job: job.stage is Stage.GENERATING, status="completed", captured=IMAGES, attempts=2
     ),
     "during the call": Moment(in_call=True),
-    "before the first picture is recorded": Moment(before_write=lambda job: len(job.images) == 1),
+    "before the first picture is recorded": Moment(before_write=lambda job: len(job.outputs) == 1),
     "after the first picture was stored": Moment(
-        before_write=lambda job: len(job.images) == IMAGES, status="completed", captured=1
+        before_write=lambda job: len(job.outputs) == IMAGES, status="completed", captured=1
     ),
     "before the end is recorded": Moment(
         before_write=lambda job: job.status.is_final, status="completed", captured=IMAGES
@@ -87,12 +87,12 @@ class HeldJobs(PostgresJobs):
 
 
 def submission(user: UUID, at: datetime) -> NewGeneration:
-    spec = GenerationSpec("a fox", model="gpt-image-2", number_of_images=IMAGES, size="1024x1024", seed=1)
+    work = ImageWork("a fox", model="gpt-image-2", number_of_images=IMAGES, size="1024x1024", seed=1)
     job = Job(
         id=new_id(),
         user_id=user,
         set_id=new_id(),
-        spec=spec,
+        work=work,
         queue="openai",
         cost_credits=IMAGES,
         created_at=at,

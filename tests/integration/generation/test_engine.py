@@ -277,9 +277,9 @@ async def test_a_job_goes_on_in_the_queue_of_its_next_model(engine: RealEngine) 
     await engine.submit(await engine.user())
     (job,) = await engine.claim()
     job = await engine.write(job, job.calling())
-    moved = replace(job, queue="openai", spec=replace(job.spec, model="gpt-image-2"), price_id="gpt-image-2/1")
+    moved = replace(job, queue="openai", work=replace(job.work, model="gpt-image-2"), price_id="gpt-image-2/1")
     after = await engine.write(job, job.rerouted(moved, at=datetime.now(UTC)))
     assert after.stage is Stage.ROUTING
     (again,) = await engine.claim(queue="openai")
-    assert (again.id, again.attempt, again.spec.model) == (job.id, 2, "gpt-image-2")
+    assert (again.id, again.attempt, again.work.model) == (job.id, 2, "gpt-image-2")
     assert (await engine.row("SELECT provider FROM attempts WHERE attempt = 2"))["provider"] == "openai"

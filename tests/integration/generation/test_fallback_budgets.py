@@ -24,7 +24,7 @@ from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_runtime.clock import SystemClock
 
 from tests.fakes.generation import FakeClock
@@ -152,9 +152,9 @@ async def test_a_worker_leaves_a_fallback_that_is_over_its_budget(
     )
     providers = {"sketch": FakeImageModel(), "openai": home}
     worker = Worker("w", catalogue=catalogue, providers=providers, tools=tools, limits=WorkLimits(poll_s=0.05))
-    route = {"model": "home", "fallback_models": ["studio-sketch"], "credits_per_image": 1}
-    spec = GenerationSpec("a lighthouse", model="home", number_of_images=2, size="1024x1024", seed=7)
-    (job,) = await engine.submit(user, queue="openai", route=route, spec=spec, max_retries=0)
+    route = {"model": "home", "fallback_models": ["studio-sketch"], "credits_per_unit": 1}
+    work = ImageWork("a lighthouse", model="home", number_of_images=2, size="1024x1024", seed=7)
+    (job,) = await engine.submit(user, queue="openai", route=route, work=work, max_retries=0)
     await worker.start()
     try:
         async with asyncio.timeout(20):

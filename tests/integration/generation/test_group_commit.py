@@ -16,7 +16,7 @@ from pixel_errors import FailedPrecondition, Unavailable
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
 from pixel_generation.domain.providers.images import Outcome
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
@@ -43,8 +43,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def picture(index: int) -> DeliveredImage:
-    return DeliveredImage(new_id(), index, 512, 512, "image/png", 10, seed=7)
+def picture(index: int) -> Output:
+    return Output(new_id(), index, 512, 512, "image/png", 10, seed=7)
 
 
 def next_change(job: Job, life: random.Random) -> Change:

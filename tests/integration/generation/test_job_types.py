@@ -9,7 +9,7 @@ import pytest
 from pixel_generation.application.ports import NewGeneration, Verdict, Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
-from pixel_generation.domain.jobs.job import Failure, Job, JobType, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Status
 from pixel_generation.domain.providers.images import Outcome
 
 from tests.integration.generation.real_engine import RealEngine, open_engine
@@ -18,7 +18,7 @@ from tests.parts import MakeDatabase
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 SENT = CallRecord(Outcome.SENT, "req_1", 11)
 
-pytestmark = pytest.mark.parametrize("job_type", JobType)
+pytestmark = pytest.mark.parametrize("kind", ["image", "video"])
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ async def engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
         await engine.assert_replayable()
 
 
-async def claimed(engine: RealEngine, job_type: JobType) -> Job:
-    await engine.submit(await engine.user(), job_type=job_type)
+async def claimed(engine: RealEngine, kind: str) -> Job:
+    await engine.submit(await engine.user(), kind=kind)
     (job,) = await engine.claim()
-    assert (job.job_type, job.status, job.attempt) == (job_type, Status.PROCESSING, 1)
+    assert (job.kind, job.status, job.attempt) == (kind, Status.PROCESSING, 1)
     return job
 
 
@@ -42,15 +42,15 @@ async def money(engine: RealEngine, job: Job) -> tuple[int, int]:
     return account["available"], account["held"]
 
 
-async def test_what_is_delivered_is_captured_and_counted_for_its_kind(engine: RealEngine, job_type: JobType) -> None:
-    done = await engine.complete(await claimed(engine, job_type), SENT)
+async def test_what_is_delivered_is_captured_and_counted_for_its_kind(engine: RealEngine, kind: str) -> None:
+    done = await engine.complete(await claimed(engine, kind), SENT)
     assert (done.status, await money(engine, done)) == (Status.COMPLETED, (998, 0))
-    stats = await engine.row("SELECT kind AS job_type, status, jobs, credits FROM job_statistics")
-    assert tuple(stats.values()) == (job_type, "completed", 1, 2)
+    stats = await engine.row("SELECT kind AS kind, status, jobs, credits FROM job_statistics")
+    assert tuple(stats.values()) == (kind, "completed", 1, 2)
 
 
-async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, job_type: JobType) -> None:
-    job = await claimed(engine, job_type)
+async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, kind: str) -> None:
+    job = await claimed(engine, kind)
     assert set(await engine.jobs.renew([(job.id, job.attempt)], lease_s=15)) == {job.id}
     await engine.admin.execute("UPDATE live_jobs SET lease_until = now() - interval '1 second'")
     assert await engine.jobs.renew([(job.id, job.attempt)], lease_s=15) == {}
@@ -62,25 +62,25 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, j
     await engine.complete(again)
 
 
-async def test_a_waiting_one_is_cancelled_for_free(engine: RealEngine, job_type: JobType) -> None:
-    (job,) = await engine.submit(await engine.user(), job_type=job_type)
+async def test_a_waiting_one_is_cancelled_for_free(engine: RealEngine, kind: str) -> None:
+    (job,) = await engine.submit(await engine.user(), kind=kind)
     job = await engine.write(job, job.cancelled(at=datetime.now(UTC)), Writer.OWNER)
     assert (outcome_of_cancel(job), await money(engine, job)) == (CancelOutcome.FREE, (1_000, 0))
     assert await engine.claim() == []
 
 
 async def test_a_running_one_is_cancelled_over_its_worker_and_pays_for_what_it_has(
-    engine: RealEngine, job_type: JobType
+    engine: RealEngine, kind: str
 ) -> None:
-    running = await engine.deliver(await claimed(engine, job_type), 1, SENT)
+    running = await engine.deliver(await claimed(engine, kind), 1, SENT)
     told = await engine.write(running, running.cancelling(at=datetime.now(UTC)), Writer.OWNER)
     assert not await engine.jobs.write(running, running.completed(at=datetime.now(UTC)), writer=Writer.WORKER)
     ended = await engine.write(told, told.cancelled(at=datetime.now(UTC)), call=SENT)
     assert (outcome_of_cancel(ended), await money(engine, ended)) == (CancelOutcome.PARTIAL, (999, 0))
 
 
-async def test_a_failed_one_pays_nothing_and_runs_again_in_a_new_round(engine: RealEngine, job_type: JobType) -> None:
-    job = await claimed(engine, job_type)
+async def test_a_failed_one_pays_nothing_and_runs_again_in_a_new_round(engine: RealEngine, kind: str) -> None:
+    job = await claimed(engine, kind)
     failed = await engine.write(job, job.failed(FAILURE, at=datetime.now(UTC)))
     assert await money(engine, failed) == (1_000, 0)
     now = datetime.now(UTC)
@@ -88,6 +88,6 @@ async def test_a_failed_one_pays_nothing_and_runs_again_in_a_new_round(engine: R
     (decision,) = await engine.submissions.submit([NewGeneration(again, cost_usd_micros=0, retried_at=now)])
     assert decision.verdict is Verdict.ACCEPTED
     (second,) = await engine.claim()
-    assert (second.id, second.round, second.job_type) == (job.id, 2, job_type)
+    assert (second.id, second.round, second.kind) == (job.id, 2, kind)
     done = await engine.complete(second)
     assert await money(engine, done) == (998, 0)

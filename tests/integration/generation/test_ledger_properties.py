@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import NewGeneration, Verdict, Writer
 from pixel_generation.domain.billing.credits import Account
-from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job
+from pixel_generation.domain.jobs.job import Failure, Job, Output
 from pixel_postgres import load_queries
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -102,8 +102,8 @@ class LedgerReads:
             self.failed.append(job.id)
             return
         job = await self._write(job, job.calling())
-        for index in range(min(delivered, job.spec.number_of_images)):
-            image = DeliveredImage(new_id(), index, 1024, 1024, "image/png", 10, 7)
+        for index in range(min(delivered, job.work.number_of_images)):
+            image = Output(new_id(), index, 1024, 1024, "image/png", 10, 7)
             job = await self._write(job, job.delivered(image))
         ended = await self._write(job, job.completed(at=SystemClock().now()))
         captured = ended.captured_credits or 0

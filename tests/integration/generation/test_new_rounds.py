@@ -54,7 +54,7 @@ async def test_a_new_round_holds_again_and_goes_on_with_the_sequence(submitter: 
     assert stored is not None
     assert (stored.status, stored.round, stored.sequence) == (Status.QUEUED, 2, failed.sequence + 1)
     assert (stored.failure, stored.captured_credits, stored.ended_at) == (None, None, None)
-    assert (stored.set_id, stored.spec, stored.created_at) == (failed.set_id, failed.spec, failed.created_at)
+    assert (stored.set_id, stored.work, stored.created_at) == (failed.set_id, failed.work, failed.created_at)
     holds = await submitter.rows("SELECT round FROM ledger_transfers WHERE kind = 'hold' ORDER BY round")
     assert [row["round"] for row in holds] == [1, 2]
     assert (await submitter.accounts.find(user)).balance.held == 3

@@ -12,7 +12,6 @@ from functools import partial
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from pixel.generation.v1 import generation_pb2 as messages
 from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel_errors import Invalid
 from pixel_generation.adapters.inbound.grpc.operations.servicer import OperationsServicer
@@ -221,8 +220,8 @@ async def test_failures_are_filtered_by_user_model_type_and_time(operators: Oper
     await six_classes(operators)
     (newest, *_) = await operators.failures()
     assert len(await operators.failures(user_id=newest.user_id)) == 6
-    assert len(await operators.failures(model="studio-sketch", job_type=messages.JOB_TYPE_IMAGE)) == 12
-    assert await operators.failures(job_type=messages.JOB_TYPE_VIDEO) == []
+    assert len(await operators.failures(model="studio-sketch", kind="image")) == 12
+    assert await operators.failures(kind="video") == []
     assert len(await operators.failures(ended_before=newest.end_time)) == 11
     assert [work.id for work in await operators.failures(ended_after=newest.end_time)] == [newest.id]
 
@@ -234,7 +233,7 @@ async def test_every_word_of_a_filter_counts_beside_the_id_of_a_generation(opera
         {"failure_code": "blocked"},
         {"model": "gpt-image-2"},
         {"user_id": format_id("usr", new_id())},
-        {"job_type": messages.JOB_TYPE_VIDEO},
+        {"kind": "video"},
         {"ended_before": work.end_time},
     ):
         assert await operators.failures(generation_id=work.id, **other) == []

@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
-from pixel_generation.domain.errors import SpecInvalid
+from pixel_generation.domain.errors import WorkInvalid
 from pixel_generation.domain.providers.images import ImageRequest
 from pixel_generation.domain.routing.catalogue import Catalogue, Model
 from pixel_generation.domain.routing.routing import route
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
 
 from tests.parts import MakeDatabase
 
-FOX = GenerationSpec("a fox in the snow")
+FOX = ImageWork("a fox in the snow")
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ async def catalogue(make_database: MakeDatabase) -> Catalogue:
         return await PostgresCatalogue(pool, default="studio-sketch", providers=providers).load()
 
 
-def out_of_range(model: Model) -> dict[str, GenerationSpec]:
+def out_of_range(model: Model) -> dict[str, ImageWork]:
     """Return a request for each field in which the model can be asked for too much."""
     asked = replace(FOX, model=model.id)
     requests = {
-        "numberOfImages": replace(asked, number_of_images=model.max_images + 1),
+        "numberOfImages": replace(asked, number_of_images=model.max_units + 1),
         "quality": replace(asked, quality="unheard-of"),
         "aspectRatio": replace(asked, aspect_ratio="31:9"),
         "size": replace(asked, size="1001x999"),
@@ -48,12 +48,12 @@ def out_of_range(model: Model) -> dict[str, GenerationSpec]:
 
 async def test_no_value_of_any_model_is_lost_in_silence(catalogue: Catalogue) -> None:
     for model in catalogue.models:
-        for field, spec in out_of_range(model).items():
-            with pytest.raises(SpecInvalid) as refused:
-                route(spec, catalogue, lambda: 1)
+        for field, work in out_of_range(model).items():
+            with pytest.raises(WorkInvalid) as refused:
+                route(work, catalogue, lambda: 1)
             (violation,) = refused.value.violations
             assert violation.field == field
-            found = route(spec, catalogue, lambda: 1, adjust=True)
+            found = route(work, catalogue, lambda: 1, adjust=True)
             assert [adjustment.field for adjustment in found.adjustments] == [field]
             assert found.size in model.sizes
 
@@ -73,12 +73,12 @@ async def test_the_picture_has_the_size_that_was_promised(catalogue: Catalogue, 
         generation_id="gen_1",
         attempt=1,
         provider_model=found.model.provider_model,
-        prompt=found.spec.prompt,
+        prompt=found.work.prompt,
         count=1,
         width=found.size.width,
         height=found.size.height,
-        seed=found.spec.seed or 0,
+        seed=found.work.seed or 0,
     )
     (picture,) = [picture async for picture in painter.generate(request)]
     await painter.close()
-    assert "x".join(map(str, Image.open(io.BytesIO(picture.data)).size)) == found.spec.size
+    assert "x".join(map(str, Image.open(io.BytesIO(picture.data)).size)) == found.work.size

@@ -30,14 +30,14 @@ from pixel_generation.domain.errors import PriceUnknown
 from pixel_generation.domain.jobs.job import Priority
 from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState
 from pixel_generation.domain.queueing.queues import QueueState
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
 from tests.fakes.generation import a_user
 from tests.parts import MakeDatabase
 
-FOX = GenerationSpec("a fox", number_of_images=2)
+FOX = ImageWork("a fox", number_of_images=2)
 
 
 @dataclass
@@ -120,7 +120,7 @@ async def test_a_quote_leaves_nothing_behind(submitter: Submitter) -> None:
 @pytest.mark.parametrize(
     ("preparation", "command", "reason"),
     [
-        ("SELECT 1", {"spec": replace(FOX, number_of_images=10, model="gpt-image-2")}, "INSUFFICIENT_CREDITS"),
+        ("SELECT 1", {"work": replace(FOX, number_of_images=10, model="gpt-image-2")}, "INSUFFICIENT_CREDITS"),
         ("UPDATE plans SET max_open_jobs = 1; UPDATE accounts SET open_jobs = 1", {}, "TOO_MANY_OPEN_JOBS"),
         ("UPDATE accounts SET daily_limit = 1", {}, "DAILY_LIMIT_REACHED"),
         ("UPDATE queues SET state = 'draining'", {}, "QUEUE_CLOSED"),
@@ -141,7 +141,7 @@ async def test_the_reason_is_the_one_that_the_submission_gets(
     async with await psycopg.AsyncConnection.connect(submitter.admin_url, autocommit=True) as conn:
         await conn.execute("SET search_path = generation")
         await conn.execute(preparation)
-    asked = SubmitGeneration(user, **{"spec": FOX, **command})  # type: ignore[arg-type]
+    asked = SubmitGeneration(user, **{"work": FOX, **command})  # type: ignore[arg-type]
     quoted, outcome = await submitter.quote(asked), await submitter.submit(asked)
     assert isinstance(outcome, PixelError)
     assert quoted.would_be_refused == outcome.code == reason
@@ -183,8 +183,8 @@ async def test_the_catalogue_carries_prices_queue_states_and_breakers(submitter:
     await health.failed("openai", policy=policy, draw=1.0, trip=True, is_probe=False)
     catalogue = await submitter.catalogue.current()
     flare = catalogue.find("gpt-image-2.5-flare")
-    assert (flare.credits_per_image, catalogue.price(flare, "low", "1024x1024").cost_usd_micros) == (3, 11_000)
-    assert catalogue.price(flare, "high", "1024x1024").credits_per_image == 4
+    assert (flare.credits_per_unit, catalogue.price(flare, "low", "1024x1024").cost_usd_micros) == (3, 11_000)
+    assert catalogue.price(flare, "high", "1024x1024").credits_per_unit == 4
     assert (catalogue.queue_state(flare), catalogue.health(flare)) == (QueueState.PAUSED, BreakerState.OPEN)
     with pytest.raises(PriceUnknown):
         catalogue.price(catalogue.find("gpt-image-2"), "", "1024x1024")

@@ -133,16 +133,16 @@ async def test_history_money_and_route_are_told_of_one_generation(served: Served
     generation_id = format_id("gen", job.id)
     one = (await served.generations.GetGeneration(pb.GetGenerationRequest(id=generation_id, user_id=name))).generation
     assert (one.end_user, dict(one.metadata), one.round) == ("ann", {"team": "red"}, 1)
-    assert (one.job_type, one.priority) == (messages.JOB_TYPE_IMAGE, messages.JOB_PRIORITY_NORMAL)
+    assert (one.kind, one.priority) == ("image", messages.JOB_PRIORITY_NORMAL)
     assert (one.route.model, one.route.rule) == ("studio-sketch", "requested")
     listed = await served.generations.ListGenerations(
-        pb.ListGenerationsRequest(user_id=name, model="studio-sketch", job_type=messages.JOB_TYPE_IMAGE)
+        pb.ListGenerationsRequest(user_id=name, model="studio-sketch", kind="image")
     )
     assert [(item.id, item.HasField("route")) for item in listed.generations] == [(generation_id, False)]
     request = pb.GetReceiptRequest(id=generation_id, user_id=name)
     receipt = (await served.generations.GetReceipt(request)).receipt
-    assert (receipt.quoted_credits, receipt.charged_credits, receipt.credits_per_image) == (2, 2, 1)
-    assert (receipt.provider_cost_usd_micros, receipt.delivered_images) == (40_000, 2)
+    assert (receipt.quoted_credits, receipt.charged_credits, receipt.credits_per_unit) == (2, 2, 1)
+    assert (receipt.provider_cost_usd_micros, receipt.delivered_units) == (40_000, 2)
     assert [(run.state, run.outcome, run.provider_request_id) for run in receipt.attempts] == [
         ("succeeded", "sent", "req_1")
     ]

@@ -22,7 +22,7 @@ from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
 from pixel_generation.domain.jobs.replay import fold
 from pixel_generation.domain.providers.images import Outcome
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_runtime.clock import SystemClock
 from psycopg import sql
 from psycopg.rows import DictRow
@@ -37,8 +37,6 @@ FAILURE = Failure("provider_rejected", "No.", retryable=False)
 CALL = CallRecord(Outcome.SENT, "req", 20)
 COLUMNS = tuple(field.name for field in fields(Job) if field.name != "hold_reason")
 """Of a job's row, without where it waits."""
-NAMED = {"spec": "work", "images": "outputs", "job_type": "kind"}
-"""Columns of other names than the fields."""
 
 
 @pytest.fixture
@@ -76,11 +74,11 @@ async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
         return await engine.write(told, told.cancelled(at=now()))
     job = await engine.deliver(job, life.randint(0, 2), CALL)
     ends = [job.failed(FAILURE, at=now()), job.reconciling(), job.cancelling(at=now())]
-    if job.images:
+    if job.outputs:
         ends.append(job.completed(at=now()))
     after = await engine.write(job, life.choice(ends), call=CALL)
     if after.stage is Stage.RECONCILING:
-        end = after.completed(at=now()) if after.images else after.failed(FAILURE, at=now())
+        end = after.completed(at=now()) if after.outputs else after.failed(FAILURE, at=now())
         return await engine.write(after, end, Writer.TIMEOUT)
     if after.stage is Stage.CANCELLING:
         end = after.completed(at=now()) if after.is_delivered else after.cancelled(at=now())
@@ -93,7 +91,7 @@ async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
     if life.random() < 0.5:
         after = job.requeued(scheduled_at=now(), counts_as_retry=True)
     else:
-        moved = replace(job, queue="openai", spec=replace(job.spec, model="gpt-image-2"), price_id="other")
+        moved = replace(job, queue="openai", work=replace(job.work, model="gpt-image-2"), price_id="other")
         after = job.rerouted(moved, at=now())
     return await engine.write(job, after, call=CALL)
 
@@ -113,7 +111,7 @@ async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
                 job = await start(engine, await go_back(engine, job, life))
             job = await run(engine, job, life)
         if not job.can_be_retried or life.random() < 0.6:
-            return f"{job.status} {'with' if job.images else 'without'} pictures, round {min(job.round, 2)}"
+            return f"{job.status} {'with' if job.outputs else 'without'} pictures, round {min(job.round, 2)}"
         again = job.retried(at=now(), deadline_at=now() + timedelta(hours=1))
         (decision,) = await engine.submissions.submit([NewGeneration(again, retried_at=now())])
         assert decision.verdict is Verdict.ACCEPTED
@@ -157,8 +155,8 @@ async def rows(engine: RealEngine, query: str) -> list[DictRow]:
 
 async def write_rows(empty: RealEngine, jobs: list[Job]) -> None:
     """Write jobs as rows of an empty database, from nothing but what their events gave."""
-    names = [*(NAMED.get(name, name) for name in COLUMNS), "aged", "units", "virtual_start"]
-    values = [[stored(getattr(job, name)) for name in COLUMNS] + [0, job.spec.number_of_images, 0.0] for job in jobs]
+    names = [*COLUMNS, "aged", "units", "virtual_start"]
+    values = [[stored(getattr(job, name)) for name in COLUMNS] + [0, job.work.number_of_images, 0.0] for job in jobs]
     placed = sql.SQL(", ").join(sql.Placeholder() * len(names))
     named = sql.SQL(", ").join(map(sql.Identifier, names))
     async with empty.admin.cursor() as cursor:
@@ -167,7 +165,7 @@ async def write_rows(empty: RealEngine, jobs: list[Job]) -> None:
 
 def stored(value: Any) -> Any:
     """Return a field of a job as its column holds it."""
-    if isinstance(value, GenerationSpec):
+    if isinstance(value, ImageWork):
         return Jsonb(value.as_dict())
     if isinstance(value, tuple):
         return Jsonb([{name: told(part) for name, part in asdict(item).items()} for item in value])
@@ -184,9 +182,7 @@ def told(value: Any) -> Any:
 
 async def hash_of_jobs(engine: RealEngine) -> str:
     """Hash every job, archived or not, without what only the queue knows of it."""
-    named = sql.SQL(", ").join(
-        sql.SQL("j.{}").format(sql.Identifier(NAMED.get(name, name))) for name in COLUMNS if name != "priority"
-    )
+    named = sql.SQL(", ").join(sql.SQL("j.{}").format(sql.Identifier(name)) for name in COLUMNS if name != "priority")
     query = sql.SQL(
         "SELECT md5(string_agg(to_jsonb(r)::text, '' ORDER BY r.id)) AS hash FROM ("
         "SELECT {}, j.priority + j.aged AS priority FROM stored_jobs AS j) AS r"
@@ -209,7 +205,7 @@ async def assert_receipt_follows(engine: RealEngine, job: Job) -> None:
         (number, end.cost_credits, end.captured_credits, end.cost_credits - (end.captured_credits or 0))
         for number, end in rounds.items()
     ]
-    assert (receipt.status, receipt.delivered_images) == (job.status, len(job.images))
+    assert (receipt.status, receipt.delivered_units) == (job.status, len(job.outputs))
     assert [run.attempt for run in receipt.attempts] == list(range(1, job.attempt + 1))
 
 

@@ -55,9 +55,9 @@ class Running:
         answer = await self.billing.GetBalance(billing.GetBalanceRequest(user_id=user))
         return answer.available_credits, answer.held_credits
 
-    async def submit(self, user: str, *, key: str = "", **spec: object) -> pb.SubmissionResult:
-        wanted = messages.GenerationSpec(**{"prompt": "a fox", "number_of_images": 1, "size": "256x256"} | spec)  # type: ignore[arg-type]
-        item = pb.Submission(user_id=user, spec=wanted, idempotency_key=key, route=ROUTE)
+    async def submit(self, user: str, *, key: str = "", **work: object) -> pb.SubmissionResult:
+        wanted = messages.ImageWork(**{"prompt": "a fox", "number_of_images": 1, "size": "256x256"} | work)  # type: ignore[arg-type]
+        item = pb.Submission(user_id=user, image=wanted, idempotency_key=key, route=ROUTE)
         return (await self.generations.SubmitMany(pb.SubmitManyRequest(submissions=[item]))).results[0]
 
     async def get(self, user: str, generation_id: str) -> messages.Generation:
@@ -106,7 +106,7 @@ async def test_a_picture_is_painted_stored_paid_and_announced(running: Running, 
     await follower.start()
     accepted = (await running.submit(user, number_of_images=2, seed=7)).generation
     assert accepted.status == messages.GENERATION_STATUS_QUEUED
-    assert (accepted.cost_credits, accepted.spec.model, accepted.queue_position >= 1) == (2, "studio-sketch", True)
+    assert (accepted.cost_credits, accepted.image.model, accepted.queue_position >= 1) == (2, "studio-sketch", True)
 
     async def ended() -> bool:
         return is_ended(await running.get(user, accepted.id))
@@ -114,8 +114,8 @@ async def test_a_picture_is_painted_stored_paid_and_announced(running: Running, 
     await wait_until(ended, timeout_s=20)
     done = await running.get(user, accepted.id)
     assert done.status == messages.GENERATION_STATUS_COMPLETED
-    assert [(image.index, image.width, image.seed) for image in done.images] == [(0, 256, 7), (1, 256, 8)]
-    assert {image.asset_id for image in done.images} <= running.media.stored.keys()
+    assert [(image.index, image.width, image.seed) for image in done.outputs] == [(0, 256, 7), (1, 256, 8)]
+    assert {image.asset_id for image in done.outputs} <= running.media.stored.keys()
     assert (done.progress, done.captured_credits, await running.balance(user)) == (100, 2, (8, 0))
     heard: list[Event] = []
 
@@ -133,7 +133,7 @@ async def test_a_picture_is_painted_stored_paid_and_announced(running: Running, 
     assert {(event.key, event.source) for event in heard} == {(user, "/generation")}
     (complete,) = [event.message() for event in heard if event.topic == "image.generation.complete"]
     assert isinstance(complete, events_pb2.ImageGenerationCompleted)
-    assert (complete.request_id, complete.set_id, len(complete.images)) == (done.id, done.set_id, 2)
+    assert (complete.request_id, complete.set_id, len(complete.outputs)) == (done.id, done.set_id, 2)
 
 
 async def test_stored_events_tell_the_whole_story(running: Running, wait_until: WaitUntil) -> None:
@@ -147,7 +147,7 @@ async def test_stored_events_tell_the_whole_story(running: Running, wait_until: 
     request = pb.ListGenerationEventsRequest(id=accepted.id, user_id=user)
     events = (await running.generations.ListGenerationEvents(request)).events
     assert [event.sequence for event in events] == list(range(1, len(events) + 1))
-    assert [event.message for event in events] == [
+    assert [event.current_step for event in events] == [
         "Waiting in queue",
         "Making 1 image",
         "AI is generating your images",
@@ -189,7 +189,7 @@ async def test_the_ledger_is_balanced_and_agrees_with_the_balances(running: Runn
 
 
 @pytest.mark.parametrize(
-    ("spec", "reason", "field"),
+    ("work", "reason", "field"),
     [
         ({"prompt": ""}, "INVALID_GENERATION", "prompt"),
         ({"number_of_images": 0}, "INVALID_GENERATION", "numberOfImages"),
@@ -200,9 +200,9 @@ async def test_the_ledger_is_balanced_and_agrees_with_the_balances(running: Runn
         ({"number_of_images": 10}, "INSUFFICIENT_CREDITS", ""),
     ],
 )
-async def test_a_rejection_says_why(running: Running, spec: dict[str, Any], reason: str, field: str) -> None:
+async def test_a_rejection_says_why(running: Running, work: dict[str, Any], reason: str, field: str) -> None:
     user = await running.user(5)
-    result = await running.submit(user, **spec)
+    result = await running.submit(user, **work)
     assert (result.error.reason, result.error.field, bool(result.error.detail)) == (reason, field, True)
     assert await running.balance(user) == (5, 0)
 
@@ -219,12 +219,11 @@ async def test_items_of_one_call_are_answered_in_order(running: Running) -> None
     user = await running.user()
     prompts = ["one", "", "three"]
     items = [
-        pb.Submission(user_id=user, spec=messages.GenerationSpec(prompt=prompt, number_of_images=1))
-        for prompt in prompts
+        pb.Submission(user_id=user, image=messages.ImageWork(prompt=prompt, number_of_images=1)) for prompt in prompts
     ]
-    items.append(pb.Submission(user_id="nobody", spec=messages.GenerationSpec(prompt="x", number_of_images=1)))
+    items.append(pb.Submission(user_id="nobody", image=messages.ImageWork(prompt="x", number_of_images=1)))
     results = (await running.generations.SubmitMany(pb.SubmitManyRequest(submissions=items))).results
-    assert [result.generation.spec.prompt or result.error.field for result in results] == [
+    assert [result.generation.image.prompt or result.error.field for result in results] == [
         "one",
         "prompt",
         "three",

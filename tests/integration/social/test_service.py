@@ -28,13 +28,13 @@ def completed(number: int, *, private: bool = False, images: int = 2) -> events_
         request_id=f"gen_{number:032x}",
         user_id=OWNER,
         set_id=f"set_{number:032x}",
-        images=[
-            generation_pb2.GeneratedImage(
+        outputs=[
+            generation_pb2.Output(
                 asset_id=f"ast_{number:030x}{index:02x}", index=index, width=64, height=48, seed=index
             )
             for index in range(images)
         ],
-        spec=generation_pb2.GenerationSpec(prompt=f"picture {number}", model="studio-sketch", private=private),
+        work=generation_pb2.ImageWork(prompt=f"picture {number}", model="studio-sketch", private=private),
     )
     message.completed_at.FromDatetime(datetime(2026, 1, 1, 0, number % 60, tzinfo=UTC))
     return message
@@ -104,7 +104,7 @@ async def test_a_completed_generation_becomes_a_set_and_its_activities_go_out(bu
     await bus.publish([first, first, event(message)])
     await wait_until(lambda: read_set(sets, message.set_id, OWNER))
     found = await read_set(sets, message.set_id, OWNER)
-    assert [image.id for image in found.images] == ["img_" + asset.asset_id[4:] for asset in message.images]
+    assert [image.id for image in found.images] == ["img_" + asset.asset_id[4:] for asset in message.outputs]
     assert [image.seed for image in found.images] == [0, 1]
     assert found.images[0].create_time.ToDatetime(tzinfo=UTC) == datetime(2026, 1, 1, 0, 1, tzinfo=UTC)
 

@@ -26,7 +26,7 @@ from pixel_generation.application.submission.submit import Accepted, SubmitGener
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.jobs.recovery import RetryPolicy
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeClock, FakeJobs, FakeRandomness, FakeStore, a_user
 from tests.fakes.generation_catalogue import FakeCatalogue
@@ -88,8 +88,8 @@ class Engine:
         )
 
     async def accepted(self, user: UUID, *, images: int = 2, model: str = "") -> UUID:
-        spec = GenerationSpec("a fox", model=model, number_of_images=images)
-        (outcome,) = await self.submit(SubmitGeneration(user, spec))
+        work = ImageWork("a fox", model=model, number_of_images=images)
+        (outcome,) = await self.submit(SubmitGeneration(user, work))
         assert isinstance(outcome, Accepted)
         return outcome.job_id
 

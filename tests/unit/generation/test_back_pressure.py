@@ -8,7 +8,7 @@ from pixel_generation.application.submission import retry_after
 from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.submit import SubmitGeneration
 from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeStore, a_user
 from tests.fakes.generation_eta import FakeQueueCounts
@@ -77,7 +77,7 @@ def test_a_sender_that_waits_as_it_is_told_keeps_the_queue_busy_and_is_refused_o
 async def test_a_user_with_as_many_jobs_as_the_plan_allows_is_told_when_some_end(engine):
     user = await engine.user()
     engine.store.max_open_jobs = 2
-    *_, refused = [(await engine.submit(SubmitGeneration(user, GenerationSpec("a fox"))))[0] for _ in range(3)]
+    *_, refused = [(await engine.submit(SubmitGeneration(user, ImageWork("a fox"))))[0] for _ in range(3)]
 
     assert isinstance(refused, Exhausted)
     assert refused.code == "TOO_MANY_OPEN_JOBS"
@@ -89,12 +89,12 @@ async def test_a_user_with_as_many_jobs_as_the_plan_allows_is_told_when_some_end
 async def test_a_full_queue_refuses_with_a_wait_and_still_knows_earlier_requests(engine, wait_until):
     user = await engine.user()
     engine.counts.max_queued = 2
-    kept = SubmitGeneration(user, GenerationSpec("a fox"), idempotency_key="k1")
+    kept = SubmitGeneration(user, ImageWork("a fox"), idempotency_key="k1")
     (first,) = await engine.submit(kept)
     await wait_until(lambda: engine.counts.counted == 1)
-    await engine.submit(SubmitGeneration(user, GenerationSpec("an owl")))
+    await engine.submit(SubmitGeneration(user, ImageWork("an owl")))
 
-    (refused,) = await engine.submit(SubmitGeneration(user, GenerationSpec("a hare")))
+    (refused,) = await engine.submit(SubmitGeneration(user, ImageWork("a hare")))
     (replayed,) = await engine.submit(kept)
 
     assert isinstance(refused, Unavailable)

@@ -61,9 +61,9 @@ async def test_what_was_delivered_before_is_kept_and_paid(engine: Engine, wait_u
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=2)
     async with working(engine):
-        await wait_until(lambda: engine.job(job_id).images)
+        await wait_until(lambda: engine.job(job_id).outputs)
         assert await engine.cancel(user, job_id) == [PARTIAL]
-    assert (engine.job(job_id).captured_credits, len(engine.job(job_id).images)) == (1, 1)
+    assert (engine.job(job_id).captured_credits, len(engine.job(job_id).outputs)) == (1, 1)
     assert engine.store.balances[user] == Balance(9, 0)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.queueing.estimate import remaining_s
 from pixel_generation.domain.queueing.queue_snapshot import PICKUP_S, FinishedRun, QueueSnapshot, Share
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeClock
 
@@ -27,7 +27,7 @@ def queue(
 
 
 def job(status: Status, *, ran_s: float = 0.0) -> Job:
-    queued = Job(UUID(int=9), FOX, UUID(int=8), GenerationSpec("a fox"), "sketch", 1, NOW, NOW, NOW)
+    queued = Job(UUID(int=9), FOX, UUID(int=8), ImageWork("a fox"), "sketch", 1, NOW, NOW, NOW)
     return replace(queued, status=status, started_at=NOW - timedelta(seconds=ran_s))
 
 

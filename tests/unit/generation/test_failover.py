@@ -13,7 +13,7 @@ from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
 from pixel_generation.domain.queueing.estimate import EstimateAccuracy
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH, FakeCatalogue
 from tests.unit.generation.conftest import Engine
@@ -48,7 +48,7 @@ def failing(engine: Engine) -> Engine:
 
 
 async def submitted(engine: Engine, user: UUID, model: str, *, fallback: bool = False) -> Job:
-    command = SubmitGeneration(user, GenerationSpec("a fox", model=model), allow_fallback=fallback)
+    command = SubmitGeneration(user, ImageWork("a fox", model=model), allow_fallback=fallback)
     (outcome,) = await engine.submit(command)
     assert isinstance(outcome, Accepted), outcome
     return engine.job(outcome.job_id)
@@ -87,10 +87,10 @@ async def test_a_failed_run_of_a_job_with_a_fallback_is_done_by_the_other_provid
     assert job.route["fallback_models"]
     await turn(failing, worker)
     moved = failing.job(job.id)
-    assert (moved.status, moved.queue, moved.spec.model) == (Status.QUEUED, "sketch", "studio-sketch")
+    assert (moved.status, moved.queue, moved.work.model) == (Status.QUEUED, "sketch", "studio-sketch")
     await turn(failing, worker)
     done = failing.job(job.id)
-    assert (done.status, done.spec.model, done.retry_count) == (Status.COMPLETED, "studio-sketch", 0)
+    assert (done.status, done.work.model, done.retry_count) == (Status.COMPLETED, "studio-sketch", 0)
     assert len(failing.vendor.requests) == 1
 
 

@@ -30,10 +30,10 @@ def servicer(engine: Engine) -> GenerationsServicer:
 
 
 def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:
-    spec = messages.GenerationSpec(prompt="a fox", number_of_images=1)
+    work = messages.ImageWork(prompt="a fox", number_of_images=1)
     return pb.SubmitManyRequest(
         submissions=[
-            pb.Submission(user_id=format_id("usr", user), spec=spec, idempotency_key=key, route="r") for key in keys
+            pb.Submission(user_id=format_id("usr", user), image=work, idempotency_key=key, route="r") for key in keys
         ]
     )
 

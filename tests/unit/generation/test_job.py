@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pixel_generation.domain.errors import IllegalTransition
-from pixel_generation.domain.jobs.job import TRANSITIONS, DeliveredImage, Failure, Job, Stage, State, Status, Transition
+from pixel_generation.domain.jobs.job import TRANSITIONS, Failure, Job, Output, Stage, State, Status, Transition
 from pixel_generation.domain.jobs.recovery import (
     RetryPolicy,
     after_broken_run,
@@ -22,7 +22,7 @@ from pixel_generation.domain.jobs.recovery import (
     after_storage_trouble,
 )
 from pixel_generation.domain.providers.images import Outcome, ProviderError
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FAILURE = Failure("blocked", "No.", retryable=False)
@@ -34,7 +34,7 @@ def a_job(images: int = 4) -> Job:
         id=UUID(int=1),
         user_id=UUID(int=2),
         set_id=UUID(int=3),
-        spec=GenerationSpec("a fox", number_of_images=images),
+        work=ImageWork("a fox", number_of_images=images),
         queue="sketch",
         cost_credits=images * 2,
         created_at=NOW,
@@ -47,8 +47,8 @@ def claimed(images: int = 4) -> Job:
     return a_job(images).claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300))
 
 
-def picture(index: int) -> DeliveredImage:
-    return DeliveredImage(UUID(int=100 + index), index, 1, 1, "image/png", 1)
+def picture(index: int) -> Output:
+    return Output(UUID(int=100 + index), index, 1, 1, "image/png", 1)
 
 
 LATER = NOW + timedelta(hours=1)
@@ -93,7 +93,7 @@ def test_whatever_happens_a_job_stays_consistent(moves: list[Transition]) -> Non
             assert after.progress >= job.progress
             assert after.started_at is not None
         assert (after.status is Status.FAILED) == (after.failure is not None)
-        assert after.message
+        assert after.current_step
 
 
 @given(st.lists(st.sampled_from(Transition), max_size=40))
@@ -102,7 +102,7 @@ def test_whatever_happens_money_moves_at_the_end_and_only_then(moves: list[Trans
         ended = after.status.is_final
         assert ended == (after.stage is Stage.DONE) == (after.captured_credits is not None) == bool(after.ended_at)
         if after.captured_credits is not None:
-            assert after.captured_credits == 2 * len(after.images) <= after.cost_credits
+            assert after.captured_credits == 2 * len(after.outputs) <= after.cost_credits
 
 
 @given(st.lists(st.sampled_from(Transition), max_size=60))
@@ -162,18 +162,18 @@ def test_a_job_ends_by_the_time_its_user_set() -> None:
     late = NOW + timedelta(seconds=10)
     for alive in (job, running, running.calling(), running.calling().delivered(picture(0))):
         end = after_deadline(alive, repeatable=False, now=late)[-1]
-        assert (end.status, end.failure, len(end.images)) == (Status.CANCELLED, None, len(alive.images))
+        assert (end.status, end.failure, len(end.outputs)) == (Status.CANCELLED, None, len(alive.outputs))
 
 
 def test_pictures_of_a_fallback_cost_what_the_fallback_costs() -> None:
-    job = replace(claimed(4), route={"credits_per_image": 1}).calling().delivered(picture(0)).delivered(picture(1))
+    job = replace(claimed(4), route={"credits_per_unit": 1}).calling().delivered(picture(0)).delivered(picture(1))
     assert job.completed(at=NOW).captured_credits == 2
 
 
 def test_a_partly_delivered_job_is_paid_in_part() -> None:
     job = claimed(4).calling().delivered(picture(2)).delivered(picture(0)).completed(at=NOW)
     assert (job.status, job.captured_credits) == (Status.COMPLETED, 4)
-    assert [image.index for image in job.images] == [0, 2]
+    assert [image.index for image in job.outputs] == [0, 2]
 
 
 def test_a_job_without_pictures_does_not_complete() -> None:
@@ -183,8 +183,16 @@ def test_a_job_without_pictures_does_not_complete() -> None:
 
 def test_steps_are_told_in_words() -> None:
     job = claimed(1)
-    told = [a_job().message, job.message, job.calling().message, job.calling().delivered(picture(0)).message]
-    told += [job.calling().delivered(picture(0)).completed(at=NOW).message, job.failed(FAILURE, at=NOW).message]
+    told = [
+        a_job().current_step,
+        job.current_step,
+        job.calling().current_step,
+        job.calling().delivered(picture(0)).current_step,
+    ]
+    told += [
+        job.calling().delivered(picture(0)).completed(at=NOW).current_step,
+        job.failed(FAILURE, at=NOW).current_step,
+    ]
     assert told == [
         "Waiting in queue",
         "Making 1 image",
@@ -346,12 +354,12 @@ ENDS_WITH_WHAT_IS_STORED: dict[str, Callable[[Job], tuple[Job, ...]]] = {
 def test_a_run_that_is_not_repeated_ends_with_the_pictures_that_are_stored(trouble: str) -> None:
     job = ENDS_WITH_WHAT_IS_STORED[trouble](partly_delivered())[-1]
     assert (job.status, job.failure, job.captured_credits) == (Status.COMPLETED, None, 2)
-    assert job.images == (picture(1),)
+    assert job.outputs == (picture(1),)
 
 
 def test_a_run_that_is_free_is_repeated_as_a_whole() -> None:
     for changes in (lost(partly_delivered(), repeatable=True), stored_late(partly_delivered(), repeatable=True)):
-        assert (changes[-1].status, changes[-1].images) == (Status.QUEUED, ())
+        assert (changes[-1].status, changes[-1].outputs) == (Status.QUEUED, ())
 
 
 @pytest.mark.parametrize("job", [claimed().calling(), partly_delivered()], ids=["generating", "uploading"])

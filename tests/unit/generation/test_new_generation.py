@@ -14,14 +14,14 @@ from pixel_generation.adapters.inbound.grpc.generations.read_submission import r
 from pixel_generation.application.ports import Decision, NewGeneration, Verdict
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration, new_generation
 from pixel_generation.application.submission.rejections import rejection
-from pixel_generation.domain.jobs.job import JobType, Priority
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Priority
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeRandomness, a_user
 from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-FOX = SubmitGeneration(a_user(), GenerationSpec("a fox", number_of_images=3))
+FOX = SubmitGeneration(a_user(), ImageWork("a fox", number_of_images=3))
 LIMITS = JobLimits(timedelta(hours=24), 2)
 
 
@@ -82,15 +82,15 @@ def test_what_is_out_of_bounds_is_refused_by_its_field(changes: dict[str, Any], 
     assert refused(**changes) == ("INVALID", field)
 
 
-@pytest.mark.parametrize("job_type", [kind for kind in JobType if kind is not JobType.IMAGE])
-def test_work_that_cannot_be_run_here_is_refused(job_type: JobType) -> None:
-    assert refused(job_type=job_type) == ("JOB_TYPE_NOT_AVAILABLE", "jobType")
+@pytest.mark.parametrize("kind", ["edit", "compose", "video", "carousel"])
+def test_work_that_cannot_be_run_here_is_refused(kind: str) -> None:
+    assert refused(kind=kind) == ("JOB_TYPE_NOT_AVAILABLE", "jobType")
 
 
 @pytest.mark.parametrize("asked", ["", "studio-sketch", "auto"])
 def test_a_model_without_a_price_is_never_accepted(asked: str) -> None:
     catalogue = FakeCatalogue(replace(SKETCH, prices=())).catalogue
-    command = replace(FOX, spec=GenerationSpec("a fox", model=asked))
+    command = replace(FOX, work=ImageWork("a fox", model=asked))
     with pytest.raises(PixelError) as caught:
         new_generation(command, catalogue, now=NOW, randomness=FakeRandomness(), limits=LIMITS)
     assert caught.value.code == ("MODEL_UNAVAILABLE" if asked == "auto" else "PRICE_UNKNOWN")
@@ -98,7 +98,7 @@ def test_a_model_without_a_price_is_never_accepted(asked: str) -> None:
 
 def test_another_wish_under_the_same_key_is_another_request() -> None:
     plain = FOX.fingerprint()
-    assert plain == FOX.spec.fingerprint()
+    assert plain == FOX.work.fingerprint()
     wishes: list[dict[str, Any]] = [
         {"priority": Priority.LOW}, {"end_user": "x"}, {"metadata": {"a": "b"}}, {"adjust": True},
         {"allow_fallback": True}, {"cancel_after_s": 5.0}, {"schedule_time": NOW},
@@ -136,17 +136,17 @@ def test_a_rejection_says_when_the_day_ends_and_whose_budget_is_spent() -> None:
 
 
 def submission(**fields: Any) -> pb.Submission:
-    return pb.Submission(user_id="usr_" + "1" * 32, spec=gen.GenerationSpec(prompt="a fox"), **fields)
+    return pb.Submission(user_id="usr_" + "1" * 32, image=gen.ImageWork(prompt="a fox"), **fields)
 
 
 def test_a_submission_is_read_with_all_its_fields() -> None:
     message = submission(
-        priority=gen.JOB_PRIORITY_HIGH, job_type=gen.JOB_TYPE_VIDEO, cancel_after_seconds=30, end_user="c",
+        priority=gen.JOB_PRIORITY_HIGH, kind="video", cancel_after_seconds=30, end_user="c",
         api_key_id="key_" + "2" * 32, metadata={"a": "b"}, adjust=True, allow_fallback=True, max_retries=0,
     )  # fmt: skip
     message.schedule_time.FromDatetime(NOW)
     command = read_submission(message)
-    assert (command.priority, command.job_type, command.schedule_time) == (Priority.HIGH, JobType.VIDEO, NOW)
+    assert (command.priority, command.kind, command.schedule_time) == (Priority.HIGH, "video", NOW)
     assert command.api_key_id is not None
     assert command.api_key_id.hex == "2" * 32
     assert (command.cancel_after_s, command.end_user, command.metadata) == (30.0, "c", {"a": "b"})
@@ -157,7 +157,7 @@ def test_a_submission_is_read_with_all_its_fields() -> None:
 
 def test_what_a_submission_leaves_open_is_the_usual() -> None:
     command = read_submission(submission())
-    assert (command.priority, command.job_type) == (Priority.NORMAL, JobType.IMAGE)
+    assert (command.priority, command.kind) == (Priority.NORMAL, "image")
     assert (command.schedule_time, command.api_key_id, command.cancel_after_s) == (None, None, 0.0)
     assert command.max_retries is None
 
@@ -167,7 +167,7 @@ def test_a_job_is_repeated_as_often_as_its_caller_says(asked: int | None, kept: 
     assert new(max_retries=asked).job.max_retries == kept
 
 
-@pytest.mark.parametrize("fields", [{"priority": 9}, {"job_type": 9}, {"api_key_id": "gen_1"}])
+@pytest.mark.parametrize("fields", [{"priority": 9}, {"api_key_id": "gen_1"}])
 def test_an_unknown_word_is_refused_by_its_field(fields: dict[str, Any]) -> None:
     with pytest.raises(PixelError) as caught:
         read_submission(submission(**fields))

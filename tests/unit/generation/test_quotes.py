@@ -12,15 +12,15 @@ from pixel_generation.adapters.inbound.grpc.generations.quote_codec import quote
 from pixel_generation.application.submission.new_job import JobLimits
 from pixel_generation.application.submission.quote import Quote, quote_generation
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
-from pixel_generation.domain.errors import SpecInvalid
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.errors import WorkInvalid
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation import FakeRandomness
 from tests.unit.generation.conftest import Engine
 from tests.unit.generation.test_routing import anything
 
-FOX = GenerationSpec("a fox")
+FOX = ImageWork("a fox")
 
 
 async def quote(engine: Engine, command: SubmitGeneration) -> Quote:
@@ -47,8 +47,8 @@ async def test_a_thousand_quotes_agree_with_the_submissions_after_them(engine: E
     chance, agreed = random.Random(5), 0
     user = await engine.user(100_000)
     for _ in range(1_000):
-        spec = replace(anything(chance), model=chance.choice(["", "auto", "dall-e-3", "studio-sketch"]))
-        command = SubmitGeneration(user, spec, adjust=chance.random() < 0.5, allow_fallback=chance.random() < 0.5)
+        work = replace(anything(chance), model=chance.choice(["", "auto", "dall-e-3", "studio-sketch"]))
+        command = SubmitGeneration(user, work, adjust=chance.random() < 0.5, allow_fallback=chance.random() < 0.5)
         quoted = await quote_or_rejection(engine, command)
         if isinstance(quoted, PixelError):
             (outcome,) = await engine.submit(command)
@@ -60,7 +60,7 @@ async def test_a_thousand_quotes_agree_with_the_submissions_after_them(engine: E
         assert quoted.would_be_refused == ""
         assert (quoted.job.route, quoted.job.adjustments) == (job.route, job.adjustments)
         assert (quoted.job.cost_credits, quoted.job.price_id) == (job.cost_credits, job.price_id)
-        assert replace(quoted.job.spec, seed=None) == replace(job.spec, seed=None)
+        assert replace(quoted.job.work, seed=None) == replace(job.work, seed=None)
         agreed += 1
     assert agreed > 200
 
@@ -70,20 +70,20 @@ async def test_a_quote_holds_nothing_and_tells_what_would_stand_against_the_subm
     enough = await quote(engine, SubmitGeneration(user, replace(FOX, number_of_images=5)))
     short = await quote(engine, SubmitGeneration(user, replace(FOX, number_of_images=6)))
     assert (enough.would_be_refused, short.would_be_refused) == ("", "INSUFFICIENT_CREDITS")
-    assert (short.job.cost_credits, short.credits_per_image, short.available_credits) == (6, 1, 5)
+    assert (short.job.cost_credits, short.credits_per_unit, short.available_credits) == (6, 1, 5)
     assert (await engine.store.balance(user)).held == 0
     assert engine.store.rows == {}
 
 
 async def test_what_cannot_be_run_at_all_has_no_price(engine: Engine) -> None:
-    with pytest.raises(SpecInvalid):
+    with pytest.raises(WorkInvalid):
         await quote(engine, SubmitGeneration(await engine.user(), replace(FOX, size="9x9")))
 
 
 async def test_a_quote_over_grpc_tells_route_adjustments_and_times(engine: Engine) -> None:
     command = SubmitGeneration(await engine.user(), replace(FOX, size="520x500"), adjust=True, allow_fallback=True)
     told = quote_to_proto(await quote(engine, command))
-    assert (told.cost_credits, told.price_id, told.spec.size) == (1, "studio-sketch/1", "640x512")
+    assert (told.cost_credits, told.price_id, told.image.size) == (1, "studio-sketch/1", "640x512")
     assert [(each.field, each.requested, each.used) for each in told.adjustments] == [("size", "520x500", "640x512")]
     assert (told.route.model, told.route.rule) == ("studio-sketch", "default")
     assert [(each.model, each.excluded_because) for each in told.route.candidates] == [

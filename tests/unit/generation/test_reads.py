@@ -25,7 +25,7 @@ from pixel_generation.domain.jobs.job import HoldReason, Job, Status
 from pixel_generation.domain.jobs.statistics import StatsRow, statistics_of
 from pixel_generation.domain.queueing.position import Position
 from pixel_generation.domain.queueing.queues import QueueState
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from pixel_runtime.ids import new_id
 
 from tests.fakes.generation import FakeClock
@@ -89,7 +89,7 @@ def test_statistics_of_nothing_have_no_average_and_ended_jobs_sum_by_model_and_d
     assert stats.total.retries == 6
     assert [(model, figures.generations) for model, figures in stats.models] == [("b", 4), ("a", 2)]
     assert [(day, figures.credits) for day, figures in stats.days] == [(monday, 3), (tuesday, 4)]
-    assert stats.credits_by_job_type == {"image": 3, "edit": 4}
+    assert stats.credits_by_kind == {"image": 3, "edit": 4}
 
 
 async def test_statistics_of_more_than_a_year_are_refused() -> None:
@@ -110,10 +110,10 @@ async def test_statistics_of_more_than_a_year_are_refused() -> None:
 
 def test_a_redacted_payload_holds_none_of_the_users_words() -> None:
     words = {"prompt": "my secret", "style": "like aunt Mary", "custom_prompt": "hidden"}
-    spec = GenerationSpec(**words, model="m", parameters={"background": "opaque"})  # type: ignore[arg-type]
-    told = str(redacted(spec))
+    work = ImageWork(**words, model="m", parameters={"background": "opaque"})  # type: ignore[arg-type]
+    told = str(redacted(work))
     assert not any(word in told for word in (*words.values(), "opaque"))
-    assert redacted(spec)["parameters"] == ["background"]
+    assert redacted(work)["parameters"] == ["background"]
 
 
 def test_a_filter_that_names_nothing_says_so() -> None:
@@ -147,7 +147,7 @@ async def test_a_job_that_was_just_accepted_stands_where_it_is_found_at_the_next
     user, other = await engine.user(), await engine.user()
     accepted: list[Job] = []
     for asker in (user, user, other, user):
-        (outcome,) = await engine.submit(SubmitGeneration(asker, GenerationSpec("a fox")))
+        (outcome,) = await engine.submit(SubmitGeneration(asker, ImageWork("a fox")))
         assert isinstance(outcome, Accepted)
         assert outcome.job is not None
         accepted.append(outcome.job)

@@ -7,13 +7,13 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
-from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, SpecInvalid
+from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, WorkInvalid
 from pixel_generation.domain.jobs.job import Adjustment, Job
 from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.queueing.queues import QueueState
 from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
-from pixel_generation.domain.routing.routing import RoutedSpec, next_route, route
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.routing.routing import RoutedWork, next_route, route
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH
 
@@ -23,7 +23,7 @@ GRAND = replace(
     provider="grand",
     queue="grand",
     aliases=(),
-    max_images=10,
+    max_units=10,
     prices=(
         Price("grand/any", "gpt-image-2", 8),
         Price("grand/high", "gpt-image-2", 16, quality="high"),
@@ -34,7 +34,7 @@ GRAND = replace(
 FREE = replace(FLARE, id="unpriced", provider="openai", aliases=(), prices=())
 MODELS = (SKETCH, FLARE, GRAND, FREE)
 PROVIDERS = frozenset({"sketch", "openai", "grand"})
-FOX = GenerationSpec("a fox")
+FOX = ImageWork("a fox")
 
 
 def catalogue(
@@ -57,13 +57,11 @@ def catalogue(
 EVERY = catalogue()
 
 
-def routed(
-    spec: GenerationSpec, models: Catalogue = EVERY, *, adjust: bool = False, fallback: bool = False
-) -> RoutedSpec:
-    return route(spec, models, lambda: 42, adjust=adjust, allow_fallback=fallback)
+def routed(work: ImageWork, models: Catalogue = EVERY, *, adjust: bool = False, fallback: bool = False) -> RoutedWork:
+    return route(work, models, lambda: 42, adjust=adjust, allow_fallback=fallback)
 
 
-def excluded(found: RoutedSpec) -> dict[str, str]:
+def excluded(found: RoutedWork) -> dict[str, str]:
     return {candidate.model: candidate.excluded_because for candidate in found.route.candidates}
 
 
@@ -79,7 +77,7 @@ def excluded(found: RoutedSpec) -> dict[str, str]:
 )
 def test_the_rule_that_names_most_makes_the_price(quality: str, size: str, price: str) -> None:
     found = routed(replace(FOX, model="gpt-image-2", quality=quality, size=size, number_of_images=2))
-    assert (found.price.id, found.cost_credits) == (price, 2 * found.price.credits_per_image)
+    assert (found.price.id, found.cost_credits) == (price, 2 * found.price.credits_per_unit)
 
 
 def test_of_two_rules_that_name_equally_many_the_dearer_counts() -> None:
@@ -149,7 +147,7 @@ def test_a_failed_run_does_not_move_on_to_a_provider_whose_budget_is_spent() -> 
     job = waiting(routed(replace(FOX, model="gpt-image-2"), fallback=True))
     moved = next_route(job, catalogue(spent=frozenset({"openai"})), lambda: 7)
     assert moved is not None
-    assert moved.spec.model == SKETCH.id
+    assert moved.work.model == SKETCH.id
 
 
 def test_auto_prefers_a_model_that_needs_no_adjustment() -> None:
@@ -160,7 +158,7 @@ def test_auto_prefers_a_model_that_needs_no_adjustment() -> None:
 
 
 def test_auto_with_what_no_model_makes_names_what_each_accepts() -> None:
-    with pytest.raises(SpecInvalid) as refused:
+    with pytest.raises(WorkInvalid) as refused:
         routed(replace(FOX, model="auto", size="999x999"))
     assert {violation.field for violation in refused.value.violations} == {"size"}
     with pytest.raises(ModelUnavailable):
@@ -195,8 +193,8 @@ def test_fallbacks_never_cost_more_and_make_the_same() -> None:
 
 def test_a_seed_that_was_asked_for_is_not_lost_on_the_way() -> None:
     found = routed(replace(FOX, seed=5), fallback=True)
-    assert (found.spec.seed, excluded(found)["gpt-image-2.5-flare"]) == (5, "unsupported_seed")
-    assert routed(replace(FOX, model="dall-e-3")).spec.seed is None
+    assert (found.work.seed, excluded(found)["gpt-image-2.5-flare"]) == (5, "unsupported_seed")
+    assert routed(replace(FOX, model="dall-e-3")).work.seed is None
 
 
 def test_without_a_price_or_a_key_a_fallback_does_it() -> None:
@@ -204,13 +202,13 @@ def test_without_a_price_or_a_key_a_fallback_does_it() -> None:
     assert (found.model, excluded(found)["gpt-image-2"]) == (SKETCH, "provider_not_configured")
 
 
-def waiting(found: RoutedSpec) -> Job:
+def waiting(found: RoutedWork) -> Job:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     return Job(
         id=UUID(int=1),
         user_id=UUID(int=2),
         set_id=UUID(int=3),
-        spec=found.spec,
+        work=found.work,
         queue=found.model.queue,
         cost_credits=found.cost_credits,
         created_at=now,
@@ -226,11 +224,11 @@ def test_a_failed_run_moves_on_to_the_next_fallback_that_can_run_now() -> None:
     assert job.route["fallback_models"] == ("gpt-image-2.5-flare", "studio-sketch")
     moved = next_route(job, EVERY, lambda: 7)
     assert moved is not None
-    assert (moved.spec.model, moved.queue, moved.price_id) == (FLARE.id, "openai", "gpt-image-2.5-flare/1")
-    assert (moved.spec.size, moved.cost_credits, moved.route["credits_per_image"]) == (job.spec.size, 8, 4)
+    assert (moved.work.model, moved.queue, moved.price_id) == (FLARE.id, "openai", "gpt-image-2.5-flare/1")
+    assert (moved.work.size, moved.cost_credits, moved.route["credits_per_unit"]) == (job.work.size, 8, 4)
     last = next_route(job, catalogue(health={"openai": BreakerState.OPEN}), lambda: 7)
     assert last is not None
-    assert (last.spec.model, last.spec.seed, last.route["fallback_models"]) == (SKETCH.id, 7, [])
+    assert (last.work.model, last.work.seed, last.route["fallback_models"]) == (SKETCH.id, 7, [])
     assert next_route(last, EVERY, lambda: 7) is None
 
 
@@ -239,12 +237,12 @@ def test_a_fallback_that_became_dearer_is_passed_over() -> None:
     dearer = replace(FLARE, prices=(Price("new", FLARE.id, 9),))
     moved = next_route(job, catalogue(SKETCH, dearer, GRAND), lambda: 7)
     assert moved is not None
-    assert moved.spec.model == SKETCH.id
+    assert moved.work.model == SKETCH.id
 
 
-def anything(chance: random.Random) -> GenerationSpec:
+def anything(chance: random.Random) -> ImageWork:
     pick = chance.choice
-    return GenerationSpec(
+    return ImageWork(
         "a fox",
         model=pick(["", "auto", "auto", "dall-e-3", "studio-sketch", "gpt-image-2", "unpriced"]),
         number_of_images=chance.randint(1, 10),
@@ -260,7 +258,7 @@ def anything(chance: random.Random) -> GenerationSpec:
 def test_a_thousand_requests_route_twice_alike_and_each_excluded_model_has_a_reason() -> None:
     chance, taken = random.Random(11), 0
     for _ in range(1_000):
-        spec = anything(chance)
+        work = anything(chance)
         models = catalogue(
             health={provider: chance.choice(list(BreakerState)) for provider in PROVIDERS},
             queue_states={queue: chance.choice([*QueueState, QueueState.OPEN]) for queue in PROVIDERS},
@@ -268,14 +266,14 @@ def test_a_thousand_requests_route_twice_alike_and_each_excluded_model_has_a_rea
         )
         adjust, fallback = chance.random() < 0.5, chance.random() < 0.5
         try:
-            found = routed(spec, models, adjust=adjust, fallback=fallback)
+            found = routed(work, models, adjust=adjust, fallback=fallback)
         except PixelError as rejection:
             with pytest.raises(type(rejection)):
-                routed(spec, models, adjust=adjust, fallback=fallback)
+                routed(work, models, adjust=adjust, fallback=fallback)
             continue
         taken += 1
-        again = routed(spec, models, adjust=adjust, fallback=fallback)
-        assert (again.route, again.spec, again.price) == (found.route, found.spec, found.price)
+        again = routed(work, models, adjust=adjust, fallback=fallback)
+        assert (again.route, again.work, again.price) == (found.route, found.work, found.price)
         assert [candidate.model for candidate in found.route.candidates] == [model.id for model in MODELS]
         costs = {candidate.model: candidate.cost_credits for candidate in found.route.candidates}
         reasons = excluded(found)
@@ -286,8 +284,8 @@ def test_a_thousand_requests_route_twice_alike_and_each_excluded_model_has_a_rea
         if fallback:
             assert {name for name, why in reasons.items() if not why} <= {found.model.id, *found.route.fallback_models}
         # What was settled is understood the same way when it is submitted again.
-        settled = routed(found.spec, models)
-        assert (settled.spec, settled.adjustments) == (found.spec, ())
+        settled = routed(found.work, models)
+        assert (settled.work, settled.adjustments) == (found.work, ())
     assert taken > 200
 
 
@@ -305,18 +303,18 @@ WRONG = {
 @pytest.mark.parametrize("model", [SKETCH, FLARE, GRAND], ids=lambda model: model.id)
 @pytest.mark.parametrize("field", WRONG)
 def test_what_a_model_cannot_make_is_refused_or_listed(model: Model, field: str) -> None:
-    spec = replace(FOX, model=model.id, **WRONG[field])  # type: ignore[arg-type]
+    work = replace(FOX, model=model.id, **WRONG[field])  # type: ignore[arg-type]
     takes_it = (field == "seed" and model.takes_seed) or (field == "style" and not model.styles)
     if takes_it:
-        assert routed(spec).adjustments == ()
+        assert routed(work).adjustments == ()
         return
-    with pytest.raises(SpecInvalid) as refused:
-        routed(spec)
+    with pytest.raises(WorkInvalid) as refused:
+        routed(work)
     assert {violation.field for violation in refused.value.violations} == {field}
-    found = routed(spec, adjust=True)
+    found = routed(work, adjust=True)
     assert {adjustment.field for adjustment in found.adjustments} == {field}
     assert found.size in model.sizes
-    assert routed(found.spec).spec == found.spec
+    assert routed(found.work).work == found.work
 
 
 @pytest.mark.parametrize(
@@ -336,16 +334,16 @@ def test_an_adjustment_is_the_nearest_that_can_be_made(
 ) -> None:
     found = routed(replace(FOX, **changes), adjust=True)  # type: ignore[arg-type]
     assert [(each.field, each.requested, each.used) for each in found.adjustments] == adjustments
-    assert found.spec.size == size == str(found.size)
+    assert found.work.size == size == str(found.size)
 
 
 @pytest.mark.parametrize("changes", [{"size": "large"}, {"aspect_ratio": "wide"}, {"seed": -1}, {"prompt": ""}])
 def test_what_has_no_nearest_value_is_refused_even_so(changes: dict[str, str]) -> None:
-    with pytest.raises(SpecInvalid):
+    with pytest.raises(WorkInvalid):
         routed(replace(FOX, **changes), adjust=True)  # type: ignore[arg-type]
 
 
 def test_a_square_is_nearest_to_a_size_turned_the_other_way_only_when_nothing_stands_upright() -> None:
     upright = replace(SKETCH, extra_sizes=(Size(832, 1248),))
     found = routed(replace(FOX, size="900x1200"), catalogue(upright), adjust=True)
-    assert found.spec.size == "832x1248"
+    assert found.work.size == "832x1248"

@@ -21,7 +21,7 @@ from pixel_generation.domain.queueing.estimate import EstimateAccuracy
 from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
 from pixel_generation.domain.queueing.queues import QueueState
 from pixel_generation.domain.routing.catalogue import Catalogue
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 from prometheus_client import REGISTRY
 
 from tests.fakes.generation import FakeClock
@@ -164,7 +164,7 @@ class Submitter:
             id=UUID(int=9),
             user_id=user,
             set_id=UUID(int=8),
-            spec=GenerationSpec("a fox", model=SKETCH.id),
+            work=ImageWork("a fox", model=SKETCH.id),
             queue="sketch",
             cost_credits=1,
             created_at=now,

@@ -10,7 +10,7 @@ from pixel_generation.application.ports import Decision, NewGeneration, Verdict
 from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.errors import SubmissionsFull
 from pixel_generation.domain.jobs.job import Job
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeClock, FakeRandomness, a_user
 from tests.fakes.generation_neighbours import FakeObserver
@@ -24,7 +24,7 @@ def item(prompt: str = "a fox") -> NewGeneration:
         id=RANDOM.new_id(),
         user_id=a_user(),
         set_id=RANDOM.new_id(),
-        spec=GenerationSpec(prompt),
+        work=ImageWork(prompt),
         queue="sketch",
         cost_credits=1,
         created_at=now,
@@ -45,7 +45,7 @@ class GatedSubmissions:
         self.undecided: set[str] = set()
 
     async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
-        prompts = [entry.job.spec.prompt for entry in batch]
+        prompts = [entry.job.work.prompt for entry in batch]
         self.batches.append(prompts)
         await self.hold_reason.wait()
         if self.error is not None:
@@ -54,7 +54,7 @@ class GatedSubmissions:
             raise RuntimeError("a value the database does not take")
         again, self.undecided = self.undecided & set(prompts), set()
         return [
-            Decision(Verdict.AGAIN if entry.job.spec.prompt in again else Verdict.ACCEPTED, entry.job.id)
+            Decision(Verdict.AGAIN if entry.job.work.prompt in again else Verdict.ACCEPTED, entry.job.id)
             for entry in batch
         ]
 

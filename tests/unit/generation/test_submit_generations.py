@@ -6,13 +6,13 @@ from pixel_generation.application.billing.grant_credits import GrantCredits, gra
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.errors import GenerationNotFound
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeStore, a_user
 from tests.fakes.generation_catalogue import FakeCatalogue
 from tests.unit.generation.conftest import Engine
 
-FOX = GenerationSpec("a fox")
+FOX = ImageWork("a fox")
 
 
 def code_of(outcome: Accepted | PixelError) -> str:
@@ -24,8 +24,8 @@ async def test_items_of_one_call_are_accepted_or_refused_each_on_its_own(engine:
     user = await engine.user(1)
     good, bad, unknown, poor = await engine.submit(
         SubmitGeneration(user, FOX),
-        SubmitGeneration(user, GenerationSpec("")),
-        SubmitGeneration(user, GenerationSpec("a fox", model="midjourney")),
+        SubmitGeneration(user, ImageWork("")),
+        SubmitGeneration(user, ImageWork("a fox", model="midjourney")),
         SubmitGeneration(a_user(), FOX),
     )
     assert isinstance(good, Accepted)
@@ -43,7 +43,7 @@ async def test_a_repeated_request_gives_the_first_job_though_a_seed_was_drawn(en
     user = await engine.user()
     (first,) = await engine.submit(SubmitGeneration(user, FOX, "key", "POST /x"))
     (again,) = await engine.submit(SubmitGeneration(user, FOX, "key", "POST /x"))
-    (other,) = await engine.submit(SubmitGeneration(user, GenerationSpec("a dog"), "key", "POST /x"))
+    (other,) = await engine.submit(SubmitGeneration(user, ImageWork("a dog"), "key", "POST /x"))
     assert isinstance(first, Accepted)
     assert again == Accepted(first.job_id, None)
     assert code_of(other) == "IDEMPOTENCY_KEY_REUSED"

@@ -7,7 +7,7 @@ import pytest
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.domain.billing.credits import Balance
-from pixel_generation.domain.jobs.job import DeliveredImage, Job, Status
+from pixel_generation.domain.jobs.job import Job, Output, Status
 from pixel_generation.domain.providers.images import Outcome
 
 from tests.fakes.generation import FakeJobs
@@ -71,11 +71,11 @@ async def test_pictures_a_dead_worker_stored_are_kept_and_paid(engine: Engine) -
     user = await engine.user(10)
     await engine.accepted(user, images=2, model=FLARE)
     job = await call(engine, await running(engine, "openai"))
-    picture = DeliveredImage(UUID(int=1), 0, 1024, 1024, "image/png", 1)
+    picture = Output(UUID(int=1), 0, 1024, 1024, "image/png", 1)
     assert await engine.store.write(job, job.delivered(picture), writer=Writer.WORKER)
     engine.clock.advance(16)
     await engine.sweep()
-    assert (engine.job(job.id).status, engine.job(job.id).images) == (Status.COMPLETED, (picture,))
+    assert (engine.job(job.id).status, engine.job(job.id).outputs) == (Status.COMPLETED, (picture,))
     assert engine.store.balances[user] == Balance(6, 0)
 
 

@@ -7,24 +7,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pixel_errors import PixelError
-from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, SpecInvalid
+from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, WorkInvalid
 from pixel_generation.domain.routing.catalogue import Catalogue
-from pixel_generation.domain.routing.routing import RoutedSpec, route
-from pixel_generation.domain.work.spec import MAX_SEED, GenerationSpec
+from pixel_generation.domain.routing.routing import RoutedWork, route
+from pixel_generation.domain.work.image import MAX_SEED, ImageWork
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH
 
 EVERY = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch", "openai"}))
 KEYLESS = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch"}))
-FOX = GenerationSpec("a fox")
+FOX = ImageWork("a fox")
 
 
-def check(catalogue: Catalogue = EVERY, **changes: Any) -> RoutedSpec:
+def check(catalogue: Catalogue = EVERY, **changes: Any) -> RoutedWork:
     return route(replace(FOX, **changes), catalogue, lambda: 42)
 
 
 def fields_at_fault(**changes: Any) -> set[str]:
-    with pytest.raises(SpecInvalid) as refused:
+    with pytest.raises(WorkInvalid) as refused:
         check(**changes)
     assert all(violation.message for violation in refused.value.violations)
     return {violation.field for violation in refused.value.violations}
@@ -32,7 +32,7 @@ def fields_at_fault(**changes: Any) -> set[str]:
 
 def test_what_is_left_open_is_filled_in() -> None:
     resolved = check(prompt="  a fox \n", number_of_images=3)
-    assert resolved.spec == replace(
+    assert resolved.work == replace(
         FOX, number_of_images=3, model="studio-sketch", aspect_ratio="1:1", size="1024x1024", seed=42
     )
     assert resolved.cost_credits == 3
@@ -40,7 +40,7 @@ def test_what_is_left_open_is_filled_in() -> None:
 
 def test_an_alias_is_resolved_to_the_model_it_stands_for() -> None:
     resolved = check(model="dall-e-3", number_of_images=2)
-    assert (resolved.spec.model, resolved.cost_credits) == ("gpt-image-2.5-flare", 8)
+    assert (resolved.work.model, resolved.cost_credits) == ("gpt-image-2.5-flare", 8)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 def test_a_prompt_of_four_thousand_characters_is_taken() -> None:
-    assert len(check(prompt="é" * 4000).spec.prompt) == 4000
+    assert len(check(prompt="é" * 4000).work.prompt) == 4000
 
 
 @pytest.mark.parametrize(
@@ -88,16 +88,16 @@ def test_a_prompt_of_four_thousand_characters_is_taken() -> None:
     [("1344x768", "16:9"), ("1536x1024", "3:2"), ("1792x1024", "16:9"), ("640x512", "5:4"), ("512x512", "1:1")],
 )
 def test_a_size_tells_its_ratio(size: str, ratio: str) -> None:
-    assert check(size=size).spec.aspect_ratio == ratio
+    assert check(size=size).work.aspect_ratio == ratio
 
 
 def test_a_size_and_a_ratio_may_agree() -> None:
-    assert check(size="512x512", aspect_ratio="1:1").spec.size == "512x512"
+    assert check(size="512x512", aspect_ratio="1:1").work.size == "512x512"
 
 
 def test_accepted_options_are_kept() -> None:
-    spec = check(model="dall-e-3", quality="high", parameters={"background": "opaque"}).spec
-    assert (spec.quality, spec.parameters) == ("high", {"background": "opaque"})
+    work = check(model="dall-e-3", quality="high", parameters={"background": "opaque"}).work
+    assert (work.quality, work.parameters) == ("high", {"background": "opaque"})
 
 
 def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
@@ -125,11 +125,11 @@ def test_anything_is_either_resolved_or_refused(
         resolved = check(prompt=prompt, number_of_images=number, aspect_ratio=ratio, size=size, seed=seed)
     except PixelError:
         return
-    assert resolved.spec.prompt
-    assert route(resolved.spec, EVERY, lambda: 1).spec == resolved.spec
+    assert resolved.work.prompt
+    assert route(resolved.work, EVERY, lambda: 1).work == resolved.work
 
 
 def test_equal_requests_have_equal_fingerprints_and_others_do_not() -> None:
-    assert FOX.fingerprint() == GenerationSpec("a fox").fingerprint()
+    assert FOX.fingerprint() == ImageWork("a fox").fingerprint()
     assert FOX.fingerprint() != replace(FOX, seed=1).fingerprint()
     assert FOX.fingerprint() != replace(FOX, parameters={"a": 1}).fingerprint()

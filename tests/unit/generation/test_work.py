@@ -50,9 +50,9 @@ async def test_a_job_is_made_stored_and_paid(engine: Engine, wait_until: WaitUnt
     async with working(engine):
         await wait_until(ended(engine, job_id))
     job = engine.job(job_id)
-    assert (job.status, len(job.images), job.captured_credits) == (Status.COMPLETED, 3, 3)
-    assert [engine.assets.stored[image.asset_id].decode().split()[-1] for image in job.images] == [
-        str(image.seed) for image in job.images
+    assert (job.status, len(job.outputs), job.captured_credits) == (Status.COMPLETED, 3, 3)
+    assert [engine.assets.stored[image.asset_id].decode().split()[-1] for image in job.outputs] == [
+        str(image.seed) for image in job.outputs
     ]
     assert engine.store.balances[user] == Balance(7, 0)
     assert engine.observer.ends == [("completed", "")]
@@ -84,7 +84,7 @@ async def test_a_surplus_picture_is_left_out(engine: Engine, wait_until: WaitUnt
     job_id = await engine.accepted(await engine.user(), images=2)
     async with working(engine):
         await wait_until(ended(engine, job_id))
-    assert [image.index for image in engine.job(job_id).images] == [0, 1]
+    assert [image.index for image in engine.job(job_id).outputs] == [0, 1]
 
 
 async def test_no_picture_at_all_is_a_failure_without_cost(engine: Engine, wait_until: WaitUntil) -> None:
@@ -102,7 +102,7 @@ async def test_bytes_that_are_no_picture_are_not_delivered(engine: Engine, wait_
     job_id = await engine.accepted(await engine.user(), images=2)
     async with working(engine):
         await wait_until(ended(engine, job_id))
-    assert [image.index for image in engine.job(job_id).images] == [1]
+    assert [image.index for image in engine.job(job_id).outputs] == [1]
 
 
 async def test_a_store_that_restarts_is_asked_again_and_the_provider_is_not(
@@ -195,7 +195,7 @@ async def test_pictures_stored_before_the_deadline_are_kept_and_paid(engine: Eng
     job_id = await engine.accepted(user, images=2, model=FLARE)
     async with working(engine, WorkLimits(poll_s=0.01, run_timeout_s=0.2)):
         await wait_until(ended(engine, job_id))
-    assert (engine.job(job_id).status, len(engine.job(job_id).images)) == (Status.COMPLETED, 1)
+    assert (engine.job(job_id).status, len(engine.job(job_id).outputs)) == (Status.COMPLETED, 1)
     assert engine.store.balances[user] == Balance(6, 0)
 
 
@@ -206,7 +206,7 @@ async def test_pictures_stored_before_the_worker_stopped_are_kept_and_paid(
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=2, model=FLARE)
     async with working(engine):
-        await wait_until(lambda: engine.job(job_id).images)
+        await wait_until(lambda: engine.job(job_id).outputs)
     assert (engine.job(job_id).status, engine.job(job_id).captured_credits) == (Status.COMPLETED, 4)
     assert engine.store.balances[user] == Balance(6, 0)
 
@@ -334,7 +334,7 @@ async def test_a_job_of_a_model_that_was_withdrawn_ends_without_cost(engine: Eng
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1)
     row = engine.store.rows[job_id]
-    row.job = replace(row.job, spec=replace(row.job.spec, model="withdrawn"))
+    row.job = replace(row.job, work=replace(row.job.work, model="withdrawn"))
     async with working(engine):
         await wait_until(ended(engine, job_id))
     assert engine.observer.ends == [("failed", "model_unavailable")]

@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 STATUS_OF = {getattr(pb, f"GENERATION_STATUS_{status.name}"): status for status in Status}
 STATUS_TO = {status: number for number, status in STATUS_OF.items()}
 STAGE_OF = {getattr(pb, f"GENERATION_STAGE_{stage.name}"): stage for stage in Stage}
-JOB_TYPE_TO = {job_type: getattr(pb, f"JOB_TYPE_{job_type.name}") for job_type in JobType}
-_JOB_TYPE_OF = {number: job_type for job_type, number in JOB_TYPE_TO.items()}
+_JOB_TYPE_OF = {job_type.value: job_type for job_type in JobType}
 _PRIORITY_TO = {priority: getattr(pb, f"JOB_PRIORITY_{priority.name}") for priority in Priority}
 _PRIORITY_OF = {number: priority for priority, number in _PRIORITY_TO.items()}
 
@@ -52,11 +51,6 @@ def stamp_of(moment: datetime | None) -> Timestamp | None:
     return stamp
 
 
-def job_type_word(number: int) -> str:
-    """Return the public word of a kind of work."""
-    return str(_JOB_TYPE_OF.get(number, JobType.IMAGE))
-
-
 def time_of(timestamp: Timestamp) -> datetime:
     """Return an aware UTC datetime."""
     return timestamp.ToDatetime(tzinfo=UTC)
@@ -65,7 +59,7 @@ def time_of(timestamp: Timestamp) -> datetime:
 def submission_message(submission: Submission) -> service_pb.Submission:
     """Write one submission."""
     asked = submission.spec
-    spec = pb.GenerationSpec(
+    work = pb.ImageWork(
         prompt=asked.prompt,
         model=asked.model,
         number_of_images=asked.number_of_images,
@@ -78,13 +72,13 @@ def submission_message(submission: Submission) -> service_pb.Submission:
         private=asked.private,
     )
     if asked.parameters:
-        spec.parameters.update(asked.parameters)
+        work.parameters.update(asked.parameters)
     return service_pb.Submission(
         user_id=submission.user_id,
-        spec=spec,
+        image=work,
         idempotency_key=submission.idempotency_key,
         route=submission.route,
-        job_type=JOB_TYPE_TO[submission.job_type],
+        kind=submission.job_type,
         priority=_PRIORITY_TO[submission.priority],
         schedule_time=stamp_of(submission.schedule_time),
         cancel_after_seconds=submission.cancel_after_s,
@@ -125,17 +119,17 @@ def generation_of(message: pb.Generation) -> Generation:
     return Generation(
         id=message.id,
         user_id=message.user_id,
-        spec=spec_of(message.spec),
+        spec=spec_of(message.image),
         set_id=message.set_id,
         status=STATUS_OF.get(message.status, Status.PROCESSING),
         stage=STAGE_OF.get(message.stage, Stage.WAITING),
         progress=message.progress,
-        message=message.message,
+        message=message.current_step,
         sequence=message.sequence,
         cost_credits=message.cost_credits,
         create_time=time_of(message.create_time),
         attempt=message.attempt,
-        outputs=tuple(_output_of(image) for image in message.images),
+        outputs=tuple(_output_of(output) for output in message.outputs),
         failure=_failure_of(message.failure) if message.HasField("failure") else None,
         captured_credits=message.captured_credits if message.HasField("captured_credits") else None,
         queue_position=message.queue_position,
@@ -143,7 +137,7 @@ def generation_of(message: pb.Generation) -> Generation:
         remaining_s=message.estimated_seconds_remaining if message.HasField("estimated_seconds_remaining") else None,
         start_time=time_of(message.start_time) if message.HasField("start_time") else None,
         end_time=time_of(message.end_time) if message.HasField("end_time") else None,
-        job_type=_JOB_TYPE_OF.get(message.job_type, JobType.IMAGE),
+        job_type=_JOB_TYPE_OF.get(message.kind, JobType.IMAGE),
         priority=_PRIORITY_OF.get(message.priority, Priority.NORMAL),
         round=message.round or 1,
         schedule_time=time_of(message.schedule_time) if message.HasField("schedule_time") else None,
@@ -166,7 +160,7 @@ def progress_of(message: pb.GenerationEvent) -> Progress:
         status=STATUS_OF.get(message.status, Status.PROCESSING),
         stage=STAGE_OF.get(message.stage, Stage.WAITING),
         progress=message.progress,
-        message=message.message,
+        message=message.current_step,
         set_id=message.set_id,
         time=time_of(message.event_time),
         failure=_failure_of(message.failure) if message.HasField("failure") else None,
@@ -180,11 +174,11 @@ def model_of(message: pb.Model) -> Model:
         provider=message.provider,
         aliases=tuple(message.aliases),
         display_name=message.display_name,
-        credits_per_image=message.credits_per_image,
+        credits_per_image=message.credits_per_unit,
         aspect_ratios=tuple((each.ratio, each.width, each.height) for each in message.aspect_ratios),
         styles=tuple(message.styles),
         qualities=tuple(message.qualities),
-        max_images=message.max_images,
+        max_images=message.max_units,
         available=message.available,
     )
 
@@ -204,7 +198,7 @@ def route_of(message: pb.Route) -> Route:
     return facts_of(message, Route)
 
 
-def spec_of(message: pb.GenerationSpec) -> Spec:
+def spec_of(message: pb.ImageWork) -> Spec:
     """Read what was asked for."""
     return Spec(
         prompt=message.prompt,
@@ -221,7 +215,7 @@ def spec_of(message: pb.GenerationSpec) -> Spec:
     )
 
 
-def _output_of(message: pb.GeneratedImage) -> Output:
+def _output_of(message: pb.Output) -> Output:
     return Output(
         asset_id=message.asset_id,
         index=message.index,

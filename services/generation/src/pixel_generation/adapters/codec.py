@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel_runtime.ids import format_id
 
-from pixel_generation.domain.jobs.job import DeliveredImage, Failure, HoldReason, Job, JobType, Priority, Stage, Status
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Output, Priority, Stage, Status
+from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 STATUSES = {status: pb.GenerationStatus.Value(f"GENERATION_STATUS_{status.name}") for status in Status}
 STAGES = {stage: pb.GenerationStage.Value(f"GENERATION_STAGE_{stage.name}") for stage in Stage}
 STATUS_OF = {value: status for status, value in STATUSES.items()}
-JOB_TYPES = {job_type: pb.JobType.Value(f"JOB_TYPE_{job_type.name}") for job_type in JobType}
-JOB_TYPE_OF = {value: job_type for job_type, value in JOB_TYPES.items()}
 PRIORITIES = {priority: pb.JobPriority.Value(f"JOB_PRIORITY_{priority.name}") for priority in Priority}
 PRIORITY_OF = {value: priority for priority, value in PRIORITIES.items()}
 
@@ -37,26 +35,26 @@ def timestamp(at: datetime) -> Timestamp:
     return Timestamp(seconds=(at - _EPOCH) // _SECOND, nanos=at.microsecond * 1_000)
 
 
-def spec_to_proto(spec: GenerationSpec) -> pb.GenerationSpec:
-    message = pb.GenerationSpec(
-        prompt=spec.prompt,
-        model=spec.model,
-        number_of_images=spec.number_of_images,
-        style=spec.style,
-        quality=spec.quality,
-        aspect_ratio=spec.aspect_ratio,
-        size=spec.size,
-        custom_prompt=spec.custom_prompt,
-        seed=spec.seed,
-        private=spec.private,
+def image_work_to_proto(work: ImageWork) -> pb.ImageWork:
+    message = pb.ImageWork(
+        prompt=work.prompt,
+        model=work.model,
+        number_of_images=work.number_of_images,
+        style=work.style,
+        quality=work.quality,
+        aspect_ratio=work.aspect_ratio,
+        size=work.size,
+        custom_prompt=work.custom_prompt,
+        seed=work.seed,
+        private=work.private,
     )
-    if spec.parameters:
-        message.parameters.update(spec.parameters)
+    if work.parameters:
+        message.parameters.update(work.parameters)
     return message
 
 
-def spec_from_proto(message: pb.GenerationSpec) -> GenerationSpec:
-    return GenerationSpec(
+def image_work_from_proto(message: pb.ImageWork) -> ImageWork:
+    return ImageWork(
         prompt=message.prompt,
         model=message.model,
         number_of_images=message.number_of_images,
@@ -71,15 +69,15 @@ def spec_from_proto(message: pb.GenerationSpec) -> GenerationSpec:
     )
 
 
-def image_to_proto(image: DeliveredImage) -> pb.GeneratedImage:
-    return pb.GeneratedImage(
-        asset_id=format_id("ast", image.asset_id),
-        index=image.index,
-        width=image.width,
-        height=image.height,
-        content_type=image.content_type,
-        size_bytes=image.size_bytes,
-        seed=image.seed,
+def output_to_proto(output: Output) -> pb.Output:
+    return pb.Output(
+        asset_id=format_id("ast", output.asset_id),
+        index=output.index,
+        width=output.width,
+        height=output.height,
+        content_type=output.content_type,
+        size_bytes=output.size_bytes,
+        seed=output.seed,
     )
 
 
@@ -100,14 +98,14 @@ def view_to_proto(view: GenerationView, *, with_route: bool = False) -> pb.Gener
     return pb.Generation(
         id=format_id("gen", job.id),
         user_id=format_id("usr", job.user_id),
-        spec=spec_to_proto(job.spec),
+        image=image_work_to_proto(job.work),
         set_id=format_id("set", job.set_id),
         status=STATUSES[job.status],
         stage=STAGES[job.stage],
         progress=job.progress,
-        message=job.message,
+        current_step=job.current_step,
         sequence=job.sequence,
-        images=map(image_to_proto, job.images),
+        outputs=map(output_to_proto, job.outputs),
         failure=failure_to_proto(job.failure),
         cost_credits=job.cost_credits,
         captured_credits=job.captured_credits,
@@ -118,7 +116,7 @@ def view_to_proto(view: GenerationView, *, with_route: bool = False) -> pb.Gener
         create_time=timestamp(job.created_at),
         start_time=timestamp(job.started_at) if job.started_at else None,
         end_time=timestamp(job.ended_at) if job.ended_at else None,
-        job_type=JOB_TYPES[job.job_type],
+        kind=job.kind,
         priority=PRIORITIES[job.priority],
         round=job.round,
         schedule_time=timestamp(job.scheduled_at) if view.waits_for == HoldReason.SCHEDULED else None,
@@ -143,7 +141,7 @@ def event_to_proto(
     status: Status,
     stage: Stage,
     progress: int,
-    message: str,
+    current_step: str,
     failure: Failure | None,
     at: datetime,
 ) -> pb.GenerationEvent:
@@ -154,7 +152,7 @@ def event_to_proto(
         status=STATUSES[status],
         stage=STAGES[stage],
         progress=progress,
-        message=message,
+        current_step=current_step,
         set_id=format_id("set", set_id),
         failure=failure_to_proto(failure),
         event_time=timestamp(at),
@@ -171,7 +169,7 @@ def stored_event_to_proto(event: StoredEvent, job_id: UUID, user_id: UUID) -> pb
         status=event.status,
         stage=event.stage,
         progress=event.progress,
-        message=event.message,
+        current_step=event.current_step,
         failure=event.failure,
         at=event.created_at,
     )
@@ -187,7 +185,7 @@ def job_event(job: Job, at: datetime) -> pb.GenerationEvent:
         status=job.status,
         stage=job.stage,
         progress=job.progress,
-        message=job.message,
+        current_step=job.current_step,
         failure=job.failure,
         at=at,
     )
@@ -199,12 +197,12 @@ def model_to_proto(model: Model, catalogue: Catalogue) -> pb.Model:
         provider=model.provider,
         aliases=model.aliases,
         display_name=model.display_name,
-        credits_per_image=model.credits_per_image,
+        credits_per_unit=model.credits_per_unit,
         aspect_ratios=[
             pb.AspectRatio(ratio=ratio, width=size.width, height=size.height) for ratio, size in model.ratios.items()
         ],
         styles=model.styles,
         qualities=model.qualities,
-        max_images=model.max_images,
+        max_units=model.max_units,
         available=catalogue.is_available(model),
     )

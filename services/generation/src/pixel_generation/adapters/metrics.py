@@ -94,7 +94,7 @@ class JobMetrics:
         ENDED.labels(job.status.value, job.failure.code if job.failure else "").inc()
         CAPTURED.inc(captured)
         RELEASED.inc(job.cost_credits - captured)
-        IMAGES.labels(job.spec.model).inc(len(job.images))
+        IMAGES.labels(job.work.model).inc(len(job.outputs))
         if job.ended_at is not None:
             DURATION.labels(job.status.value).observe(max(0.0, (job.ended_at - job.created_at).total_seconds()))
 

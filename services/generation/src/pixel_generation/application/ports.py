@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pixel_generation.application.reading.page import Page
     from pixel_generation.domain.billing.credits import Balance
     from pixel_generation.domain.jobs.attempt import CallRecord
-    from pixel_generation.domain.jobs.job import DeliveredImage, Job, JobType, Stage, Status, StoredEvent
+    from pixel_generation.domain.jobs.job import Job, Output, Stage, Status, StoredEvent
     from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
     from pixel_generation.domain.queueing.position import Position
     from pixel_generation.domain.queueing.queues import PositionReason, QueueState
@@ -56,7 +56,7 @@ class ImageModel(Protocol):
 class Assets(Protocol):
     """The media service."""
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
+    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
         """Store the bytes under this id, idempotent; raise Invalid when they are no picture, Unavailable."""
 
 
@@ -240,7 +240,7 @@ class GenerationFilter:
     idempotency_key: str = ""
     """Only what was submitted under it, on any route; the other words but the status are then not looked at."""
     model: str = ""
-    job_type: JobType | None = None
+    kind: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     failure_code: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pixel_errors import Conflict, Exhausted, FailedPrecondition, Forbidden, Invalid, NotFound, Unavailable
 
 
-class SpecInvalid(Invalid):
+class WorkInvalid(Invalid):
     """The request breaks a rule of the catalogue; the violations name fields and accepted values."""
 
     reason = "INVALID_GENERATION"

@@ -94,9 +94,12 @@ CREATE VIEW workers AS SELECT id, queues AS lanes, slots, started_at, seen_at FR
 -- The catalogue is read only: the old names are computed from the new ones.
 ALTER TABLE models RENAME COLUMN lane TO queue;
 ALTER TABLE models RENAME COLUMN credits_per_image TO credits_per_unit;
+ALTER TABLE models RENAME COLUMN max_images TO max_units;
+ALTER TABLE models DROP CONSTRAINT models_max_images_check, ADD CONSTRAINT models_max_units_check CHECK (max_units > 0);
 ALTER TABLE models
     ADD COLUMN lane text GENERATED ALWAYS AS (queue) STORED,
-    ADD COLUMN credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED;
+    ADD COLUMN credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED,
+    ADD COLUMN max_images smallint GENERATED ALWAYS AS (max_units) STORED;
 ALTER TABLE prices RENAME COLUMN credits_per_image TO credits_per_unit;
 ALTER TABLE prices ADD COLUMN credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED;
 COMMENT ON TABLE prices IS 'What a unit of work costs; the rule that names most of quality and size wins; a model without a rule is refused.';

@@ -3,7 +3,7 @@
 -- breaker and whether a budget has nothing left in its present period.
 SELECT
     m.id, m.provider, m.provider_model, m.aliases, m.display_name, m.queue, m.credits_per_unit, m.ratios, m.extra_sizes,
-    m.styles, m.qualities, m.parameters, m.max_images, m.typical_seconds, m.takes_seed, r.prices,
+    m.styles, m.qualities, m.parameters, m.max_units, m.typical_seconds, m.takes_seed, r.prices,
     l.state AS queue_state,
     CASE WHEN h.state = 'open' AND h.open_until <= now() THEN 'half_open' ELSE coalesce(h.state, 'closed') END AS health,
     EXISTS (
@@ -25,7 +25,7 @@ CROSS JOIN LATERAL (
         coalesce(
             json_agg(
                 json_build_object(
-                    'id', p.id, 'credits_per_image', p.credits_per_unit, 'cost_usd_micros', p.cost_usd_micros,
+                    'id', p.id, 'credits_per_unit', p.credits_per_unit, 'cost_usd_micros', p.cost_usd_micros,
                     'quality', p.quality, 'size', p.size)
                 ORDER BY p.id),
             '[]') AS prices

@@ -274,14 +274,14 @@ event AS (
     SELECT
         a.job_id, a.sequence, 'queued', 'waiting', 0, a.message, a.submitted_at, a.user_id,
         CASE WHEN a.round = 1 THEN jsonb_build_object(
-            'user_id', a.user_id, 'set_id', a.set_id, 'job_type', a.kind, 'queue', a.queue, 'spec', a.work,
+            'user_id', a.user_id, 'set_id', a.set_id, 'kind', a.kind, 'queue', a.queue, 'work', a.work,
             'priority', a.priority, 'max_retries', a.max_retries, 'cost_credits', a.cost_credits,
             'price_id', a.price_id, 'plan', a.plan, 'api_key_id', a.api_key_id, 'end_user', a.end_user,
             'metadata', a.metadata, 'route', a.chosen_route, 'adjustments', a.adjustments, 'trace', a.trace,
             'created_at', a.created_at, 'scheduled_at', a.scheduled_at, 'deadline_at', a.deadline_at,
             'cancel_at', a.cancel_at, 'start_after', a.estimated_after, 'start_before', a.estimated_before)
         ELSE jsonb_build_object(
-            'round', a.round, 'plan', a.plan, 'retry_count', 0, 'images', '[]'::jsonb, 'captured_credits', NULL,
+            'round', a.round, 'plan', a.plan, 'retry_count', 0, 'outputs', '[]'::jsonb, 'captured_credits', NULL,
             'started_at', NULL, 'ended_at', NULL, 'cancel_requested_at', NULL, 'scheduled_at', a.scheduled_at,
             'deadline_at', a.deadline_at, 'cancel_at', a.cancel_at, 'start_after', a.estimated_after,
             'start_before', a.estimated_before)

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from pixel.generation.v1 import generation_pb2 as pixel_dot_generation_dot_v1_dot_generation__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n pixel/generation/v1/events.proto\x12\x13pixel.generation.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$pixel/generation/v1/generation.proto\"\xb0\x01\n\x18ImageGenerationRequested\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12\x31\n\x04spec\x18\x04 \x01(\x0b\x32#.pixel.generation.v1.GenerationSpec\x12-\n\ttimestamp\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17GenerationStatusChanged\x12\x33\n\x05\x65vent\x18\x01 \x01(\x0b\x32$.pixel.generation.v1.GenerationEvent\"\xe9\x01\n\x18ImageGenerationCompleted\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06set_id\x18\x03 \x01(\t\x12\x33\n\x06images\x18\x04 \x03(\x0b\x32#.pixel.generation.v1.GeneratedImage\x12\x31\n\x04spec\x18\x05 \x01(\x0b\x32#.pixel.generation.v1.GenerationSpec\x12\x30\n\x0c\x63ompleted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\x15ImageGenerationFailed\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x37\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32&.pixel.generation.v1.GenerationFailure\x12-\n\tfailed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x15\x41iGenerationRequested\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x17\n\x0fpreferred_model\x18\x03 \x01(\t\x12\x17\n\x0f\x66\x61llback_models\x18\x04 \x03(\t\x12\x10\n\x08priority\x18\x05 \x01(\x05\"\xb5\x01\n\x18VideoGenerationRequested\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\x16\n\x0e\x61nimation_type\x18\x04 \x01(\t\x12+\n\nparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08priority\x18\x06 \x01(\x05\x12\x13\n\x0bretry_count\x18\x07 \x01(\x05\"\xe9\x01\n\x1cVideoProcessingStatusChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.pixel.generation.v1.GenerationStatus\x12\x10\n\x08progress\x18\x04 \x01(\x05\x12(\n\x1b\x65stimated_seconds_remaining\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rerror_message\x18\x06 \x01(\tB\x1e\n\x1c_estimated_seconds_remaining\"\xee\x01\n\x18VideoProcessingCompleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12N\n\tasset_ids\x18\x03 \x03(\x0b\x32;.pixel.generation.v1.VideoProcessingCompleted.AssetIdsEntry\x12\x30\n\x0c\x63ompleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rAssetIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa0\x01\n\x15VideoProcessingFailed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x37\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32&.pixel.generation.v1.GenerationFailure\x12-\n\tfailed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n pixel/generation/v1/events.proto\x12\x13pixel.generation.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$pixel/generation/v1/generation.proto\"\xab\x01\n\x18ImageGenerationRequested\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05queue\x18\x03 \x01(\t\x12,\n\x04work\x18\x04 \x01(\x0b\x32\x1e.pixel.generation.v1.ImageWork\x12-\n\ttimestamp\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"N\n\x17GenerationStatusChanged\x12\x33\n\x05\x65vent\x18\x01 \x01(\x0b\x32$.pixel.generation.v1.GenerationEvent\"\xdd\x01\n\x18ImageGenerationCompleted\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06set_id\x18\x03 \x01(\t\x12,\n\x07outputs\x18\x04 \x03(\x0b\x32\x1b.pixel.generation.v1.Output\x12,\n\x04work\x18\x05 \x01(\x0b\x32\x1e.pixel.generation.v1.ImageWork\x12\x30\n\x0c\x63ompleted_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\x15ImageGenerationFailed\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x37\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32&.pixel.generation.v1.GenerationFailure\x12-\n\tfailed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x15\x41iGenerationRequested\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x17\n\x0fpreferred_model\x18\x03 \x01(\t\x12\x17\n\x0f\x66\x61llback_models\x18\x04 \x03(\t\x12\x10\n\x08priority\x18\x05 \x01(\x05\"\xb5\x01\n\x18VideoGenerationRequested\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08image_id\x18\x03 \x01(\t\x12\x16\n\x0e\x61nimation_type\x18\x04 \x01(\t\x12+\n\nparameters\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x10\n\x08priority\x18\x06 \x01(\x05\x12\x13\n\x0bretry_count\x18\x07 \x01(\x05\"\xe9\x01\n\x1cVideoProcessingStatusChanged\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x35\n\x06status\x18\x03 \x01(\x0e\x32%.pixel.generation.v1.GenerationStatus\x12\x10\n\x08progress\x18\x04 \x01(\x05\x12(\n\x1b\x65stimated_seconds_remaining\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\rerror_message\x18\x06 \x01(\tB\x1e\n\x1c_estimated_seconds_remaining\"\xee\x01\n\x18VideoProcessingCompleted\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12N\n\tasset_ids\x18\x03 \x03(\x0b\x32;.pixel.generation.v1.VideoProcessingCompleted.AssetIdsEntry\x12\x30\n\x0c\x63ompleted_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a/\n\rAssetIdsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xa0\x01\n\x15VideoProcessingFailed\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x37\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32&.pixel.generation.v1.GenerationFailure\x12-\n\tfailed_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,23 +37,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VIDEOPROCESSINGCOMPLETED_ASSETIDSENTRY']._loaded_options = None
   _globals['_VIDEOPROCESSINGCOMPLETED_ASSETIDSENTRY']._serialized_options = b'8\001'
   _globals['_IMAGEGENERATIONREQUESTED']._serialized_start=159
-  _globals['_IMAGEGENERATIONREQUESTED']._serialized_end=335
-  _globals['_GENERATIONSTATUSCHANGED']._serialized_start=337
-  _globals['_GENERATIONSTATUSCHANGED']._serialized_end=415
-  _globals['_IMAGEGENERATIONCOMPLETED']._serialized_start=418
-  _globals['_IMAGEGENERATIONCOMPLETED']._serialized_end=651
-  _globals['_IMAGEGENERATIONFAILED']._serialized_start=654
-  _globals['_IMAGEGENERATIONFAILED']._serialized_end=818
-  _globals['_AIGENERATIONREQUESTED']._serialized_start=821
-  _globals['_AIGENERATIONREQUESTED']._serialized_end=949
-  _globals['_VIDEOGENERATIONREQUESTED']._serialized_start=952
-  _globals['_VIDEOGENERATIONREQUESTED']._serialized_end=1133
-  _globals['_VIDEOPROCESSINGSTATUSCHANGED']._serialized_start=1136
-  _globals['_VIDEOPROCESSINGSTATUSCHANGED']._serialized_end=1369
-  _globals['_VIDEOPROCESSINGCOMPLETED']._serialized_start=1372
-  _globals['_VIDEOPROCESSINGCOMPLETED']._serialized_end=1610
-  _globals['_VIDEOPROCESSINGCOMPLETED_ASSETIDSENTRY']._serialized_start=1563
-  _globals['_VIDEOPROCESSINGCOMPLETED_ASSETIDSENTRY']._serialized_end=1610
-  _globals['_VIDEOPROCESSINGFAILED']._serialized_start=1613
-  _globals['_VIDEOPROCESSINGFAILED']._serialized_end=1773
+  _globals['_IMAGEGENERATIONREQUESTED']._serialized_end=330
+  _globals['_GENERATIONSTATUSCHANGED']._serialized_start=332
+  _globals['_GENERATIONSTATUSCHANGED']._serialized_end=410
+  _globals['_IMAGEGENERATIONCOMPLETED']._serialized_start=413
+  _globals['_IMAGEGENERATIONCOMPLETED']._serialized_end=634
+  _globals['_IMAGEGENERATIONFAILED']._serialized_start=637
+  _globals['_IMAGEGENERATIONFAILED']._serialized_end=801
+  _globals['_AIGENERATIONREQUESTED']._serialized_start=804
+  _globals['_AIGENERATIONREQUESTED']._serialized_end=932
+  _globals['_VIDEOGENERATIONREQUESTED']._serialized_start=935
+  _globals['_VIDEOGENERATIONREQUESTED']._serialized_end=1116
+  _globals['_VIDEOPROCESSINGSTATUSCHANGED']._serialized_start=1119
+  _globals['_VIDEOPROCESSINGSTATUSCHANGED']._serialized_end=1352
+  _globals['_VIDEOPROCESSINGCOMPLETED']._serialized_start=1355
+  _globals['_VIDEOPROCESSINGCOMPLETED']._serialized_end=1593
+  _globals['_VIDEOPROCESSINGCOMPLETED_ASSETIDSENTRY']._serialized_start=1546
+  _globals['_VIDEOPROCESSINGCOMPLETED_ASSETIDSENTRY']._serialized_end=1593
+  _globals['_VIDEOPROCESSINGFAILED']._serialized_start=1596
+  _globals['_VIDEOPROCESSINGFAILED']._serialized_end=1756
 # @@protoc_insertion_point(module_scope)

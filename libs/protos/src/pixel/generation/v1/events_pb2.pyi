@@ -30,7 +30,7 @@ class ImageGenerationRequested(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     QUEUE_FIELD_NUMBER: _builtins.int
-    SPEC_FIELD_NUMBER: _builtins.int
+    WORK_FIELD_NUMBER: _builtins.int
     TIMESTAMP_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """`gen_` id."""
@@ -39,7 +39,7 @@ class ImageGenerationRequested(_message.Message):
     queue: _builtins.str
     """Queue whose workers may take it."""
     @_builtins.property
-    def spec(self) -> _generation_pb2.GenerationSpec:
+    def work(self) -> _generation_pb2.ImageWork:
         """Every validated field of the request."""
 
     @_builtins.property
@@ -52,12 +52,12 @@ class ImageGenerationRequested(_message.Message):
         request_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
         queue: _builtins.str = ...,
-        spec: _generation_pb2.GenerationSpec | None = ...,
+        work: _generation_pb2.ImageWork | None = ...,
         timestamp: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["spec", b"spec", "timestamp", b"timestamp"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timestamp", b"timestamp", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue", "request_id", b"request_id", "spec", b"spec", "timestamp", b"timestamp", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["queue", b"queue", "request_id", b"request_id", "timestamp", b"timestamp", "user_id", b"user_id", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -89,15 +89,15 @@ Global___GenerationStatusChanged: _TypeAlias = GenerationStatusChanged  # noqa: 
 
 @_typing.final
 class ImageGenerationCompleted(_message.Message):
-    """Topic `image.generation.complete`: pictures are stored and the credits settled."""
+    """Topic `image.generation.complete`: images are stored and the credits settled."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     SET_ID_FIELD_NUMBER: _builtins.int
-    IMAGES_FIELD_NUMBER: _builtins.int
-    SPEC_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    WORK_FIELD_NUMBER: _builtins.int
     COMPLETED_AT_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """`gen_` id."""
@@ -106,11 +106,11 @@ class ImageGenerationCompleted(_message.Message):
     set_id: _builtins.str
     """`set_` id."""
     @_builtins.property
-    def images(self) -> _containers.RepeatedCompositeFieldContainer[_generation_pb2.GeneratedImage]:
-        """The pictures, in batch order."""
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[_generation_pb2.Output]:
+        """The images, in the order of their index."""
 
     @_builtins.property
-    def spec(self) -> _generation_pb2.GenerationSpec:
+    def work(self) -> _generation_pb2.ImageWork:
         """The request that made them; model is canonical."""
 
     @_builtins.property
@@ -123,13 +123,13 @@ class ImageGenerationCompleted(_message.Message):
         request_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
         set_id: _builtins.str = ...,
-        images: _abc.Iterable[_generation_pb2.GeneratedImage] | None = ...,
-        spec: _generation_pb2.GenerationSpec | None = ...,
+        outputs: _abc.Iterable[_generation_pb2.Output] | None = ...,
+        work: _generation_pb2.ImageWork | None = ...,
         completed_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "images", b"images", "request_id", b"request_id", "set_id", b"set_id", "spec", b"spec", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "outputs", b"outputs", "request_id", b"request_id", "set_id", b"set_id", "user_id", b"user_id", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -137,7 +137,7 @@ Global___ImageGenerationCompleted: _TypeAlias = ImageGenerationCompleted  # noqa
 
 @_typing.final
 class ImageGenerationFailed(_message.Message):
-    """Topic `image.generation.failed`: the generation ended without pictures and its hold was released."""
+    """Topic `image.generation.failed`: the generation ended without images and its hold was released."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -75,30 +75,6 @@ GENERATION_STAGE_CANCELLING: GenerationStage.ValueType  # 7
 GENERATION_STAGE_DONE: GenerationStage.ValueType  # 8
 Global___GenerationStage: _TypeAlias = GenerationStage  # noqa: Y015
 
-class _JobType:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
-
-class _JobTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobType.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    JOB_TYPE_UNSPECIFIED: _JobType.ValueType  # 0
-    JOB_TYPE_IMAGE: _JobType.ValueType  # 1
-    JOB_TYPE_EDIT: _JobType.ValueType  # 2
-    JOB_TYPE_COMPOSE: _JobType.ValueType  # 3
-    JOB_TYPE_VIDEO: _JobType.ValueType  # 4
-    JOB_TYPE_CAROUSEL: _JobType.ValueType  # 5
-
-class JobType(_JobType, metaclass=_JobTypeEnumTypeWrapper):
-    """Kind of work. The words on the HTTP API are the lower-case names."""
-
-JOB_TYPE_UNSPECIFIED: JobType.ValueType  # 0
-JOB_TYPE_IMAGE: JobType.ValueType  # 1
-JOB_TYPE_EDIT: JobType.ValueType  # 2
-JOB_TYPE_COMPOSE: JobType.ValueType  # 3
-JOB_TYPE_VIDEO: JobType.ValueType  # 4
-JOB_TYPE_CAROUSEL: JobType.ValueType  # 5
-Global___JobType: _TypeAlias = JobType  # noqa: Y015
-
 class _JobPriority:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -120,8 +96,8 @@ JOB_PRIORITY_LOW: JobPriority.ValueType  # 3
 Global___JobPriority: _TypeAlias = JobPriority  # noqa: Y015
 
 @_typing.final
-class GeneratedImage(_message.Message):
-    """One picture that a generation delivered."""
+class Output(_message.Message):
+    """One thing that a generation delivered. What its kind has no word for is absent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -135,7 +111,7 @@ class GeneratedImage(_message.Message):
     asset_id: _builtins.str
     """Id of the asset in the media service, `ast_` and 32 hex digits."""
     index: _builtins.int
-    """Position in the batch, from 0."""
+    """Position among the outputs, from 0."""
     width: _builtins.int
     """Width in pixels."""
     height: _builtins.int
@@ -145,7 +121,7 @@ class GeneratedImage(_message.Message):
     size_bytes: _builtins.int
     """Size of the original in bytes."""
     seed: _builtins.int
-    """Seed that reproduces this picture with the same model, if the model takes one."""
+    """Seed that reproduces this output with the same model, if the model takes one."""
     def __init__(
         self,
         *,
@@ -165,11 +141,11 @@ class GeneratedImage(_message.Message):
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
-Global___GeneratedImage: _TypeAlias = GeneratedImage  # noqa: Y015
+Global___Output: _TypeAlias = Output  # noqa: Y015
 
 @_typing.final
 class GenerationFailure(_message.Message):
-    """Why a generation ended without its pictures."""
+    """Why a generation ended without its outputs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -328,8 +304,8 @@ class EtaInterval(_message.Message):
 Global___EtaInterval: _TypeAlias = EtaInterval  # noqa: Y015
 
 @_typing.final
-class GenerationSpec(_message.Message):
-    """What the user asked for, after validation."""
+class ImageWork(_message.Message):
+    """Images from a text: work of the kind `image`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -345,11 +321,11 @@ class GenerationSpec(_message.Message):
     PRIVATE_FIELD_NUMBER: _builtins.int
     PARAMETERS_FIELD_NUMBER: _builtins.int
     prompt: _builtins.str
-    """Text that describes the picture; 1 to 4,000 characters."""
+    """Text that describes the image; 1 to 4,000 characters."""
     model: _builtins.str
     """Model id or alias of the catalogue; empty means the default model."""
     number_of_images: _builtins.int
-    """Number of pictures; 1 to 10."""
+    """Number of images; 1 to 10."""
     style: _builtins.str
     """Style preset; empty means none."""
     quality: _builtins.str
@@ -361,9 +337,9 @@ class GenerationSpec(_message.Message):
     custom_prompt: _builtins.str
     """Text added to the prompt for the provider only; at most 4,000 characters."""
     seed: _builtins.int
-    """Seed of the first picture; absent means one drawn by the service."""
+    """Seed of the first image; absent means one drawn by the service."""
     private: _builtins.bool
-    """Keep the pictures out of discover and readable by their owner only."""
+    """Keep the images out of discover and readable by their owner only."""
     @_builtins.property
     def parameters(self) -> _struct_pb2.Struct:
         """Provider-specific options; names the model does not know are refused."""
@@ -391,11 +367,11 @@ class GenerationSpec(_message.Message):
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__seed) -> _WhichOneofReturnType__seed | None: ...
 
-Global___GenerationSpec: _TypeAlias = GenerationSpec  # noqa: Y015
+Global___ImageWork: _TypeAlias = ImageWork  # noqa: Y015
 
 @_typing.final
 class Generation(_message.Message):
-    """A request for pictures and everything known about it."""
+    """A request for work of some kind and everything known about it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -421,14 +397,14 @@ class Generation(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
-    SPEC_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     SET_ID_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     STAGE_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
+    CURRENT_STEP_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
-    IMAGES_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     COST_CREDITS_FIELD_NUMBER: _builtins.int
     CAPTURED_CREDITS_FIELD_NUMBER: _builtins.int
@@ -439,7 +415,7 @@ class Generation(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
     END_TIME_FIELD_NUMBER: _builtins.int
-    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     ROUND_FIELD_NUMBER: _builtins.int
     SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
@@ -455,14 +431,14 @@ class Generation(_message.Message):
     user_id: _builtins.str
     """Owner, `usr_` and 32 hex digits."""
     set_id: _builtins.str
-    """Set that will hold the pictures, `set_` and 32 hex digits; known from the start."""
+    """Set that will hold the outputs, `set_` and 32 hex digits; known from the start."""
     status: Global___GenerationStatus.ValueType
     """Public state."""
     stage: Global___GenerationStage.ValueType
     """Finer stage."""
     progress: _builtins.int
     """0 to 100."""
-    message: _builtins.str
+    current_step: _builtins.str
     """Human-readable step, for example `Waiting in queue`."""
     sequence: _builtins.int
     """Sequence number of the newest stored event."""
@@ -476,8 +452,8 @@ class Generation(_message.Message):
     """Expected seconds until the end; absent when unknown or ended."""
     attempt: _builtins.int
     """Runs started so far."""
-    job_type: Global___JobType.ValueType
-    """Kind of work."""
+    kind: _builtins.str
+    """Kind of work, the name of a member of `work`."""
     priority: Global___JobPriority.ValueType
     """Priority in its queue."""
     round: _builtins.int
@@ -492,12 +468,12 @@ class Generation(_message.Message):
     (accepted earlier, waiting again: another try, a scheduled time, a place now free); empty otherwise.
     """
     @_builtins.property
-    def spec(self) -> Global___GenerationSpec:
-        """The request as it was understood; model is resolved to its canonical id."""
+    def image(self) -> Global___ImageWork:
+        """Of the kind `image`."""
 
     @_builtins.property
-    def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___GeneratedImage]:
-        """Pictures delivered so far, in batch order."""
+    def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Output]:
+        """What was delivered so far, in the order of its index."""
 
     @_builtins.property
     def failure(self) -> Global___GenerationFailure:
@@ -544,14 +520,14 @@ class Generation(_message.Message):
         *,
         id: _builtins.str = ...,
         user_id: _builtins.str = ...,
-        spec: Global___GenerationSpec | None = ...,
+        image: Global___ImageWork | None = ...,
         set_id: _builtins.str = ...,
         status: Global___GenerationStatus.ValueType = ...,
         stage: Global___GenerationStage.ValueType = ...,
         progress: _builtins.int = ...,
-        message: _builtins.str = ...,
+        current_step: _builtins.str = ...,
         sequence: _builtins.int = ...,
-        images: _abc.Iterable[Global___GeneratedImage] | None = ...,
+        outputs: _abc.Iterable[Global___Output] | None = ...,
         failure: Global___GenerationFailure | None = ...,
         cost_credits: _builtins.int = ...,
         captured_credits: _builtins.int | None = ...,
@@ -562,7 +538,7 @@ class Generation(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
         end_time: _timestamp_pb2.Timestamp | None = ...,
-        job_type: Global___JobType.ValueType = ...,
+        kind: _builtins.str = ...,
         priority: Global___JobPriority.ValueType = ...,
         round: _builtins.int = ...,
         schedule_time: _timestamp_pb2.Timestamp | None = ...,
@@ -574,18 +550,22 @@ class Generation(_message.Message):
         metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         position_reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "create_time", b"create_time", "end_time", b"end_time", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "route", b"route", "schedule_time", b"schedule_time", "spec", b"spec", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "create_time", b"create_time", "end_time", b"end_time", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "image", b"image", "route", b"route", "schedule_time", b"schedule_time", "start_time", b"start_time", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "adjustments", b"adjustments", "attempt", b"attempt", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "cost_credits", b"cost_credits", "create_time", b"create_time", "end_time", b"end_time", "end_user", b"end_user", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "id", b"id", "images", b"images", "job_type", b"job_type", "message", b"message", "metadata", b"metadata", "position_reason", b"position_reason", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "round", b"round", "route", b"route", "schedule_time", b"schedule_time", "sequence", b"sequence", "set_id", b"set_id", "spec", b"spec", "stage", b"stage", "start_time", b"start_time", "status", b"status", "user_id", b"user_id", "waits_for", b"waits_for"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits", "_estimated_seconds_remaining", b"_estimated_seconds_remaining", "adjustments", b"adjustments", "attempt", b"attempt", "cancel_time", b"cancel_time", "captured_credits", b"captured_credits", "cost_credits", b"cost_credits", "create_time", b"create_time", "current_step", b"current_step", "end_time", b"end_time", "end_user", b"end_user", "estimated_seconds_remaining", b"estimated_seconds_remaining", "eta", b"eta", "failure", b"failure", "id", b"id", "image", b"image", "kind", b"kind", "metadata", b"metadata", "outputs", b"outputs", "position_reason", b"position_reason", "priority", b"priority", "progress", b"progress", "queue_position", b"queue_position", "round", b"round", "route", b"route", "schedule_time", b"schedule_time", "sequence", b"sequence", "set_id", b"set_id", "stage", b"stage", "start_time", b"start_time", "status", b"status", "user_id", b"user_id", "waits_for", b"waits_for", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__captured_credits: _TypeAlias = _typing.Literal["captured_credits"]  # noqa: Y015
     _WhichOneofArgType__captured_credits: _TypeAlias = _typing.Literal["_captured_credits", b"_captured_credits"]  # noqa: Y015
     _WhichOneofReturnType__estimated_seconds_remaining: _TypeAlias = _typing.Literal["estimated_seconds_remaining"]  # noqa: Y015
     _WhichOneofArgType__estimated_seconds_remaining: _TypeAlias = _typing.Literal["_estimated_seconds_remaining", b"_estimated_seconds_remaining"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
+    _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__captured_credits) -> _WhichOneofReturnType__captured_credits | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__estimated_seconds_remaining) -> _WhichOneofReturnType__estimated_seconds_remaining | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
 Global___Generation: _TypeAlias = Generation  # noqa: Y015
 
@@ -601,7 +581,7 @@ class GenerationEvent(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     STAGE_FIELD_NUMBER: _builtins.int
     PROGRESS_FIELD_NUMBER: _builtins.int
-    MESSAGE_FIELD_NUMBER: _builtins.int
+    CURRENT_STEP_FIELD_NUMBER: _builtins.int
     SET_ID_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     EVENT_TIME_FIELD_NUMBER: _builtins.int
@@ -617,7 +597,7 @@ class GenerationEvent(_message.Message):
     """Stage after this event."""
     progress: _builtins.int
     """0 to 100 after this event."""
-    message: _builtins.str
+    current_step: _builtins.str
     """Human-readable step."""
     set_id: _builtins.str
     """`set_` id."""
@@ -638,14 +618,14 @@ class GenerationEvent(_message.Message):
         status: Global___GenerationStatus.ValueType = ...,
         stage: Global___GenerationStage.ValueType = ...,
         progress: _builtins.int = ...,
-        message: _builtins.str = ...,
+        current_step: _builtins.str = ...,
         set_id: _builtins.str = ...,
         failure: Global___GenerationFailure | None = ...,
         event_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "failure", b"failure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "failure", b"failure", "generation_id", b"generation_id", "message", b"message", "progress", b"progress", "sequence", b"sequence", "set_id", b"set_id", "stage", b"stage", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_step", b"current_step", "event_time", b"event_time", "failure", b"failure", "generation_id", b"generation_id", "progress", b"progress", "sequence", b"sequence", "set_id", b"set_id", "stage", b"stage", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -661,11 +641,11 @@ class Model(_message.Message):
     PROVIDER_FIELD_NUMBER: _builtins.int
     ALIASES_FIELD_NUMBER: _builtins.int
     DISPLAY_NAME_FIELD_NUMBER: _builtins.int
-    CREDITS_PER_IMAGE_FIELD_NUMBER: _builtins.int
+    CREDITS_PER_UNIT_FIELD_NUMBER: _builtins.int
     ASPECT_RATIOS_FIELD_NUMBER: _builtins.int
     STYLES_FIELD_NUMBER: _builtins.int
     QUALITIES_FIELD_NUMBER: _builtins.int
-    MAX_IMAGES_FIELD_NUMBER: _builtins.int
+    MAX_UNITS_FIELD_NUMBER: _builtins.int
     AVAILABLE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Canonical id, for example `studio-sketch`."""
@@ -673,10 +653,10 @@ class Model(_message.Message):
     """Provider that runs it."""
     display_name: _builtins.str
     """Display name."""
-    credits_per_image: _builtins.int
-    """Credits for one picture."""
-    max_images: _builtins.int
-    """Largest number of pictures in one request."""
+    credits_per_unit: _builtins.int
+    """Credits for one unit of work."""
+    max_units: _builtins.int
+    """Most units of work in one request."""
     available: _builtins.bool
     """Whether the provider is configured and the model can run now."""
     @_builtins.property
@@ -702,16 +682,16 @@ class Model(_message.Message):
         provider: _builtins.str = ...,
         aliases: _abc.Iterable[_builtins.str] | None = ...,
         display_name: _builtins.str = ...,
-        credits_per_image: _builtins.int = ...,
+        credits_per_unit: _builtins.int = ...,
         aspect_ratios: _abc.Iterable[Global___AspectRatio] | None = ...,
         styles: _abc.Iterable[_builtins.str] | None = ...,
         qualities: _abc.Iterable[_builtins.str] | None = ...,
-        max_images: _builtins.int = ...,
+        max_units: _builtins.int = ...,
         available: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "available", b"available", "credits_per_image", b"credits_per_image", "display_name", b"display_name", "id", b"id", "max_images", b"max_images", "provider", b"provider", "qualities", b"qualities", "styles", b"styles"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["aliases", b"aliases", "aspect_ratios", b"aspect_ratios", "available", b"available", "credits_per_unit", b"credits_per_unit", "display_name", b"display_name", "id", b"id", "max_units", b"max_units", "provider", b"provider", "qualities", b"qualities", "styles", b"styles"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

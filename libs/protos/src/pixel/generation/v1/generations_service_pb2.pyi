@@ -78,10 +78,10 @@ class Submission(_message.Message):
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     USER_ID_FIELD_NUMBER: _builtins.int
-    SPEC_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
-    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     SCHEDULE_TIME_FIELD_NUMBER: _builtins.int
     CANCEL_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
@@ -97,8 +97,8 @@ class Submission(_message.Message):
     """Idempotency key of the caller, unique per user and route; empty means none."""
     route: _builtins.str
     """Public route the key belongs to, for example `POST /api/generations`."""
-    job_type: _generation_pb2.JobType.ValueType
-    """Kind of work; UNSPECIFIED means IMAGE."""
+    kind: _builtins.str
+    """Kind of work that was asked for; empty means that of `work`. One that this server cannot run is refused by name."""
     priority: _generation_pb2.JobPriority.ValueType
     """Priority; UNSPECIFIED means NORMAL."""
     cancel_after_seconds: _builtins.float
@@ -114,8 +114,8 @@ class Submission(_message.Message):
     max_retries: _builtins.int
     """How often a failed run is repeated without asking, 0 to 10; absent means as configured."""
     @_builtins.property
-    def spec(self) -> _generation_pb2.GenerationSpec:
-        """What to make."""
+    def image(self) -> _generation_pb2.ImageWork:
+        """Of the kind `image`."""
 
     @_builtins.property
     def schedule_time(self) -> _timestamp_pb2.Timestamp:
@@ -129,10 +129,10 @@ class Submission(_message.Message):
         self,
         *,
         user_id: _builtins.str = ...,
-        spec: _generation_pb2.GenerationSpec | None = ...,
+        image: _generation_pb2.ImageWork | None = ...,
         idempotency_key: _builtins.str = ...,
         route: _builtins.str = ...,
-        job_type: _generation_pb2.JobType.ValueType = ...,
+        kind: _builtins.str = ...,
         priority: _generation_pb2.JobPriority.ValueType = ...,
         schedule_time: _timestamp_pb2.Timestamp | None = ...,
         cancel_after_seconds: _builtins.float = ...,
@@ -143,13 +143,18 @@ class Submission(_message.Message):
         allow_fallback: _builtins.bool = ...,
         max_retries: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "max_retries", b"max_retries", "schedule_time", b"schedule_time", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "image", b"image", "max_retries", b"max_retries", "schedule_time", b"schedule_time", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "adjust", b"adjust", "allow_fallback", b"allow_fallback", "api_key_id", b"api_key_id", "cancel_after_seconds", b"cancel_after_seconds", "end_user", b"end_user", "idempotency_key", b"idempotency_key", "job_type", b"job_type", "max_retries", b"max_retries", "metadata", b"metadata", "priority", b"priority", "route", b"route", "schedule_time", b"schedule_time", "spec", b"spec", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries", "adjust", b"adjust", "allow_fallback", b"allow_fallback", "api_key_id", b"api_key_id", "cancel_after_seconds", b"cancel_after_seconds", "end_user", b"end_user", "idempotency_key", b"idempotency_key", "image", b"image", "kind", b"kind", "max_retries", b"max_retries", "metadata", b"metadata", "priority", b"priority", "route", b"route", "schedule_time", b"schedule_time", "user_id", b"user_id", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__max_retries: _TypeAlias = _typing.Literal["max_retries"]  # noqa: Y015
     _WhichOneofArgType__max_retries: _TypeAlias = _typing.Literal["_max_retries", b"_max_retries"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
+    _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_retries) -> _WhichOneofReturnType__max_retries | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
 Global___Submission: _TypeAlias = Submission  # noqa: Y015
 
@@ -252,7 +257,7 @@ class SubmissionError(_message.Message):
     detail: _builtins.str
     """Text for the caller."""
     field: _builtins.str
-    """Field that is at fault, in the names of GenerationSpec; empty when none."""
+    """Field that is at fault, in the names of the HTTP API; empty when none."""
     retry_after_seconds: _builtins.float
     """Seconds after which a retry makes sense; 0 when unknown."""
     @_builtins.property
@@ -363,7 +368,7 @@ class ListGenerationsRequest(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
-    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     CREATED_AFTER_FIELD_NUMBER: _builtins.int
     CREATED_BEFORE_FIELD_NUMBER: _builtins.int
     FAILURE_CODE_FIELD_NUMBER: _builtins.int
@@ -379,8 +384,8 @@ class ListGenerationsRequest(_message.Message):
     """Only what was submitted under this idempotency key, on any route; empty means all."""
     model: _builtins.str
     """Only this model; empty means all."""
-    job_type: _generation_pb2.JobType.ValueType
-    """Only this kind of work; UNSPECIFIED means all."""
+    kind: _builtins.str
+    """Only this kind of work; empty means all."""
     failure_code: _builtins.str
     """Only failures of this code; empty means all."""
     @_builtins.property
@@ -400,14 +405,14 @@ class ListGenerationsRequest(_message.Message):
         status: _generation_pb2.GenerationStatus.ValueType = ...,
         idempotency_key: _builtins.str = ...,
         model: _builtins.str = ...,
-        job_type: _generation_pb2.JobType.ValueType = ...,
+        kind: _builtins.str = ...,
         created_after: _timestamp_pb2.Timestamp | None = ...,
         created_before: _timestamp_pb2.Timestamp | None = ...,
         failure_code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "failure_code", b"failure_code", "idempotency_key", b"idempotency_key", "job_type", b"job_type", "model", b"model", "page_size", b"page_size", "page_token", b"page_token", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_after", b"created_after", "created_before", b"created_before", "failure_code", b"failure_code", "idempotency_key", b"idempotency_key", "kind", b"kind", "model", b"model", "page_size", b"page_size", "page_token", b"page_token", "status", b"status", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -925,9 +930,9 @@ class Receipt(_message.Message):
     GENERATION_ID_FIELD_NUMBER: _builtins.int
     QUOTED_CREDITS_FIELD_NUMBER: _builtins.int
     PRICE_ID_FIELD_NUMBER: _builtins.int
-    CREDITS_PER_IMAGE_FIELD_NUMBER: _builtins.int
-    REQUESTED_IMAGES_FIELD_NUMBER: _builtins.int
-    DELIVERED_IMAGES_FIELD_NUMBER: _builtins.int
+    CREDITS_PER_UNIT_FIELD_NUMBER: _builtins.int
+    REQUESTED_UNITS_FIELD_NUMBER: _builtins.int
+    DELIVERED_UNITS_FIELD_NUMBER: _builtins.int
     ROUNDS_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
     PROVIDER_COST_USD_MICROS_FIELD_NUMBER: _builtins.int
@@ -939,12 +944,12 @@ class Receipt(_message.Message):
     """Credits the request was quoted at."""
     price_id: _builtins.str
     """Price rule that made the quote."""
-    credits_per_image: _builtins.int
-    """Credits for one picture by that rule."""
-    requested_images: _builtins.int
-    """Pictures asked for."""
-    delivered_images: _builtins.int
-    """Pictures delivered."""
+    credits_per_unit: _builtins.int
+    """Credits for one unit of work by that rule."""
+    requested_units: _builtins.int
+    """Units of work asked for."""
+    delivered_units: _builtins.int
+    """Units of work delivered."""
     provider_cost_usd_micros: _builtins.int
     """Sum of what the providers charge over all runs that called them; absent when one of them is unknown."""
     status: _generation_pb2.GenerationStatus.ValueType
@@ -965,9 +970,9 @@ class Receipt(_message.Message):
         generation_id: _builtins.str = ...,
         quoted_credits: _builtins.int = ...,
         price_id: _builtins.str = ...,
-        credits_per_image: _builtins.int = ...,
-        requested_images: _builtins.int = ...,
-        delivered_images: _builtins.int = ...,
+        credits_per_unit: _builtins.int = ...,
+        requested_units: _builtins.int = ...,
+        delivered_units: _builtins.int = ...,
         rounds: _abc.Iterable[Global___RoundReceipt] | None = ...,
         attempts: _abc.Iterable[Global___AttemptReceipt] | None = ...,
         provider_cost_usd_micros: _builtins.int | None = ...,
@@ -976,7 +981,7 @@ class Receipt(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_provider_cost_usd_micros", b"_provider_cost_usd_micros", "provider_cost_usd_micros", b"provider_cost_usd_micros"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_provider_cost_usd_micros", b"_provider_cost_usd_micros", "attempts", b"attempts", "charged_credits", b"charged_credits", "credits_per_image", b"credits_per_image", "delivered_images", b"delivered_images", "generation_id", b"generation_id", "price_id", b"price_id", "provider_cost_usd_micros", b"provider_cost_usd_micros", "quoted_credits", b"quoted_credits", "requested_images", b"requested_images", "rounds", b"rounds", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_provider_cost_usd_micros", b"_provider_cost_usd_micros", "attempts", b"attempts", "charged_credits", b"charged_credits", "credits_per_unit", b"credits_per_unit", "delivered_units", b"delivered_units", "generation_id", b"generation_id", "price_id", b"price_id", "provider_cost_usd_micros", b"provider_cost_usd_micros", "quoted_credits", b"quoted_credits", "requested_units", b"requested_units", "rounds", b"rounds", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__provider_cost_usd_micros: _TypeAlias = _typing.Literal["provider_cost_usd_micros"]  # noqa: Y015
     _WhichOneofArgType__provider_cost_usd_micros: _TypeAlias = _typing.Literal["_provider_cost_usd_micros", b"_provider_cost_usd_micros"]  # noqa: Y015
@@ -1040,8 +1045,8 @@ class QuoteGenerationResponse(_message.Message):
 
     COST_CREDITS_FIELD_NUMBER: _builtins.int
     PRICE_ID_FIELD_NUMBER: _builtins.int
-    CREDITS_PER_IMAGE_FIELD_NUMBER: _builtins.int
-    SPEC_FIELD_NUMBER: _builtins.int
+    CREDITS_PER_UNIT_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     ADJUSTMENTS_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
     ETA_FIELD_NUMBER: _builtins.int
@@ -1052,8 +1057,8 @@ class QuoteGenerationResponse(_message.Message):
     """Credits the request would hold."""
     price_id: _builtins.str
     """Price rule."""
-    credits_per_image: _builtins.int
-    """Credits for one picture."""
+    credits_per_unit: _builtins.int
+    """Credits for one unit of work."""
     run_seconds: _builtins.float
     """Expected seconds of the run."""
     available_credits: _builtins.int
@@ -1061,8 +1066,8 @@ class QuoteGenerationResponse(_message.Message):
     would_be_refused: _builtins.str
     """Reason of the rejection a submission would get now, for example INSUFFICIENT_CREDITS; empty when it would be accepted."""
     @_builtins.property
-    def spec(self) -> _generation_pb2.GenerationSpec:
-        """The request as it would be run."""
+    def image(self) -> _generation_pb2.ImageWork:
+        """Of the kind `image`."""
 
     @_builtins.property
     def adjustments(self) -> _containers.RepeatedCompositeFieldContainer[_generation_pb2.Adjustment]:
@@ -1081,8 +1086,8 @@ class QuoteGenerationResponse(_message.Message):
         *,
         cost_credits: _builtins.int = ...,
         price_id: _builtins.str = ...,
-        credits_per_image: _builtins.int = ...,
-        spec: _generation_pb2.GenerationSpec | None = ...,
+        credits_per_unit: _builtins.int = ...,
+        image: _generation_pb2.ImageWork | None = ...,
         adjustments: _abc.Iterable[_generation_pb2.Adjustment] | None = ...,
         route: _generation_pb2.Route | None = ...,
         eta: _generation_pb2.EtaInterval | None = ...,
@@ -1090,10 +1095,12 @@ class QuoteGenerationResponse(_message.Message):
         available_credits: _builtins.int = ...,
         would_be_refused: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta", "route", b"route", "spec", b"spec"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["eta", b"eta", "image", b"image", "route", b"route", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustments", b"adjustments", "available_credits", b"available_credits", "cost_credits", b"cost_credits", "credits_per_image", b"credits_per_image", "eta", b"eta", "price_id", b"price_id", "route", b"route", "run_seconds", b"run_seconds", "spec", b"spec", "would_be_refused", b"would_be_refused"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["adjustments", b"adjustments", "available_credits", b"available_credits", "cost_credits", b"cost_credits", "credits_per_unit", b"credits_per_unit", "eta", b"eta", "image", b"image", "price_id", b"price_id", "route", b"route", "run_seconds", b"run_seconds", "work", b"work", "would_be_refused", b"would_be_refused"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["image"]  # noqa: Y015
+    _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_work) -> _WhichOneofReturnType_work | None: ...
 
 Global___QuoteGenerationResponse: _TypeAlias = QuoteGenerationResponse  # noqa: Y015

@@ -545,7 +545,7 @@ class FailureFilter(_message.Message):
     FAILURE_CODE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
-    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     ENDED_AFTER_FIELD_NUMBER: _builtins.int
     ENDED_BEFORE_FIELD_NUMBER: _builtins.int
     GENERATION_ID_FIELD_NUMBER: _builtins.int
@@ -555,8 +555,8 @@ class FailureFilter(_message.Message):
     """Only this model; empty means all."""
     user_id: _builtins.str
     """Only this user, `usr_` id; empty means all."""
-    job_type: _generation_pb2.JobType.ValueType
-    """Only this kind of work; UNSPECIFIED means all."""
+    kind: _builtins.str
+    """Only this kind of work; empty means all."""
     generation_id: _builtins.str
     """Only this one, `gen_` id; empty means all."""
     @_builtins.property
@@ -573,14 +573,14 @@ class FailureFilter(_message.Message):
         failure_code: _builtins.str = ...,
         model: _builtins.str = ...,
         user_id: _builtins.str = ...,
-        job_type: _generation_pb2.JobType.ValueType = ...,
+        kind: _builtins.str = ...,
         ended_after: _timestamp_pb2.Timestamp | None = ...,
         ended_before: _timestamp_pb2.Timestamp | None = ...,
         generation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ended_after", b"ended_after", "ended_before", b"ended_before"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_after", b"ended_after", "ended_before", b"ended_before", "failure_code", b"failure_code", "generation_id", b"generation_id", "job_type", b"job_type", "model", b"model", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ended_after", b"ended_after", "ended_before", b"ended_before", "failure_code", b"failure_code", "generation_id", b"generation_id", "kind", b"kind", "model", b"model", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -626,7 +626,7 @@ class FailedWork(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
-    JOB_TYPE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     ATTEMPTS_FIELD_NUMBER: _builtins.int
@@ -637,7 +637,7 @@ class FailedWork(_message.Message):
     """`gen_` id."""
     user_id: _builtins.str
     """`usr_` id."""
-    job_type: _generation_pb2.JobType.ValueType
+    kind: _builtins.str
     """Kind of work."""
     model: _builtins.str
     """Model."""
@@ -664,7 +664,7 @@ class FailedWork(_message.Message):
         *,
         id: _builtins.str = ...,
         user_id: _builtins.str = ...,
-        job_type: _generation_pb2.JobType.ValueType = ...,
+        kind: _builtins.str = ...,
         model: _builtins.str = ...,
         failure: _generation_pb2.GenerationFailure | None = ...,
         attempts: _abc.Iterable[_generations_service_pb2.AttemptReceipt] | None = ...,
@@ -674,7 +674,7 @@ class FailedWork(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["end_time", b"end_time", "failure", b"failure", "redacted_payload", b"redacted_payload"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "end_time", b"end_time", "failure", b"failure", "id", b"id", "job_type", b"job_type", "model", b"model", "redacted_payload", b"redacted_payload", "released_credits", b"released_credits", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "end_time", b"end_time", "failure", b"failure", "id", b"id", "kind", b"kind", "model", b"model", "redacted_payload", b"redacted_payload", "released_credits", b"released_credits", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

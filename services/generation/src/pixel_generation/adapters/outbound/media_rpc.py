@@ -12,7 +12,7 @@ from pixel_errors import Internal
 from pixel_rpc import Caller, calling_as, deadline
 from pixel_runtime.ids import format_id
 
-from pixel_generation.domain.jobs.job import DeliveredImage, Job
+from pixel_generation.domain.jobs.job import Job, Output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,7 +32,7 @@ class GrpcAssets:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = AssetsServiceStub(channel)
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> DeliveredImage:
+    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
         digest = await asyncio.to_thread(lambda: hashlib.sha256(image.data).hexdigest())
         header = pb.StoreAssetHeader(
             asset_id=format_id("ast", asset_id),
@@ -40,14 +40,14 @@ class GrpcAssets:
             sha256=digest,
             size_bytes=len(image.data),
             generation_id=format_id("gen", job.id),
-            tags=["ai-generated", job.spec.model],
+            tags=["ai-generated", job.work.model],
         )
         with deadline(STORE_DEADLINE_S), calling_as(Caller(user_id=header.user_id)):
             response = await self._stub.StoreAsset(_parts(header, image.data))
         original = next((r for r in response.asset.renditions if r.kind == pb.RENDITION_KIND_ORIGINAL), None)
         if original is None:
             raise Internal("Media stored an asset without its original.")
-        return DeliveredImage(
+        return Output(
             asset_id=asset_id,
             index=image.index,
             width=original.width,

@@ -10,9 +10,9 @@ from pixel_runtime.ids import format_id
 
 from pixel_generation.adapters.codec import (
     failure_to_proto,
-    image_to_proto,
+    image_work_to_proto,
     job_event,
-    spec_to_proto,
+    output_to_proto,
     timestamp,
 )
 from pixel_generation.domain.jobs.job import Job, Status
@@ -32,7 +32,7 @@ def signal_requested(job: Job, at: datetime) -> OutboxEvent:
         request_id=format_id("gen", job.id),
         user_id=format_id("usr", job.user_id),
         queue=job.queue,
-        spec=spec_to_proto(job.spec),
+        work=image_work_to_proto(job.work),
         timestamp=timestamp(at),
     )
     return OutboxEvent(REQUESTS, format_id("usr", job.user_id), message)
@@ -47,13 +47,13 @@ def outbox_events(job: Job, at: datetime) -> list[OutboxEvent]:
     """Return what is announced after a change: the end with its result before the status that tells of it."""
     user = format_id("usr", job.user_id)
     told = [status_changed(job, at)]
-    if job.status is Status.COMPLETED or (job.status is Status.CANCELLED and job.images):
+    if job.status is Status.COMPLETED or (job.status is Status.CANCELLED and job.outputs):
         completed = pb.ImageGenerationCompleted(
             request_id=format_id("gen", job.id),
             user_id=user,
             set_id=format_id("set", job.set_id),
-            images=map(image_to_proto, job.images),
-            spec=spec_to_proto(job.spec),
+            outputs=map(output_to_proto, job.outputs),
+            work=image_work_to_proto(job.work),
             completed_at=timestamp(at),
         )
         told.insert(0, OutboxEvent(COMPLETE, user, completed))

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from pixel_generation.application.execution.provider_health import HealthOfProviders
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
     from pixel_generation.application.submission.eta_ports import EtaObserver
-    from pixel_generation.domain.jobs.job import DeliveredImage, Job
+    from pixel_generation.domain.jobs.job import Job, Output
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +189,7 @@ class Run:
         else:
             outcome = Outcome.SENT.value
             now = self._tools.clock.now()
-            done = self.job.completed(at=now) if self.job.images else self.job.failed(NO_OUTPUT, at=now)
+            done = self.job.completed(at=now) if self.job.outputs else self.job.failed(NO_OUTPUT, at=now)
             await self._finish((done,), "done")
         finally:
             seconds, cost = time.monotonic() - started, self._record.cost_usd_micros
@@ -222,14 +222,14 @@ class Run:
         async with aclosing(self._provider.generate(self._request())) as pictures:  # type: ignore[type-var]
             async for picture in pictures:
                 self._note(picture)
-                if picture.index >= self.job.spec.number_of_images:
+                if picture.index >= self.job.work.number_of_images:
                     log.warning("surplus_picture", extra={"index": picture.index})
                     continue
                 stored = await self._store(picture)
                 if stored is not None:
                     await self._write(self.job.delivered(stored))
 
-    async def _store(self, picture: ProducedImage) -> DeliveredImage | None:
+    async def _store(self, picture: ProducedImage) -> Output | None:
         """Store under one asset id, patiently; None when the bytes are no picture."""
         asset_id = self._tools.randomness.new_id()
         for tried in range(1, STORE_TRIES + 1):
@@ -307,11 +307,11 @@ class Run:
                 raise
             log.warning("write_unanswered", extra={"reason": error.code})
             return False
-        written = current is not None and (current.status, current.attempt, current.sequence, current.images) == (
+        written = current is not None and (current.status, current.attempt, current.sequence, current.outputs) == (
             after.status,
             after.attempt,
             after.sequence,
-            after.images,
+            after.outputs,
         )
         if not written:
             raise ToldToStop if self._was_cancelled(current) else Fenced
@@ -335,21 +335,21 @@ class Run:
         self._record = CallRecord(Outcome.SENT, picture.provider_request_id or known.provider_request_id, cost)
 
     def _request(self) -> ImageRequest:
-        job, spec = self.job, self.job.spec
-        size = Size.parse(spec.size)
-        prompt = f"{spec.prompt}\n{spec.custom_prompt}" if spec.custom_prompt else spec.prompt
+        job, work = self.job, self.job.work
+        size = Size.parse(work.size)
+        prompt = f"{work.prompt}\n{work.custom_prompt}" if work.custom_prompt else work.prompt
         return ImageRequest(
             generation_id=f"gen_{job.id.hex}",
             attempt=job.attempt,
             provider_model=self._model.provider_model,
             prompt=prompt,
-            count=spec.number_of_images,
+            count=work.number_of_images,
             width=size.width,
             height=size.height,
-            style=spec.style,
-            quality=spec.quality,
-            seed=spec.seed or 0,
+            style=work.style,
+            quality=work.quality,
+            seed=work.seed or 0,
             end_user=hashlib.sha256(job.user_id.bytes).hexdigest()[:32],
             timeout_s=max(1.0, (job.deadline_at - self._tools.clock.now()).total_seconds()),
-            parameters=dict(spec.parameters),
+            parameters=dict(work.parameters),
         )

@@ -188,7 +188,7 @@ class Worker:
         if (found := estimate_accuracy(job)) is not None:
             self._tools.eta.started(found)
         try:
-            model = catalogue.find(job.spec.model)
+            model = catalogue.find(job.work.model)
             provider = self._providers[model.provider]
         except (ModelNotFound, KeyError):
             failed = job.failed(MODEL_GONE, at=self._tools.clock.now())

@@ -125,7 +125,7 @@ async def _look_up_unknown(tools: SweepTools) -> int:
 
 async def _outcome_of(call: Reconciling, tools: SweepTools) -> Outcome:
     try:
-        model = (await tools.catalogue.current()).find(call.job.spec.model)
+        model = (await tools.catalogue.current()).find(call.job.work.model)
     except ModelNotFound:
         return Outcome.UNKNOWN
     lookup = tools.lookups.get(model.provider)
@@ -154,7 +154,7 @@ async def _end_unserved(tools: SweepTools) -> int:
 async def _is_repeatable(job: Job, tools: SweepTools) -> bool:
     """Whether the model may be called again; a model that is gone or not configured here may not."""
     try:
-        model = (await tools.catalogue.current()).find(job.spec.model)
+        model = (await tools.catalogue.current()).find(job.work.model)
     except ModelNotFound:
         return False
     provider = tools.providers.get(model.provider)

@@ -13,7 +13,7 @@ from pixel_errors import Invalid, Violation
 
 from pixel_generation.application.ports import NewGeneration
 from pixel_generation.domain.errors import JobTypeNotAvailable
-from pixel_generation.domain.jobs.job import Job, JobType, Priority
+from pixel_generation.domain.jobs.job import IMAGE, Job, Priority
 from pixel_generation.domain.routing.routing import route
 from pixel_generation.domain.work.validation import is_storable
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.ports import Randomness
     from pixel_generation.domain.routing.catalogue import Catalogue
-    from pixel_generation.domain.routing.routing import RoutedSpec
-    from pixel_generation.domain.work.spec import GenerationSpec
+    from pixel_generation.domain.routing.routing import RoutedWork
+    from pixel_generation.domain.work.image import ImageWork
 
-RUNNABLE = frozenset({JobType.IMAGE})
+RUNNABLE = frozenset({IMAGE})
 """Kinds of work that a worker of this server can run."""
 MAX_KEY_CHARS = 255
 MAX_END_USER_CHARS = 200
@@ -46,11 +46,11 @@ class SubmitGeneration:
     """One request of one user."""
 
     user_id: UUID
-    spec: GenerationSpec
+    work: ImageWork
     idempotency_key: str = ""
     route: str = ""
     trace: Mapping[str, str] = field(default_factory=dict)
-    job_type: JobType = JobType.IMAGE
+    kind: str = IMAGE
     priority: Priority = Priority.NORMAL
     schedule_time: datetime | None = None
     """Not started before."""
@@ -71,13 +71,13 @@ class SubmitGeneration:
         """Digest of the request as it was sent; equal requests under one idempotency key have equal digests."""
         options = {name: getattr(self, name) for name, default in _OPTIONS.items() if getattr(self, name) != default}
         if not options:
-            return self.spec.fingerprint()
+            return self.work.fingerprint()
         text = json.dumps(options, sort_keys=True, separators=(",", ":"), default=str)
-        return hashlib.sha256(self.spec.fingerprint() + text.encode("utf-8", "surrogatepass")).digest()
+        return hashlib.sha256(self.work.fingerprint() + text.encode("utf-8", "surrogatepass")).digest()
 
 
 _OPTIONS: dict[str, object] = {
-    "job_type": JobType.IMAGE,
+    "kind": IMAGE,
     "priority": Priority.NORMAL,
     "schedule_time": None,
     "cancel_after_s": 0.0,
@@ -87,7 +87,7 @@ _OPTIONS: dict[str, object] = {
     "allow_fallback": False,
     "max_retries": None,
 }
-"""What belongs to a request besides its spec, with the values that change nothing."""
+"""What belongs to a request besides its work, with the values that change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def new_generation(
 ) -> NewGeneration:
     """Check the request, choose the model, settle the price; raise what is wrong with it."""
     _refuse_wrong(command, now)
-    routed = route(command.spec, models, randomness.seed, adjust=command.adjust, allow_fallback=command.allow_fallback)
+    routed = route(command.work, models, randomness.seed, adjust=command.adjust, allow_fallback=command.allow_fallback)
     return NewGeneration(
         _job(command, routed, now=now, randomness=randomness, limits=limits),
         idempotency_key=command.idempotency_key,
@@ -115,7 +115,7 @@ def new_generation(
 
 
 def _job(
-    command: SubmitGeneration, routed: RoutedSpec, *, now: datetime, randomness: Randomness, limits: JobLimits
+    command: SubmitGeneration, routed: RoutedWork, *, now: datetime, randomness: Randomness, limits: JobLimits
 ) -> Job:
     starts = max(now, command.schedule_time or now)
     cancel_at = now + timedelta(seconds=command.cancel_after_s) if command.cancel_after_s else None
@@ -123,7 +123,7 @@ def _job(
         id=randomness.new_id(),
         user_id=command.user_id,
         set_id=randomness.new_id(),
-        spec=routed.spec,
+        work=routed.work,
         queue=routed.model.queue,
         cost_credits=routed.cost_credits,
         created_at=now,
@@ -131,14 +131,14 @@ def _job(
         deadline_at=min(starts + limits.max_wait, cancel_at or datetime.max.replace(tzinfo=now.tzinfo)),
         max_retries=limits.max_retries if command.max_retries is None else command.max_retries,
         trace=command.trace,
-        job_type=command.job_type,
+        kind=command.kind,
         priority=command.priority,
         cancel_at=cancel_at,
         api_key_id=command.api_key_id,
         end_user=command.end_user,
         metadata=command.metadata,
         price_id=routed.price.id,
-        route=routed.route.as_dict() | {"credits_per_image": routed.price.credits_per_image},
+        route=routed.route.as_dict() | {"credits_per_unit": routed.price.credits_per_unit},
         adjustments=routed.adjustments,
     )
 
@@ -147,9 +147,9 @@ def _refuse_wrong(command: SubmitGeneration, now: datetime) -> None:
     for text in (command.idempotency_key, command.route):
         if len(text) > MAX_KEY_CHARS or "\0" in text:
             raise Invalid(f"An idempotency key and its route have at most {MAX_KEY_CHARS} characters and no NUL.")
-    if command.job_type not in RUNNABLE:
+    if command.kind not in RUNNABLE:
         accepted = ", ".join(sorted(RUNNABLE))
-        message = f"This server cannot run {command.job_type} jobs. Accepted: {accepted}."
+        message = f"This server cannot run {command.kind} jobs. Accepted: {accepted}."
         raise JobTypeNotAvailable(message, metadata={"accepted": accepted}, violations=(Violation("jobType", message),))
     violations = (*_label_violations(command), *_time_violations(command, now))
     if command.max_retries is not None and not 0 <= command.max_retries <= MOST_RETRIES:

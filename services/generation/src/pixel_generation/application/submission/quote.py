@@ -27,7 +27,7 @@ class Quote:
 
     job: Job
     """As it would be accepted."""
-    credits_per_image: int
+    credits_per_unit: int
     start_interval_s: tuple[float, float] | None
     run_s: float
     available_credits: int
@@ -55,7 +55,7 @@ async def quote_generation(
     job = replace(item.job, hold_reason=decision.hold_reason) if is_accepted else item.job
     return Quote(
         job=job,
-        credits_per_image=job.cost_credits // job.spec.number_of_images,
+        credits_per_unit=job.cost_credits // job.work.number_of_images,
         start_interval_s=await starts.interval_s(job),
         run_s=await starts.run_s(job),
         available_credits=decision.available,

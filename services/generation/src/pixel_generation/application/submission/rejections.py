@@ -83,8 +83,8 @@ def _unpaid(job: Job, decision: Decision, now: datetime) -> PixelError:
             return BudgetExhausted(SPENT[decision.scope], metadata={"scope": decision.scope, "period": decision.period})
         case Verdict.PRICE_UNKNOWN:
             return PriceUnknown(
-                f"What {job.spec.model} costs is not known, and a budget applies to it.",
-                metadata={"model": job.spec.model},
+                f"What {job.work.model} costs is not known, and a budget applies to it.",
+                metadata={"model": job.work.model},
             )
         case _:
             raise AssertionError(f"{decision.verdict} refuses nothing")

@@ -74,11 +74,11 @@ class Resubmissions:
 
 def _cost_usd_micros(job: Job, models: Catalogue) -> int | None:
     """Return what the provider is expected to charge now; None when the model or its price is gone."""
-    model = next((model for model in models.models if model.id == job.spec.model), None)
+    model = next((model for model in models.models if model.id == job.work.model), None)
     if model is None:
         return None
     try:
-        each = models.price(model, job.spec.quality, job.spec.size).cost_usd_micros
+        each = models.price(model, job.work.quality, job.work.size).cost_usd_micros
     except PriceUnknown:
         return None
-    return None if each is None else each * job.spec.number_of_images
+    return None if each is None else each * job.work.number_of_images

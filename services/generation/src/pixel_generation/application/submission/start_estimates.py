@@ -63,9 +63,9 @@ class StartEstimates:
     async def run_s(self, job: Job) -> float:
         """Return the seconds that a run of the job is expected to take: what the queue's latest took, by pictures."""
         models = await self._catalogue.current()
-        typical_s = next((model.typical_seconds for model in models.models if model.id == job.spec.model), 0.0)
+        typical_s = next((model.typical_seconds for model in models.models if model.id == job.work.model), 0.0)
         snapshot = await self.snapshot(job)
-        return typical_s if snapshot is None else snapshot.run_s(job.spec.number_of_images)
+        return typical_s if snapshot is None else snapshot.run_s(job.work.number_of_images)
 
     async def own_jobs_end_s(self, job: Job, max_open_jobs: int) -> float:
         """Return when the owner of a refused job may expect places again, seconds from now."""
@@ -81,7 +81,7 @@ class StartEstimates:
         if snapshot is None or job.scheduled_at > job.created_at:
             return job
         interval = snapshot.start_interval_s(job.user_id, job.priority)
-        snapshot.add(job.user_id, job.priority, job.spec.number_of_images)
+        snapshot.add(job.user_id, job.priority, job.work.number_of_images)
         if interval is None or not await self.can_start(job):
             return job
         earliest, latest = (job.created_at + timedelta(seconds=seconds) for seconds in interval)
@@ -93,7 +93,7 @@ class StartEstimates:
         Nobody knows when a place is free, a paused queue goes on, or a provider that is down.
         """
         models = await self._catalogue.current()
-        model = next((model for model in models.models if model.id == job.spec.model), None)
+        model = next((model for model in models.models if model.id == job.work.model), None)
         return (
             model is not None
             and job.hold_reason is HoldReason.NONE
@@ -124,7 +124,7 @@ class StartEstimates:
     async def _read_once(self, job: Job) -> asyncio.Task[None] | None:
         """Return the reading of the job's queue that is under way; None for a queue of no model, or in trouble."""
         models = await self._catalogue.current()
-        model = next((model for model in models.models if model.id == job.spec.model), None)
+        model = next((model for model in models.models if model.id == job.work.model), None)
         reading = self._reading.get(job.queue)
         rests = self._monotonic() < self._rests_until.get(job.queue, 0.0)
         if reading is None and model is not None and not rests:

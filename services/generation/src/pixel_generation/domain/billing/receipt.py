@@ -64,14 +64,14 @@ class Receipt:
     status: Status
     quoted: int
     price_id: str
-    requested_images: int
-    delivered_images: int
+    requested_units: int
+    delivered_units: int
     rounds: tuple[RoundReceipt, ...]
     attempts: tuple[AttemptReceipt, ...]
 
     @property
-    def credits_per_image(self) -> int:
-        return self.quoted // self.requested_images
+    def credits_per_unit(self) -> int:
+        return self.quoted // self.requested_units
 
     @property
     def charged(self) -> int:

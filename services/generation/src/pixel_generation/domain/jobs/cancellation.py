@@ -30,7 +30,7 @@ def outcome_of_cancel(job: Job) -> CancelOutcome:
     """Return what the cancellation of a job came to, as the job is now; once it has ended the answer stays the same."""
     match job.status:
         case Status.CANCELLED:
-            return CancelOutcome.PARTIAL if job.images else CancelOutcome.FREE
+            return CancelOutcome.PARTIAL if job.outputs else CancelOutcome.FREE
         case Status.COMPLETED | Status.FAILED:
             return CancelOutcome.TOO_LATE
         case _:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.domain.billing.receipt import AttemptReceipt
-    from pixel_generation.domain.jobs.job import Failure, JobType
-    from pixel_generation.domain.work.spec import GenerationSpec
+    from pixel_generation.domain.jobs.job import Failure
+    from pixel_generation.domain.work.image import ImageWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class FailureFilter:
     failure_code: str = ""
     model: str = ""
     user_id: UUID | None = None
-    job_type: JobType | None = None
+    kind: str | None = None
     ended_after: datetime | None = None
     ended_before: datetime | None = None
     job_id: UUID | None = None
@@ -33,8 +33,8 @@ class FailureFilter:
 
     def matches(self, work: FailedWork) -> bool:
         """Tell whether a failure is one of these."""
-        words = (self.failure_code, self.model, self.user_id, self.job_type, self.job_id)
-        found = (work.failure.code, work.model, work.user_id, work.job_type, work.job_id)
+        words = (self.failure_code, self.model, self.user_id, self.kind, self.job_id)
+        found = (work.failure.code, work.model, work.user_id, work.kind, work.job_id)
         in_time = (self.ended_after is None or work.ended_at >= self.ended_after) and (
             self.ended_before is None or work.ended_at < self.ended_before
         )
@@ -47,7 +47,7 @@ class FailedWork:
 
     job_id: UUID
     user_id: UUID
-    job_type: JobType
+    kind: str
     model: str
     failure: Failure
     attempts: tuple[AttemptReceipt, ...]
@@ -56,16 +56,16 @@ class FailedWork:
     released_credits: int
 
 
-def redacted(spec: GenerationSpec) -> dict[str, Any]:
+def redacted(work: ImageWork) -> dict[str, Any]:
     """Tell what was asked for without the free texts: prompt, custom prompt, style and option values are left out."""
     return {
-        "model": spec.model,
-        "numberOfImages": spec.number_of_images,
-        "quality": spec.quality,
-        "aspectRatio": spec.aspect_ratio,
-        "size": spec.size,
-        "private": spec.private,
-        "promptCharacters": len(spec.prompt),
-        "customPromptCharacters": len(spec.custom_prompt),
-        "parameters": sorted(spec.parameters),
+        "model": work.model,
+        "numberOfImages": work.number_of_images,
+        "quality": work.quality,
+        "aspectRatio": work.aspect_ratio,
+        "size": work.size,
+        "private": work.private,
+        "promptCharacters": len(work.prompt),
+        "customPromptCharacters": len(work.custom_prompt),
+        "parameters": sorted(work.parameters),
     }

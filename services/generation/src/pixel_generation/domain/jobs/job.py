@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from pixel_generation.domain.work.spec import GenerationSpec
+    from pixel_generation.domain.work.image import ImageWork
+
+IMAGE = "image"
 
 
 class Status(StrEnum):
@@ -41,16 +43,6 @@ class Stage(StrEnum):
     RECONCILING = "reconciling"
     CANCELLING = "cancelling"
     DONE = "done"
-
-
-class JobType(StrEnum):
-    """Kind of work."""
-
-    IMAGE = "image"
-    EDIT = "edit"
-    COMPOSE = "compose"
-    VIDEO = "video"
-    CAROUSEL = "carousel"
 
 
 class Priority(IntEnum):
@@ -120,7 +112,7 @@ TRANSITIONS: dict[tuple[State, Transition], State] = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a job ended without pictures."""
+    """Why a job ended without outputs."""
 
     code: str
     message: str
@@ -128,8 +120,8 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveredImage:
-    """A picture that media has stored."""
+class Output:
+    """One thing that a job delivered and media has stored."""
 
     asset_id: UUID
     index: int
@@ -160,12 +152,12 @@ _ENDS = {Status.COMPLETED: "Done", Status.FAILED: "Failed", Status.CANCELLED: "C
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request for pictures and how far it is."""
+    """One request and how far it is."""
 
     id: UUID
     user_id: UUID
     set_id: UUID
-    spec: GenerationSpec
+    work: ImageWork
     queue: str
     cost_credits: int
     created_at: datetime
@@ -184,12 +176,12 @@ class Job:
     max_retries: int = 2
     trace: Mapping[str, str] = field(default_factory=dict)
     """Trace context of the submission, so that its runs are seen in the same trace."""
-    images: tuple[DeliveredImage, ...] = ()
+    outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     captured_credits: int | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    job_type: JobType = JobType.IMAGE
+    kind: str = IMAGE
     priority: Priority = Priority.NORMAL
     round: int = 1
     """Submissions of this job: one, and one more for each retry by its user. Money is settled once per round."""
@@ -212,16 +204,16 @@ class Job:
     """Start interval that was quoted at submission."""
 
     @property
-    def message(self) -> str:
+    def current_step(self) -> str:
         """The step as a person reads it."""
-        wanted = self.spec.number_of_images
+        wanted = self.work.number_of_images
         match self.stage:
             case Stage.WAITING:
                 return "Waiting in queue" if self.attempt == 0 else "Waiting in queue to try again"
             case Stage.STARTING:
                 return f"Making {wanted} image{'s' if wanted > 1 else ''}"
             case Stage.UPLOADING:
-                return f"Uploading to storage ({len(self.images)} of {wanted})"
+                return f"Uploading to storage ({len(self.outputs)} of {wanted})"
             case Stage.DONE:
                 return _ENDS[self.status]
             case _:
@@ -229,13 +221,13 @@ class Job:
 
     @property
     def is_delivered(self) -> bool:
-        """Every picture that was asked for is stored."""
-        return len(self.images) == self.spec.number_of_images
+        """Everything that was asked for is stored."""
+        return len(self.outputs) == self.work.number_of_images
 
     @property
     def can_be_retried(self) -> bool:
         """It ended with nothing that its user paid for."""
-        return self.status is Status.FAILED or (self.status is Status.CANCELLED and not self.images)
+        return self.status is Status.FAILED or (self.status is Status.CANCELLED and not self.outputs)
 
     def claimed(self, *, at: datetime, deadline_at: datetime) -> Job:
         """Begin a run; the first one of a round starts the clock of the whole job."""
@@ -252,20 +244,20 @@ class Job:
         """About to call the provider: from here the outcome may be unknown."""
         return self._after(Transition.CALL, progress=50)
 
-    def delivered(self, image: DeliveredImage) -> Job:
-        """One more picture is stored."""
+    def delivered(self, output: Output) -> Job:
+        """One more output is stored."""
         if self.is_delivered:
-            raise IllegalTransition(f"Job {self.id} has all its pictures.")
-        images = tuple(sorted((*self.images, image), key=lambda delivered: delivered.index))
-        progress = 60 + 35 * len(images) // self.spec.number_of_images
-        return self._after(Transition.DELIVER, progress=min(progress, 95), images=images)
+            raise IllegalTransition(f"Job {self.id} has all its outputs.")
+        outputs = tuple(sorted((*self.outputs, output), key=lambda delivered: delivered.index))
+        progress = 60 + 35 * len(outputs) // self.work.number_of_images
+        return self._after(Transition.DELIVER, progress=min(progress, 95), outputs=outputs)
 
     def requeued(self, *, scheduled_at: datetime, counts_as_retry: bool) -> Job:
-        """Give the job back to the queue; pictures of this run are forgotten."""
+        """Give the job back to the queue; outputs of this run are forgotten."""
         return self._after(
             Transition.REQUEUE,
             progress=0,
-            images=(),
+            outputs=(),
             scheduled_at=scheduled_at,
             retry_count=self.retry_count + counts_as_retry,
         )
@@ -275,9 +267,9 @@ class Job:
         return self._after(
             Transition.REROUTE,
             progress=0,
-            images=(),
+            outputs=(),
             scheduled_at=at,
-            spec=moved.spec,
+            work=moved.work,
             queue=moved.queue,
             route=moved.route,
             price_id=moved.price_id,
@@ -292,29 +284,29 @@ class Job:
         return self._after(Transition.CANCEL, cancel_requested_at=at)
 
     def completed(self, *, at: datetime) -> Job:
-        """End with the pictures that are stored; only those are paid."""
-        if not self.images or (self.stage is Stage.CANCELLING and not self.is_delivered):
-            raise IllegalTransition(f"Job {self.id} lacks the pictures to complete with.")
+        """End with the outputs that are stored; only those are paid."""
+        if not self.outputs or (self.stage is Stage.CANCELLING and not self.is_delivered):
+            raise IllegalTransition(f"Job {self.id} lacks the outputs to complete with.")
         return self._after(Transition.COMPLETE, progress=100, ended_at=at, captured_credits=self._earned_credits)
 
     def cancelled(self, *, at: datetime) -> Job:
-        """End with the pictures that were stored before it stopped; only those are paid."""
+        """End with the outputs that were stored before it stopped; only those are paid."""
         return self._after(
             Transition.STOP,
-            progress=self.progress if self.images else 0,
+            progress=self.progress if self.outputs else 0,
             cancel_requested_at=self.cancel_requested_at or at,
             ended_at=at,
             captured_credits=self._earned_credits,
         )
 
     def failed(self, failure: Failure, *, at: datetime) -> Job:
-        """End without pictures and without cost."""
-        return self._after(Transition.FAIL, progress=0, images=(), failure=failure, ended_at=at, captured_credits=0)
+        """End without outputs and without cost."""
+        return self._after(Transition.FAIL, progress=0, outputs=(), failure=failure, ended_at=at, captured_credits=0)
 
     def retried(self, *, at: datetime, deadline_at: datetime) -> Job:
         """Begin a new round of a job that ended with nothing; its hold is made anew."""
         if not self.can_be_retried:
-            raise IllegalTransition(f"Job {self.id} has not ended without pictures.")
+            raise IllegalTransition(f"Job {self.id} has not ended without outputs.")
         return self._after(
             Transition.RETRY,
             round=self.round + 1,
@@ -334,11 +326,11 @@ class Job:
 
     @property
     def _earned_credits(self) -> int:
-        """Price of the pictures that are stored; that of a fallback model is in the route, and never higher."""
-        per_image = self.route.get("credits_per_image")
-        if per_image is not None:
-            return min(self.cost_credits, int(per_image) * len(self.images))
-        return self.cost_credits * len(self.images) // self.spec.number_of_images
+        """Price of the outputs that are stored; that of a fallback model is in the route, and never higher."""
+        per_unit = self.route.get("credits_per_unit")
+        if per_unit is not None:
+            return min(self.cost_credits, int(per_unit) * len(self.outputs))
+        return self.cost_credits * len(self.outputs) // self.work.number_of_images
 
     def _after(self, transition: Transition, **changes: object) -> Self:
         target = TRANSITIONS.get(((self.status, self.stage), transition))
@@ -360,7 +352,7 @@ class StoredEvent:
     status: Status
     stage: Stage
     progress: int
-    message: str
+    current_step: str
     failure: Failure | None
     set_id: UUID
     created_at: datetime

@@ -70,7 +70,7 @@ def after_provider_error(
     failure = Failure(error.failure_code, error.detail, error.retryable)
     if not repeatable and error.outcome is Outcome.UNKNOWN:
         return _unknown(job, policy, now)
-    if not repeatable and job.images:
+    if not repeatable and job.outputs:
         return (_ended(job, failure, now),)
     is_harmless = error.outcome is Outcome.NOT_SENT or repeatable or error.retryable
     is_of_the_provider = error.retryable or error.failure_code in OF_OUR_ACCOUNT
@@ -151,7 +151,7 @@ def after_deadline(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, .
 
 def _unknown(job: Job, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
     """Wait for the provider's truth, unless there are pictures to end with."""
-    if job.images:
+    if job.outputs:
         return _reconciled(job, UNKNOWN_OUTCOME, now)
     return (job.reconciling(until=now + timedelta(seconds=policy.reconcile_for_s)),)
 
@@ -164,4 +164,4 @@ def _reconciled(job: Job, failure: Failure, now: datetime) -> tuple[Job, ...]:
 
 def _ended(job: Job, failure: Failure, now: datetime) -> Job:
     """End with the pictures that are stored, which the user pays and keeps; without any, with the failure."""
-    return job.completed(at=now) if job.images else job.failed(failure, at=now)
+    return job.completed(at=now) if job.outputs else job.failed(failure, at=now)

@@ -9,8 +9,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from pixel_generation.domain.jobs.job import Adjustment, DeliveredImage, Failure, Job, JobType, Priority, Stage, Status
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.jobs.job import Adjustment, Failure, Job, Output, Priority, Stage, Status
+from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +22,11 @@ OF_THE_QUEUE = frozenset({"id", "hold_reason"})
 FACTS = tuple(field.name for field in fields(Job) if field.name not in OF_THE_EVENT | OF_THE_QUEUE)
 _facts_in = attrgetter(*FACTS)
 
-FORMER_NAMES = {"lane": "queue"}
+FORMER_NAMES = {"lane": "queue", "spec": "work", "job_type": "kind", "images": "outputs"}
 """Fields by the names that events of earlier releases give them."""
 
 REQUIRED = frozenset(
-    {"user_id", "set_id", "spec", "queue", "cost_credits", "created_at", "deadline_at", "scheduled_at"}
+    {"user_id", "set_id", "work", "queue", "cost_credits", "created_at", "deadline_at", "scheduled_at"}
 )
 """Facts that the first event must have."""
 
@@ -83,7 +83,7 @@ def _told(value: Any) -> Any:
             return value.isoformat()
         case UUID():
             return value.hex
-        case GenerationSpec():
+        case ImageWork():
             return value.as_dict()
         case tuple():
             return [{name: _told(getattr(item, name)) for name in item.__slots__} for item in value]
@@ -102,8 +102,8 @@ def _read_one(name: str, value: Any) -> Any:
     return value if reader is None or value is None else reader(value)
 
 
-def _images(items: Sequence[Mapping[str, Any]]) -> tuple[DeliveredImage, ...]:
-    return tuple(DeliveredImage(**{**item, "asset_id": UUID(item["asset_id"])}) for item in items)
+def _outputs(items: Sequence[Mapping[str, Any]]) -> tuple[Output, ...]:
+    return tuple(Output(**{**item, "asset_id": UUID(item["asset_id"])}) for item in items)
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {
@@ -122,9 +122,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
         ),
         datetime.fromisoformat,
     ),
-    "spec": lambda value: GenerationSpec(**value),
-    "images": _images,
+    "work": lambda value: ImageWork(**value),
+    "outputs": _outputs,
     "adjustments": lambda items: tuple(Adjustment(**item) for item in items),
-    "job_type": JobType,
     "priority": Priority,
 }

@@ -21,7 +21,7 @@ class StatsRow:
 
     day: date
     model: str
-    job_type: str
+    kind: str
     status: Status
     jobs: int
     images: int
@@ -55,7 +55,7 @@ class GenerationStats:
     """Most used first."""
     days: tuple[tuple[date, Figures], ...]
     """Oldest first."""
-    credits_by_job_type: Mapping[str, int]
+    credits_by_kind: Mapping[str, int]
     provider_cost_usd_micros: Mapping[str, int] = field(default_factory=dict)
     """Known cost by provider; empty for one user."""
 
@@ -67,7 +67,7 @@ def statistics_of(rows: Iterable[StatsRow], provider_cost: Mapping[str, int]) ->
     days = sorted(_grouped(rows, lambda row: row.day).items())
     by_type: Counter[str] = Counter()
     for row in rows:
-        by_type[row.job_type] += row.credits
+        by_type[row.kind] += row.credits
     return GenerationStats(_sum(rows), tuple(models), tuple(days), dict(by_type), provider_cost)
 
 

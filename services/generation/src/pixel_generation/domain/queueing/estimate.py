@@ -17,7 +17,7 @@ def remaining_s(
     job: Job, interval_s: tuple[float, float] | None, snapshot: QueueSnapshot, now: datetime
 ) -> float | None:
     """Estimate the seconds until the end; None once the run is slower than nine of ten, or when nobody knows."""
-    images = job.spec.number_of_images
+    images = job.work.number_of_images
     if job.status is Status.QUEUED:
         return None if interval_s is None else sum(interval_s) / 2 + snapshot.run_s(images)
     if job.status is not Status.PROCESSING or job.started_at is None:

@@ -39,7 +39,7 @@ class Price:
 
     id: str
     model: str
-    credits_per_image: int
+    credits_per_unit: int
     cost_usd_micros: int | None = None
     """What we expect the provider to charge for a picture; None means unknown."""
     quality: str = ""
@@ -59,7 +59,7 @@ class Model:
     provider_model: str
     display_name: str
     queue: str
-    credits_per_image: int
+    credits_per_unit: int
     """The lowest price, for display; what a request costs is in its price rule."""
     ratios: Mapping[str, Size]
     """Accepted aspect ratios in catalogue order, the first is the default, each with the size made for it."""
@@ -70,7 +70,7 @@ class Model:
     parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Accepted provider options, each with its accepted words."""
     aliases: tuple[str, ...] = ()
-    max_images: int = 10
+    max_units: int = 10
     typical_seconds: float = 10.0
     """Expected run time until the queue has measured its own."""
     takes_seed: bool = True
@@ -125,7 +125,7 @@ class Catalogue:
             raise PriceUnknown(
                 f"{model.id} has no price for this request, so it cannot be run.", metadata={"model": model.id}
             )
-        return max(rules, key=lambda r: (bool(r.quality) + bool(r.size), r.credits_per_image, r.id))
+        return max(rules, key=lambda r: (bool(r.quality) + bool(r.size), r.credits_per_unit, r.id))
 
     def names(self) -> frozenset[str]:
         """Every id and alias."""

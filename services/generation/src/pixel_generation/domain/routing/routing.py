@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Violation
 
-from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, SpecInvalid
+from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, WorkInvalid
 from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.queueing.queues import QueueState
 from pixel_generation.domain.work.validation import Fit, fit, text_violations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pixel_generation.domain.jobs.job import Adjustment, Job
     from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
-    from pixel_generation.domain.work.spec import GenerationSpec
+    from pixel_generation.domain.work.image import ImageWork
 
 AUTO = "auto"
 """Model name that asks for the cheapest model that can make the request now."""
@@ -84,10 +84,10 @@ class Route:
 
 
 @dataclass(frozen=True)
-class RoutedSpec:
+class RoutedWork:
     """A request with nothing left open: model, ratio, size, seed and price are settled."""
 
-    spec: GenerationSpec
+    work: ImageWork
     model: Model
     size: Size
     price: Price
@@ -96,12 +96,12 @@ class RoutedSpec:
 
     @property
     def cost_credits(self) -> int:
-        return self.price.credits_per_image * self.spec.number_of_images
+        return self.price.credits_per_unit * self.work.number_of_images
 
     @property
     def cost_usd_micros(self) -> int | None:
         """What the provider is expected to charge; None means unknown."""
-        return _times(self.price.cost_usd_micros, self.spec.number_of_images)
+        return _times(self.price.cost_usd_micros, self.work.number_of_images)
 
 
 def _times(each: int | None, count: int) -> int | None:
@@ -122,7 +122,7 @@ class _Considered:
     def cost(self) -> int | None:
         if self.price is None or self.fit is None:
             return None
-        return self.price.credits_per_image * self.fit.spec.number_of_images
+        return self.price.credits_per_unit * self.fit.work.number_of_images
 
     @property
     def can_wait(self) -> bool:
@@ -137,26 +137,26 @@ class _Considered:
 
 
 def route(
-    spec: GenerationSpec,
+    work: ImageWork,
     catalogue: Catalogue,
     draw_seed: Callable[[], int],
     *,
     adjust: bool = False,
     allow_fallback: bool = False,
-) -> RoutedSpec:
+) -> RoutedWork:
     """Choose the model and settle the request.
 
-    Raises SpecInvalid with every violation, ModelNotFound, ModelUnavailable or PriceUnknown.
+    Raises WorkInvalid with every violation, ModelNotFound, ModelUnavailable or PriceUnknown.
     """
     submitter = _Submitter(catalogue)
-    if spec.model == AUTO:
-        rule, considered = Rule.CHEAPEST, [submitter.consider(model, spec, adjust=adjust) for model in catalogue.models]
-        _refuse_invalid(spec, ())
+    if work.model == AUTO:
+        rule, considered = Rule.CHEAPEST, [submitter.consider(model, work, adjust=adjust) for model in catalogue.models]
+        _refuse_invalid(work, ())
         first = _cheapest(considered)
     else:
-        rule = Rule.REQUESTED if spec.model else Rule.DEFAULT
-        first = submitter.consider(catalogue.find(spec.model), spec, adjust=adjust)
-        _refuse_invalid(spec, first.fit.violations if first.fit else ())
+        rule = Rule.REQUESTED if work.model else Rule.DEFAULT
+        first = submitter.consider(catalogue.find(work.model), work, adjust=adjust)
+        _refuse_invalid(work, first.fit.violations if first.fit else ())
         considered = [first if model is first.model else submitter.leave_out(model) for model in catalogue.models]
     chosen = first
     if allow_fallback:
@@ -181,20 +181,20 @@ def next_route(job: Job, catalogue: Catalogue, draw_seed: Callable[[], int]) -> 
         if model is None:
             continue
         # The seed was drawn for the model before: the route has no fallback that would lose one that was asked for.
-        found = submitter.consider(model, job.spec if model.takes_seed else replace(job.spec, seed=None)).not_above(
+        found = submitter.consider(model, job.work if model.takes_seed else replace(job.work, seed=None)).not_above(
             job.cost_credits
         )
         if found.excluded_because or found.price is None or found.fit is None:
             continue
-        spec = _seeded(found.fit.spec, model, draw_seed)
+        work = _seeded(found.fit.work, model, draw_seed)
         moved = {
             **job.route,
             "model": name,
             "fallback_models": list(names[place + 1 :]),
-            "credits_per_image": found.price.credits_per_image,
-            "cost_usd_micros": _times(found.price.cost_usd_micros, spec.number_of_images),
+            "credits_per_unit": found.price.credits_per_unit,
+            "cost_usd_micros": _times(found.price.cost_usd_micros, work.number_of_images),
         }
-        return replace(job, spec=spec, queue=model.queue, route=moved, price_id=found.price.id)
+        return replace(job, work=work, queue=model.queue, route=moved, price_id=found.price.id)
     return None
 
 
@@ -204,10 +204,10 @@ class _Submitter:
 
     catalogue: Catalogue
 
-    def consider(self, model: Model, spec: GenerationSpec, *, adjust: bool = False) -> _Considered:
-        fitted = fit(spec, model, adjust=adjust)
+    def consider(self, model: Model, work: ImageWork, *, adjust: bool = False) -> _Considered:
+        fitted = fit(work, model, adjust=adjust)
         try:
-            price = None if fitted.violations else self.catalogue.price(model, fitted.spec.quality, fitted.spec.size)
+            price = None if fitted.violations else self.catalogue.price(model, fitted.work.quality, fitted.work.size)
         except PriceUnknown:
             price = None
         health = self.catalogue.health(model)
@@ -219,7 +219,7 @@ class _Submitter:
     def beside(self, first: _Considered) -> list[_Considered]:
         """Consider every other model for exactly what the first would make, at no higher price."""
         assert first.fit is not None
-        promised, most = first.fit.spec, first.cost or 0
+        promised, most = first.fit.work, first.cost or 0
         return [
             first if model is first.model else self.consider(model, promised).not_above(most)
             for model in self.catalogue.models
@@ -241,23 +241,23 @@ class _Submitter:
         return next((reason.value for reason, stands in reasons.items() if stands), "")
 
 
-def _routed(chosen: _Considered, first: _Considered, decision: Route, draw_seed: Callable[[], int]) -> RoutedSpec:
+def _routed(chosen: _Considered, first: _Considered, decision: Route, draw_seed: Callable[[], int]) -> RoutedWork:
     assert chosen.fit is not None
     assert chosen.fit.size is not None
     assert chosen.price is not None
     assert first.fit is not None
-    spec = _seeded(chosen.fit.spec, chosen.model, draw_seed)
-    return RoutedSpec(spec, chosen.model, chosen.fit.size, chosen.price, decision, first.fit.adjustments)
+    work = _seeded(chosen.fit.work, chosen.model, draw_seed)
+    return RoutedWork(work, chosen.model, chosen.fit.size, chosen.price, decision, first.fit.adjustments)
 
 
-def _seeded(spec: GenerationSpec, model: Model, draw_seed: Callable[[], int]) -> GenerationSpec:
-    return replace(spec, seed=draw_seed()) if spec.seed is None and model.takes_seed else spec
+def _seeded(work: ImageWork, model: Model, draw_seed: Callable[[], int]) -> ImageWork:
+    return replace(work, seed=draw_seed()) if work.seed is None and model.takes_seed else work
 
 
-def _refuse_invalid(spec: GenerationSpec, of_model: tuple[Violation, ...]) -> None:
-    violations = (*text_violations(spec), *of_model)
+def _refuse_invalid(work: ImageWork, of_model: tuple[Violation, ...]) -> None:
+    violations = (*text_violations(work), *of_model)
     if violations:
-        raise SpecInvalid(violations[0].message, violations=violations)
+        raise WorkInvalid(violations[0].message, violations=violations)
 
 
 def _first_or_fallback(first: _Considered, considered: list[_Considered]) -> _Considered:
@@ -288,7 +288,7 @@ def _cheapest(considered: list[_Considered]) -> _Considered:
     told = f"No model can make this: {'; '.join(f'{one.model.id}: {one.excluded_because}' for one in considered)}."
     if all(one.fit and one.fit.violations for one in considered):
         violations = dict.fromkeys(violation for one in considered if one.fit for violation in one.fit.violations)
-        raise SpecInvalid(told, violations=tuple(violations) or (Violation("model", told),))
+        raise WorkInvalid(told, violations=tuple(violations) or (Violation("model", told),))
     raise ModelUnavailable(told)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pixel_errors import Violation
 
 from pixel_generation.domain.jobs.job import Adjustment
-from pixel_generation.domain.work.spec import MAX_IMAGES, MAX_PROMPT_BYTES, MAX_PROMPT_CHARS, MAX_SEED, GenerationSpec
+from pixel_generation.domain.work.image import MAX_IMAGES, MAX_PROMPT_BYTES, MAX_PROMPT_CHARS, MAX_SEED, ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,17 +29,17 @@ MAX_STYLE_CHARS = 100
 class Fit:
     """What a model would make of a request; complete when there are no violations."""
 
-    spec: GenerationSpec
+    work: ImageWork
     size: Size | None
     adjustments: tuple[Adjustment, ...]
     violations: tuple[Violation, ...]
 
 
-def text_violations(spec: GenerationSpec) -> Iterable[Violation]:
+def text_violations(work: ImageWork) -> Iterable[Violation]:
     """Return what is wrong with the texts and the seed, whatever the model."""
-    if not spec.prompt.strip():
+    if not work.prompt.strip():
         yield Violation("prompt", f"The prompt is empty; expected 1 to {MAX_PROMPT_CHARS} characters.")
-    for name, text in (("prompt", spec.prompt), ("customPrompt", spec.custom_prompt)):
+    for name, text in (("prompt", work.prompt), ("customPrompt", work.custom_prompt)):
         stripped = text.strip()
         if len(stripped) > MAX_PROMPT_CHARS:
             yield Violation(name, f"{name} has {len(stripped)} characters; at most {MAX_PROMPT_CHARS} are accepted.")
@@ -47,15 +47,15 @@ def text_violations(spec: GenerationSpec) -> Iterable[Violation]:
             yield Violation(name, f"{name} has more than {MAX_PROMPT_BYTES} bytes of UTF-8.")
         if not is_storable(text):
             yield Violation(name, f"{name} contains a NUL character or half a surrogate pair.")
-    if len(spec.style) > MAX_STYLE_CHARS or not is_storable(spec.style):
+    if len(work.style) > MAX_STYLE_CHARS or not is_storable(work.style):
         yield Violation("style", f"A style is a word of at most {MAX_STYLE_CHARS} characters.")
-    if spec.seed is not None and not 0 <= spec.seed <= MAX_SEED:
+    if work.seed is not None and not 0 <= work.seed <= MAX_SEED:
         yield Violation("seed", f"The seed is a whole number from 0 to {MAX_SEED}.")
 
 
-def fit(spec: GenerationSpec, model: Model, *, adjust: bool = False) -> Fit:
+def fit(work: ImageWork, model: Model, *, adjust: bool = False) -> Fit:
     """Fill in what is left open and check the rest; with `adjust`, change what the model cannot make and list it."""
-    fitting = _Fitting(spec, model, adjust)
+    fitting = _Fitting(work, model, adjust)
     ratio, size = fitting.geometry()
     changes = {
         "number_of_images": fitting.number_of_images(),
@@ -65,9 +65,9 @@ def fit(spec: GenerationSpec, model: Model, *, adjust: bool = False) -> Fit:
         "seed": fitting.seed(),
     }
     fitted = replace(
-        spec,
-        prompt=spec.prompt.strip(),
-        custom_prompt=spec.custom_prompt.strip(),
+        work,
+        prompt=work.prompt.strip(),
+        custom_prompt=work.custom_prompt.strip(),
         model=model.id,
         aspect_ratio=ratio,
         size="" if size is None else str(size),
@@ -80,28 +80,28 @@ def fit(spec: GenerationSpec, model: Model, *, adjust: bool = False) -> Fit:
 class _Fitting:
     """Collects what does not fit, field by field."""
 
-    spec: GenerationSpec
+    work: ImageWork
     model: Model
     adjust: bool
     adjustments: list[Adjustment] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
     def number_of_images(self) -> int:
-        asked, most = self.spec.number_of_images, min(MAX_IMAGES, self.model.max_images)
+        asked, most = self.work.number_of_images, min(MAX_IMAGES, self.model.max_units)
         used = min(max(1, asked), most)
         if used != asked:
             self._settle("numberOfImages", asked, used, f"{self.model.id} makes 1 to {most} images at once.")
         return used
 
     def style(self) -> str:
-        asked, accepted = self.spec.style, self.model.styles
+        asked, accepted = self.work.style, self.model.styles
         if not asked or not accepted or asked in accepted:
             return asked
         self._settle("style", asked, "", f"{self.model.id} accepts these styles: {', '.join(accepted)}.")
         return ""
 
     def quality(self) -> str:
-        asked, accepted = self.spec.quality, self.model.qualities
+        asked, accepted = self.work.quality, self.model.qualities
         if not asked or asked in accepted:
             return asked
         words = ", ".join(accepted) or "none"
@@ -110,7 +110,7 @@ class _Fitting:
 
     def parameters(self) -> dict[str, object]:
         used = {}
-        for name, value in self.spec.parameters.items():
+        for name, value in self.work.parameters.items():
             words = self.model.parameters.get(name)
             if words is not None and value in words:
                 used[name] = value
@@ -123,14 +123,14 @@ class _Fitting:
         return used
 
     def seed(self) -> int | None:
-        if self.spec.seed is None or self.model.takes_seed:
-            return self.spec.seed
-        self._settle("seed", self.spec.seed, "", f"{self.model.id} takes no seed.")
+        if self.work.seed is None or self.model.takes_seed:
+            return self.work.seed
+        self._settle("seed", self.work.seed, "", f"{self.model.id} takes no seed.")
         return None
 
     def geometry(self) -> tuple[str, Size | None]:
         """Return ratio and size; a size that is given rules over a ratio that is given."""
-        asked_ratio, asked_size = self.spec.aspect_ratio, self.spec.size
+        asked_ratio, asked_size = self.work.aspect_ratio, self.work.size
         ratios = self.model.ratios
         if not asked_size:
             ratio = asked_ratio or next(iter(ratios))
@@ -153,7 +153,7 @@ class _Fitting:
         return used, size
 
     def _ratio_instead(self) -> str:
-        asked = RATIO.fullmatch(self.spec.aspect_ratio)
+        asked = RATIO.fullmatch(self.work.aspect_ratio)
         if asked is None or not self.adjust:
             self._refuse_ratio()
             return ""
@@ -163,11 +163,11 @@ class _Fitting:
             return abs(_shape(*map(int, ratio.split(":"))) - wanted)
 
         used = min(self.model.ratios, key=distance)
-        self._settle("aspectRatio", self.spec.aspect_ratio, used, "")
+        self._settle("aspectRatio", self.work.aspect_ratio, used, "")
         return used
 
     def _size_instead(self) -> Size | None:
-        asked = SIZE.fullmatch(self.spec.size)
+        asked = SIZE.fullmatch(self.work.size)
         sizes = self.model.sizes
         if asked is None or not self.adjust:
             accepted = ", ".join(map(str, sizes))
@@ -176,13 +176,13 @@ class _Fitting:
         width, height = int(asked[1]), int(asked[2])
 
         def distance(size: Size) -> tuple[bool, bool, float]:
-            ratio = self.spec.aspect_ratio
+            ratio = self.work.aspect_ratio
             other_ratio = ratio in self.model.ratios and not _agree(ratio, size)
             turned = _orientation(size.width, size.height) != _orientation(width, height)
             return other_ratio, turned, math.hypot(size.width - width, size.height - height)
 
         used = min(sizes, key=distance)
-        self._settle("size", self.spec.size, str(used), "")
+        self._settle("size", self.work.size, str(used), "")
         return used
 
     def _refuse_ratio(self) -> None:

@@ -45,10 +45,10 @@ def read_completed(message: events_pb2.ImageGenerationCompleted) -> ImageSet:
         user_id = parse_id("usr", message.user_id)
         generation_id = parse_id("gen", message.request_id)
         created_at = message.completed_at.ToDatetime(tzinfo=UTC)
-        asset_ids = [parse_id("ast", image.asset_id) for image in message.images]
+        asset_ids = [parse_id("ast", image.asset_id) for image in message.outputs]
     except ValueError as error:
         raise Invalid(f"A completed generation has a malformed id or time: {error}") from error
-    spec = message.spec
+    work = message.work
     images = tuple(
         Image(
             id=asset_id,
@@ -56,16 +56,16 @@ def read_completed(message: events_pb2.ImageGenerationCompleted) -> ImageSet:
             set_id=set_id,
             generation_id=generation_id,
             index=image.index,
-            prompt=spec.prompt,
-            model=spec.model,
-            style=spec.style,
+            prompt=work.prompt,
+            model=work.model,
+            style=work.style,
             width=image.width,
             height=image.height,
-            private=spec.private,
+            private=work.private,
             created_at=created_at,
             seed=image.seed if image.HasField("seed") else None,
             hot=hot_score(created_at),
         )
-        for asset_id, image in zip(asset_ids, message.images, strict=True)
+        for asset_id, image in zip(asset_ids, message.outputs, strict=True)
     )
     return ImageSet(set_id, user_id, generation_id, created_at, images)

@@ -11,7 +11,6 @@ from pixel_errors import Internal
 from pixel_rpc import Caller, caller, calling_as
 
 from pixel_gateway.adapters.generation_codec import (
-    JOB_TYPE_TO,
     STATUS_TO,
     accepted_of,
     generation_of,
@@ -58,7 +57,7 @@ class GrpcGenerations:
             status=pb.GENERATION_STATUS_UNSPECIFIED if query.status is None else STATUS_TO[query.status],
             idempotency_key=query.key,
             model=query.model,
-            job_type=pb.JOB_TYPE_UNSPECIFIED if query.job_type is None else JOB_TYPE_TO[query.job_type],
+            kind=query.job_type or "",
             created_after=stamp_of(query.from_time),
             created_before=stamp_of(query.to_time),
             failure_code=query.failure_code,

@@ -54,8 +54,14 @@ class GrpcJobCommands:
     async def receipt(self, user_id: str, generation_id: str) -> Receipt:
         """Return what a generation cost; raise NotFound."""
         answer = await self._stub.GetReceipt(pb.GetReceiptRequest(id=generation_id, user_id=user_id))
-        status = str(STATUS_OF.get(answer.receipt.status, ""))
-        return facts_from(content_of(answer.receipt) | {"status": status}, Receipt)
+        told = content_of(answer.receipt)
+        images = {
+            "status": str(STATUS_OF.get(answer.receipt.status, "")),
+            "credits_per_image": told["credits_per_unit"],
+            "requested_images": told["requested_units"],
+            "delivered_images": told["delivered_units"],
+        }
+        return facts_from(told | images, Receipt)
 
     async def quote(self, submission: Submission) -> Quote:
         """Price a submission without making it; raise why it could not be."""
@@ -64,8 +70,8 @@ class GrpcJobCommands:
         return Quote(
             cost_credits=answer.cost_credits,
             price_id=answer.price_id,
-            credits_per_image=answer.credits_per_image,
-            spec=spec_of(answer.spec),
+            credits_per_image=answer.credits_per_unit,
+            spec=spec_of(answer.image),
             adjustments=adjustments_of(answer.adjustments),
             route=route_of(answer.route),
             eta_s=eta_of(answer.eta) if answer.HasField("eta") else None,

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pixel.generation.v1 import generation_pb2 as generation_pb
 from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel.generation.v1 import operations_service_pb2_grpc as stubs
 
-from pixel_gateway.adapters.generation_codec import JOB_TYPE_TO, job_type_word, stamp_of
+from pixel_gateway.adapters.generation_codec import stamp_of
 from pixel_gateway.adapters.message_reader import content_of, facts_from, facts_of
 from pixel_gateway.adapters.outbound.page_tokens import page_tokens
-from pixel_gateway.domain.generation import JobType
 from pixel_gateway.domain.operations import (
     Action,
     FailedWork,
@@ -121,7 +119,7 @@ def _filter_message(wanted: FailureFilter) -> pb.FailureFilter:
         failure_code=wanted.failure_code,
         model=wanted.model,
         user_id=wanted.user_id,
-        job_type=JOB_TYPE_TO[JobType(wanted.job_type)] if wanted.job_type else generation_pb.JOB_TYPE_UNSPECIFIED,
+        kind=wanted.job_type,
         ended_after=stamp_of(wanted.from_time),
         ended_before=stamp_of(wanted.to_time),
         generation_id=wanted.generation_id,
@@ -129,7 +127,7 @@ def _filter_message(wanted: FailureFilter) -> pb.FailureFilter:
 
 
 def _failed_work_of(message: pb.FailedWork) -> FailedWork:
-    return facts_from(content_of(message) | {"job_type": job_type_word(message.job_type)}, FailedWork)
+    return facts_from(content_of(message) | {"job_type": message.kind}, FailedWork)
 
 
 def _action_of(message: pb.Action) -> Action:

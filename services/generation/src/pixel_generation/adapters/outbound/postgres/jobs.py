@@ -94,7 +94,7 @@ class PostgresJobs:
             if refused is None:
                 return True
             if refused["is_unpriced"]:
-                raise PriceUnknown(metadata={"model": after.spec.model})
+                raise PriceUnknown(metadata={"model": after.work.model})
             raise BudgetExhausted(metadata={"scope": refused["scope"], "period": refused["period"]})
 
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
@@ -146,7 +146,7 @@ def _queue_values(job: Job) -> dict[str, Any]:
     return {
         "retry_count": job.retry_count,
         "scheduled_at": job.scheduled_at.isoformat(),
-        "work": job.spec.as_dict(),
+        "work": job.work.as_dict(),
         "queue": job.queue,
         "route": dict(job.route),
         "price_id": job.price_id,

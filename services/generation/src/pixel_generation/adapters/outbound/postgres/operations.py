@@ -14,10 +14,10 @@ from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
 from pixel_generation.application.operations.ports import Action, QueueChange
 from pixel_generation.application.reading.page import Page
 from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, redacted
-from pixel_generation.domain.jobs.job import Failure, JobType, Status
+from pixel_generation.domain.jobs.job import Failure, Status
 from pixel_generation.domain.jobs.statistics import StatsRow
 from pixel_generation.domain.queueing.queues import QueueOverview, QueueState, QueueStatus
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +108,7 @@ class PostgresStatistics:
             StatsRow(
                 day=row["day"],
                 model=row["model"],
-                job_type=row["kind"],
+                kind=row["kind"],
                 status=Status(row["status"]),
                 jobs=row["jobs"],
                 images=row["outputs"],
@@ -161,15 +161,15 @@ def _queue_of(row: Mapping[str, Any]) -> QueueStatus:
 
 
 def _failure_of(row: Mapping[str, Any]) -> FailedWork:
-    spec = GenerationSpec(**row["work"])
+    work = ImageWork(**row["work"])
     return FailedWork(
         job_id=row["id"],
         user_id=row["user_id"],
-        job_type=JobType(row["kind"]),
-        model=spec.model,
+        kind=row["kind"],
+        model=work.model,
         failure=Failure(**row["failure"]),
         attempts=attempts_of(row["attempts"]),
-        redacted_payload=redacted(spec),
+        redacted_payload=redacted(work),
         ended_at=row["ended_at"],
         released_credits=row["cost_credits"],
     )
@@ -180,7 +180,7 @@ def _words_of(which: FailureFilter) -> dict[str, Any]:
         "failure_code": which.failure_code,
         "model": which.model,
         "user_id": which.user_id,
-        "kind": which.job_type,
+        "kind": which.kind,
         "job_id": which.job_id,
         "ended_after": which.ended_after or BEGINNING,
     }

@@ -12,17 +12,16 @@ from psycopg.types.json import Jsonb
 
 from pixel_generation.domain.jobs.job import (
     Adjustment,
-    DeliveredImage,
     Failure,
     HoldReason,
     Job,
-    JobType,
+    Output,
     Priority,
     Stage,
     Status,
 )
 from pixel_generation.domain.jobs.replay import RecordedEvent, facts_of
-from pixel_generation.domain.work.spec import GenerationSpec
+from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,7 +33,7 @@ def job_of(row: Mapping[str, Any]) -> Job:
         id=row["id"],
         user_id=row["user_id"],
         set_id=row["set_id"],
-        spec=GenerationSpec(**row["work"]),
+        work=ImageWork(**row["work"]),
         queue=row["queue"],
         cost_credits=row["cost_credits"],
         created_at=row["created_at"],
@@ -48,12 +47,12 @@ def job_of(row: Mapping[str, Any]) -> Job:
         retry_count=row["retry_count"],
         max_retries=row["max_retries"],
         trace=row["trace"],
-        images=tuple(DeliveredImage(**image | {"asset_id": UUID(image["asset_id"])}) for image in row["outputs"]),
+        outputs=tuple(Output(**value | {"asset_id": UUID(value["asset_id"])}) for value in row["outputs"]),
         failure=failure_of(row["failure"]),
         captured_credits=row["captured_credits"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        job_type=JobType(row["kind"]),
+        kind=row["kind"],
         priority=Priority(row["priority"] + row["aged"]),
         round=row["round"],
         hold_reason=HoldReason(row["hold_reason"]),
@@ -75,8 +74,8 @@ def failure_of(value: Mapping[str, Any] | None) -> Failure | None:
     return None if value is None else Failure(**value)
 
 
-def spec_value(spec: GenerationSpec) -> Jsonb:
-    return Jsonb(spec.as_dict())
+def work_value(work: ImageWork) -> Jsonb:
+    return Jsonb(work.as_dict())
 
 
 def adjustments_value(adjustments: Sequence[Adjustment]) -> Jsonb:
@@ -105,11 +104,11 @@ def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict
         "stage": after.stage.value,
         "progress": after.progress,
         "sequence": after.sequence,
-        "outputs": _images(after.images),
+        "outputs": _outputs(after.outputs),
         "failure": after.failure and asdict(after.failure),
         "deadline_at": after.deadline_at.isoformat(),
         "cancel_requested_at": time_value(after.cancel_requested_at),
-        "message": after.message,
+        "message": after.current_step,
         "facts": facts_of(before, after),
         "outbox_events": _outbox_events(events),
     }
@@ -119,9 +118,10 @@ def time_value(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def _images(images: Sequence[DeliveredImage]) -> list[dict[str, Any]]:
+def _outputs(outputs: Sequence[Output]) -> list[dict[str, Any]]:
     return [
-        {name: getattr(image, name) for name in image.__slots__} | {"asset_id": image.asset_id.hex} for image in images
+        {name: getattr(output, name) for name in output.__slots__} | {"asset_id": output.asset_id.hex}
+        for output in outputs
     ]
 
 

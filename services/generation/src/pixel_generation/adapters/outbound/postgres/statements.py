@@ -44,8 +44,8 @@ class PostgresStatements:
             status=Status(row["status"]),
             quoted=row["cost_credits"],
             price_id=row["price_id"],
-            requested_images=row["units"],
-            delivered_images=row["delivered_outputs"],
+            requested_units=row["units"],
+            delivered_units=row["delivered_outputs"],
             rounds=tuple(RoundReceipt(**money) for money in row["rounds"]),
             attempts=attempts_of(row["attempts"]),
         )

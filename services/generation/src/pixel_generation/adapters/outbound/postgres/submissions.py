@@ -12,7 +12,7 @@ from pixel_runtime.ids import new_id
 from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.outbox_events import signal_requested, status_changed
-from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, spec_value
+from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, work_value
 from pixel_generation.application.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.jobs.job import HoldReason
 
@@ -71,10 +71,10 @@ def _item_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
         "sequences": [job.sequence for job in jobs],
         "set_ids": [job.set_id for job in jobs],
         "user_ids": [job.user_id for job in jobs],
-        "kinds": [job.job_type.value for job in jobs],
+        "kinds": [job.kind for job in jobs],
         "queues": [job.queue for job in jobs],
-        "works": [spec_value(job.spec) for job in jobs],
-        "units": [job.spec.number_of_images for job in jobs],
+        "works": [work_value(job.work) for job in jobs],
+        "units": [job.work.number_of_images for job in jobs],
         "costs": [job.cost_credits for job in jobs],
         "costs_usd_micros": [NO_COST if item.cost_usd_micros is None else item.cost_usd_micros for item in batch],
         "price_ids": [job.price_id for job in jobs],
@@ -92,7 +92,7 @@ def _item_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
         "metadata": [Jsonb(dict(job.metadata)) for job in jobs],
         "chosen_routes": [Jsonb(dict(job.route)) for job in jobs],
         "adjustments": [adjustments_value(job.adjustments) for job in jobs],
-        "messages": [job.message for job in jobs],
+        "messages": [job.current_step for job in jobs],
         "traces": [Jsonb(dict(job.trace)) for job in jobs],
         "routes": [item.route for item in batch],
         "keys_": [item.idempotency_key for item in batch],

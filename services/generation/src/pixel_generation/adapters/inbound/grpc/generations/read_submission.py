@@ -11,9 +11,9 @@ from pixel_errors import Invalid, Violation
 from pixel_runtime.ids import parse_id
 from pixel_telemetry import inject
 
-from pixel_generation.adapters.codec import spec_from_proto
+from pixel_generation.adapters.codec import image_work_from_proto
 from pixel_generation.application.submission.new_job import SubmitGeneration
-from pixel_generation.domain.jobs.job import JobType, Priority
+from pixel_generation.domain.jobs.job import IMAGE, Priority
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
     from pixel.generation.v1.generations_service_pb2 import Submission
 
-JOB_TYPE_OF = {gen.JobType.Value(f"JOB_TYPE_{kind.name}"): kind for kind in JobType} | {
-    gen.JOB_TYPE_UNSPECIFIED: JobType.IMAGE
-}
 PRIORITY_OF = {gen.JobPriority.Value(f"JOB_PRIORITY_{priority.name}"): priority for priority in Priority} | {
     gen.JOB_PRIORITY_UNSPECIFIED: Priority.NORMAL
 }
@@ -33,20 +30,18 @@ PRIORITY_OF = {gen.JobPriority.Value(f"JOB_PRIORITY_{priority.name}"): priority 
 def read_submission(item: Submission) -> SubmitGeneration:
     """Return the command; raise Invalid that names the field which cannot be read."""
     try:
-        spec = spec_from_proto(item.spec)
+        work = image_work_from_proto(item.image)
     except ParseError as error:
         raise _unreadable("parameters", f"The parameters cannot be read: {error}") from error
-    if item.job_type not in JOB_TYPE_OF:
-        raise _unreadable("jobType", f"The job type is one of {', '.join(JobType)}.")
     if item.priority not in PRIORITY_OF:
         raise _unreadable("priority", f"The priority is one of {', '.join(p.name.lower() for p in Priority)}.")
     return SubmitGeneration(
         user_id=_id("usr", item.user_id, "userId", "A user id is usr_ and 32 hex digits."),
-        spec=spec,
+        work=work,
         idempotency_key=item.idempotency_key,
         route=item.route,
         trace=inject(),
-        job_type=JOB_TYPE_OF[item.job_type],
+        kind=item.kind or IMAGE,
         priority=PRIORITY_OF[item.priority],
         schedule_time=_time(item.schedule_time) if item.HasField("schedule_time") else None,
         cancel_after_s=item.cancel_after_seconds,

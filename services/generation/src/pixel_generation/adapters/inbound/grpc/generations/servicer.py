@@ -11,7 +11,6 @@ from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import Exhausted, PixelError
 
 from pixel_generation.adapters.codec import (
-    JOB_TYPE_OF,
     STATUS_OF,
     model_to_proto,
     stored_event_to_proto,
@@ -33,7 +32,7 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
 from pixel_generation.application.ports import GenerationFilter
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
-from pixel_generation.domain.jobs.job import JobType, Status
+from pixel_generation.domain.jobs.job import Status
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -97,15 +96,12 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         self, request: pb.ListGenerationsRequest, context: object
     ) -> pb.ListGenerationsResponse:
         del context
-        job_type = JOB_TYPE_OF.get(request.job_type)
-        if request.job_type and job_type is None:
-            raise invalid("jobType", f"The job type is one of {', '.join(JobType)}.")
         which = GenerationFilter(
             read_user_id(request.user_id),
             status=_read_status(request.status),
             idempotency_key=request.idempotency_key,
             model=request.model,
-            job_type=job_type,
+            kind=request.kind or None,
             created_after=read_time(request, "created_after"),
             created_before=read_time(request, "created_before"),
             failure_code=request.failure_code,

@@ -9,7 +9,7 @@ from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel.generation.v1 import operations_service_pb2_grpc
 from pixel_runtime.ids import format_id
 
-from pixel_generation.adapters.codec import JOB_TYPE_OF, JOB_TYPES, failure_to_proto, timestamp
+from pixel_generation.adapters.codec import failure_to_proto, timestamp
 from pixel_generation.adapters.inbound.grpc.generations.receipt_codec import attempt_to_proto
 from pixel_generation.adapters.inbound.grpc.read_request import (
     invalid,
@@ -149,13 +149,11 @@ def _read_queue_state(text: str) -> QueueState | None:
 
 
 def _read_filter(message: pb.FailureFilter) -> FailureFilter:
-    if message.job_type and message.job_type not in JOB_TYPE_OF:
-        raise invalid("jobType", "There is no such job type.")
     return FailureFilter(
         failure_code=message.failure_code,
         model=message.model,
         user_id=read_user_id(message.user_id) if message.user_id else None,
-        job_type=JOB_TYPE_OF[message.job_type] if message.job_type else None,
+        kind=message.kind or None,
         ended_after=read_time(message, "ended_after"),
         ended_before=read_time(message, "ended_before"),
         job_id=read_generation_id(message.generation_id) if message.generation_id else None,
@@ -205,7 +203,7 @@ def _stats_to_proto(stats: GenerationStats) -> pb.GetGenerationStatsResponse:
             for day, figures in stats.days
         ],
         provider_cost_usd_micros=stats.provider_cost_usd_micros,
-        credits_by_feature=stats.credits_by_job_type,
+        credits_by_feature=stats.credits_by_kind,
         retries=total.retries,
     )
 
@@ -214,7 +212,7 @@ def _failed_work_to_proto(work: FailedWork) -> pb.FailedWork:
     return pb.FailedWork(
         id=format_id("gen", work.job_id),
         user_id=format_id("usr", work.user_id),
-        job_type=JOB_TYPES[work.job_type],
+        kind=work.kind,
         model=work.model,
         failure=failure_to_proto(work.failure),
         attempts=map(attempt_to_proto, work.attempts),

@@ -14,7 +14,7 @@ MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationSpec:
+class ImageWork:
     """A request for pictures; empty words mean the default of the model."""
 
     prompt: str
@@ -39,4 +39,4 @@ class GenerationSpec:
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-_FIELDS = tuple(spec_field.name for spec_field in fields(GenerationSpec))
+_FIELDS = tuple(spec_field.name for spec_field in fields(ImageWork))
