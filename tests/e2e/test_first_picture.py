@@ -77,7 +77,7 @@ async def test_credits_are_held_then_captured(person: Person) -> None:
     assert await person.credits() == (available - 2, held)
 
 
-async def test_the_stored_events_are_gapless_and_end_completed_on_every_live_door(person: Person) -> None:
+async def test_the_stored_events_are_gapless_and_end_completed_on_every_live_transport(person: Person) -> None:
     accepted = await person.submit({"prompt": "a watched pot", "numberOfImages": 2})
     over_sse, over_socket = await asyncio.gather(
         watch_sse(person, accepted["id"]), watch_socket(person, accepted["id"])

@@ -28,7 +28,7 @@ from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
 from tests.load.http_client import HttpLoad
-from tests.load.processes import Door, running
+from tests.load.processes import Gateway, running
 from tests.load.report import Meter, finish, line, percentile
 from tests.load.servers import kafka, postgres, scratch_dir
 from tests.load.submit import fill_accounts, user
@@ -112,11 +112,11 @@ class BareTransactions:
 class Product:
     """Submissions through HTTP at a steady rate; the rows say when they were accepted and picked up."""
 
-    def __init__(self, door: Door, keys: list[str], admin_url: str) -> None:
+    def __init__(self, gateway: Gateway, keys: list[str], admin_url: str) -> None:
         body = {"prompt": "a lighthouse at dawn", "size": "256x256"}
-        self._load = HttpLoad(door.address, "/api/generations", body, keys, pids=door.pids)
+        self._load = HttpLoad(gateway.address, "/api/generations", body, keys, pids=gateway.pids)
         self._admin_url = admin_url
-        self._meter = Meter(door.pids)
+        self._meter = Meter(gateway.pids)
         self.cpu_us: list[float] = []
 
     async def run(self) -> list[float]:
@@ -153,8 +153,8 @@ async def main() -> None:
             "PIXEL_BLOBS_URL": (folder / "objects").as_uri(),
             "PIXEL_SIGNING_KEY": "x" * 32,
         }
-        async with running(urls, folder, commands=COMMANDS, environment=environment) as door:
-            product = Product(door, await door.accounts(10), server.admin_url)
+        async with running(urls, folder, commands=COMMANDS, environment=environment) as gateway:
+            product = Product(gateway, await gateway.accounts(10), server.admin_url)
             bare_bus, bare_sql = BareBus(brokers), BareTransactions(urls["generation"], server.admin_url)
             contestants: dict[str, Callable[[], Awaitable[list[float]]]] = {
                 "product": product.run,

@@ -191,14 +191,14 @@ class Core:
 
 
 @asynccontextmanager
-async def front_door(server: PostgresServer, urls: dict[str, str], folder: Path) -> AsyncIterator[HttpLoad]:
+async def http_load(server: PostgresServer, urls: dict[str, str], folder: Path) -> AsyncIterator[HttpLoad]:
     """Run gateway and generation as their own processes; yield a load on `POST /api/generations`."""
-    async with running(urls, folder) as door:
-        async with httpx2.AsyncClient(base_url=door.address) as http:
+    async with running(urls, folder) as gateway:
+        async with httpx2.AsyncClient(base_url=gateway.address) as http:
             assert (await http.get("/readyz")).status_code == 200
-        keys = await door.accounts(50)
+        keys = await gateway.accounts(50)
         body = {"prompt": PROMPT, "numberOfImages": 1}
-        yield HttpLoad(door.address, "/api/generations", body, keys, pids=(server.pid, *door.pids))
+        yield HttpLoad(gateway.address, "/api/generations", body, keys, pids=(server.pid, *gateway.pids))
 
 
 async def hot() -> None:
@@ -221,7 +221,7 @@ async def main() -> None:
         pgbench = Pgbench(server, pgbench_script(folder))
         async with (
             open_pool(urls["generation"], schema="generation", application="bench", max_size=4) as pool,
-            front_door(server, urls, folder) as door,
+            http_load(server, urls, folder) as http,
         ):
             core = Core(pool, server)
             samples = await shuffled(
@@ -230,7 +230,7 @@ async def main() -> None:
                     "core, 128 callers": lambda: core.run(128),
                     "pgbench, 32 clients": lambda: pgbench.run(32),
                     "pgbench, 128 clients": lambda: pgbench.run(128),
-                    "HTTP, 128 callers": lambda: door.run(128, SECONDS),
+                    "HTTP, 128 callers": lambda: http.run(128, SECONDS),
                 }
             )
     rates = {name: median_rate(each) for name, each in samples.items()}

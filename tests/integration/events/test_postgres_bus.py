@@ -27,8 +27,8 @@ async def test_a_members_partitions_are_free_at_once_when_its_session_dies(
     await dies.ensure_topics()
     first = dies.consumer("readers", [ACTIVITIES])
     await first.start()
-    heir = survives.consumer("readers", [ACTIVITIES])
-    await heir.start()
+    successor = survives.consumer("readers", [ACTIVITIES])
+    await successor.start()
     # What a killed process leaves behind: nobody says goodbye, the server drops its sessions.
     pool, coordinator = await dies._open()
     coordinator._listening.cancel()  # type: ignore[union-attr]
@@ -38,7 +38,7 @@ async def test_a_members_partitions_are_free_at_once_when_its_session_dies(
     seen: set[str] = set()
     async with asyncio.timeout(5):
         while len(seen) < 40:
-            seen |= {told(event) for event in await heir.receive(100, 0.5)}
+            seen |= {told(event) for event in await successor.receive(100, 0.5)}
     await survives.close()
     await dies.close()
     assert pool.schema == "bus"

@@ -95,7 +95,7 @@ async def pages(archive: Archive, name: str, **which: Any) -> list[Message]:
 
 
 async def answers(archive: Archive, user: UUID, jobs: dict[str, Job]) -> dict[str, Any]:
-    """Everything that is told of these jobs, through every door that reads jobs."""
+    """Everything that is told of these jobs, through every RPC that reads jobs."""
     name, operator = format_id("usr", user), format_id("usr", new_id())
     served, money, queue = archive.generations, archive.billing, archive.operations
     told: dict[str, Any] = {
