@@ -12,17 +12,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pixel_errors import Unavailable
-from pixel_generation.application.engine_ports import Reconciling
-from pixel_generation.application.ports import (
-    Decision,
-    GenerationFilter,
-    NewGeneration,
-    Standing,
-    UserEvents,
-    Verdict,
-    Writer,
-)
+from pixel_generation.application.maintenance.ports import Reconciling
+from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.page import Page
+from pixel_generation.application.reading.ports import GenerationFilter, Standing, UserEvents
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.jobs.job import Job, Stage, Status, StoredEvent

@@ -20,7 +20,8 @@ from confluent_kafka import Consumer, Producer
 from pixel_events import KafkaBus
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import NewGeneration, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import open_pool

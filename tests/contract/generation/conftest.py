@@ -16,7 +16,11 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import Decision, Housekeeping, Jobs, Ledger, NewGeneration, Queries, Submissions
+from pixel_generation.application.billing.ports import Ledger
+from pixel_generation.application.execution.ports import Jobs
+from pixel_generation.application.maintenance.ports import Housekeeping
+from pixel_generation.application.reading.ports import Queries
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Submissions
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import open_pool

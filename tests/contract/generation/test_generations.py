@@ -6,8 +6,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.ports import GenerationFilter, Writer
+from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.page import FIRST
+from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.domain.jobs.job import Failure, JobType, Status
 from pixel_generation.domain.queueing.position import Position
 

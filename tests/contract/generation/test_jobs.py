@@ -6,7 +6,9 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import DeliveredImage, Failure, Job, Stage, Status

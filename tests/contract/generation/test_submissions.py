@@ -6,8 +6,9 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 
-from pixel_generation.application.ports import GenerationFilter, Verdict
 from pixel_generation.application.reading.page import FIRST
+from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Status

@@ -13,7 +13,7 @@ import psycopg
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import Decision, NewGeneration
+from pixel_generation.application.submission.ports import Decision, NewGeneration
 from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.spec import GenerationSpec

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.ports import Verdict
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.billing.budgets import Period, Scope, Unit
 from pixel_generation.domain.jobs.job import HoldReason, JobType, Priority

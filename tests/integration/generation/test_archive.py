@@ -26,7 +26,8 @@ from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHou
 from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
-from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict
+from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.budgets import Period, Scope
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.main import build

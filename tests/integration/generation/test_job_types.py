@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
 from pixel_generation.domain.jobs.job import Failure, Job, JobType, Status

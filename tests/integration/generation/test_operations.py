@@ -29,8 +29,8 @@ from pixel_generation.application.operations.failed_jobs import FailedJobs
 from pixel_generation.application.operations.operate_queue import QueueOperator
 from pixel_generation.application.operations.operations import Operations
 from pixel_generation.application.operations.read_statistics import read_statistics
-from pixel_generation.application.ports import Verdict
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.resubmissions import Resubmissions
 from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.errors import QueueNotFound

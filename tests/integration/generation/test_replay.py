@@ -17,7 +17,8 @@ from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
-from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
 from pixel_generation.domain.jobs.replay import fold

@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
-from pixel_generation.application.engine_ports import CallLookup
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.maintenance.ports import CallLookup
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.reading.read_generations import GenerationReader

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from pixel_errors import Internal, PixelError, Unavailable
-from pixel_generation.application.ports import Decision, NewGeneration, Verdict
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.errors import SubmissionsFull
 from pixel_generation.domain.jobs.job import Job

@@ -65,11 +65,11 @@ from pixel_generation.adapters.outbound.tracing import TelemetryTracing
 from pixel_generation.application import Application
 from pixel_generation.application.billing.billing import Billing
 from pixel_generation.application.billing.read_statement import StatementReader
-from pixel_generation.application.engine_ports import CallLookup
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.execution.worker_presence import WorkerPresence
+from pixel_generation.application.maintenance.ports import CallLookup
 from pixel_generation.application.maintenance.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, end_due_holds, sweep_jobs
@@ -97,9 +97,9 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from pixel_generation.application.billing.statement_ports import RuleResult
+    from pixel_generation.application.execution.ports import ImageModel
+    from pixel_generation.application.maintenance.ports import RuleResult
     from pixel_generation.application.maintenance.replay_jobs import Replayed
-    from pixel_generation.application.ports import ImageModel
     from pixel_generation.settings import Settings
 
 ALL_ROLES = frozenset({"serve", "work", "relay"})

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
-from pixel_generation.application.ports import Clock, NewGeneration, SubmissionObserver, Verdict
+from pixel_generation.application.submission.ports import NewGeneration, SubmissionObserver, Verdict
 from pixel_generation.application.submission.rejections import rejection
 from pixel_generation.domain.errors import PriceUnknown
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
+    from pixel_generation.application.ports import Clock
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
     from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
     from pixel_generation.domain.jobs.job import Job

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Internal, PixelError, Unavailable, restore
 
-from pixel_generation.application.ports import Decision, NewGeneration, SubmissionObserver, Submissions, Verdict
+from pixel_generation.application.submission.ports import (
+    Decision,
+    NewGeneration,
+    SubmissionObserver,
+    Submissions,
+    Verdict,
+)
 from pixel_generation.domain.errors import SubmissionsFull
 
 if TYPE_CHECKING:

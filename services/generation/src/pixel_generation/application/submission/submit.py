@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
-from pixel_generation.application.ports import Clock, Decision, NewGeneration, Randomness, SubmissionObserver, Verdict
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration, new_generation
+from pixel_generation.application.submission.ports import Decision, NewGeneration, SubmissionObserver, Verdict
 from pixel_generation.application.submission.rejections import rejection
 from pixel_generation.domain.jobs.job import HoldReason
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
+    from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
     from pixel_generation.application.submission.queue_capacity import QueueCapacity
     from pixel_generation.application.submission.start_estimates import StartEstimates

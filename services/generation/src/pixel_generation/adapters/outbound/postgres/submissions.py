@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.outbox_events import signal_requested, status_changed
 from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, spec_value
-from pixel_generation.application.ports import Decision, NewGeneration, Verdict
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.jobs.job import HoldReason
 
 if TYPE_CHECKING:
