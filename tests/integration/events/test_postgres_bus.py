@@ -134,7 +134,8 @@ async def test_a_database_without_the_schema_is_reported(make_database: MakeData
     assert health.missing == (ACTIVITIES,)
 
 
-async def test_a_database_that_is_away_is_unavailable() -> None:
+async def test_a_database_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.2)
     bus = PostgresBus("postgresql://bus@127.0.0.1:1/pixel", catalogue=SHORT)
     health = await bus.health()
     assert not health.reachable
