@@ -55,16 +55,16 @@ parts: .venv/.dev ## Fetch the real parts for the tests: Kafka, S3 server (cache
 	@$(BIN)/python -m pixel_embedded.parts fetch --into $(PARTS)
 
 test: .venv/.dev parts ## Run every test on embedded and on real parts, with the coverage gate
-	@$(BIN)/python -m tests.run all
+	@$(BIN)/python -m tests.run
 
 test-unit: .venv/.dev ## Run the fast tests that need no server
 	@$(BIN)/pytest -q -n auto --maxprocesses=4 tests/unit tests/architecture
 
 test-contract: .venv/.dev parts ## Run the tests of adapters on fake, embedded and real parts
-	@$(BIN)/pytest -q tests/contract tests/integration
+	@$(BIN)/python -m tests.run adapters
 
 test-e2e: .venv/.dev parts ## Run the public-API tests in both modes and compare their lists
-	@$(BIN)/python -m tests.run e2e
+	@$(BIN)/python -m tests.run e2e-embedded e2e-services
 
 FULL_SIZE = tests/faults tests/e2e/test_durable_faces.py tests/e2e/test_routes.py tests/e2e/test_money_endpoints.py \
 	tests/integration/gateway/test_slow_readers.py tests/integration/generation/test_archive.py \

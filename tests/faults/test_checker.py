@@ -31,7 +31,8 @@ from tests.faults.engine import assert_at_rest, calling
 from tests.faults.history import History
 from tests.faults.ports import HalfDone, run_engine
 from tests.faults.stores import Stores
-from tests.parts import REPOSITORY, ROLE_PASSWORD, Database, MakeDatabase
+from tests.parts import ROLE_PASSWORD, Database, MakeDatabase
+from tests.servers import REPOSITORY
 
 CANARY = "sk-canary"
 SCHEMAS = frozenset({"generation", "social", "media"})

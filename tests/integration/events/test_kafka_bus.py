@@ -15,7 +15,7 @@ from pixel_postgres import Pool
 
 from tests.conftest import WaitUntil
 from tests.fakes.events import ACTIVITIES, activity, told
-from tests.parts import TOOLS
+from tests.servers import TOOLS
 
 pytestmark = pytest.mark.real
 
