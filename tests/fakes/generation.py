@@ -104,7 +104,10 @@ class FakeStore:
         self.max_open_jobs = 10_000
         self.refused = 0
 
-    async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
+    async def submit(self, item: NewGeneration) -> Decision:
+        return (await self.decide([item]))[0]
+
+    async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         before = {user: balance.available for user, balance in self.balances.items()}
         spent: dict[UUID, int] = {}
         seen: set[tuple[UUID, str, str]] = set()
@@ -113,7 +116,7 @@ class FakeStore:
     async def dry_run(self, item: NewGeneration) -> Decision:
         aside = FakeStore(self.clock)
         aside.balances, aside.keys = dict(self.balances), dict(self.keys)
-        return (await aside.submit([item]))[0]
+        return await aside.submit(item)
 
     def _decide(
         self,

@@ -94,7 +94,7 @@ class BareTransactions:
             for number in range(JOBS + WARM):
                 job = self._job(number, clock.now())
                 started = time.perf_counter()
-                await submissions.submit([NewGeneration(job, "", "", b"")])
+                await submissions.decide([NewGeneration(job, "", "", b"")])
                 (claimed,) = await jobs.claim(self.queue, 1, worker="bare", lease_s=15, deadline_at=job.deadline_at)
                 assert await jobs.write(claimed, claimed.calling(), writer=Writer.WORKER)
                 seconds.append(time.perf_counter() - started)

@@ -22,6 +22,7 @@ import psycopg
 from pixel.generation.v1 import events_pb2
 from pixel_embedded import PostgresServer
 from pixel_generation.adapters.metrics import SubmissionMetrics
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
@@ -30,7 +31,6 @@ from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.work.spec import GenerationSpec
 from pixel_postgres import Pool, open_pool
@@ -149,10 +149,10 @@ class Core:
         source = PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"}))
         live = LiveCatalogue(source)
         self._server = server
-        self._batcher = SubmissionBatcher(PostgresSubmissions(pool), metrics)
+        self._submissions = BatchedSubmissions(PostgresSubmissions(pool))
         self._ports = {
             "catalogue": live,
-            "batcher": self._batcher,
+            "submissions": self._submissions,
             "clock": SystemClock(),
             "randomness": SystemRandomness(),
             "observer": metrics,
@@ -164,7 +164,6 @@ class Core:
 
     async def run(self, callers: int, *, hot: bool = False) -> Sample:
         """Submit for a few seconds; `hot` takes every credit from one account."""
-        await self._batcher.start()
         accepted, end = 0, time.monotonic() + SECONDS
 
         async def caller(number: int) -> None:
@@ -185,9 +184,7 @@ class Core:
         meter = Meter((self._server.pid,))
         meter.start()
         await asyncio.gather(*(caller(number) for number in range(callers)))
-        sample = meter.stop(accepted)
-        await self._batcher.stop()
-        return sample
+        return meter.stop(accepted)
 
 
 @asynccontextmanager

@@ -53,7 +53,7 @@ class RealEngine:
             )
             for _ in range(count)
         ]
-        decisions = await self.submissions.submit([NewGeneration(job, cost_usd_micros=cost_usd_micros) for job in jobs])
+        decisions = await self.submissions.decide([NewGeneration(job, cost_usd_micros=cost_usd_micros) for job in jobs])
         assert {decision.verdict for decision in decisions} == {Verdict.ACCEPTED}
         return jobs
 

@@ -62,10 +62,10 @@ class Submitter:
         return NewGeneration(replace(job, **changes), cost_usd_micros=cost_usd_micros)
 
     async def submit(self, *items: NewGeneration) -> list[Decision]:
-        return await self.submissions.submit(items)
+        return await self.submissions.decide(items)
 
     async def submit_one(self, item: NewGeneration) -> Decision:
-        return (await self.submissions.submit([item]))[0]
+        return (await self.submissions.decide([item]))[0]
 
     async def budget(
         self,

@@ -147,7 +147,7 @@ async def test_no_call_and_no_credit_is_taken_twice(
             {},
         )
         await PostgresLedger(pool).grant(user, 10, grant_id="signup", reason="")
-        await PostgresSubmissions(pool).submit([submission(user, clock.now())])
+        await PostgresSubmissions(pool).decide([submission(user, clock.now())])
 
         async def claim() -> list[Run]:
             deadline = clock.now() + timedelta(seconds=300)

@@ -86,7 +86,7 @@ async def test_a_failed_one_pays_nothing_and_runs_again_in_a_new_round(engine: R
     assert await money(engine, failed) == (1_000, 0)
     now = datetime.now(UTC)
     again = failed.retried(at=now, deadline_at=now + timedelta(hours=1))
-    (decision,) = await engine.submissions.submit([NewGeneration(again, cost_usd_micros=0, retried_at=now)])
+    (decision,) = await engine.submissions.decide([NewGeneration(again, cost_usd_micros=0, retried_at=now)])
     assert decision.verdict is Verdict.ACCEPTED
     (second,) = await engine.claim()
     assert (second.id, second.round, second.job_type) == (job.id, 2, job_type)

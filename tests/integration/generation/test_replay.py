@@ -116,7 +116,7 @@ async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
         if not job.can_be_retried or life.random() < 0.6:
             return f"{job.status} {'with' if job.images else 'without'} pictures, round {min(job.round, 2)}"
         again = job.retried(at=now(), deadline_at=now() + timedelta(hours=1))
-        (decision,) = await engine.submissions.submit([NewGeneration(again, retried_at=now())])
+        (decision,) = await engine.submissions.decide([NewGeneration(again, retried_at=now())])
         assert decision.verdict is Verdict.ACCEPTED
         job = again
 

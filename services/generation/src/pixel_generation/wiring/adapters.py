@@ -10,6 +10,7 @@ from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
 from pixel_generation.adapters.metrics import EngineMetrics, JobMetrics, LedgerMetrics, SubmissionMetrics
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
@@ -57,7 +58,8 @@ class Adapters:
 
     jobs: PostgresJobs
     all_jobs: PostgresAllJobs
-    submissions: PostgresSubmissions
+    submissions: BatchedSubmissions
+    dry_runs: PostgresSubmissions
     queries: PostgresQueries
     queue_counts: PostgresQueueCounts
     queue_snapshots: PostgresQueueSnapshots
@@ -98,6 +100,11 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             stack.push_async_callback(provider.close)
         clock = PostgresClock(pool, SystemClock())
         await clock.look()
+        jobs = PostgresJobs(pool, clock)
+        stack.push_async_callback(jobs.close)
+        decisions = PostgresSubmissions(pool)
+        submissions = BatchedSubmissions(decisions, max_waiting=settings.submit_max_waiting)
+        stack.push_async_callback(submissions.close)
         source = PostgresCatalogue(pool, default=settings.default_model, providers=frozenset(providers))
         yield Adapters(
             pool=pool,
@@ -105,9 +112,10 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             randomness=SystemRandomness(),
             providers=providers,
             catalogue=LiveCatalogue(source),
-            jobs=PostgresJobs(pool, clock),
+            jobs=jobs,
             all_jobs=PostgresAllJobs(pool),
-            submissions=PostgresSubmissions(pool),
+            submissions=submissions,
+            dry_runs=decisions,
             queries=PostgresQueries(pool),
             queue_counts=PostgresQueueCounts(pool),
             queue_snapshots=PostgresQueueSnapshots(pool),

@@ -31,7 +31,6 @@ from pixel_generation.application.submission.quote import quote_generation
 from pixel_generation.application.submission.resubmissions import Resubmissions
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
 from pixel_generation.application.submission.start_estimates import StartEstimates
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submission.submit import submit_generations
 from pixel_generation.wiring.relay import sweep_tools
 from pixel_generation.wiring.work import queue_slots
@@ -51,15 +50,12 @@ SERVICES = (
 
 
 def serve_parts(settings: Settings, adapters: Adapters, service: Service) -> list[Part]:
-    batcher = SubmissionBatcher(
-        adapters.submissions, adapters.submission_metrics, max_waiting=settings.submit_max_waiting
-    )
     max_wait = timedelta(seconds=settings.queue_timeout_s)
     resubmissions = Resubmissions(
-        batcher, adapters.catalogue, adapters.clock, adapters.submission_metrics, max_wait=max_wait
+        adapters.submissions, adapters.catalogue, adapters.clock, adapters.submission_metrics, max_wait=max_wait
     )
     statement = StatementReader(adapters.statements, adapters.clock)
-    app = application_of(settings, adapters, batcher, resubmissions, statement)
+    app = application_of(settings, adapters, resubmissions, statement)
     billing = Billing(
         ledger=adapters.ledger,
         corrections=adapters.ledger,
@@ -75,16 +71,12 @@ def serve_parts(settings: Settings, adapters: Adapters, service: Service) -> lis
         add_BillingServiceServicer_to_server(BillingServicer(billing, statement, reconcile), server)
         add_OperationsServiceServicer_to_server(OperationsServicer(operations), server)
 
-    return [
-        batcher,
-        RpcServer("generation-grpc", settings.grpc_address, register, services=SERVICES, ready=service.ready),
-    ]
+    return [RpcServer("generation-grpc", settings.grpc_address, register, services=SERVICES, ready=service.ready)]
 
 
 def application_of(
     settings: Settings,
     adapters: Adapters,
-    batcher: SubmissionBatcher,
     resubmissions: Resubmissions,
     statement: StatementReader,
 ) -> Application:
@@ -104,7 +96,7 @@ def application_of(
         submit_generations=partial(
             submit_generations,
             catalogue=adapters.catalogue,
-            batcher=batcher,
+            submissions=adapters.submissions,
             clock=adapters.clock,
             randomness=adapters.randomness,
             observer=adapters.submission_metrics,
@@ -118,7 +110,7 @@ def application_of(
         receipt=statement.receipt,
         quote_generation=partial(
             quote_generation,
-            dry_runs=adapters.submissions,
+            dry_runs=adapters.dry_runs,
             catalogue=adapters.catalogue,
             starts=starts,
             capacity=capacity,

@@ -57,7 +57,7 @@ class Verdict(StrEnum):
     ARCHIVED = "archived"
     """A new round was asked for of a job that ended too long ago."""
     AGAIN = "again"
-    """Undecided: refused only because of its company in the batch. The next batch decides it."""
+    """Undecided, because of its company in a batch. The adapter decides it with the next; no use case sees it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,10 @@ class Decision:
 
 
 class Submissions(Protocol):
-    async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
-        """Decide each submission and write the accepted ones with their holds and events, atomically, in order.
+    async def submit(self, item: NewGeneration) -> Decision:
+        """Decide one submission; when it is accepted, it is written with its hold and events.
 
-        At least one submission of a batch is decided, whatever its company. Raises Unavailable with no effect known.
+        Raises SubmissionsFull at once when too many wait, Unavailable with no effect known.
         """
 
 
@@ -96,7 +96,6 @@ class SubmissionObserver(Protocol):
     """Counts submissions."""
 
     def submitted(self, verdict: str) -> None: ...
-    def batch_flushed(self, size: int) -> None: ...
 
 
 class OwnedJobs(Protocol):

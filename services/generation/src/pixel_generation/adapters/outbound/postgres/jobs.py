@@ -42,6 +42,11 @@ class PostgresJobs:
         self._requeues = GroupCommit(pool, CHANGES["requeue_jobs"])
         self._ends = GroupCommit(pool, CHANGES["end_jobs"])
 
+    async def close(self) -> None:
+        """Write what waits."""
+        for changes in (self._advances, self._requeues, self._ends):
+            await changes.close()
+
     async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
         parameters = {"queue": queue, "limit": limit, "worker": worker, "lease_s": lease_s, "deadline_at": deadline_at}
         async with self._pool.autocommit() as conn:

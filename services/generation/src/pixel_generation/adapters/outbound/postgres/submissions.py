@@ -36,7 +36,7 @@ class PostgresSubmissions:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
+    async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         async with self._pool.autocommit() as conn:
             return await _decide(conn, batch)
 

@@ -6,14 +6,13 @@ from datetime import timedelta
 
 import pytest
 from pixel_errors import Internal, PixelError, Unavailable
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.errors import SubmissionsFull
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.spec import GenerationSpec
 
 from tests.fakes.generation import FakeClock, FakeRandomness, a_user
-from tests.fakes.generation_neighbours import FakeObserver
 
 RANDOM = FakeRandomness()
 
@@ -44,7 +43,7 @@ class GatedSubmissions:
         self.error: Exception | None = None
         self.undecided: set[str] = set()
 
-    async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
+    async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         prompts = [entry.job.spec.prompt for entry in batch]
         self.batches.append(prompts)
         await self.hold_reason.wait()
@@ -65,82 +64,81 @@ def store() -> GatedSubmissions:
 
 
 @pytest.fixture
-async def batcher(store: GatedSubmissions) -> AsyncIterator[SubmissionBatcher]:
-    batcher = SubmissionBatcher(store, FakeObserver(), max_batch=4, max_waiting=8)
-    await batcher.start()
-    yield batcher
+async def submissions(store: GatedSubmissions) -> AsyncIterator[BatchedSubmissions]:
+    submissions = BatchedSubmissions(store, most=4, max_waiting=8)
+    yield submissions
     store.hold_reason.set()
-    await batcher.stop()
+    await submissions.close()
 
 
-async def queue(batcher: SubmissionBatcher, *prompts: str) -> list[asyncio.Task[Decision]]:
-    tasks = [asyncio.create_task(batcher.submit(item(prompt))) for prompt in prompts]
+async def queue(submissions: BatchedSubmissions, *prompts: str) -> list[asyncio.Task[Decision]]:
+    tasks = [asyncio.create_task(submissions.submit(item(prompt))) for prompt in prompts]
     await asyncio.sleep(0)
     return tasks
 
 
 async def test_what_queues_while_a_statement_runs_goes_together(
-    batcher: SubmissionBatcher, store: GatedSubmissions
+    submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.hold_reason.clear()
-    first = await queue(batcher, "1")
+    first = await queue(submissions, "1")
     await asyncio.sleep(0)
-    rest = await queue(batcher, "2", "3", "4", "5", "6")
+    rest = await queue(submissions, "2", "3", "4", "5", "6")
     store.hold_reason.set()
     await asyncio.gather(*first, *rest)
     assert store.batches == [["1"], ["2", "3", "4", "5"], ["6"]]
 
 
 async def test_an_undecided_submission_goes_first_in_the_next_batch(
-    batcher: SubmissionBatcher, store: GatedSubmissions
+    submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.undecided = {"1"}
-    decisions = await asyncio.gather(*await queue(batcher, "1", "2"))
+    decisions = await asyncio.gather(*await queue(submissions, "1", "2"))
     assert [decision.verdict for decision in decisions] == [Verdict.ACCEPTED, Verdict.ACCEPTED]
     assert store.batches == [["1", "2"], ["1"]]
 
 
 async def test_one_poisoned_submission_does_not_take_others_down(
-    batcher: SubmissionBatcher, store: GatedSubmissions
+    submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
-    results = await asyncio.gather(*await queue(batcher, "1", "2", "poison", "4"), return_exceptions=True)
+    results = await asyncio.gather(*await queue(submissions, "1", "2", "poison", "4"), return_exceptions=True)
     assert isinstance(results[2], Internal)
     assert [result.verdict for result in results if isinstance(result, Decision)] == [Verdict.ACCEPTED] * 3
 
 
 async def test_every_caller_learns_that_the_store_is_away_and_the_next_ones_get_through(
-    batcher: SubmissionBatcher, store: GatedSubmissions
+    submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.error = Unavailable("the database cannot be reached", retry_after_s=1.0)
-    results = await asyncio.gather(*await queue(batcher, "1", "2"), return_exceptions=True)
+    results = await asyncio.gather(*await queue(submissions, "1", "2"), return_exceptions=True)
     assert all(isinstance(result, Unavailable) and result.retry_after_s == 1.0 for result in results)
     assert results[0] is not results[1]
     assert store.batches == [["1", "2"]]
     store.error = None
-    assert (await batcher.submit(item())).verdict is Verdict.ACCEPTED
+    assert (await submissions.submit(item())).verdict is Verdict.ACCEPTED
 
 
 async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(
-    batcher: SubmissionBatcher, store: GatedSubmissions
+    submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.hold_reason.clear()
-    first = await queue(batcher, "0")
+    first = await queue(submissions, "0")
     await asyncio.sleep(0)
-    rest = await queue(batcher, *(str(n) for n in range(1, 9)))
+    rest = await queue(submissions, *(str(n) for n in range(1, 9)))
     with pytest.raises(SubmissionsFull) as refused:
-        await batcher.submit(item())
+        await submissions.submit(item())
     assert refused.value.retry_after_s
     store.hold_reason.set()
     await asyncio.gather(*first, *rest)
 
 
 async def test_a_submission_whose_caller_is_gone_is_dropped(
-    batcher: SubmissionBatcher, store: GatedSubmissions
+    submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.hold_reason.clear()
-    first = await queue(batcher, "1")
+    first = await queue(submissions, "1")
     await asyncio.sleep(0)
-    gone, stays = await queue(batcher, "gone", "stays")
+    gone, stays = await queue(submissions, "gone", "stays")
     gone.cancel()
     store.hold_reason.set()
     await asyncio.gather(*first, stays)
@@ -148,10 +146,10 @@ async def test_a_submission_whose_caller_is_gone_is_dropped(
 
 
 async def test_stopping_decides_what_waits_and_takes_nothing_new(
-    batcher: SubmissionBatcher, store: GatedSubmissions
+    submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
-    tasks = await queue(batcher, "1", "2")
-    await batcher.stop()
+    tasks = await queue(submissions, "1", "2")
+    await submissions.close()
     assert all(task.done() for task in tasks)
     with pytest.raises(PixelError):
-        await batcher.submit(item())
+        await submissions.submit(item())
