@@ -14,8 +14,7 @@ from pixel_embedded import PostgresServer, S3Server, run_kafka, run_postgres, ru
 from pixel_postgres import migrate, provision
 from psycopg import sql
 
-REPOSITORY = Path(__file__).resolve().parent.parent
-TOOLS = REPOSITORY / ".tools"
+from tests.servers import TOOLS, shared_kafka, shared_s3
 
 ROLE_PASSWORD = secrets.token_urlsafe(12)
 """Of every service's role. Roles belong to the whole server: a test that provisions one again has to use this."""
@@ -102,7 +101,10 @@ def make_database(postgres_server: PostgresServer) -> MakeDatabase:
 
 @pytest.fixture(scope="session")
 async def kafka_brokers(parts_dir: Path) -> AsyncIterator[str]:
-    """Bootstrap address of a broker without topics."""
+    """Bootstrap address of a broker; topics of a test have a prefix of their own."""
+    if shared := shared_kafka():
+        yield shared
+        return
     async with run_kafka(parts_dir / "kafka", TOOLS / "kafka") as server:
         yield server.brokers
 
@@ -115,6 +117,9 @@ async def redis_url(parts_dir: Path) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 async def s3_server(parts_dir: Path) -> AsyncIterator[S3Server]:
+    if shared := shared_s3():
+        yield shared
+        return
     async with run_s3(parts_dir / "s3", TOOLS / "versitygw") as server:
         yield server
 

@@ -1,74 +1,175 @@
-"""Runs the suites in order and judges them together: `python -m tests.run all|e2e`.
+"""Runs suites and judges them together: `python -m tests.run [SUITE...]`; without a name all of them.
 
-The end-to-end tests run twice, against the studio in one process and against one process per role on real parts; the
-lists of passed tests must be the same. `all` adds every other suite and the coverage gate.
+Every suite runs whatever becomes of the others; suites of one stage run side by side. The end-to-end tests run twice,
+against the studio in one process and against one process per role on real parts: both have to pass the same tests. The
+run ends with the time of each suite and the slowest tests, and fails when anything failed. Coverage is that of the fast
+suites, which alone have to reach the gate: it doubles the time of what it watches.
 """
 
 from __future__ import annotations
 
+import argparse
+import asyncio
 import os
-import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from tests.servers import run_shared_servers
+
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-MODES = ("embedded", "services")
 COVERAGE_GATE = 90
+SLOWEST = 20
 
 
-def pytest(*arguments: str, report: Path, mode: str = "") -> None:
-    """Run one pytest session under coverage; exit with its code when it fails."""
-    environment = {**os.environ, "MODE": mode} if mode else dict(os.environ)
-    command = [str(BIN / "coverage"), "run", "-m", "pytest", "-q", f"--junit-xml={report}", *arguments]
+@dataclass(frozen=True)
+class Suite:
+    """One pytest session; `workers` share its tests, file by file."""
+
+    name: str
+    paths: Sequence[str]
+    workers: int = 0
+    mode: str = ""
+    is_measured: bool = False
+
+    def command(self, *, is_measured: bool) -> list[str]:
+        """Return how it is started."""
+        program = [str(BIN / "coverage"), "run"] if is_measured else [sys.executable]
+        spread = ["-n", str(self.workers), "--dist", "loadscope"] if self.workers else []
+        return [*program, "-m", "pytest", "-q", *spread, *self.paths]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test of a suite and what became of it."""
+
+    name: str
+    time_s: float
+    is_passed: bool
+
+
+@dataclass(frozen=True)
+class Result:
+    """A suite that has run."""
+
+    suite: Suite
+    code: int
+    time_s: float
+    cases: Sequence[Case]
+
+    @property
+    def passed(self) -> set[str]:
+        """Names of the tests that passed."""
+        return {case.name for case in self.cases if case.is_passed}
+
+
+UNIT = Suite("unit", ("tests/unit", "tests/architecture"), workers=2, is_measured=True)
+ADAPTERS = Suite("adapters", ("tests/contract", "tests/integration"), workers=4, is_measured=True)
+EMBEDDED = Suite("e2e-embedded", ("tests/e2e",), mode="embedded")
+SERVICES = Suite("e2e-services", ("tests/e2e",), mode="services")
+FAULTS = Suite("faults", ("tests/faults",))
+
+STAGES = ((UNIT,), (ADAPTERS,), (EMBEDDED, SERVICES), (FAULTS,))
+SUITES = {suite.name: suite for stage in STAGES for suite in stage}
+
+
+async def run_suite(suite: Suite, scratch: Path, environment: Mapping[str, str], *, is_measured: bool) -> Result:
+    """Run one pytest session; what it says is printed in one piece when it has ended."""
+    report, log = scratch / f"{suite.name}.xml", scratch / f"{suite.name}.log"
+    print(f"== {suite.name}: begins", flush=True)
     started = time.monotonic()
-    print(f"\n== {' '.join(arguments)} {f'[{mode}]' if mode else ''}", flush=True)
-    code = subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
-    print(f"== {time.monotonic() - started:.0f} s", flush=True)
-    if code != 0:
-        sys.exit(code)
+    with log.open("wb") as output:
+        child = await asyncio.create_subprocess_exec(
+            *suite.command(is_measured=is_measured and suite.is_measured), f"--junit-xml={report}",
+            cwd=ROOT, env={**environment, "MODE": suite.mode}, stdout=output, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        code = await child.wait()
+    time_s = time.monotonic() - started
+    print(f"\n== {suite.name}: {time_s:.0f} s\n{log.read_text(errors='replace')}", flush=True)
+    return Result(suite, code, time_s, cases_of(report))
 
 
-def passed(report: Path) -> list[str]:
-    """Names of the tests that passed, sorted."""
-    cases = ET.parse(report).iter("testcase")
-    return sorted(f"{case.get('classname')}::{case.get('name')}" for case in cases if len(case) == 0)
+def cases_of(report: Path) -> list[Case]:
+    """Read the tests of a session; none when it ended before it had any."""
+    if not report.exists():
+        return []
+    return [
+        Case(f"{case.get('classname')}::{case.get('name')}", float(case.get("time", "0")), len(case) == 0)
+        for case in ET.parse(report).iter("testcase")
+    ]
 
 
-def end_to_end(reports: Path) -> None:
-    lists = {}
-    for mode in MODES:
-        report = reports / f"e2e-{mode}.xml"
-        pytest("tests/e2e", report=report, mode=mode)
-        lists[mode] = passed(report)
-    if lists["embedded"] != lists["services"]:
-        only = set(lists["embedded"]) ^ set(lists["services"])
-        sys.exit("the two ways to run differ in these tests:\n  " + "\n  ".join(sorted(only)))
-    print("\n".join(lists["embedded"]))
-    print(f"both ways to run passed the same {len(lists['embedded'])} tests, the ones above", flush=True)
+def difference_of_modes(results: Sequence[Result]) -> str:
+    """Return which end-to-end tests passed in one of the two ways only; empty when they agree or one did not run."""
+    lists = [result.passed for result in results if result.suite in (EMBEDDED, SERVICES)]
+    if len(lists) < len((EMBEDDED, SERVICES)):
+        return ""
+    return "".join(f"\n  {name}" for name in sorted(lists[0] ^ lists[1]))
 
 
-def coverage(*arguments: str) -> int:
-    return subprocess.run([BIN / "coverage", *arguments], cwd=ROOT, check=False).returncode
+def print_summary(results: Sequence[Result], time_s: float) -> None:
+    """Print the slowest tests of all suites, then each suite with its time."""
+    cases = sorted(
+        ((case, result.suite) for result in results for case in result.cases), key=lambda each: -each[0].time_s
+    )
+    print(f"\n== the {SLOWEST} slowest tests")
+    for case, suite in cases[:SLOWEST]:
+        print(f"{case.time_s:7.1f} s  {suite.name}  {case.name}")
+    print("\n== the suites")
+    for result in results:
+        verdict = "passed" if result.code == 0 else f"FAILED (pytest ended with {result.code})"
+        print(
+            f"{result.time_s:7.1f} s  {result.suite.name}: {len(result.passed)} of {len(result.cases)} tests {verdict}"
+        )
+    print(f"{time_s:7.1f} s  together", flush=True)
 
 
-def main() -> None:
-    suite = sys.argv[1] if len(sys.argv) > 1 else "all"
-    with tempfile.TemporaryDirectory() as scratch:
-        reports = Path(scratch)
-        coverage("erase")
-        if suite == "all":
-            fast = ("unit", "architecture", "contract", "integration")
-            pytest(*(f"tests/{name}" for name in fast), report=reports / "fast.xml")
-        end_to_end(reports)
-        if suite == "all":
-            pytest("tests/faults", report=reports / "faults.xml")
-            coverage("combine", "--quiet")
-            sys.exit(coverage("report", "--skip-covered", "--skip-empty", f"--fail-under={COVERAGE_GATE}"))
+async def coverage(*arguments: str) -> int:
+    child = await asyncio.create_subprocess_exec(str(BIN / "coverage"), *arguments, cwd=ROOT)
+    return await child.wait()
+
+
+async def run_stages(wanted: Sequence[Suite], scratch: Path, *, is_measured: bool) -> list[Result]:
+    results: list[Result] = []
+    async with AsyncExitStack() as stack:
+        environment: dict[str, str] = dict(os.environ)
+        if set(wanted) - {UNIT}:
+            environment |= await stack.enter_async_context(run_shared_servers(scratch / "servers"))
+        for stage in STAGES:
+            suites = [suite for suite in stage if suite in wanted]
+            begun = (run_suite(suite, scratch, environment, is_measured=is_measured) for suite in suites)
+            results += await asyncio.gather(*begun)
+    return results
+
+
+async def main(wanted: Sequence[Suite]) -> int:
+    started = time.monotonic()
+    is_measured = all(suite in wanted for suite in SUITES.values() if suite.is_measured)
+    await coverage("erase")
+    with tempfile.TemporaryDirectory(prefix="pixel-tests-") as scratch:
+        results = await run_stages(wanted, Path(scratch), is_measured=is_measured)
+    is_covered = True
+    if is_measured:
+        await coverage("combine", "--quiet")
+        is_covered = await coverage("report", "--skip-covered", "--skip-empty", f"--fail-under={COVERAGE_GATE}") == 0
+    print_summary(results, time.monotonic() - started)
+    if only := difference_of_modes(results):
+        print(f"FAILED: the two ways to run differ in these tests:{only}")
+    if not is_covered:
+        print(f"FAILED: less than {COVERAGE_GATE} % of the code is covered")
+    return 0 if is_covered and not only and all(result.code == 0 for result in results) else 1
 
 
 if __name__ == "__main__":
-    main()
+    parser = argparse.ArgumentParser(prog="python -m tests.run", description="Runs suites and judges them together.")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; all when none is named")
+    names = parser.parse_args().suites or list(SUITES)
+    if unknown := set(names) - set(SUITES):
+        parser.error(f"no such suite: {', '.join(sorted(unknown))}")
+    sys.exit(asyncio.run(main([SUITES[name] for name in names])))

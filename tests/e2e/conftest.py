@@ -27,7 +27,7 @@ from pixel_studio.services import RealParts, run_services
 
 from tests.e2e.person import Person, Studio
 from tests.fakes.openai_server import OpenAIServer, run_openai_server
-from tests.parts import TOOLS
+from tests.servers import TOOLS
 
 START_WITHIN_S = 120.0
 STOP_WITHIN_S = 10.0

@@ -24,7 +24,7 @@ class Studio:
     address: str
     """Public HTTP address."""
     accounts_address: str
-    """gRPC address of the operators' Accounts door."""
+    """gRPC address of the operators' Accounts service."""
 
     @asynccontextmanager
     async def person(self, first_credits: int = 1000, *, timeout_s: float = 60.0) -> AsyncIterator[Person]:

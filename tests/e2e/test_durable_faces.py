@@ -16,7 +16,7 @@ from openai import AsyncOpenAI
 
 from tests.e2e.person import Person
 
-CUT_RUNS = int(os.environ.get("CUT_RUNS", "200" if os.environ.get("PROFILE") == "full" else "20"))
+CUT_RUNS = int(os.environ.get("CUT_RUNS", "200" if os.environ.get("PROFILE") == "full" else "10"))
 """Streams followed through a line that is cut; 200 in `make faults`."""
 
 

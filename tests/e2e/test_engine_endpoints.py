@@ -181,7 +181,7 @@ async def test_a_budget_of_a_key_is_not_exceeded_however_many_ask_at_once(person
     assert (await person.http.get(path)).json()["items"][0]["used"] == 3
 
 
-async def test_a_member_sees_no_admins_door(person: Person) -> None:
+async def test_a_member_may_use_no_endpoint_of_admins(person: Person) -> None:
     for method, path in (
         ("GET", "/api/admin/monitor"),
         ("GET", "/api/admin/failures"),

@@ -178,7 +178,7 @@ async def test_what_a_provider_charges_is_the_same_in_receipt_statistics_and_met
         ("POST", "/api/admin/queues/openai/drain", None),
     ],
 )
-async def test_only_operators_open_these_doors(supplied: Supplied, method: str, path: str, body: Any) -> None:
+async def test_only_operators_may_use_these_endpoints(supplied: Supplied, method: str, path: str, body: Any) -> None:
     async with supplied.studio.person(0) as member:
         answer = await member.http.request(method, path, json=body)
         assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")

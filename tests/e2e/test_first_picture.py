@@ -77,7 +77,7 @@ async def test_credits_are_held_then_captured(person: Person) -> None:
     assert await person.credits() == (available - 2, held)
 
 
-async def test_the_stored_events_are_gapless_and_end_completed_on_every_live_door(person: Person) -> None:
+async def test_the_stored_events_are_gapless_and_end_completed_on_every_live_transport(person: Person) -> None:
     accepted = await person.submit({"prompt": "a watched pot", "numberOfImages": 2})
     over_sse, over_socket = await asyncio.gather(
         watch_sse(person, accepted["id"]), watch_socket(person, accepted["id"])
@@ -199,19 +199,31 @@ async def test_a_retried_submission_is_the_same_job_and_pays_once(person: Person
     assert await person.credits() == (available - 1, 0)
 
 
-@pytest.mark.parametrize("number", range(len(PROMPTS)))
-async def test_prompts_as_people_write_them_become_pictures(person: Person, number: int) -> None:
-    prompt = PROMPTS[number]
-    body: dict[str, Any] = {"prompt": prompt, "aspectRatio": RATIOS[number % len(RATIOS)]}
-    if style := STYLES[number % len(STYLES)]:
-        body["style"] = style
-    accepted = await person.submit(body)
+async def assert_becomes_a_picture(person: Person, number: int, **form: str) -> None:
+    """Submit a prompt of the list in one of the styles; look at what it became."""
+    prompt, style = PROMPTS[number], STYLES[number % len(STYLES)]
+    accepted = await person.submit({"prompt": prompt, **form, **({"style": style} if style else {})})
     done = await person.finished(accepted["id"])
-    assert done["status"] == "completed", done
+    assert done["status"] == "completed", (number, done)
     stored = (await person.http.get(f"/api/sets/{accepted['setId']}")).json()["images"][0]
-    assert stored["prompt"] == prompt.strip()
+    assert stored["prompt"] == prompt.strip(), number
     thumbnail = picture((await fetched(stored["thumbnailUrl"])).content).convert("RGB")
-    assert len(thumbnail.resize((16, 16)).getcolors(256) or ()) > 8
+    assert len(thumbnail.resize((16, 16)).getcolors(256) or ()) > 8, number
+
+
+async def test_prompts_as_people_write_them_become_pictures(person: Person) -> None:
+    numbers = iter(range(len(PROMPTS)))
+
+    async def one_after_the_other() -> None:
+        for number in numbers:
+            await assert_becomes_a_picture(person, number, size="256x256")
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(8)))
+
+
+@pytest.mark.parametrize("ratio", RATIOS)
+async def test_a_prompt_becomes_a_picture_of_each_ratio(person: Person, ratio: str) -> None:
+    await assert_becomes_a_picture(person, RATIOS.index(ratio), aspectRatio=ratio)
 
 
 async def test_keys_are_listed_without_their_secret(person: Person, studio: Studio) -> None:

@@ -186,7 +186,7 @@ async def all_promotions(admin: httpx2.AsyncClient) -> list[dict[str, Any]]:
 OVER_THE_EDGE = "9999-12-31T23:59:59.999999-23:59"
 BEFORE_THE_EDGE = "0001-01-01T00:00:00+23:59"
 PROMPT = {"prompt": "nothing good"}
-REFUSED_BY_MEMBERS_DOORS = [
+REFUSED_BY_MEMBERS_ENDPOINTS = [
     ("POST", "/api/generations", PROMPT | {"scheduledAt": OVER_THE_EDGE}),
     ("POST", "/api/generations", PROMPT | {"scheduledAt": BEFORE_THE_EDGE}),
     ("POST", "/api/generations", PROMPT | {"scheduledAt": "2020-01-01T00:00:00Z"}),
@@ -216,7 +216,7 @@ REFUSED_BY_MEMBERS_DOORS = [
     ("GET", "/api/credits/transactions?generationId=gen_1", None),
     ("PUT", f"/api/keys/key_{'0' * 32}/budget", {"period": "day", "limitCredits": 5}),
 ]  # fmt: skip
-REFUSED_BY_ADMINS_DOORS = [
+REFUSED_BY_ADMINS_ENDPOINTS = [
     ("POST", "/api/admin/users/{user}/credits", {"credits": 0, "reason": "x"}),
     ("POST", "/api/admin/users/{user}/credits", {"credits": 1.5, "reason": "x"}),
     ("POST", "/api/admin/users/{user}/credits", {"credits": 10**19, "reason": "x"}),
@@ -246,10 +246,10 @@ REFUSED_BY_ADMINS_DOORS = [
 async def test_what_cannot_be_is_refused_with_a_code_and_changes_nothing(
     person: Person, admin: httpx2.AsyncClient, who: str
 ) -> None:
-    doors = REFUSED_BY_MEMBERS_DOORS if who == "member" else REFUSED_BY_ADMINS_DOORS
+    endpoints = REFUSED_BY_MEMBERS_ENDPOINTS if who == "member" else REFUSED_BY_ADMINS_ENDPOINTS
     http = person.http if who == "member" else admin
     before = (await person.http.get("/api/credits")).json(), (await admin.get("/api/admin/budgets")).json()
-    for method, path, body in doors:
+    for method, path, body in endpoints:
         answer = await http.request(method, path.format(user=person.user_id), json=body)
         where = f"{method} {path} {body}: {answer.status_code} {answer.text}"
         assert 400 <= answer.status_code < 500, where

@@ -12,17 +12,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from pixel_errors import Unavailable
-from pixel_generation.application.engine_ports import Reconciling
-from pixel_generation.application.ports import (
-    Decision,
-    GenerationFilter,
-    NewGeneration,
-    Standing,
-    UserEvents,
-    Verdict,
-    Writer,
-)
+from pixel_generation.application.maintenance.ports import Reconciling
+from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.page import Page
+from pixel_generation.application.reading.ports import GenerationFilter, Standing, UserEvents
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.jobs.job import Job, Stage, Status, StoredEvent
@@ -110,7 +104,10 @@ class FakeStore:
         self.max_open_jobs = 10_000
         self.refused = 0
 
-    async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
+    async def submit(self, item: NewGeneration) -> Decision:
+        return (await self.decide([item]))[0]
+
+    async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         before = {user: balance.available for user, balance in self.balances.items()}
         spent: dict[UUID, int] = {}
         seen: set[tuple[UUID, str, str]] = set()
@@ -119,7 +116,7 @@ class FakeStore:
     async def dry_run(self, item: NewGeneration) -> Decision:
         aside = FakeStore(self.clock)
         aside.balances, aside.keys = dict(self.balances), dict(self.keys)
-        return (await aside.submit([item]))[0]
+        return await aside.submit(item)
 
     def _decide(
         self,

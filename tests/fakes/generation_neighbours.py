@@ -139,7 +139,6 @@ class FakeObserver:
     """Remembers what was counted."""
 
     verdicts: list[str] = field(default_factory=list)
-    batches: list[int] = field(default_factory=list)
     ends: list[tuple[str, str]] = field(default_factory=list)
     requeues: list[str] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
@@ -149,9 +148,6 @@ class FakeObserver:
 
     def submitted(self, verdict: str) -> None:
         self.verdicts.append(str(verdict))
-
-    def batch_flushed(self, size: int) -> None:
-        self.batches.append(size)
 
     def picked_up(self, seconds: float) -> None:
         self.pickups += 1

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from pixel_media.domain.asset import Asset, AssetFacts, ImageFormat, Rendition, RenditionKind
+from pixel_media.domain.assets.asset import Asset, AssetFacts
 from pixel_media.domain.errors import AssetBeingRemoved, AssetConflict
-from pixel_media.domain.rendering import Derived, Rendering
+from pixel_media.domain.renditions.rendering import Derived, Rendering
+from pixel_media.domain.renditions.rendition import ImageFormat, Rendition, RenditionKind
 from pixel_runtime.ids import new_id
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
-from pixel_social.domain.feed import FeedFilter, FeedPage, rank_of
-from pixel_social.domain.image import Image, ImageSet, hot_score
-from pixel_social.domain.notification import Notification, NotificationKind
+from pixel_social.domain.feed.feed import FeedFilter, FeedPage, rank_of
+from pixel_social.domain.images.image import Image, ImageSet, hot_score
+from pixel_social.domain.notifications.notification import Notification, NotificationKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from pixel_social.domain.notification import NotificationEvent, NotificationPosition
+    from pixel_social.domain.notifications.notification import NotificationEvent, NotificationPosition
 
 
 @dataclass
@@ -64,12 +64,17 @@ class FakeStore:
             self.tables = draft
 
 
-class FakeImages:
+class FakeSets:
     def __init__(self, store: FakeStore) -> None:
         self._store = store
 
     async def find_set(self, set_id: UUID) -> ImageSet | None:
         return self._store.tables.sets.get(set_id)
+
+
+class FakeFeed:
+    def __init__(self, store: FakeStore) -> None:
+        self._store = store
 
     async def list_public(self, page: FeedPage) -> Sequence[Image]:
         def key(image: Image) -> tuple[float, UUID]:

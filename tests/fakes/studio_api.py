@@ -1,4 +1,4 @@
-"""A loopback server that speaks the generation doors of the public API, with faults on demand."""
+"""A loopback server that answers the generation endpoints of the public API, with faults on demand."""
 
 from __future__ import annotations
 

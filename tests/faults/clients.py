@@ -69,7 +69,7 @@ class Client:
             await asyncio.sleep(0.1)
 
     async def read(self, path: str) -> dict[str, Any] | None:
-        """Read once; None when the door is away. The answer's nonces go to the history."""
+        """Read once; None when the gateway is unavailable. The answer's nonces go to the history."""
         try:
             answer = await self.person.http.get(path)
         except httpx2.TransportError:
@@ -82,7 +82,7 @@ class Client:
         return body
 
     async def watch(self, generation_id: str, *, within_s: float = 90.0) -> dict[str, Any]:
-        """Poll until the generation has ended, through outages of the door; return the last status."""
+        """Poll until the generation has ended, through outages of the gateway; return the last status."""
         deadline, pause_s = time.monotonic() + within_s, 0.1
         while True:
             body = await self.read(f"/api/generation/{generation_id}/status")

@@ -27,7 +27,7 @@ from tests.faults.history import History
 from tests.faults.nemesis import IS_FULL
 from tests.faults.proxy import Proxy, run_proxy
 from tests.faults.stores import Violation
-from tests.parts import TOOLS
+from tests.servers import TOOLS
 
 LEASE_S = 15.0 if IS_FULL else 3.0
 FIRST_CREDITS = 100_000

@@ -10,7 +10,7 @@ OUTBOX = "libs/events/src/pixel_events/sql/outbox.sql"
 LEADERSHIP = "libs/postgres/src/pixel_postgres/sql/leadership.sql"
 RUN_JOB = f"{GENERATION}/application/run_job.py"
 JOBS_ADAPTER = f"{GENERATION}/adapters/outbound/postgres/jobs.py"
-GROUP_COMMIT = f"{GENERATION}/adapters/outbound/postgres/group_commit.py"
+BATCHING = "libs/runtime/src/pixel_runtime/batching.py"
 GATEWAY = "services/gateway/src/pixel_gateway"
 JOB_TESTS = "tests/contract/generation/test_jobs.py"
 SUBMISSION_TESTS = "tests/contract/generation/test_submissions.py"
@@ -184,22 +184,22 @@ GUARDS = [
     ),
     Guard(
         "job once in a statement",
-        GROUP_COMMIT,
-        "if waiting.job_id in self._in_flight:",
+        BATCHING,
+        "if waiting.key is not None and waiting.key in self._in_flight:",
         "if False:",
         f"{JOB_TESTS}::test_a_job_is_settled_once_however_often_it_is_tried[postgres]",
     ),
     Guard(
         "broken change fails alone",
-        GROUP_COMMIT,
-        "if len(batch) > 1 and not at_once:",
-        "if False:",
+        BATCHING,
+        "if len(batch) == 1 or self._apart is Apart.NEVER or not self._may_repeat(error):",
+        "if True:",
         f"{GROUP_TESTS}::test_a_change_that_breaks_a_rule_fails_alone",
     ),
     Guard(
         "cancelled caller waits for its change",
-        GROUP_COMMIT,
-        "                await asyncio.wait([waiting.written])\n",
+        BATCHING,
+        "                await asyncio.wait([waiting.answer])\n",
         "                pass\n",
         f"{GROUP_TESTS}::test_a_cancelled_caller_leaves_when_its_change_is_decided_and_takes_back_one_that_waits",
     ),

@@ -39,7 +39,11 @@ def copy_tree(target: Path) -> None:
 def run_tests(tree: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
     """Run tests of the copy against the sources of the copy."""
     sources = [str(path) for path in sorted([*tree.glob("services/*/src"), *tree.glob("libs/*/src")])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sources, str(tree / "deploy/studio/src")])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([*sources, str(tree / "deploy/studio/src")]),
+        "PYTHONDONTWRITEBYTECODE": "1",  # a file that is changed and changed back within a second is compiled again
+    }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
 

@@ -142,7 +142,7 @@ WHERE j.id IS NULL OR j.user_id <> s.user_id OR jsonb_array_length(j.outputs) = 
 -- name: I7 open_jobs
 -- The counters of an account equal what they count.
 SELECT c.user_id::text AS subject,
-    format('open_jobs %s, counted %s; slots_taken %s, counted %s', c.open_jobs, n.open, c.slots_taken, .slots) AS detail
+    format('open_jobs %s, counted %s; slots_taken %s, counted %s', c.open_jobs, n.open, c.slots_taken, n.slots) AS detail
 FROM generation.accounts AS c
 LEFT JOIN LATERAL (
     SELECT
@@ -150,7 +150,7 @@ LEFT JOIN LATERAL (
         count(*) FILTER (WHERE j.status = 'processing' OR (j.status = 'queued' AND j.hold_reason = 'open')) AS slots
     FROM generation.stored_jobs AS j WHERE j.user_id = c.user_id
 ) AS n ON true
-WHERE c.open_jobs <> n.open OR c.slots_taken <> .slots;
+WHERE c.open_jobs <> n.open OR c.slots_taken <> n.slots;
 
 -- name: I7 job_stats
 -- The sums of ended rounds equal the ends in the event log.

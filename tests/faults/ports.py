@@ -11,15 +11,18 @@ import inspect
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from unittest.mock import patch
 
-import pixel_generation.main as composition
 from pixel_errors import Unavailable
+from pixel_generation import main
 from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
 from pixel_generation.settings import Settings
+from pixel_generation.wiring import adapters as shared_adapters
+from pixel_generation.wiring import work
+from pixel_generation.wiring.providers import open_providers
 from pixel_runtime.service import Service
 
 from tests.fakes.bus import FakeBus
@@ -113,12 +116,17 @@ class PortedModel:
             ) from error
 
 
+WIRING = (main, shared_adapters, work)
+"""The modules that make adapters."""
+
+
 def adapters() -> dict[str, type]:
-    """Return the classes of outbound adapters that the composition root names."""
+    """Return the classes of outbound adapters that the wiring names."""
     prefix = "pixel_generation.adapters.outbound."
     return {
         name: value
-        for name, value in vars(composition).items()
+        for module in WIRING
+        for name, value in vars(module).items()
         if inspect.isclass(value) and value.__module__.startswith(prefix) and name.startswith(("Postgres", "Grpc"))
     }
 
@@ -128,7 +136,7 @@ async def run_engine(
     settings: Settings,
     trouble: Trouble,
     *,
-    roles: frozenset[str] = composition.ALL_ROLES,
+    roles: frozenset[str] = main.ALL_ROLES,
     providers: Mapping[str, Any] | None = None,
     bus: FakeBus | None = None,
     assets: FakeAssets | None = None,
@@ -147,15 +155,18 @@ async def run_engine(
     if clock is not None:
         replaced["SystemClock"] = clock
     if providers is None:
-        made = composition.open_providers(settings)
+        made = open_providers(settings)
         replaced["open_providers"] = lambda *_, **__: {key: PortedModel(each, trouble) for key, each in made.items()}
     else:
         replaced["open_providers"] = lambda *_, **__: {
             key: PortedModel(each, trouble) for key, each in providers.items()
         }
     async with AsyncExitStack() as stack:
-        with patch.multiple(composition, **replaced):  # only while it is built: the next engine is another's
-            building: AbstractAsyncContextManager[Service] = composition.build(settings, roles)
+        with ExitStack() as patches:  # only while it is built: the next engine is another's
+            for module in WIRING:
+                names = vars(module).keys() & replaced.keys()
+                patches.enter_context(patch.multiple(module, **{name: replaced[name] for name in names}))
+            building: AbstractAsyncContextManager[Service] = main.build(settings, roles)
             service = await stack.enter_async_context(building)
         await service.start()
         try:

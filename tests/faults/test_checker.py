@@ -31,7 +31,8 @@ from tests.faults.engine import assert_at_rest, calling
 from tests.faults.history import History
 from tests.faults.ports import HalfDone, run_engine
 from tests.faults.stores import Stores
-from tests.parts import REPOSITORY, ROLE_PASSWORD, Database, MakeDatabase
+from tests.parts import ROLE_PASSWORD, Database, MakeDatabase
+from tests.servers import REPOSITORY
 
 CANARY = "sk-canary"
 SCHEMAS = frozenset({"generation", "social", "media"})
@@ -41,7 +42,7 @@ SELECT j.set_id, j.user_id, j.id, now() FROM generation.live_jobs AS j WHERE j.s
 INSERT INTO social.images
     (id, user_id, set_id, generation_id, index, prompt, model, width, height, private, created_at, hot)
 SELECT gen_random_uuid(), j.user_id, j.set_id, j.id, n.index, '', '', 1, 1, true, now(), 0
-FROM generation.live_jobs AS j, LATERAL generate_series(0, jsonb_array_length(j.images) - 1) AS n (index);
+FROM generation.live_jobs AS j, LATERAL generate_series(0, jsonb_array_length(j.outputs) - 1) AS n (index);
 """
 ASSET = """
 WITH asset AS (

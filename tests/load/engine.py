@@ -40,14 +40,11 @@ class Engine:
         before = await self._completed()
         meter = Meter(self._pids)
         meter.start()
-        await self._core.batcher.start()
         await asyncio.gather(*(self._caller(number) for number in range(CALLERS)))
         async with asyncio.timeout(120):
             while await self._completed() - before < JOBS:
                 await asyncio.sleep(0.02)
-        sample = meter.stop(JOBS)
-        await self._core.batcher.stop()
-        return sample
+        return meter.stop(JOBS)
 
     async def _caller(self, number: int) -> None:
         for _ in range(number, JOBS, CALLERS):

@@ -89,12 +89,11 @@ async def main() -> None:
             open_pool(urls["generation"], schema="generation", application="bench", max_size=2) as pool,
         ):
             queue = Queue(PostgresJobs(pool, SystemClock()))
-            await engine.batcher.start()
             late = await behind(engine, queue)
             async with await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as conn:
                 await conn.execute("DELETE FROM generation.live_jobs")
             index = await jain(engine, queue)
-            await engine.batcher.stop()
+            await engine.submissions.close()
     line("Jain index over eight tenants", index, "even", 1.0, ratio=index, target=">= 0.95", unit="")
     line("last of ten behind 5,000", late, "fair place", 1.0, ratio=late, target="<= 2", unit="")
     finish("fair", {"jain": index, "last_of_ten": late}, {})

@@ -13,6 +13,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from pixel_generation.adapters.metrics import EtaMetrics, HealthMetrics, JobMetrics, SubmissionMetrics
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
@@ -27,7 +28,6 @@ from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.jobs.job import Job, Output
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
@@ -63,10 +63,10 @@ class Core:
         clock, randomness, metrics = SystemClock(), SystemRandomness(), SubmissionMetrics()
         source = PostgresCatalogue(serving, default="studio-sketch", providers=frozenset({"sketch"}))
         catalogue = LiveCatalogue(source)
-        self.batcher = SubmissionBatcher(PostgresSubmissions(serving), metrics)
+        self.submissions = BatchedSubmissions(PostgresSubmissions(serving))
         self.ports = {
             "catalogue": catalogue,
-            "batcher": self.batcher,
+            "submissions": self.submissions,
             "clock": clock,
             "randomness": randomness,
             "observer": metrics,

@@ -20,7 +20,8 @@ from confluent_kafka import Consumer, Producer
 from pixel_events import KafkaBus
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import NewGeneration, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
@@ -28,7 +29,7 @@ from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
 from tests.load.http_client import HttpLoad
-from tests.load.processes import Door, running
+from tests.load.processes import Gateway, running
 from tests.load.report import Meter, finish, line, percentile
 from tests.load.servers import kafka, postgres, scratch_dir
 from tests.load.submit import fill_accounts, user
@@ -93,7 +94,7 @@ class BareTransactions:
             for number in range(JOBS + WARM):
                 job = self._job(number, clock.now())
                 started = time.perf_counter()
-                await submissions.submit([NewGeneration(job, "", "", b"")])
+                await submissions.decide([NewGeneration(job, "", "", b"")])
                 (claimed,) = await jobs.claim(self.queue, 1, worker="bare", lease_s=15, deadline_at=job.deadline_at)
                 assert await jobs.write(claimed, claimed.calling(), writer=Writer.WORKER)
                 seconds.append(time.perf_counter() - started)
@@ -112,11 +113,11 @@ class BareTransactions:
 class Product:
     """Submissions through HTTP at a steady rate; the rows say when they were accepted and picked up."""
 
-    def __init__(self, door: Door, keys: list[str], admin_url: str) -> None:
+    def __init__(self, gateway: Gateway, keys: list[str], admin_url: str) -> None:
         body = {"prompt": "a lighthouse at dawn", "size": "256x256"}
-        self._load = HttpLoad(door.address, "/api/generations", body, keys, pids=door.pids)
+        self._load = HttpLoad(gateway.address, "/api/generations", body, keys, pids=gateway.pids)
         self._admin_url = admin_url
-        self._meter = Meter(door.pids)
+        self._meter = Meter(gateway.pids)
         self.cpu_us: list[float] = []
 
     async def run(self) -> list[float]:
@@ -153,8 +154,8 @@ async def main() -> None:
             "PIXEL_BLOBS_URL": (folder / "objects").as_uri(),
             "PIXEL_SIGNING_KEY": "x" * 32,
         }
-        async with running(urls, folder, commands=COMMANDS, environment=environment) as door:
-            product = Product(door, await door.accounts(10), server.admin_url)
+        async with running(urls, folder, commands=COMMANDS, environment=environment) as gateway:
+            product = Product(gateway, await gateway.accounts(10), server.admin_url)
             bare_bus, bare_sql = BareBus(brokers), BareTransactions(urls["generation"], server.admin_url)
             contestants: dict[str, Callable[[], Awaitable[list[float]]]] = {
                 "product": product.run,

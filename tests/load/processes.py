@@ -1,4 +1,4 @@
-"""Gateway and generation as processes of their own, for measurements through the public door."""
+"""Gateway and generation as processes of their own, for measurements through the public API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FIRST_CREDITS = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Door:
+class Gateway:
     """The running processes."""
 
     address: str
@@ -51,7 +51,7 @@ async def running(
     *,
     commands: Mapping[str, Sequence[str]] | None = None,
     environment: Mapping[str, str] | None = None,
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[Gateway]:
     """Run `python -m pixel_<service> ROLES…` for each service of `commands`; yield once the gateway answers."""
     commands = commands or {"generation": ("serve",), "gateway": ("serve",)}
     ports = {service: free_port() for service in ("gateway", "generation", "media", "social")}
@@ -81,7 +81,7 @@ async def running(
             children.append(child)
         await children[-1].wait_ready(lambda: _answers(http), within_s=60)
         await asyncio.sleep(0)
-        yield Door(f"http://{http}", f"127.0.0.1:{ports['gateway']}", [child.pid for child in children])
+        yield Gateway(f"http://{http}", f"127.0.0.1:{ports['gateway']}", [child.pid for child in children])
 
 
 def _answers(address: str) -> bool:

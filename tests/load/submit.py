@@ -22,6 +22,7 @@ import psycopg
 from pixel.generation.v1 import events_pb2
 from pixel_embedded import PostgresServer
 from pixel_generation.adapters.metrics import SubmissionMetrics
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
@@ -30,7 +31,6 @@ from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import Pool, open_pool
@@ -149,10 +149,10 @@ class Core:
         source = PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"}))
         live = LiveCatalogue(source)
         self._server = server
-        self._batcher = SubmissionBatcher(PostgresSubmissions(pool), metrics)
+        self._submissions = BatchedSubmissions(PostgresSubmissions(pool))
         self._ports = {
             "catalogue": live,
-            "batcher": self._batcher,
+            "submissions": self._submissions,
             "clock": SystemClock(),
             "randomness": SystemRandomness(),
             "observer": metrics,
@@ -164,7 +164,6 @@ class Core:
 
     async def run(self, callers: int, *, hot: bool = False) -> Sample:
         """Submit for a few seconds; `hot` takes every credit from one account."""
-        await self._batcher.start()
         accepted, end = 0, time.monotonic() + SECONDS
 
         async def caller(number: int) -> None:
@@ -185,20 +184,18 @@ class Core:
         meter = Meter((self._server.pid,))
         meter.start()
         await asyncio.gather(*(caller(number) for number in range(callers)))
-        sample = meter.stop(accepted)
-        await self._batcher.stop()
-        return sample
+        return meter.stop(accepted)
 
 
 @asynccontextmanager
-async def front_door(server: PostgresServer, urls: dict[str, str], folder: Path) -> AsyncIterator[HttpLoad]:
+async def http_load(server: PostgresServer, urls: dict[str, str], folder: Path) -> AsyncIterator[HttpLoad]:
     """Run gateway and generation as their own processes; yield a load on `POST /api/generations`."""
-    async with running(urls, folder) as door:
-        async with httpx2.AsyncClient(base_url=door.address) as http:
+    async with running(urls, folder) as gateway:
+        async with httpx2.AsyncClient(base_url=gateway.address) as http:
             assert (await http.get("/readyz")).status_code == 200
-        keys = await door.accounts(50)
+        keys = await gateway.accounts(50)
         body = {"prompt": PROMPT, "numberOfImages": 1}
-        yield HttpLoad(door.address, "/api/generations", body, keys, pids=(server.pid, *door.pids))
+        yield HttpLoad(gateway.address, "/api/generations", body, keys, pids=(server.pid, *gateway.pids))
 
 
 async def hot() -> None:
@@ -221,7 +218,7 @@ async def main() -> None:
         pgbench = Pgbench(server, pgbench_script(folder))
         async with (
             open_pool(urls["generation"], schema="generation", application="bench", max_size=4) as pool,
-            front_door(server, urls, folder) as door,
+            http_load(server, urls, folder) as http,
         ):
             core = Core(pool, server)
             samples = await shuffled(
@@ -230,7 +227,7 @@ async def main() -> None:
                     "core, 128 callers": lambda: core.run(128),
                     "pgbench, 32 clients": lambda: pgbench.run(32),
                     "pgbench, 128 clients": lambda: pgbench.run(128),
-                    "HTTP, 128 callers": lambda: door.run(128, SECONDS),
+                    "HTTP, 128 callers": lambda: http.run(128, SECONDS),
                 }
             )
     rates = {name: median_rate(each) for name, each in samples.items()}

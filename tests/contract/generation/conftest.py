@@ -11,12 +11,17 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions, DecidesBatches
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import Decision, Housekeeping, Jobs, Ledger, NewGeneration, Queries, Submissions
+from pixel_generation.application.billing.ports import Ledger
+from pixel_generation.application.execution.ports import Jobs
+from pixel_generation.application.maintenance.ports import Housekeeping
+from pixel_generation.application.reading.ports import Queries
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Submissions
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
@@ -32,6 +37,7 @@ class Store:
     """The ports of one store, and what a test needs to look behind them."""
 
     submissions: Submissions
+    decisions: DecidesBatches
     jobs: Jobs
     ledger: Ledger
     queries: Queries
@@ -63,7 +69,7 @@ class Store:
         return NewGeneration(job, key, "POST /api/generations", fingerprint)
 
     async def submit_one(self, item: NewGeneration) -> Decision:
-        return (await self.submissions.submit([item]))[0]
+        return await self.submissions.submit(item)
 
     async def claim(self, limit: int = 1, lease_s: float = 15.0) -> list[Job]:
         deadline = self.clock.now() + timedelta(seconds=300)
@@ -88,7 +94,7 @@ def fake_store() -> Store:
         return attempt.state.value, attempt.outcome and attempt.outcome.value
 
     jobs = FakeJobs(store)
-    return Store(store, jobs, store, store, store, store.clock, end_leases, sum_of_entries, attempt_of)
+    return Store(store, store, jobs, store, store, store, store.clock, end_leases, sum_of_entries, attempt_of)
 
 
 @pytest.fixture(params=["fake", "postgres"])
@@ -123,8 +129,10 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
             )
 
         clock = SystemClock()
+        decisions = PostgresSubmissions(pool)
         yield Store(
-            PostgresSubmissions(pool),
+            BatchedSubmissions(decisions),
+            decisions,
             PostgresJobs(pool, clock),
             PostgresLedger(pool),
             PostgresQueries(pool),

@@ -6,8 +6,9 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.ports import GenerationFilter, Writer
+from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.page import FIRST
+from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.domain.jobs.job import Failure, Status
 from pixel_generation.domain.queueing.position import Position
 
@@ -24,7 +25,7 @@ async def ids_of(store: Store, which: GenerationFilter, before: UUID = FIRST) ->
 async def test_generations_are_listed_newest_first_by_pages(store: Store, status: Status | None) -> None:
     user, other = await store.funded_user(), await store.funded_user()
     items = [store.new(user) for _ in range(5)]
-    await store.submissions.submit([*items, store.new(other)])
+    await store.decisions.decide([*items, store.new(other)])
     which = GenerationFilter(user, status=status)
     first = await store.queries.page(which, before=FIRST, limit=3)
     assert first.next is not None
@@ -38,7 +39,7 @@ async def test_generations_are_listed_newest_first_by_pages(store: Store, status
 async def test_a_generation_is_found_by_the_key_it_was_submitted_under(store: Store) -> None:
     user, other = await store.funded_user(), await store.funded_user()
     mine, theirs = store.new(user, key="lost-answer"), store.new(other, key="lost-answer")
-    await store.submissions.submit([mine, theirs, store.new(user)])
+    await store.decisions.decide([mine, theirs, store.new(user)])
     assert await ids_of(store, GenerationFilter(user, idempotency_key="lost-answer")) == [mine.job.id]
     assert await ids_of(store, GenerationFilter(user, idempotency_key="another")) == []
 
@@ -46,7 +47,7 @@ async def test_a_generation_is_found_by_the_key_it_was_submitted_under(store: St
 async def test_the_history_is_filtered_by_model_type_time_and_failure(store: Store) -> None:
     user = await store.funded_user()
     items = [store.new(user) for _ in range(3)]
-    await store.submissions.submit(items)
+    await store.decisions.decide(items)
     failed, newest = items[0].job, items[2].job
     assert await store.jobs.write(failed, failed.failed(EXPIRED, at=store.clock.now()), writer=Writer.TIMEOUT)
     everything = [item.job.id for item in reversed(items)]

@@ -6,7 +6,9 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
@@ -37,7 +39,7 @@ async def deliver(store: Store, job: Job, count: int) -> Job:
 
 async def test_a_claimed_job_is_started_once(store: Store) -> None:
     user = await store.funded_user()
-    await store.submissions.submit([store.new(user) for _ in range(4)])
+    await store.decisions.decide([store.new(user) for _ in range(4)])
     claims = await asyncio.gather(store.claim(3), store.claim(3), store.claim(3))
     jobs = [job for claim in claims for job in claim]
     assert len(jobs) == len({job.id for job in jobs}) == 4
@@ -55,8 +57,8 @@ async def test_a_claim_is_told_as_an_event_that_names_the_number_of_images(store
 
 async def test_one_users_many_jobs_do_not_starve_another(store: Store) -> None:
     many, few = await store.funded_user(), await store.funded_user()
-    await store.submissions.submit([store.new(many) for _ in range(20)])
-    await store.submissions.submit([store.new(few) for _ in range(2)])
+    await store.decisions.decide([store.new(many) for _ in range(20)])
+    await store.decisions.decide([store.new(few) for _ in range(2)])
     claimed = await store.claim(4)
     assert sorted(job.user_id for job in claimed) == sorted([many, few, many, few])
 
@@ -64,7 +66,7 @@ async def test_one_users_many_jobs_do_not_starve_another(store: Store) -> None:
 async def test_the_queue_position_follows_the_order_of_claims(store: Store) -> None:
     user = await store.funded_user()
     items = [store.new(user) for _ in range(4)]
-    await store.submissions.submit(items)
+    await store.decisions.decide(items)
     found = await store.queries.find([item.job.id for item in items], user)
     assert [found[item.job.id][1] for item in items] == [0, 1, 2, 3]
     assert (await store.claim())[0].id == items[0].job.id
@@ -202,7 +204,7 @@ async def test_what_ended_long_ago_is_archived_once_and_still_read(store: Store)
     job = await store.running(user)
     ended = await write(store, job, job.failed(FAILURE, at=store.clock.now()))
     waiting = store.new(user)
-    await store.submissions.submit([waiting])
+    await store.decisions.decide([waiting])
     assert await store.housekeeping.archive(before=ended.ended_at or store.clock.now(), limit=10) == 0
     later = store.clock.now() + timedelta(days=1)
     assert [await store.housekeeping.archive(before=later, limit=10) for _ in range(2)] == [1, 0]
@@ -212,7 +214,7 @@ async def test_what_ended_long_ago_is_archived_once_and_still_read(store: Store)
     assert {standing.job.id for standing in page.items} == {job.id, waiting.job.id}
     assert [event.sequence for event in await store.queries.events(job.id, user, after=0, limit=10)] == [1, 2, 3]
     again = NewGeneration(ended.retried(at=later, deadline_at=later), retried_at=later)
-    assert [decision.verdict for decision in await store.submissions.submit([again])] == [Verdict.ARCHIVED]
+    assert [decision.verdict for decision in await store.decisions.decide([again])] == [Verdict.ARCHIVED]
 
 
 async def test_events_count_up_without_a_gap(store: Store) -> None:
@@ -227,7 +229,7 @@ async def test_events_count_up_without_a_gap(store: Store) -> None:
 
 async def test_what_waits_in_a_queue_is_counted(store: Store) -> None:
     user = await store.funded_user()
-    await store.submissions.submit([store.new(user) for _ in range(3)])
+    await store.decisions.decide([store.new(user) for _ in range(3)])
     await store.claim()
     assert (await store.housekeeping.queue_depths())["sketch"] == 2
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
-from pixel_generation.application.execution.health_ports import HealthStore
+from pixel_generation.application.execution.ports import HealthStore
 from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState, ProviderHealth
 from pixel_postgres import open_pool
 

@@ -6,15 +6,15 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 
-from pixel_generation.application.ports import GenerationFilter, Verdict
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.application.reading.page import FIRST
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Status
 
 from tests.contract.generation.conftest import Store
 from tests.fakes.generation import a_user
-from tests.fakes.generation_neighbours import FakeObserver
 
 
 async def test_an_accepted_submission_is_queued_and_its_cost_is_held(store: Store) -> None:
@@ -40,7 +40,7 @@ async def test_a_user_without_credits_is_refused_without_effect(store: Store) ->
 async def test_each_submission_of_a_batch_is_decided_on_its_own(store: Store) -> None:
     rich, poor = await store.funded_user(10), await store.funded_user(1)
     batch = [store.new(rich, images=4), store.new(poor, images=2), store.new(rich, images=4), store.new(poor)]
-    decisions = await store.submissions.submit(batch)
+    decisions = await store.decisions.decide(batch)
     verdicts = [decision.verdict for decision in decisions]
     assert verdicts == [Verdict.ACCEPTED, Verdict.INSUFFICIENT, Verdict.ACCEPTED, Verdict.ACCEPTED]
     assert await store.queries.balance(rich) == Balance(2, 8)
@@ -50,7 +50,7 @@ async def test_each_submission_of_a_batch_is_decided_on_its_own(store: Store) ->
 async def test_what_only_its_company_made_too_dear_is_decided_again(store: Store) -> None:
     user = await store.funded_user(3)
     batch = [store.new(user, images=2), store.new(user, images=2)]
-    first, second = await store.submissions.submit(batch)
+    first, second = await store.decisions.decide(batch)
     assert (first.verdict, second.verdict) == (Verdict.ACCEPTED, Verdict.AGAIN)
     assert (await store.submit_one(batch[1])).verdict is Verdict.INSUFFICIENT
 
@@ -84,26 +84,22 @@ async def test_a_key_is_not_reused_for_another_request(store: Store) -> None:
 async def test_twins_in_one_batch_become_one_job(store: Store) -> None:
     user = await store.funded_user()
     twins = [store.new(user, key="k") for _ in range(3)]
-    verdicts = [decision.verdict for decision in await store.submissions.submit(twins)]
+    verdicts = [decision.verdict for decision in await store.decisions.decide(twins)]
     assert verdicts == [Verdict.ACCEPTED, Verdict.AGAIN, Verdict.AGAIN]
     assert (await store.submit_one(twins[2])).job_id == twins[0].job.id
 
 
 async def test_a_key_belongs_to_one_user(store: Store) -> None:
     users = [await store.funded_user(), await store.funded_user()]
-    decisions = await store.submissions.submit([store.new(user, key="k") for user in users])
+    decisions = await store.decisions.decide([store.new(user, key="k") for user in users])
     assert [decision.verdict for decision in decisions] == [Verdict.ACCEPTED, Verdict.ACCEPTED]
 
 
 async def test_two_hundred_at_once_spend_a_balance_of_ten_exactly(store: Store) -> None:
     user = await store.funded_user(10)
-    batchers = [SubmissionBatcher(store.submissions, FakeObserver(), max_batch=32) for _ in range(3)]
-    for batcher in batchers:
-        await batcher.start()
+    stores = [BatchedSubmissions(store.decisions, most=32) for _ in range(3)]
     items = [store.new(user) for _ in range(200)]
-    decisions = await asyncio.gather(*(batchers[n % 3].submit(item) for n, item in enumerate(items)))
-    for batcher in batchers:
-        await batcher.stop()
+    decisions = await asyncio.gather(*(stores[n % 3].submit(item) for n, item in enumerate(items)))
     assert Counter(decision.verdict for decision in decisions) == {Verdict.ACCEPTED: 10, Verdict.INSUFFICIENT: 190}
     assert await store.queries.balance(user) == Balance(0, 10)
     assert len((await store.queries.page(GenerationFilter(user), before=FIRST, limit=200)).items) == 10
@@ -112,12 +108,8 @@ async def test_two_hundred_at_once_spend_a_balance_of_ten_exactly(store: Store) 
 
 async def test_one_key_from_many_doors_at_once_makes_one_job(store: Store) -> None:
     user = await store.funded_user(50)
-    batchers = [SubmissionBatcher(store.submissions, FakeObserver()) for _ in range(4)]
-    for batcher in batchers:
-        await batcher.start()
-    decisions = await asyncio.gather(*(batchers[n % 4].submit(store.new(user, key="k")) for n in range(40)))
-    for batcher in batchers:
-        await batcher.stop()
+    stores = [BatchedSubmissions(store.decisions) for _ in range(4)]
+    decisions = await asyncio.gather(*(stores[n % 4].submit(store.new(user, key="k")) for n in range(40)))
     assert len({decision.job_id for decision in decisions}) == 1
     assert Counter(decision.verdict for decision in decisions) == {Verdict.ACCEPTED: 1, Verdict.REPLAYED: 39}
     assert (await store.queries.balance(user)).held == 1
@@ -127,7 +119,7 @@ async def test_many_users_at_once_from_two_doors_all_get_through(store: Store) -
     users = [await store.funded_user(10) for _ in range(10)]
     orders = [users, users[::-1]]
     batches = [[store.new(user) for user in orders[n % 2]] for n in range(10)]
-    decided = await asyncio.gather(*map(store.submissions.submit, batches))
+    decided = await asyncio.gather(*map(store.decisions.decide, batches))
     assert {decision.verdict for batch in decided for decision in batch} == {Verdict.ACCEPTED}
     assert [await store.queries.balance(user) for user in users] == [Balance(0, 10)] * 10
 

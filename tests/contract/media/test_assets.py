@@ -6,7 +6,8 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pixel_media.adapters.outbound.postgres import PostgresAssets, PostgresLeftovers
+from pixel_media.adapters.outbound.postgres.assets import PostgresAssets
+from pixel_media.adapters.outbound.postgres.leftovers import PostgresLeftovers
 from pixel_media.domain.errors import AssetBeingRemoved, AssetConflict
 from pixel_postgres import open_pool
 from pixel_runtime.ids import new_id

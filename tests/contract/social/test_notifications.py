@@ -9,10 +9,11 @@ from uuid import uuid4
 import pytest
 from pixel_errors import Invalid
 from pixel_postgres import open_pool
-from pixel_social.adapters.outbound.notifications import PostgresNotifications
-from pixel_social.application.notifications import ListNotifications, list_notifications, mark_read
-from pixel_social.domain.feed import InvalidPageToken
-from pixel_social.domain.notification import NotificationEvent, NotificationKind
+from pixel_social.adapters.outbound.postgres.notifications import PostgresNotifications
+from pixel_social.application.notifications.list_notifications import ListNotifications, list_notifications
+from pixel_social.application.notifications.mark_notifications_read import mark_notifications_read
+from pixel_social.domain.errors import InvalidPageToken
+from pixel_social.domain.notifications.notification import NotificationEvent, NotificationKind
 
 from tests.fakes.social import FakeNotifications
 
@@ -72,8 +73,8 @@ async def test_an_event_that_comes_again_is_not_counted_again(backend):
 async def test_what_happens_after_reading_is_a_new_notification(backend):
     user = uuid4()
     await backend.add(str(uuid4()), failed(user, 0))
-    assert await mark_read(user, [], notifications=backend) == 1
-    assert await mark_read(user, [], notifications=backend) == 0
+    assert await mark_notifications_read(user, [], notifications=backend) == 1
+    assert await mark_notifications_read(user, [], notifications=backend) == 0
     await backend.add(str(uuid4()), failed(user, 1))
 
     page = await listed(backend, user)
@@ -89,9 +90,9 @@ async def test_nobody_reads_or_marks_what_is_anothers(backend):
     (mine,) = (await listed(backend, user)).notifications
 
     assert (await listed(backend, other)).notifications == ()
-    assert await mark_read(other, [mine.id], notifications=backend) == 0
-    assert await mark_read(user, [uuid4()], notifications=backend) == 0
-    assert await mark_read(user, [mine.id], notifications=backend) == 1
+    assert await mark_notifications_read(other, [mine.id], notifications=backend) == 0
+    assert await mark_notifications_read(user, [uuid4()], notifications=backend) == 0
+    assert await mark_notifications_read(user, [mine.id], notifications=backend) == 1
 
 
 async def test_pages_follow_each_other_without_gap_or_repeat(backend):
@@ -119,4 +120,4 @@ async def test_bounds_are_kept(fake_backend):
     with pytest.raises(Invalid):
         await listed(fake_backend, uuid4(), page_size=101)
     with pytest.raises(Invalid):
-        await mark_read(uuid4(), [uuid4()] * 101, notifications=fake_backend)
+        await mark_notifications_read(uuid4(), [uuid4()] * 101, notifications=fake_backend)

@@ -9,21 +9,24 @@ from uuid import UUID, uuid4
 
 import pytest
 from pixel_postgres import Pool, fetch_all, open_pool
-from pixel_social.adapters.outbound.postgres import PostgresImages, PostgresStore
-from pixel_social.application.discover import Discover, discover
-from pixel_social.application.record_set import RecordSet, record_set
-from pixel_social.domain.feed import FeedFilter, Sort
+from pixel_social.adapters.outbound.postgres.feed import PostgresFeed
+from pixel_social.adapters.outbound.postgres.sets import PostgresSets, PostgresStore
+from pixel_social.application.feed.discover import Discover, discover
+from pixel_social.application.sets.record_set import RecordSet, record_set
+from pixel_social.domain.feed.feed import FeedFilter, Sort
 
-from tests.fakes.social import FakeImages, FakeStore, make_image_set
+from tests.fakes.social import FakeFeed, FakeSets, FakeStore, make_image_set
 
 if TYPE_CHECKING:
-    from pixel_social.application.ports import Images, Store
+    from pixel_social.application.feed.ports import Feed
+    from pixel_social.application.sets.ports import Sets, Store
 
 
 @dataclass
 class Backend:
     store: Store
-    images: Images
+    sets: Sets
+    feed: Feed
     pool: Pool | None = None
 
     async def announced(self) -> int:
@@ -38,14 +41,14 @@ class Backend:
 @pytest.fixture
 def fake_backend():
     store = FakeStore()
-    return Backend(store, FakeImages(store))
+    return Backend(store, FakeSets(store), FakeFeed(store))
 
 
 @pytest.fixture
 async def real_backend(make_database):
     database = await make_database("social")
     async with open_pool(database.url, schema="social", application="test") as pool:
-        yield Backend(PostgresStore(pool), PostgresImages(pool), pool)
+        yield Backend(PostgresStore(pool), PostgresSets(pool), PostgresFeed(pool), pool)
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -56,8 +59,8 @@ def backend(request):
 async def test_a_set_reads_back_as_it_was_written(backend):
     image_set = make_image_set(1, images=3, style="ink", private=True)
     await record_set(RecordSet(str(uuid4()), image_set), store=backend.store)
-    assert await backend.images.find_set(image_set.id) == image_set
-    assert await backend.images.find_set(UUID(int=7)) is None
+    assert await backend.sets.find_set(image_set.id) == image_set
+    assert await backend.sets.find_set(UUID(int=7)) is None
 
 
 async def test_an_event_delivered_many_times_at_once_makes_one_set(backend):
@@ -87,7 +90,7 @@ async def test_a_transaction_that_raises_leaves_no_trace(backend):
 
     with pytest.raises(RuntimeError, match="interrupted"):
         await interrupted()
-    assert await backend.images.find_set(image_set.id) is None
+    assert await backend.sets.find_set(image_set.id) is None
     assert await record_set(RecordSet(event_id, image_set), store=backend.store)
     assert await backend.announced() == 1
 
@@ -111,16 +114,16 @@ async def test_both_stores_page_through_the_feed_alike(backend, sort, wanted):
         for store in (reference, backend.store):
             await record_set(RecordSet(str(uuid4()), image_set), store=store)
 
-    async def walk(images: Images) -> list[UUID]:
+    async def walk(feed: Feed) -> list[UUID]:
         seen, token = [], ""
         while True:
             page = Discover(sort=sort, filter=wanted, page_size=5, page_token=token)
-            found = await discover(page, images=images)
+            found = await discover(page, feed=feed)
             seen += [image.id for image in found.images]
             token = found.next_page_token
             if not token:
                 return seen
 
-    visited = await walk(backend.images)
-    assert visited == await walk(FakeImages(reference))
+    visited = await walk(backend.feed)
+    assert visited == await walk(FakeFeed(reference))
     assert visited

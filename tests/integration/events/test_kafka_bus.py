@@ -15,7 +15,7 @@ from pixel_postgres import Pool
 
 from tests.conftest import WaitUntil
 from tests.fakes.events import ACTIVITIES, activity, told
-from tests.parts import TOOLS
+from tests.servers import TOOLS
 
 pytestmark = pytest.mark.real
 
@@ -129,7 +129,7 @@ async def test_readers_and_publishers_go_on_after_the_broker_came_back(tmp_path:
             await reader.commit(await read(reader, 1))
     assert await follower.receive(10, 0.1) == []
     async with run_kafka(tmp_path / "kafka", TOOLS / "kafka"):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await bus.publish([activity("usr_a", "after")])
         for reader in (member, follower):
             assert [told(event) for event in await read(reader, 1)] == ["after"]

@@ -67,6 +67,7 @@ async def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         main(["dead-letters", "redrive", ACTIVITIES, "--rate", "0"])
 
 
-async def test_a_bus_that_is_away_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_bus_that_is_away_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.2)
     assert await run("postgresql://bus@127.0.0.1:1/pixel", "topics", "create") == 1
     assert "database" in capsys.readouterr().err

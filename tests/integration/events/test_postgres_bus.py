@@ -27,8 +27,8 @@ async def test_a_members_partitions_are_free_at_once_when_its_session_dies(
     await dies.ensure_topics()
     first = dies.consumer("readers", [ACTIVITIES])
     await first.start()
-    heir = survives.consumer("readers", [ACTIVITIES])
-    await heir.start()
+    successor = survives.consumer("readers", [ACTIVITIES])
+    await successor.start()
     # What a killed process leaves behind: nobody says goodbye, the server drops its sessions.
     pool, coordinator = await dies._open()
     coordinator._listening.cancel()  # type: ignore[union-attr]
@@ -38,7 +38,7 @@ async def test_a_members_partitions_are_free_at_once_when_its_session_dies(
     seen: set[str] = set()
     async with asyncio.timeout(5):
         while len(seen) < 40:
-            seen |= {told(event) for event in await heir.receive(100, 0.5)}
+            seen |= {told(event) for event in await successor.receive(100, 0.5)}
     await survives.close()
     await dies.close()
     assert pool.schema == "bus"
@@ -134,7 +134,8 @@ async def test_a_database_without_the_schema_is_reported(make_database: MakeData
     assert health.missing == (ACTIVITIES,)
 
 
-async def test_a_database_that_is_away_is_unavailable() -> None:
+async def test_a_database_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.2)
     bus = PostgresBus("postgresql://bus@127.0.0.1:1/pixel", catalogue=SHORT)
     health = await bus.health()
     assert not health.reachable

@@ -60,7 +60,7 @@ class Peers(
         self.batches.append(len(request.submissions))
         results = []
         for submission in request.submissions:
-            if submission.spec.model == "none":
+            if submission.image.model == "none":
                 error = generations_pb.SubmissionError(
                     kind="failed_precondition",
                     reason="INSUFFICIENT_CREDITS",

@@ -18,7 +18,7 @@ from websockets.asyncio.client import connect
 from tests.integration.gateway.test_streams import submitted
 
 FULL = os.environ.get("PROFILE") == "full"
-READERS, SLOW, SECONDS = (200, 50, 60) if FULL else (20, 5, 12)
+READERS, SLOW, SECONDS = (200, 50, 60) if FULL else (20, 5, 3)
 EVENTS_A_SECOND = 200
 GROWTH_MIB = 64
 CUT_WITHIN_S = 10.0

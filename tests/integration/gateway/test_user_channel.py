@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from pixel_gateway.application.live import user_channel
 from pixel_gateway.domain.generation import Status
 from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
@@ -98,7 +99,10 @@ async def test_the_channel_needs_a_key(server):
     assert refused.value.response.status_code == 401
 
 
-async def test_two_gateways_on_one_store_give_one_truth_to_a_client_that_moves(backstage, two_gateways, secret):
+async def test_two_gateways_on_one_store_give_one_truth_to_a_client_that_moves(
+    backstage, two_gateways, secret, monkeypatch
+):
+    monkeypatch.setattr(user_channel, "_FIRST_LOOK_S", 0.1)
     headers = {"authorization": f"Bearer {secret}"}
     first, second = two_gateways
     seen: list[tuple[str, int]] = []

@@ -8,7 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Output
 from pixel_generation.domain.providers.images import Outcome

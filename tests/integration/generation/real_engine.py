@@ -14,7 +14,8 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Job, Output
 from pixel_generation.domain.jobs.replay import fold
@@ -52,7 +53,7 @@ class RealEngine:
             )
             for _ in range(count)
         ]
-        decisions = await self.submissions.submit([NewGeneration(job, cost_usd_micros=cost_usd_micros) for job in jobs])
+        decisions = await self.submissions.decide([NewGeneration(job, cost_usd_micros=cost_usd_micros) for job in jobs])
         assert {decision.verdict for decision in decisions} == {Verdict.ACCEPTED}
         return jobs
 

@@ -13,7 +13,7 @@ import psycopg
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
-from pixel_generation.application.ports import Decision, NewGeneration
+from pixel_generation.application.submission.ports import Decision, NewGeneration
 from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
@@ -62,10 +62,10 @@ class Submitter:
         return NewGeneration(replace(job, **changes), cost_usd_micros=cost_usd_micros)
 
     async def submit(self, *items: NewGeneration) -> list[Decision]:
-        return await self.submissions.submit(items)
+        return await self.submissions.decide(items)
 
     async def submit_one(self, item: NewGeneration) -> Decision:
-        return (await self.submissions.submit([item]))[0]
+        return (await self.submissions.decide([item]))[0]
 
     async def budget(
         self,

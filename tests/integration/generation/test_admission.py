@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from pixel_generation.application.ports import Verdict
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.domain.billing.budgets import Period, Scope, Unit
 from pixel_generation.domain.jobs.job import HoldReason, Priority
 from pixel_runtime.ids import new_id
 
-from tests.fakes.generation_neighbours import FakeObserver
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
@@ -27,13 +26,9 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
 
 
 async def submit_in_parallel(submitter: Submitter, users: list[UUID], **changes: object) -> Counter[Verdict]:
-    batchers = [SubmissionBatcher(submitter.submissions, FakeObserver(), max_batch=64) for _ in range(4)]
-    for batcher in batchers:
-        await batcher.start()
+    stores = [BatchedSubmissions(submitter.submissions, most=64) for _ in range(4)]
     items = [submitter.new(user, **changes) for user in users]  # type: ignore[arg-type]
-    decisions = await asyncio.gather(*(batchers[n % 4].submit(item) for n, item in enumerate(items)))
-    for batcher in batchers:
-        await batcher.stop()
+    decisions = await asyncio.gather(*(stores[n % 4].submit(item) for n, item in enumerate(items)))
     return Counter(decision.verdict for decision in decisions)
 
 
@@ -246,7 +241,7 @@ async def test_a_batch_that_waits_for_a_budget_never_stops_another_that_waits_fo
     await asyncio.gather(*(submitter.budget(Scope.USER, user.hex, 100_000) for user in users))
     orders = [users, users[::-1], users[6:] + users[:6]]
     batches = [[submitter.new(user) for user in orders[n % 3]] for n in range(30)]
-    decided = await asyncio.wait_for(asyncio.gather(*map(submitter.submissions.submit, batches)), 60)
+    decided = await asyncio.wait_for(asyncio.gather(*map(submitter.submissions.decide, batches)), 60)
     assert {decision.verdict for batch in decided for decision in batch} == {Verdict.ACCEPTED}
     assert (await submitter.row("SELECT used FROM budgets WHERE scope = 'platform'"))["used"] == 360
 

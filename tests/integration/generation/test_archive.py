@@ -26,7 +26,8 @@ from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHou
 from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
-from pixel_generation.application.ports import GenerationFilter, NewGeneration, Verdict
+from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.budgets import Period, Scope
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.main import build
@@ -95,7 +96,7 @@ async def pages(archive: Archive, name: str, **which: Any) -> list[Message]:
 
 
 async def answers(archive: Archive, user: UUID, jobs: dict[str, Job]) -> dict[str, Any]:
-    """Everything that is told of these jobs, through every door that reads jobs."""
+    """Everything that is told of these jobs, through every RPC that reads jobs."""
     name, operator = format_id("usr", user), format_id("usr", new_id())
     served, money, queue = archive.generations, archive.billing, archive.operations
     told: dict[str, Any] = {

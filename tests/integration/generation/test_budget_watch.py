@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pixel_generation.adapters.metrics import BudgetMetrics
 from pixel_generation.application.maintenance.watch_budgets import watch_budgets
-from pixel_generation.application.ports import Verdict
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.domain.billing.budgets import Scope
 from prometheus_client import REGISTRY
 

@@ -21,8 +21,9 @@ from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import Run, RunTools
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
-from pixel_generation.application.ports import NewGeneration, Writer
+from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Job, Stage
 from pixel_generation.domain.jobs.recovery import RetryPolicy
@@ -146,7 +147,7 @@ async def test_no_call_and_no_credit_is_taken_twice(
             {},
         )
         await PostgresLedger(pool).grant(user, 10, grant_id="signup", reason="")
-        await PostgresSubmissions(pool).submit([submission(user, clock.now())])
+        await PostgresSubmissions(pool).decide([submission(user, clock.now())])
 
         async def claim() -> list[Run]:
             deadline = clock.now() + timedelta(seconds=300)

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from pixel_generation.adapters.outbound.postgres.clock import PostgresClock
 from pixel_postgres import open_pool
 
@@ -39,7 +40,8 @@ async def test_an_answer_that_took_long_leaves_the_time_as_it_was(make_database:
         assert datetime.now(UTC) - clock.now() > timedelta(minutes=59)
 
 
-async def test_a_server_that_is_away_leaves_the_time_as_it_was(free_port: int) -> None:
+async def test_a_server_that_is_away_leaves_the_time_as_it_was(free_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.2)
     url = f"postgresql://nobody:secret@127.0.0.1:{free_port}/none"
     async with open_pool(url, schema="generation", application="test") as pool:
         clock = PostgresClock(pool, WrongClock(timedelta(hours=-1)))

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
 from pixel_generation.domain.jobs.job import Failure, Job, Status
@@ -85,7 +86,7 @@ async def test_a_failed_one_pays_nothing_and_runs_again_in_a_new_round(engine: R
     assert await money(engine, failed) == (1_000, 0)
     now = datetime.now(UTC)
     again = failed.retried(at=now, deadline_at=now + timedelta(hours=1))
-    (decision,) = await engine.submissions.submit([NewGeneration(again, cost_usd_micros=0, retried_at=now)])
+    (decision,) = await engine.submissions.decide([NewGeneration(again, cost_usd_micros=0, retried_at=now)])
     assert decision.verdict is Verdict.ACCEPTED
     (second,) = await engine.claim()
     assert (second.id, second.round, second.kind) == (job.id, 2, kind)

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Account
 from pixel_generation.domain.jobs.job import Failure, Job, Output
 from pixel_postgres import load_queries

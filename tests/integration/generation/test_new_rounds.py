@@ -10,7 +10,8 @@ from uuid import UUID
 
 import pytest
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
-from pixel_generation.application.ports import Decision, NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.billing.budgets import Scope
 from pixel_generation.domain.jobs.job import Failure, Job, Status
 from pixel_runtime.clock import SystemClock

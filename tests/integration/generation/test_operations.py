@@ -15,6 +15,7 @@ from google.protobuf.json_format import MessageToDict
 from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel_errors import Invalid
 from pixel_generation.adapters.inbound.grpc.operations.servicer import OperationsServicer
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.operations import (
@@ -28,10 +29,9 @@ from pixel_generation.application.operations.failed_jobs import FailedJobs
 from pixel_generation.application.operations.operate_queue import QueueOperator
 from pixel_generation.application.operations.operations import Operations
 from pixel_generation.application.operations.read_statistics import read_statistics
-from pixel_generation.application.ports import Verdict
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.resubmissions import Resubmissions
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.domain.errors import QueueNotFound
 from pixel_generation.domain.jobs.job import HoldReason, Status
 from pixel_runtime.ids import format_id, new_id
@@ -73,10 +73,10 @@ class Operators:
 async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[Operators]:
     async with open_submitter(make_database) as submitter:
         endings, signalled, observer = Endings(submitter), list[str](), FakeObserver()
-        batcher = SubmissionBatcher(submitter.submissions, observer)
+        submissions = BatchedSubmissions(submitter.submissions)
         source = PostgresCatalogue(submitter.pool, default="studio-sketch", providers=frozenset({"sketch"}))
         resubmissions = Resubmissions(
-            batcher, LiveCatalogue(source), endings.clock, observer, max_wait=timedelta(hours=1)
+            submissions, LiveCatalogue(source), endings.clock, observer, max_wait=timedelta(hours=1)
         )
 
         async def signal() -> int:
@@ -101,9 +101,8 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
             statistics=partial(read_statistics, statistics=PostgresStatistics(submitter.pool), clock=endings.clock),
             actions=actions,
         )
-        await batcher.start()
         yield Operators(submitter, endings, OperationsServicer(operations), signalled)
-        await batcher.stop()
+        await submissions.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
-from pixel_generation.application.ports import Verdict
+from pixel_generation.application.submission.ports import Verdict
 
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase

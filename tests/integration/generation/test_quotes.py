@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from pixel_errors import PixelError
 from pixel_generation.adapters.metrics import SubmissionMetrics
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
@@ -24,7 +25,6 @@ from pixel_generation.application.submission.new_job import JobLimits, SubmitGen
 from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.quote import Quote, quote_generation
 from pixel_generation.application.submission.start_estimates import StartEstimates
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submission.submit import Accepted, submit_generations
 from pixel_generation.domain.errors import PriceUnknown
 from pixel_generation.domain.jobs.job import Priority
@@ -44,7 +44,7 @@ FOX = ImageWork("a fox", number_of_images=2)
 class Submitter:
     pool: Pool
     admin_url: str
-    batcher: SubmissionBatcher
+    submissions: BatchedSubmissions
 
     def __post_init__(self) -> None:
         source = PostgresCatalogue(self.pool, default="studio-sketch", providers=frozenset({"sketch", "openai"}))
@@ -73,7 +73,7 @@ class Submitter:
         (outcome,) = await submit_generations(
             [command],
             catalogue=self.catalogue,
-            batcher=self.batcher,
+            submissions=self.submissions,
             clock=SystemClock(),
             randomness=SystemRandomness(),
             observer=SubmissionMetrics(),
@@ -93,10 +93,9 @@ class Submitter:
 
 @asynccontextmanager
 async def running(pool: Pool, admin_url: str) -> AsyncIterator[Submitter]:
-    batcher = SubmissionBatcher(PostgresSubmissions(pool), SubmissionMetrics())
-    await batcher.start()
-    yield Submitter(pool, admin_url, batcher)
-    await batcher.stop()
+    submissions = BatchedSubmissions(PostgresSubmissions(pool))
+    yield Submitter(pool, admin_url, submissions)
+    await submissions.close()
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
-from pixel_generation.application.ports import NewGeneration, Verdict, Writer
+from pixel_generation.application.ports import Writer
+from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
 from pixel_generation.domain.jobs.replay import fold
@@ -113,7 +114,7 @@ async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
         if not job.can_be_retried or life.random() < 0.6:
             return f"{job.status} {'with' if job.outputs else 'without'} pictures, round {min(job.round, 2)}"
         again = job.retried(at=now(), deadline_at=now() + timedelta(hours=1))
-        (decision,) = await engine.submissions.submit([NewGeneration(again, retried_at=now())])
+        (decision,) = await engine.submissions.decide([NewGeneration(again, retried_at=now())])
         assert decision.verdict is Verdict.ACCEPTED
         job = again
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from pixel_errors import PixelError
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.operations import PostgresActions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
@@ -18,7 +19,6 @@ from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
 from pixel_generation.application.submission.resubmissions import Resubmissions
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_runtime.clock import SystemClock
 
 from tests.fakes.generation_catalogue import FakeCatalogue
@@ -34,16 +34,15 @@ LONGEST_S = 0.5
 @asynccontextmanager
 async def retrying(engine: RealEngine) -> AsyncIterator[RetryTools]:
     clock, observer = SystemClock(), FakeObserver()
-    batcher = SubmissionBatcher(engine.submissions, observer)
+    submissions = BatchedSubmissions(engine.submissions)
     catalogue = LiveCatalogue(FakeCatalogue())
-    resubmissions = Resubmissions(batcher, catalogue, clock, observer, max_wait=timedelta(hours=1))
-    await batcher.start()
+    resubmissions = Resubmissions(submissions, catalogue, clock, observer, max_wait=timedelta(hours=1))
     try:
         yield RetryTools(
             PostgresAllJobs(engine.pool), resubmissions, PostgresActions(engine.pool), clock, SystemRandomness()
         )
     finally:
-        await batcher.stop()
+        await submissions.close()
 
 
 async def cancel(engine: RealEngine, user: UUID, job_id: UUID) -> str:

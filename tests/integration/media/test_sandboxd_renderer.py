@@ -12,9 +12,9 @@ import pyvips
 from pixel_errors import Unavailable
 from pixel_media.adapters.metrics import SANDBOX_KILLS, SANDBOX_RESTARTS
 from pixel_media.adapters.outbound.sandboxed_renderer import SandboxedRenderer
-from pixel_media.domain.asset import ImageFormat, RenditionKind
-from pixel_media.domain.content import format_of
+from pixel_media.domain.assets.content import format_of
 from pixel_media.domain.errors import BrokenImage, ImageTooCostly, ImageTooLarge, UnsupportedImage
+from pixel_media.domain.renditions.rendition import ImageFormat, RenditionKind
 
 from tests.fakes import media_images
 

@@ -78,7 +78,7 @@ async def test_every_named_query_is_valid_on_the_migrated_schema(database, filen
 )
 @pytest.mark.parametrize("deep", [False, True], ids=["first", "deep"])
 async def test_no_page_of_the_feed_reads_the_whole_table(filled, feed, wanted, deep):
-    query, names = numbered(load_queries("pixel_social.sql", "images.sql")[feed])
+    query, names = numbered(load_queries("pixel_social.sql", "feed.sql")[feed])
     rank = {"list_recent": "now() - interval '10 days'", "list_popular": "50", "list_trending": "3000.5"}[feed]
     position = {"after_rank": rank, "after_id": "'80000000-0000-0000-0000-000000000000'"} if deep else {}
     values = {"limit": "31", "offset": "0"} | position | wanted

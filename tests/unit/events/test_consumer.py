@@ -11,7 +11,7 @@ from pixel_events import Consumer, Event
 from pixel_events import consumer as consumer_module
 
 from tests.conftest import WaitUntil
-from tests.fakes.bus import FakeBus
+from tests.fakes.bus import FakeBus, FakeConsumer
 from tests.fakes.events import ACTIVITIES, activity, told
 
 DEAD = ACTIVITIES + ".dlq"
@@ -252,6 +252,23 @@ async def test_a_bus_that_was_away_is_read_once_it_is_back(bus: FakeBus, wait_un
         bus.down = False
         await wait_until(lambda: seen == ["x"])
         await consumer.check()
+
+
+async def test_a_stop_does_not_wait_for_a_bus_that_does_not_answer(
+    bus: FakeBus, monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
+) -> None:
+    asked = asyncio.Event()
+
+    async def never_answered(_reader: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    async def handle(event: Event) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(FakeConsumer, "start", never_answered)
+    async with asyncio.timeout(2), consuming(bus, handle):
+        await wait_until(asked.is_set)
 
 
 async def test_a_commit_that_fails_is_made_up_for(bus: FakeBus, wait_until: WaitUntil) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
-from pixel_generation.application.engine_ports import CallLookup
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.maintenance.ports import CallLookup
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.reading.read_generations import GenerationReader
@@ -21,7 +21,6 @@ from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.resubmissions import Resubmissions
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
 from pixel_generation.application.submission.start_estimates import StartEstimates
-from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
 from pixel_generation.domain.jobs.job import Job
@@ -54,7 +53,6 @@ class Engine:
     assets: FakeAssets
     observer: FakeObserver
     catalogue: LiveCatalogue
-    batcher: SubmissionBatcher
     reader: GenerationReader
     randomness: FakeRandomness
     starts: StartEstimates
@@ -77,7 +75,7 @@ class Engine:
         return await submit_generations(
             commands,
             catalogue=self.catalogue,
-            batcher=self.batcher,
+            submissions=self.store,
             clock=self.clock,
             randomness=self.randomness,
             observer=self.observer,
@@ -136,7 +134,7 @@ class Engine:
 
     async def retry(self, user: UUID, *job_ids: UUID) -> list[Accepted | PixelError]:
         resubmissions = Resubmissions(
-            self.batcher, self.catalogue, self.clock, self.observer, max_wait=timedelta(hours=1)
+            self.store, self.catalogue, self.clock, self.observer, max_wait=timedelta(hours=1)
         )
         tools = RetryTools(self.store, resubmissions, self.actions, self.clock, self.randomness)
         return await retry_generations(user, job_ids, tools=tools)
@@ -146,17 +144,15 @@ class Engine:
 
 
 @pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
+async def engine() -> Engine:
     clock = FakeClock()
     store = FakeStore(clock)
     observer = FakeObserver()
     catalogue = LiveCatalogue(FakeCatalogue(providers=frozenset({"sketch", "openai"})))
-    batcher = SubmissionBatcher(store, observer)
-    await batcher.start()
     counts = FakeQueueCounts(store)
     snapshots = FakeQueueSnapshots(store)
     starts = StartEstimates(snapshots, catalogue, slots=2, queue_slots={})
-    yield Engine(
+    return Engine(
         store,
         clock,
         FakeImageModel(),
@@ -164,7 +160,6 @@ async def engine() -> AsyncIterator[Engine]:
         FakeAssets(),
         observer,
         catalogue,
-        batcher,
         GenerationReader(store, starts, clock),
         FakeRandomness(),
         starts,
@@ -175,4 +170,3 @@ async def engine() -> AsyncIterator[Engine]:
         FakeHealthObserver(),
         FakeEtaObserver(),
     )
-    await batcher.stop()

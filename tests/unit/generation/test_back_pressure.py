@@ -104,7 +104,7 @@ async def test_a_full_queue_refuses_with_a_wait_and_still_knows_earlier_requests
     assert engine.observer.verdicts.count("queue_full") == 1
 
 
-class Rooms:
+class CountedQueue:
     """A queue that takes three jobs, on a clock that the test moves."""
 
     def __init__(self) -> None:
@@ -116,7 +116,7 @@ class Rooms:
 
 
 async def test_a_queue_is_counted_once_a_second_and_what_is_accepted_meanwhile_is_added(wait_until):
-    queue = Rooms()
+    queue = CountedQueue()
     assert not queue.capacity.is_full("sketch")
     await wait_until(lambda: queue.counts.counted == 1)
     for _ in range(3):
@@ -132,7 +132,7 @@ async def test_a_queue_is_counted_once_a_second_and_what_is_accepted_meanwhile_i
 
 
 async def test_a_queue_that_cannot_be_counted_takes_more(wait_until):
-    queue = Rooms()
+    queue = CountedQueue()
     queue.capacity.is_full("sketch")
     await wait_until(lambda: queue.counts.counted == 1)
     for _ in range(3):

@@ -11,7 +11,7 @@ from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError, Unavailable
 from pixel_generation.adapters.inbound.grpc.generations.servicer import GenerationsServicer
 from pixel_generation.application import Application
-from pixel_generation.application.ports import Standing
+from pixel_generation.application.reading.ports import Standing
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_runtime.ids import format_id
 

@@ -11,8 +11,8 @@ from pixel.generation.v1 import generation_pb2 as gen
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError
 from pixel_generation.adapters.inbound.grpc.generations.read_submission import read_submission
-from pixel_generation.application.ports import Decision, NewGeneration, Verdict
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration, new_generation
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.application.submission.rejections import rejection
 from pixel_generation.domain.jobs.job import Priority
 from pixel_generation.domain.work.image import ImageWork

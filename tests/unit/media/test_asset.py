@@ -5,18 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pixel_media.domain.asset import (
-    ADDRESS_LIFE_S,
-    MAX_BYTES,
-    ImageFormat,
-    RenditionKind,
-    asset_of,
-    key_of,
-    keys_of,
-    signing_time,
-)
-from pixel_media.domain.content import Content, format_of
+from pixel_media.domain.assets.addresses import ADDRESS_LIFE_S, signing_time
+from pixel_media.domain.assets.asset import MAX_BYTES
+from pixel_media.domain.assets.content import Content, format_of
+from pixel_media.domain.assets.object_keys import asset_of, key_of, keys_of
 from pixel_media.domain.errors import AssetInvalid, ContentMismatch, ImageTooLarge, UnsupportedImage
+from pixel_media.domain.renditions.rendition import ImageFormat, RenditionKind
 from pixel_runtime.ids import new_id
 
 from tests.fakes.media import PNG, facts_of

@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 from pixel_errors import Unavailable
-from pixel_media.application.get_assets import MAX_IDS, get_assets
-from pixel_media.application.store_asset import StoreAsset, store_asset
-from pixel_media.domain.asset import RenditionKind
+from pixel_media.application.assets.get_assets import MAX_IDS, get_assets
+from pixel_media.application.assets.store_asset import StoreAsset, store_asset
 from pixel_media.domain.errors import AssetConflict, AssetInvalid, BrokenImage, UnsupportedImage
+from pixel_media.domain.renditions.rendition import RenditionKind
 from pixel_runtime.ids import new_id
 
 from tests.fakes.media import PNG, FakeAssets, FakeClock, FakeRenderer, facts_of

@@ -7,10 +7,11 @@ from functools import partial
 
 import pytest
 from pixel_errors import Unavailable
-from pixel_media.application.store_asset import StoreAsset, store_asset
-from pixel_media.application.sweep_leftovers import Swept, sweep_leftovers
-from pixel_media.domain.asset import ImageFormat, RenditionKind, key_of
+from pixel_media.application.assets.store_asset import StoreAsset, store_asset
+from pixel_media.application.maintenance.sweep_leftovers import Swept, sweep_leftovers
+from pixel_media.domain.assets.object_keys import key_of
 from pixel_media.domain.errors import AssetBeingRemoved
+from pixel_media.domain.renditions.rendition import ImageFormat, RenditionKind
 from pixel_runtime.ids import new_id
 
 from tests.fakes.media import PNG, FakeAssets, FakeClock, FakeRenderer, facts_of

@@ -8,19 +8,12 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pixel_social.application.discover import Discover, discover
-from pixel_social.domain.feed import (
-    FeedFilter,
-    InvalidFeedRequest,
-    InvalidPageToken,
-    Sort,
-    rank_of,
-    read_token,
-    write_token,
-)
-from pixel_social.domain.image import hot_score
+from pixel_social.application.feed.discover import Discover, discover
+from pixel_social.domain.errors import InvalidFeedRequest, InvalidPageToken
+from pixel_social.domain.feed.feed import FeedFilter, Sort, rank_of, read_token, write_token
+from pixel_social.domain.images.image import hot_score
 
-from tests.fakes.social import FakeImages, FakeStore, make_image_set
+from tests.fakes.social import FakeFeed, FakeStore, make_image_set
 
 NEWEST_FIRST = list(range(25, 0, -1))
 
@@ -40,51 +33,51 @@ async def store():
 
 
 @pytest.fixture
-def images(store):
-    return FakeImages(store)
+def feed(store):
+    return FakeFeed(store)
 
 
 def numbers(found) -> list[int]:
     return [image.id.int >> 64 for image in found.images]
 
 
-async def walk(images, **facts) -> list[int]:
+async def walk(feed, **facts) -> list[int]:
     seen, token = [], ""
     while True:
-        found = await discover(Discover(page_size=4, page_token=token, **facts), images=images)
+        found = await discover(Discover(page_size=4, page_token=token, **facts), feed=feed)
         seen += numbers(found)
         token = found.next_page_token
         if not token:
             return seen
 
 
-async def test_the_feed_shows_public_pictures_newest_first(images):
-    assert numbers(await discover(Discover(page_size=100), images=images)) == NEWEST_FIRST
+async def test_the_feed_shows_public_pictures_newest_first(feed):
+    assert numbers(await discover(Discover(page_size=100), feed=feed)) == NEWEST_FIRST
 
 
 @pytest.mark.parametrize("sort", list(Sort))
-async def test_following_the_token_visits_every_picture_once(images, sort):
-    seen = await walk(images, sort=sort)
+async def test_following_the_token_visits_every_picture_once(feed, sort):
+    seen = await walk(feed, sort=sort)
     assert sorted(seen, reverse=True) == NEWEST_FIRST
 
 
-async def test_popular_goes_by_likes_then_newest(images):
-    found = await discover(Discover(sort=Sort.POPULAR, page_size=6), images=images)
+async def test_popular_goes_by_likes_then_newest(feed):
+    found = await discover(Discover(sort=Sort.POPULAR, page_size=6), feed=feed)
     assert numbers(found) == [24, 19, 14, 9, 4, 23]
 
 
-async def test_page_numbers_and_tokens_walk_the_same_feed(images):
+async def test_page_numbers_and_tokens_walk_the_same_feed(feed):
     by_number = []
     for page in range(1, 8):
-        by_number += numbers(await discover(Discover(page_size=4, page=page), images=images))
-    assert by_number == await walk(images) == NEWEST_FIRST
+        by_number += numbers(await discover(Discover(page_size=4, page=page), feed=feed))
+    assert by_number == await walk(feed) == NEWEST_FIRST
 
 
-async def test_a_picture_made_while_paging_neither_repeats_nor_hides_another(store, images):
-    first = await discover(Discover(page_size=4), images=images)
+async def test_a_picture_made_while_paging_neither_repeats_nor_hides_another(store, feed):
+    first = await discover(Discover(page_size=4), feed=feed)
     async with store.transaction() as tx:
         await tx.add_set(make_image_set(50))
-    second = await discover(Discover(page_size=4, page_token=first.next_page_token), images=images)
+    second = await discover(Discover(page_size=4, page_token=first.next_page_token), feed=feed)
     assert numbers(first) + numbers(second) == NEWEST_FIRST[:8]
 
 
@@ -99,8 +92,8 @@ async def test_a_picture_made_while_paging_neither_repeats_nor_hides_another(sto
         (FeedFilter(made_before=datetime(2026, 1, 1, 0, 3, tzinfo=UTC)), [2, 1]),
     ],
 )
-async def test_filters_narrow_the_feed(images, wanted, expected):
-    assert await walk(images, filter=wanted) == expected
+async def test_filters_narrow_the_feed(feed, wanted, expected):
+    assert await walk(feed, filter=wanted) == expected
 
 
 @pytest.mark.parametrize(
@@ -123,9 +116,9 @@ async def test_filters_narrow_the_feed(images, wanted, expected):
         ),
     ],
 )
-async def test_a_bad_page_request_names_the_field(images, facts, field):
+async def test_a_bad_page_request_names_the_field(feed, facts, field):
     with pytest.raises(InvalidFeedRequest) as rejection:
-        await discover(Discover(**facts), images=images)
+        await discover(Discover(**facts), feed=feed)
     assert [violation.field for violation in rejection.value.violations] == [field]
 
 
@@ -149,17 +142,17 @@ def forged(*facts: object) -> str:
         base64.urlsafe_b64encode(b"[" * 200).decode(),
     ],
 )
-async def test_a_malformed_token_is_refused(images, token):
+async def test_a_malformed_token_is_refused(feed, token):
     with pytest.raises(InvalidPageToken):
-        await discover(Discover(page_token=token), images=images)
+        await discover(Discover(page_token=token), feed=feed)
 
 
-async def test_a_token_fits_only_the_order_and_filter_it_was_made_for(images):
-    token = (await discover(Discover(page_size=4), images=images)).next_page_token
+async def test_a_token_fits_only_the_order_and_filter_it_was_made_for(feed):
+    token = (await discover(Discover(page_size=4), feed=feed)).next_page_token
     with pytest.raises(InvalidPageToken):
-        await discover(Discover(sort=Sort.POPULAR, page_token=token), images=images)
+        await discover(Discover(sort=Sort.POPULAR, page_token=token), feed=feed)
     with pytest.raises(InvalidPageToken):
-        await discover(Discover(filter=FeedFilter(model="a"), page_token=token), images=images)
+        await discover(Discover(filter=FeedFilter(model="a"), page_token=token), feed=feed)
 
 
 @given(st.text(max_size=300))

@@ -5,7 +5,7 @@ from itertools import chain
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pixel_social.application.record_set import RecordSet, record_set
+from pixel_social.application.sets.record_set import RecordSet, record_set
 
 from tests.fakes.social import FakeStore, make_image_set
 

@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import sys
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode, urlsplit
@@ -29,8 +29,6 @@ NO_RATE_LIMITS = {f"PIXEL_{kind}_PER_MINUTE": "0" for kind in ("CREATES", "READS
 """One machine's own studio limits nobody; the environment may say otherwise."""
 
 SERVICES = ("media", "social", "generation", "gateway")
-"""In start order: who is called comes before who calls."""
-
 ROLES = {
     "media": ("serve", "relay"),
     "social": ("serve", "work", "relay"),
@@ -105,19 +103,28 @@ async def run_services(
     addresses = {service: f"127.0.0.1:{free_port()}" for service in SERVICES}
     http_address = f"127.0.0.1:{free_port()}"
     shared = _shared_environment(parts, addresses, http_address) | dict(environment or {})
-    async with AsyncExitStack() as stack:
-        processes: dict[str, Process] = {}
-        for service in SERVICES:
-            url = _url_of(parts.admin_url, service, passwords[service])
-            own = shared | {"PIXEL_DATABASE_URL": url, "PIXEL_GRPC_ADDRESS": addresses[service]}
-            await _migrate(service, own | {"PIXEL_MIGRATE_URL": parts.admin_url}, scratch)
-            for role in ROLES[service]:
-                process = _process(service, role, own, scratch)
-                stack.push_async_callback(process.child.stop)
-                processes[f"{service}-{role}"] = process
+    own = {
+        service: shared
+        | {
+            "PIXEL_DATABASE_URL": _url_of(parts.admin_url, service, passwords[service]),
+            "PIXEL_GRPC_ADDRESS": addresses[service],
+        }
+        for service in SERVICES
+    }
+    await asyncio.gather(
+        *(_migrate(service, own[service] | {"PIXEL_MIGRATE_URL": parts.admin_url}, scratch) for service in SERVICES)
+    )
+    processes = {
+        f"{service}-{role}": _process(service, role, own[service], scratch)
+        for service in SERVICES
+        for role in ROLES[service]
+    }
+    try:
         # All at once: a service that is called before it is there answers "unavailable", and the caller tries again.
         await asyncio.gather(*(process.start() for process in processes.values()))
         yield Services(f"http://{http_address}", addresses["gateway"], addresses, processes)
+    finally:
+        await asyncio.shield(asyncio.gather(*(process.child.stop() for process in processes.values())))
 
 
 async def _prepare_parts(parts: RealParts) -> None:

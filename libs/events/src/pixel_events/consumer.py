@@ -12,7 +12,7 @@ import random
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Invalid, PixelError, Unavailable
-from pixel_runtime import Loop, pause
+from pixel_runtime import Loop, pause, unless
 from pixel_telemetry import bind, extracted, get_logger, span
 
 from pixel_events.dead_letters import dead_letter, without_contents
@@ -84,7 +84,8 @@ class Consumer:
         while not stop.is_set():
             reader = self._bus.consumer(self._group, self._topics)
             try:
-                await reader.start()
+                if not await unless(stop, reader.start()):
+                    return
                 self._reading = True
                 await self._read(reader, stop)
             except (Unavailable, DeadlineExceeded) as error:

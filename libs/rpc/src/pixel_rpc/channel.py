@@ -15,7 +15,7 @@ _OPTIONS = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.lb_policy_name", "round_robin"),
-    # Peers are never behind the proxy that leads out of the house.
+    # Peers are never behind an HTTP proxy.
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pixel_runtime.clock import Clock, SystemClock
 from pixel_runtime.ids import format_id, new_id, parse_id
-from pixel_runtime.loop import Loop, every, pause
+from pixel_runtime.loop import Loop, every, pause, unless
 from pixel_runtime.secret import Secret
 from pixel_runtime.service import Part, Service, run
 from pixel_runtime.settings import SettingsError, describe, load_settings
@@ -25,4 +25,5 @@ __all__ = [
     "parse_id",
     "pause",
     "run",
+    "unless",
 ]

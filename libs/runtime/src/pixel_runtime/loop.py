@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pixel_runtime.metrics import LOOP_FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 _logger = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.1
@@ -81,6 +81,22 @@ def every(
             await work()
 
     return body
+
+
+async def unless(stop: asyncio.Event, work: Coroutine[None, None, object]) -> bool:
+    """Do the work, but cancel it as soon as `stop` is set; tell whether it was done."""
+    working, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        asked.cancel()
+        if not working.done():
+            working.cancel()
+            await asyncio.wait({working})
+    if working.cancelled():
+        return False
+    working.result()
+    return True
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

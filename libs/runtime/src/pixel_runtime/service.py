@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pixel_errors import PixelError
 
-from pixel_runtime.loop import Loop
+from pixel_runtime.loop import Loop, unless
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ async def run(service: Service, *, stop: asyncio.Event | None = None) -> None:
     stopping = stop or asyncio.Event()
     interruption = _Interruption(stopping)
     with interruption.handled():
-        if not await _start_unless(stopping, service):
+        if not await unless(stopping, service.start()):
             return
         _logger.info("service_started", extra={"service_name": service.name})
         try:
@@ -115,23 +115,6 @@ async def run(service: Service, *, stop: asyncio.Event | None = None) -> None:
             if not interruption.is_urgent:
                 await service.stop()
         _logger.info("service_stopped", extra={"service_name": service.name})
-
-
-async def _start_unless(stopping: asyncio.Event, service: Service) -> bool:
-    """Start the service, or give up when asked to stop first."""
-    starting = asyncio.create_task(service.start())
-    asked = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        asked.cancel()
-        if not starting.done():
-            starting.cancel()
-            await asyncio.wait({starting})
-    if starting.cancelled():
-        return False
-    starting.result()
-    return True
 
 
 class _Interruption:

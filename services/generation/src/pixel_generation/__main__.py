@@ -15,8 +15,9 @@ from pixel_runtime.service import run
 from pixel_runtime.settings import SettingsError, load_settings
 
 from pixel_generation.adapters.inbound.operator_commands import tell_replay, tell_rules
-from pixel_generation.main import ALL_ROLES, SCHEMA, build, open_commands
+from pixel_generation.main import ALL_ROLES, build, open_commands
 from pixel_generation.settings import Settings
+from pixel_generation.wiring.adapters import SCHEMA
 
 DEFAULT_REPLAYED = 5_000
 NOT_PROVED = 3

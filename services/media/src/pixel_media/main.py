@@ -14,15 +14,16 @@ from pixel_runtime.clock import SystemClock
 from pixel_runtime.service import Loop, Service
 from pixel_telemetry import MetricsServer
 
-from pixel_media.adapters.inbound.grpc import SERVICES, AssetsServicer, register
+from pixel_media.adapters.inbound.grpc.assets.servicer import SERVICES, AssetsServicer, register
 from pixel_media.adapters.inbound.housekeeping import measuring, sweeping
 from pixel_media.adapters.outbound.object_store import open_store
-from pixel_media.adapters.outbound.postgres import PostgresAssets, PostgresLeftovers
+from pixel_media.adapters.outbound.postgres.assets import PostgresAssets
+from pixel_media.adapters.outbound.postgres.leftovers import PostgresLeftovers
 from pixel_media.adapters.outbound.sandboxed_renderer import SandboxedRenderer
 from pixel_media.application import Application
-from pixel_media.application.get_assets import address, get_assets
-from pixel_media.application.store_asset import store_asset
-from pixel_media.application.sweep_leftovers import sweep_leftovers
+from pixel_media.application.assets.get_assets import address, get_assets
+from pixel_media.application.assets.store_asset import store_asset
+from pixel_media.application.maintenance.sweep_leftovers import sweep_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -12,17 +12,19 @@ from pixel_rpc import RpcServer
 from pixel_runtime.service import Service
 from pixel_telemetry import MetricsServer
 
-from pixel_social.adapters.inbound.events import COMPLETIONS, on_generation_completed
-from pixel_social.adapters.inbound.failures import FAILURES, on_generation_failed
-from pixel_social.adapters.inbound.grpc import SERVICES, register
-from pixel_social.adapters.outbound.notifications import CONSUMER as NOTIFIER
-from pixel_social.adapters.outbound.notifications import PostgresNotifications
-from pixel_social.adapters.outbound.postgres import CONSUMER, PostgresImages, PostgresStore
+from pixel_social.adapters.inbound.events.generation_completed import COMPLETIONS, on_generation_completed
+from pixel_social.adapters.inbound.events.generation_failed import FAILURES, on_generation_failed
+from pixel_social.adapters.inbound.grpc.services import SERVICES, register
+from pixel_social.adapters.outbound.postgres.feed import PostgresFeed
+from pixel_social.adapters.outbound.postgres.notifications import CONSUMER as NOTIFIER
+from pixel_social.adapters.outbound.postgres.notifications import PostgresNotifications
+from pixel_social.adapters.outbound.postgres.sets import CONSUMER, PostgresSets, PostgresStore
 from pixel_social.application import Application
-from pixel_social.application.discover import discover
-from pixel_social.application.get_set import get_set
-from pixel_social.application.notifications import list_notifications, mark_read
-from pixel_social.application.record_set import record_set
+from pixel_social.application.feed.discover import discover
+from pixel_social.application.notifications.list_notifications import list_notifications
+from pixel_social.application.notifications.mark_notifications_read import mark_notifications_read
+from pixel_social.application.sets.get_set import get_set
+from pixel_social.application.sets.record_set import record_set
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -43,14 +45,14 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
             open_pool(settings.database_url, schema=SCHEMA, application="pixel-social", max_size=settings.pool_max_size)
         )
         checks: dict[str, Callable[[], Awaitable[None]]] = {"postgres": pool.check}
-        images, notifications = PostgresImages(pool), PostgresNotifications(pool)
+        notifications = PostgresNotifications(pool)
         app = Application(
             record_set=partial(record_set, store=PostgresStore(pool)),
-            get_set=partial(get_set, images=images),
-            discover=partial(discover, images=images),
+            get_set=partial(get_set, sets=PostgresSets(pool)),
+            discover=partial(discover, feed=PostgresFeed(pool)),
             notify=notifications.add,
             list_notifications=partial(list_notifications, notifications=notifications),
-            mark_notifications_read=partial(mark_read, notifications=notifications),
+            mark_notifications_read=partial(mark_notifications_read, notifications=notifications),
         )
         parts: list[Part] = []
         service = Service("social", parts=parts, checks=checks)

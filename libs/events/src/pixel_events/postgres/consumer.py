@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from pixel_errors import PixelError
 from pixel_postgres import execute, fetch_all
 
 from pixel_events.event import Event
@@ -31,8 +32,15 @@ class PostgresConsumer:
     async def start(self) -> None:
         if self._joined is None:
             pool, coordinator = await self._connect()
-            await coordinator.add(self._reader)
-            self._joined = pool, coordinator
+            self._joined = (
+                pool,
+                coordinator,
+            )  # also of a start that is cancelled, so that `close` gives back what it has
+            try:
+                await coordinator.add(self._reader)
+            except PixelError:
+                self._joined = None
+                raise
 
     async def receive(self, max_events: int, timeout_s: float) -> list[Event]:
         clock = asyncio.get_running_loop().time

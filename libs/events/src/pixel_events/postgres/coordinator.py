@@ -96,6 +96,8 @@ class Coordinator:
 
     async def remove(self, reader: Reader) -> None:
         """Let a reader go; its partitions are free for others at once."""
+        if reader not in self._readers:  # it never got in: a database that does not answer holds the turn for seconds
+            return
         async with self._turn:
             if reader not in self._readers:
                 return

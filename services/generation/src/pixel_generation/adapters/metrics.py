@@ -79,9 +79,6 @@ class SubmissionMetrics:
     def submitted(self, verdict: str) -> None:
         SUBMISSIONS.labels(verdict).inc()
 
-    def batch_flushed(self, size: int) -> None:
-        BATCH_SIZE.observe(size)
-
 
 class JobMetrics:
     """Counts what happens to jobs."""

@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from uuid import UUID
 
-    from pixel_media.application.get_assets import AddressedAsset
-    from pixel_media.application.store_asset import StoreAsset
-    from pixel_media.application.sweep_leftovers import Swept
-    from pixel_media.domain.asset import Asset
+    from pixel_media.application.assets.get_assets import AddressedAsset
+    from pixel_media.application.assets.store_asset import StoreAsset
+    from pixel_media.application.maintenance.sweep_leftovers import Swept
+    from pixel_media.domain.assets.asset import Asset
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
-    from pixel_social.application.discover import Discover, Discovered
-    from pixel_social.application.get_set import GetSet
-    from pixel_social.application.notifications import ListNotifications, NotificationPage
-    from pixel_social.application.record_set import RecordSet
-    from pixel_social.domain.image import ImageSet
-    from pixel_social.domain.notification import NotificationEvent
+    from pixel_social.application.feed.discover import Discover, Discovered
+    from pixel_social.application.notifications.list_notifications import ListNotifications, NotificationPage
+    from pixel_social.application.sets.get_set import GetSet
+    from pixel_social.application.sets.record_set import RecordSet
+    from pixel_social.domain.images.image import ImageSet
+    from pixel_social.domain.notifications.notification import NotificationEvent
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pixel_telemetry
 from pixel.generation.v1.events_pb2 import GenerationStatusChanged
 from pixel_errors import Invalid
+from pixel_runtime import unless
 
 from pixel_gateway.adapters.generation_codec import progress_of
 from pixel_gateway.adapters.metrics import FOLLOW_DELAY_SECONDS, FOLLOWED_EVENTS
@@ -58,7 +59,8 @@ class StatusFollower:
         shares = self._broadcast is not None
         reader = self._bus.consumer(GROUP, [STATUS_TOPIC]) if shares else self._bus.follower([STATUS_TOPIC])
         try:
-            await reader.start()
+            if not await unless(stop, reader.start()):
+                return
             while not stop.is_set():
                 received = await reader.receive(_BATCH, _RECEIVE_S)
                 messages = [message for event in received if (message := self._read(event)) is not None]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixel_generation.application.billing.statement_ports import RuleResult
+    from pixel_generation.application.maintenance.ports import RuleResult
     from pixel_generation.application.maintenance.replay_jobs import Replayed
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pixel_generation.application.billing.ports import Accounts, Budgets, Corrections, Promotions
-    from pixel_generation.application.ports import Ledger
+    from pixel_generation.application.billing.ports import Accounts, Budgets, Corrections, Ledger, Promotions
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pixel_errors import Invalid, Violation
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pixel_generation.application.ports import Ledger
+    from pixel_generation.application.billing.ports import Ledger
 
 MAX_GRANT = 1_000_000_000
 MAX_WORD_CHARS = 200

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Scope
     from pixel_generation.domain.billing.credits import Account, Capture
     from pixel_generation.domain.billing.promotions import Promotion
+    from pixel_generation.domain.billing.receipt import Receipt
+    from pixel_generation.domain.billing.statement import Transaction, UsageRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,21 @@ class AccountChange:
     plan: str | None
     daily_limit: int | None
     max_running: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSums:
+    """Groups of captured credits."""
+
+    rows: list[UsageRow]
+    total_credits: int
+    complete: bool
+    """False when more transfers fell into the period than one answer reads."""
+
+
+class Ledger(Protocol):
+    async def grant(self, user_id: UUID, credit_count: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
+        """Give credits once per user and grant id; return whether it happened now, and the credits available."""
 
 
 class Corrections(Protocol):
@@ -104,8 +121,18 @@ class Budgets(Protocol):
         """Remove a budget; False when there is none."""
 
 
-class BudgetObserver(Protocol):
-    """Shows how far budgets are used."""
+class Statements(Protocol):
+    """Reads of the ledger; a user sees only what is theirs."""
 
-    def budgets(self, known: Sequence[Budget]) -> None:
-        """Take these as all that there are."""
+    async def receipt(self, job_id: UUID, user_id: UUID) -> Receipt | None:
+        """Return rounds and runs of one generation as of one moment."""
+
+    async def transactions(
+        self, user_id: UUID, *, before: UUID, kinds: Sequence[str], job_id: UUID | None, limit: int
+    ) -> Page[Transaction, UUID]:
+        """Return transfers of these kinds newest first, below the id `before`."""
+
+    async def usage(
+        self, user_id: UUID, *, group_by: Sequence[str], start: datetime, end: datetime, limit: int
+    ) -> UsageSums:
+        """Sum captured minus refunded credits by group, largest first."""

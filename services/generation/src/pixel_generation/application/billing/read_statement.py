@@ -15,7 +15,7 @@ from pixel_generation.domain.errors import GenerationNotFound
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from pixel_generation.application.billing.statement_ports import Statements, UsageSums
+    from pixel_generation.application.billing.ports import Statements, UsageSums
     from pixel_generation.application.ports import Clock
     from pixel_generation.domain.billing.receipt import Receipt
 

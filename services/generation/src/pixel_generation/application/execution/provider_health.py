@@ -16,7 +16,7 @@ from pixel_generation.domain.providers.images import Outcome, ProviderError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pixel_generation.application.execution.health_ports import HealthObserver, HealthStore
+    from pixel_generation.application.execution.ports import HealthObserver, HealthStore
 
 log = logging.getLogger(__name__)
 

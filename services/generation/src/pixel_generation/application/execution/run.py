@@ -14,16 +14,7 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import Conflict, DeadlineExceeded, Invalid, PixelError, Unavailable
 
-from pixel_generation.application.ports import (
-    Assets,
-    Clock,
-    ImageModel,
-    JobObserver,
-    Jobs,
-    Randomness,
-    Tracing,
-    Writer,
-)
+from pixel_generation.application.ports import Clock, Randomness, Writer
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Stage, Status
@@ -42,9 +33,9 @@ from pixel_generation.domain.routing.catalogue import Model, Size
 from pixel_generation.domain.routing.routing import next_route
 
 if TYPE_CHECKING:
+    from pixel_generation.application.execution.ports import Assets, EtaObserver, ImageModel, JobObserver, Jobs, Tracing
     from pixel_generation.application.execution.provider_health import HealthOfProviders
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.application.submission.eta_ports import EtaObserver
     from pixel_generation.domain.jobs.job import Job, Output
 
 log = logging.getLogger(__name__)

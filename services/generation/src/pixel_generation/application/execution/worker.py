@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from pixel_generation.application.ports import ImageModel
+    from pixel_generation.application.execution.ports import ImageModel
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.routing.catalogue import Catalogue

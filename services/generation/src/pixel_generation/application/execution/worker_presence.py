@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
+    from pixel_generation.application.execution.ports import WorkerRegister
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 
 log = logging.getLogger(__name__)
 
 BEAT_S = 5.0
 """Pause between two signs of life; who was silent for three of them is not counted."""
-
-
-class WorkerRegister(Protocol):
-    """Worker processes by their last sign of life."""
-
-    async def seen(self, worker_id: str, *, queues: Collection[str], slots: int) -> None:
-        """Note that a worker lives, which queues it serves and how many jobs it runs side by side."""
-
-    async def left(self, worker_id: str) -> None:
-        """Forget a worker that has stopped."""
 
 
 class WorkerPresence:

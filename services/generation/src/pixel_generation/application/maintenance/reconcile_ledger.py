@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable
 
-    from pixel_generation.application.billing.statement_ports import LedgerObserver, LedgerRules, RuleResult
+    from pixel_generation.application.maintenance.ports import LedgerObserver, LedgerRules, RuleResult
     from pixel_generation.application.ports import Clock
 
 log = logging.getLogger(__name__)

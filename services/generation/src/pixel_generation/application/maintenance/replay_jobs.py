@@ -10,7 +10,7 @@ from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.jobs.replay import OF_THE_QUEUE, NotReplayable, fold
 
 if TYPE_CHECKING:
-    from pixel_generation.application.engine_ports import AllJobs, History
+    from pixel_generation.application.maintenance.ports import AllJobs, History
 
 PAGE = 500
 TRIES = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pixel_generation.application.ports import Clock, Housekeeping, ImageModel, JobObserver, Jobs, Writer
+from pixel_generation.application.ports import Clock, Writer
 from pixel_generation.domain.errors import ModelNotFound
 from pixel_generation.domain.jobs.job import Job, Stage, Status
 from pixel_generation.domain.jobs.recovery import MODEL_GONE, RetryPolicy, after_deadline, after_lookup, after_lost_run
@@ -16,9 +16,11 @@ from pixel_generation.domain.providers.images import Outcome, ProviderError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pixel_generation.application.engine_ports import (
+    from pixel_generation.application.execution.ports import ImageModel, JobObserver, Jobs
+    from pixel_generation.application.maintenance.ports import (
         CallLookup,
         EngineObserver,
+        Housekeeping,
         QueueHolds,
         Reconciling,
         UnknownCalls,

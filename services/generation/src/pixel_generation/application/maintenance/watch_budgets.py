@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pixel_generation.domain.billing.budgets import Scope
 
 if TYPE_CHECKING:
-    from pixel_generation.application.billing.ports import BudgetObserver, Budgets
+    from pixel_generation.application.billing.ports import Budgets
+    from pixel_generation.application.maintenance.ports import BudgetObserver
 
 WATCHED = (Scope.PROVIDER, Scope.PLATFORM)
 """Budgets of users and keys are their owners' concern, and too many to watch."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from pixel_generation.application.engine_ports import AllJobs
+    from pixel_generation.application.maintenance.ports import AllJobs
     from pixel_generation.application.operations.ports import Actions, FailureList
     from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.reading.page import Page

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_generation.application.ports import Clock, GenerationFilter, Queries, Standing
 from pixel_generation.application.reading.page import Page
+from pixel_generation.application.reading.ports import GenerationFilter, Queries, Standing
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.jobs.job import HoldReason, Job, Status, StoredEvent
 from pixel_generation.domain.queueing.estimate import remaining_s
@@ -17,6 +17,7 @@ from pixel_generation.domain.queueing.queues import PositionReason, QueueState
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from pixel_generation.application.ports import Clock
     from pixel_generation.application.submission.start_estimates import StartEstimates
 
 POSITIONS_KEPT = 50_000

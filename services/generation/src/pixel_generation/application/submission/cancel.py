@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
-from pixel_generation.application.ports import Clock, JobObserver, Jobs, Writer
+from pixel_generation.application.ports import Clock, Writer
 from pixel_generation.application.submission.owned_jobs import find_named
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, cancel, outcome_of_cancel
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from pixel_generation.application.engine_ports import EngineObserver, OwnedJobs
+    from pixel_generation.application.execution.ports import JobObserver, Jobs
+    from pixel_generation.application.maintenance.ports import EngineObserver
+    from pixel_generation.application.submission.ports import OwnedJobs
     from pixel_generation.domain.jobs.job import Job
 
 FIRST_LOOK_S = 0.02

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
 
-from pixel_generation.application.ports import NewGeneration
+from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.errors import JobTypeNotAvailable
 from pixel_generation.domain.jobs.job import IMAGE, Job, Priority
 from pixel_generation.domain.routing.routing import route

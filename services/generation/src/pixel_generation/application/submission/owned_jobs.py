@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from pixel_generation.application.engine_ports import OwnedJobs
+    from pixel_generation.application.submission.ports import OwnedJobs
     from pixel_generation.domain.jobs.job import Job
 
 MAX_AT_ONCE = 100

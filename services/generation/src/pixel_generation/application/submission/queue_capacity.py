@@ -6,12 +6,14 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pixel_generation.application.submission.ports import QueueCounts
 
 log = logging.getLogger(__name__)
 
@@ -19,11 +21,6 @@ FRESH_S = 1.0
 REST_FACTOR = 10
 """Counting takes at most one part in so many of the time, however long the queue."""
 COUNT_WITHIN_S = 5.0
-
-
-class QueueCounts(Protocol):
-    async def count(self, queue: str) -> tuple[int, int]:
-        """Return how many jobs wait in the queue, counted up to what it takes, and what it takes."""
 
 
 @dataclass

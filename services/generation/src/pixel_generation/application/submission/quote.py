@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from pixel_generation.application.ports import Clock, Decision, NewGeneration, Randomness, Verdict
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration, new_generation
+from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.rejections import rejection
 
 if TYPE_CHECKING:
+    from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.submission.ports import DryRuns
     from pixel_generation.application.submission.queue_capacity import QueueCapacity
     from pixel_generation.application.submission.start_estimates import StartEstimates
     from pixel_generation.domain.jobs.job import Job
-
-
-class DryRuns(Protocol):
-    async def dry_run(self, item: NewGeneration) -> Decision:
-        """Decide one submission exactly as `submit` would now, and leave nothing behind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
-from pixel_generation.application.ports import Clock, NewGeneration, SubmissionObserver, Verdict
+from pixel_generation.application.submission.ports import NewGeneration, SubmissionObserver, Submissions, Verdict
 from pixel_generation.application.submission.rejections import rejection
 from pixel_generation.domain.errors import PriceUnknown
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
+    from pixel_generation.application.ports import Clock
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.routing.catalogue import Catalogue
 
@@ -27,14 +27,14 @@ class Resubmissions:
 
     def __init__(
         self,
-        batcher: SubmissionBatcher,
+        submissions: Submissions,
         catalogue: LiveCatalogue,
         clock: Clock,
         observer: SubmissionObserver,
         *,
         max_wait: timedelta,
     ) -> None:
-        self._batcher = batcher
+        self._submissions = submissions
         self._catalogue = catalogue
         self._clock = clock
         self._observer = observer
@@ -62,7 +62,7 @@ class Resubmissions:
         try:
             again = job.retried(at=max(now, start), deadline_at=max(now, start) + self._max_wait)
             item = NewGeneration(again, cost_usd_micros=_cost_usd_micros(again, models), retried_at=now)
-            decision = await self._batcher.submit(item)
+            decision = await self._submissions.submit(item)
             if decision.verdict is not Verdict.ACCEPTED:
                 raise rejection(item, decision, now=now)
         except PixelError as refused:

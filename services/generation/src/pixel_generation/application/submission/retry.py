@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from pixel_generation.application.engine_ports import OwnedJobs
     from pixel_generation.application.operations.ports import Actions
     from pixel_generation.application.ports import Clock, Randomness
+    from pixel_generation.application.submission.ports import OwnedJobs
     from pixel_generation.application.submission.resubmissions import Resubmissions
     from pixel_generation.domain.jobs.job import Job
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.application.submission.eta_ports import QueueSnapshots
+    from pixel_generation.application.submission.ports import QueueSnapshots
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
     from pixel_generation.domain.routing.catalogue import Model

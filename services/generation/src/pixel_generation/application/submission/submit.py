@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
 
-from pixel_generation.application.ports import Clock, Decision, NewGeneration, Randomness, SubmissionObserver, Verdict
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration, new_generation
+from pixel_generation.application.submission.ports import (
+    Decision,
+    NewGeneration,
+    SubmissionObserver,
+    Submissions,
+    Verdict,
+)
 from pixel_generation.application.submission.rejections import rejection
 from pixel_generation.domain.jobs.job import HoldReason
 
@@ -18,10 +24,10 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
+    from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
     from pixel_generation.application.submission.queue_capacity import QueueCapacity
     from pixel_generation.application.submission.start_estimates import StartEstimates
-    from pixel_generation.application.submission.submission_batcher import SubmissionBatcher
     from pixel_generation.domain.jobs.job import Job
 
 __all__ = ["Accepted", "SubmitGeneration", "submit_generations"]
@@ -40,7 +46,7 @@ async def submit_generations(
     commands: Sequence[SubmitGeneration],
     *,
     catalogue: LiveCatalogue,
-    batcher: SubmissionBatcher,
+    submissions: Submissions,
     clock: Clock,
     randomness: Randomness,
     observer: SubmissionObserver,
@@ -57,7 +63,7 @@ async def submit_generations(
         try:
             item = new_generation(command, models, now=clock.now(), randomness=randomness, limits=limits)
             item = replace(item, job=await starts.promised(item.job), queue_is_full=capacity.is_full(item.job.queue))
-            decision = await batcher.submit(item)
+            decision = await submissions.submit(item)
             if decision.verdict is Verdict.ACCEPTED:
                 capacity.accepted(item.job.queue)
             retry_after_s = await _retry_after_s(item, decision, starts, capacity)

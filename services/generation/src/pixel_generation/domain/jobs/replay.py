@@ -22,7 +22,7 @@ OF_THE_QUEUE = frozenset({"id", "hold_reason"})
 FACTS = tuple(field.name for field in fields(Job) if field.name not in OF_THE_EVENT | OF_THE_QUEUE)
 _facts_in = attrgetter(*FACTS)
 
-FORMER_NAMES = {"lane": "queue", "spec": "work", "job_type": "kind", "images": "outputs"}
+FORMER_NAMES = {"lane": "queue", "work": "work", "kind": "kind", "images": "outputs"}
 """Fields by the names that events of earlier releases give them."""
 
 REQUIRED = frozenset(

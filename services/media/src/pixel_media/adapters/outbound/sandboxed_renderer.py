@@ -16,14 +16,14 @@ from pixel_telemetry import get_logger, span
 
 from pixel_media.adapters.metrics import RENDITION_SECONDS, SANDBOX_KILLS, SANDBOX_RESTARTS
 from pixel_media.adapters.outbound import sandbox
-from pixel_media.domain.asset import RenditionKind
 from pixel_media.domain.errors import BrokenImage, ImageTooCostly, ImageTooLarge
-from pixel_media.domain.rendering import Derived, Rendering
+from pixel_media.domain.renditions.rendering import Derived, Rendering
+from pixel_media.domain.renditions.rendition import RenditionKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pixel_media.domain.asset import ImageFormat
+    from pixel_media.domain.renditions.rendition import ImageFormat
 
 log = get_logger(__name__)
 _ANSWER_WITHIN_S = sandbox.MAX_WALL_S + 3.0

@@ -9,7 +9,7 @@ from pixel_events import OutboxEvent
 from pixel_runtime.ids import format_id
 
 if TYPE_CHECKING:
-    from pixel_social.domain.image import Image
+    from pixel_social.domain.images.image import Image
 
 TOPIC = "user.activities"
 

@@ -10,7 +10,7 @@ from pixel_runtime.ids import format_id, new_id
 from pixel_generation.adapters.outbound.outbox_events import outbox_events, status_changed
 from pixel_generation.adapters.outbound.postgres.group_commit import GroupCommit, write_changes
 from pixel_generation.adapters.outbound.postgres.rows import change_value, job_of, recorded_event_of, time_value
-from pixel_generation.application.engine_ports import Reconciling
+from pixel_generation.application.maintenance.ports import Reconciling
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.jobs.job import Stage, Status
@@ -41,6 +41,11 @@ class PostgresJobs:
         self._advances = GroupCommit(pool, CHANGES["advance_jobs"])
         self._requeues = GroupCommit(pool, CHANGES["requeue_jobs"])
         self._ends = GroupCommit(pool, CHANGES["end_jobs"])
+
+    async def close(self) -> None:
+        """Write what waits."""
+        for changes in (self._advances, self._requeues, self._ends):
+            await changes.close()
 
     async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
         parameters = {"queue": queue, "limit": limit, "worker": worker, "lease_s": lease_s, "deadline_at": deadline_at}

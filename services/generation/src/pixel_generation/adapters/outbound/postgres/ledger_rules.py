@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pixel_postgres import Pool, execute, fetch_one, leading, load_queries
 
-from pixel_generation.application.billing.statement_ports import RuleResult
+from pixel_generation.application.maintenance.ports import RuleResult
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

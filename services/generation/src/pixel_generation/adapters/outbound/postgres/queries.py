@@ -8,8 +8,8 @@ from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
 from pixel_generation.adapters.outbound.postgres.id_ranges import LOWEST, highest_id_at, lowest_id_at
 from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
-from pixel_generation.application.ports import GenerationFilter, Standing, UserEvents
 from pixel_generation.application.reading.page import Page
+from pixel_generation.application.reading.ports import GenerationFilter, Standing, UserEvents
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Stage, Status, StoredEvent
 from pixel_generation.domain.queueing.position import Position

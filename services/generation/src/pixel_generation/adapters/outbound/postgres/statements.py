@@ -8,7 +8,7 @@ from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
 from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
 from pixel_generation.adapters.outbound.postgres.id_ranges import highest_id_at, lowest_id_at
-from pixel_generation.application.billing.statement_ports import UsageSums
+from pixel_generation.application.billing.ports import UsageSums
 from pixel_generation.application.reading.page import Page
 from pixel_generation.domain.billing.receipt import Receipt, RoundReceipt
 from pixel_generation.domain.billing.statement import Transaction, UsageRow

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.outbox_events import signal_requested, status_changed
 from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, work_value
-from pixel_generation.application.ports import Decision, NewGeneration, Verdict
+from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.jobs.job import HoldReason
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class PostgresSubmissions:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def submit(self, batch: Sequence[NewGeneration]) -> list[Decision]:
+    async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         async with self._pool.autocommit() as conn:
             return await _decide(conn, batch)
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.billing.billing import Billing
     from pixel_generation.application.billing.read_statement import StatementReader
-    from pixel_generation.application.billing.statement_ports import RuleResult
+    from pixel_generation.application.maintenance.ports import RuleResult
     from pixel_generation.domain.billing.credits import Account
 
 MAX_BUDGETS = 1_000

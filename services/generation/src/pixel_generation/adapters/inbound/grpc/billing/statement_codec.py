@@ -20,7 +20,7 @@ from pixel_generation.application.billing.read_statement import StatementReader,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pixel_generation.application.billing.statement_ports import RuleResult
+    from pixel_generation.application.maintenance.ports import RuleResult
     from pixel_generation.domain.billing.statement import Transaction
 
 DEFAULT_PAGE = 50

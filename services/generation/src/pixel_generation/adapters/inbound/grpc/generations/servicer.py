@@ -29,7 +29,7 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
     read_user_id,
     write_token,
 )
-from pixel_generation.application.ports import GenerationFilter
+from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
 from pixel_generation.domain.jobs.job import Status

@@ -1,0 +1,218 @@
+"""What waits goes together: items that arrive while others are being sent share the next batch.
+
+There is no timer. An item that finds a free sender goes at once, so a lone one never waits; load makes the batches.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
+
+from pixel_errors import Internal, PixelError, Unavailable, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Hashable, Sequence
+
+_log = logging.getLogger(__name__)
+_RETRY_AFTER_S = 1.0
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Undecided(Enum):
+    """What a sender answers for an item that must go first in the next batch."""
+
+    AGAIN = "again"
+
+
+AGAIN: Final = Undecided.AGAIN
+
+
+class Apart(Enum):
+    """How a batch that failed as a whole is tried again."""
+
+    NEVER = "never"
+    """Every caller gets the error."""
+    HALVES = "halves"
+    """Half by half, in order, until the item at fault is alone."""
+    SINGLY = "singly"
+    """Each item by itself, side by side: for statements that wait for a lock."""
+
+
+class TooManyWaiting(Unavailable):
+    """Too much waits already; try again in a moment."""
+
+    reason = "OVERLOADED"
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting(Generic[Item, Answer]):
+    """An item, where its answer goes, and the context (trace, request id) it came in."""
+
+    item: Item
+    key: Hashable
+    context: Context = field(default_factory=copy_context)
+    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    is_taken: bool = False
+
+
+class Batching(Generic[Item, Answer]):
+    """Sends items in batches of at most `most`, `at_once` of them side by side, each item answered on its own.
+
+    `send` returns for each item its answer, an error for its caller alone, or AGAIN. With a `key`, no batch holds two
+    items of one key, and the second waits until the first is decided. When `send` raises, the batch is tried again
+    `apart` if `may_repeat` says of the error that nothing was done. A cancelled caller takes back an item that still
+    waits; with `waits_for_decision` it leaves a taken one only when that is decided.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        send: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception | Undecided]]],
+        *,
+        most: int,
+        max_waiting: int,
+        at_once: int = 1,
+        full: type[PixelError] = TooManyWaiting,
+        key: Callable[[Item], Hashable] | None = None,
+        apart: Apart = Apart.NEVER,
+        may_repeat: Callable[[Exception], bool] = lambda _: True,
+        waits_for_decision: bool = False,
+    ) -> None:
+        self._name = name
+        self._send = send
+        self._most = most
+        self._max_waiting = max_waiting
+        self._at_once = at_once
+        self._full = full
+        self._key = key
+        self._apart = apart
+        self._may_repeat = may_repeat
+        self._waits_for_decision = waits_for_decision
+        self._waiting: deque[_Waiting[Item, Answer]] = deque()
+        self._in_flight: set[Hashable] = set()
+        self._senders: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def submit(self, item: Item) -> Answer:
+        """Return the answer to this item or raise its error; raise the error for a full queue at once."""
+        if self._is_closed:
+            raise self._full("The service is stopping.", retry_after_s=_RETRY_AFTER_S)
+        if len(self._waiting) >= self._max_waiting:
+            raise self._full(retry_after_s=_RETRY_AFTER_S)
+        waiting: _Waiting[Item, Answer] = _Waiting(item, self._key(item) if self._key else None)
+        self._waiting.append(waiting)
+        self._start_sender()
+        try:
+            return await asyncio.shield(waiting.answer)
+        except asyncio.CancelledError:
+            if not waiting.is_taken:
+                self._waiting.remove(waiting)
+            elif self._waits_for_decision:
+                await asyncio.wait([waiting.answer])
+            if not waiting.answer.cancel():
+                waiting.answer.exception()  # looked at, so that nobody warns of it
+            raise
+
+    async def close(self) -> None:
+        """Send what waits, take nothing new."""
+        self._is_closed = True
+        while self._senders:
+            await asyncio.wait(self._senders)
+
+    def _start_sender(self) -> None:
+        if len(self._senders) < self._at_once and (first := self._next()) is not None:
+            # The batch continues the trace of the first item it carries.
+            sender = asyncio.create_task(self._send_all(), name=f"send-{self._name}", context=first.context)
+            self._senders.add(sender)
+
+    def _next(self) -> _Waiting[Item, Answer] | None:
+        return next((each for each in self._waiting if each.key is None or each.key not in self._in_flight), None)
+
+    async def _send_all(self) -> None:
+        try:
+            while batch := self._take():
+                try:
+                    await self._decide(batch)
+                finally:
+                    self._in_flight.difference_update(waiting.key for waiting in batch)
+        finally:
+            # In the step that found nothing to take: what comes after it must not count on this sender.
+            self._senders.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    def _take(self) -> list[_Waiting[Item, Answer]]:
+        """Take from the front, each key once."""
+        batch: list[_Waiting[Item, Answer]] = []
+        later: list[_Waiting[Item, Answer]] = []
+        while self._waiting and len(batch) < self._most:
+            waiting = self._waiting.popleft()
+            if waiting.key is not None and waiting.key in self._in_flight:
+                later.append(waiting)
+                continue
+            if waiting.key is not None:
+                self._in_flight.add(waiting.key)
+            waiting.is_taken = True
+            batch.append(waiting)
+        self._waiting.extendleft(reversed(later))
+        return batch
+
+    async def _decide(self, batch: Sequence[_Waiting[Item, Answer]]) -> None:
+        try:
+            answers = await self._send([waiting.item for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - every waiting caller is told, whatever it was
+            if not isinstance(error, PixelError):
+                _log.exception("batch_broke", extra={"batching": self._name, "items": len(batch)})
+            await self._try_apart(batch, error)
+            return
+        again = []
+        for waiting, answer in zip(batch, answers, strict=True):
+            if answer is AGAIN:
+                again.append(waiting)
+            else:
+                _answer(waiting.answer, answer)
+        for waiting in reversed(again):
+            waiting.is_taken = False
+            if not waiting.answer.done():
+                self._waiting.appendleft(waiting)
+
+    async def _try_apart(self, batch: Sequence[_Waiting[Item, Answer]], error: Exception) -> None:
+        if len(batch) == 1 or self._apart is Apart.NEVER or not self._may_repeat(error):
+            for waiting in batch:
+                _answer(waiting.answer, error)
+        elif self._apart is Apart.SINGLY:
+            await asyncio.gather(*(self._decide([waiting]) for waiting in batch))
+        else:
+            middle = len(batch) // 2
+            await self._decide(batch[:middle])
+            await self._decide(batch[middle:])
+
+
+def _answer(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
+    """Answer one caller, unless it went away."""
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(_own(answer))
+    else:
+        future.set_result(answer)
+
+
+def _own(error: Exception) -> PixelError:
+    """Return a copy for one caller: an object raised in many tasks would collect the frames and facts of all."""
+    known = error if isinstance(error, PixelError) else Internal()
+    copy = restore(
+        known.kind,
+        known.code,
+        known.detail,
+        metadata={**known.metadata},
+        violations=known.violations,
+        retry_after_s=known.retry_after_s,
+    )
+    copy.__cause__ = error
+    return copy

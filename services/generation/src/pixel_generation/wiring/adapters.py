@@ -1,0 +1,140 @@
+"""The adapters of one process: each is made once and shared by the roles."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pixel_postgres import Pool, open_pool
+from pixel_runtime.clock import SystemClock
+
+from pixel_generation.adapters.metrics import EngineMetrics, JobMetrics, LedgerMetrics, SubmissionMetrics
+from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
+from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
+from pixel_generation.adapters.outbound.postgres.clock import PostgresClock
+from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
+from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
+from pixel_generation.adapters.outbound.postgres.operations import (
+    PostgresActions,
+    PostgresFailures,
+    PostgresQueues,
+    PostgresStatistics,
+)
+from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
+from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
+from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
+from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
+from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
+from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
+from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
+from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
+from pixel_generation.adapters.outbound.randomness import SystemRandomness
+from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.wiring.providers import open_providers
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from pixel_generation.application.execution.ports import ImageModel
+    from pixel_generation.settings import Settings
+
+SCHEMA = "generation"
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """What use cases of all roles work with."""
+
+    pool: Pool
+    clock: PostgresClock
+    randomness: SystemRandomness
+    providers: Mapping[str, ImageModel]
+    catalogue: LiveCatalogue
+
+    jobs: PostgresJobs
+    all_jobs: PostgresAllJobs
+    submissions: BatchedSubmissions
+    dry_runs: PostgresSubmissions
+    queries: PostgresQueries
+    queue_counts: PostgresQueueCounts
+    queue_snapshots: PostgresQueueSnapshots
+    queue_holds: PostgresQueueHolds
+    housekeeping: PostgresHousekeeping
+    provider_health: PostgresProviderHealth
+    workers: PostgresWorkers
+
+    ledger: PostgresLedger
+    ledger_rules: PostgresLedgerRules
+    statements: PostgresStatements
+    promotions: PostgresPromotions
+    accounts: PostgresAccounts
+    budgets: PostgresBudgets
+
+    queues: PostgresQueues
+    failures: PostgresFailures
+    statistics: PostgresStatistics
+    actions: PostgresActions
+
+    submission_metrics: SubmissionMetrics
+    job_metrics: JobMetrics
+    engine_metrics: EngineMetrics
+    ledger_metrics: LedgerMetrics
+
+
+@asynccontextmanager
+async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
+    """Open the database and the providers, and make what works on them."""
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(
+            open_pool(
+                settings.database_url, schema=SCHEMA, application="pixel-generation", max_size=settings.pool_max_size
+            )
+        )
+        providers = open_providers(settings)
+        for provider in providers.values():
+            stack.push_async_callback(provider.close)
+        clock = PostgresClock(pool, SystemClock())
+        await clock.look()
+        jobs = PostgresJobs(pool, clock)
+        stack.push_async_callback(jobs.close)
+        decisions = PostgresSubmissions(pool)
+        submissions = BatchedSubmissions(decisions, max_waiting=settings.submit_max_waiting)
+        stack.push_async_callback(submissions.close)
+        source = PostgresCatalogue(pool, default=settings.default_model, providers=frozenset(providers))
+        yield Adapters(
+            pool=pool,
+            clock=clock,
+            randomness=SystemRandomness(),
+            providers=providers,
+            catalogue=LiveCatalogue(source),
+            jobs=jobs,
+            all_jobs=PostgresAllJobs(pool),
+            submissions=submissions,
+            dry_runs=decisions,
+            queries=PostgresQueries(pool),
+            queue_counts=PostgresQueueCounts(pool),
+            queue_snapshots=PostgresQueueSnapshots(pool),
+            queue_holds=PostgresQueueHolds(pool),
+            housekeeping=PostgresHousekeeping(pool, clock),
+            provider_health=PostgresProviderHealth(pool),
+            workers=PostgresWorkers(pool),
+            ledger=PostgresLedger(pool),
+            ledger_rules=PostgresLedgerRules(pool),
+            statements=PostgresStatements(pool),
+            promotions=PostgresPromotions(pool),
+            accounts=PostgresAccounts(pool),
+            budgets=PostgresBudgets(pool),
+            queues=PostgresQueues(pool),
+            failures=PostgresFailures(pool),
+            statistics=PostgresStatistics(pool),
+            actions=PostgresActions(pool),
+            submission_metrics=SubmissionMetrics(),
+            job_metrics=JobMetrics(),
+            engine_metrics=EngineMetrics(),
+            ledger_metrics=LedgerMetrics(),
+        )

@@ -1,0 +1,35 @@
+"""The providers that are configured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel_generation.application.maintenance.ports import CallLookup
+from pixel_generation.domain.billing.token_prices import parse_token_prices
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pixel_generation.application.execution.ports import ImageModel
+    from pixel_generation.settings import Settings
+
+
+def open_providers(settings: Settings) -> dict[str, ImageModel]:
+    """Return the providers by the name the catalogue gives them; each is imported only when it is configured."""
+    from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
+
+    providers: dict[str, ImageModel] = {"sketch": SketchPainter()}
+    if settings.openai_api_key:
+        from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
+
+        providers["openai"] = OpenAIImages(
+            api_key=settings.openai_api_key.reveal(),
+            base_url=settings.openai_base_url,
+            prices=parse_token_prices(settings.openai_token_prices),
+        )
+    return providers
+
+
+def lookups_of(providers: Mapping[str, object]) -> dict[str, CallLookup]:
+    """Return the providers that can find out what became of a call."""
+    return {name: provider for name, provider in providers.items() if isinstance(provider, CallLookup)}

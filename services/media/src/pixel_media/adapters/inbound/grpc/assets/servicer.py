@@ -1,0 +1,136 @@
+"""Assets over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from pixel.media.v1 import assets_service_pb2 as pb
+from pixel.media.v1 import assets_service_pb2_grpc as pb_grpc
+from pixel_errors import DeadlineExceeded, FailedPrecondition, PixelError, Violation
+
+from pixel_media.adapters.inbound.grpc.assets.codec import invalid, read_header, read_id, write_asset
+from pixel_media.adapters.metrics import REFUSED_IMAGES, STORED_BYTES, STORED_IMAGES
+from pixel_media.application.assets.get_assets import MAX_IDS
+from pixel_media.application.assets.store_asset import StoreAsset
+from pixel_media.domain.assets.asset import MAX_BYTES
+from pixel_media.domain.assets.content import Content
+from pixel_media.domain.errors import AssetInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import grpc
+    from pixel_blobs import BlobStat
+
+    from pixel_media.application import Application
+
+SERVICES = ("pixel.media.v1.AssetsService",)
+MAX_CHUNK_BYTES = 262_144
+MAX_CHUNKS = MAX_BYTES // MAX_CHUNK_BYTES
+
+
+class SignedObjects(Protocol):
+    """Objects behind addresses we signed and must serve ourselves."""
+
+    def verify(self, key: str, expires: int, signature: str) -> None:
+        """Raise Forbidden for an address that was altered or has ended."""
+
+    async def stat(self, key: str) -> BlobStat:
+        """Return the facts; raise NotFound."""
+
+    def stream(self, key: str, chunk_bytes: int = MAX_CHUNK_BYTES) -> AsyncIterator[bytes]:
+        """Yield the bytes in pieces."""
+
+
+class AssetsServicer(pb_grpc.AssetsServiceServicer):
+    """`signed` is None for a store that clients read from directly."""
+
+    def __init__(
+        self, app: Application, *, signed: SignedObjects | None, max_uploads: int, upload_timeout_s: float
+    ) -> None:
+        self._app = app
+        self._signed = signed
+        self._uploads = asyncio.Semaphore(max_uploads)
+        self._upload_timeout_s = upload_timeout_s
+
+    async def StoreAsset(  # noqa: N802 - named by the proto
+        self, request_iterator: AsyncIterator[pb.StoreAssetRequest], context: object
+    ) -> pb.StoreAssetResponse:
+        del context
+        try:
+            # An attempt ends before the sweep may take it for abandoned; each holds a whole image in memory.
+            async with asyncio.timeout(self._upload_timeout_s), self._uploads:
+                command = await _receive(request_iterator)
+                asset = await self._app.store_asset(command)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"The upload took longer than {self._upload_timeout_s:g} s.") from error
+        except PixelError as error:
+            await _drain(request_iterator, self._upload_timeout_s)
+            REFUSED_IMAGES.labels(error.code).inc()
+            raise
+        STORED_IMAGES.inc()
+        STORED_BYTES.inc(asset.facts.size_bytes)
+        return pb.StoreAssetResponse(asset=write_asset(self._app.address(asset)))
+
+    async def BatchGetAssets(  # noqa: N802 - named by the proto
+        self, request: pb.BatchGetAssetsRequest, context: object
+    ) -> pb.BatchGetAssetsResponse:
+        del context
+        if len(request.asset_ids) > MAX_IDS:
+            raise AssetInvalid(violations=(Violation("asset_ids", f"at most {MAX_IDS}"),))
+        asset_ids = [read_id("asset_ids", "ast", text) for text in request.asset_ids]
+        found = await self._app.get_assets(asset_ids)
+        return pb.BatchGetAssetsResponse(assets=[write_asset(addressed) for addressed in found])
+
+    async def ReadObject(  # noqa: N802 - named by the proto
+        self, request: pb.ReadObjectRequest, context: object
+    ) -> AsyncIterator[pb.ReadObjectResponse]:
+        del context
+        if self._signed is None:
+            raise FailedPrecondition("Clients read from the object store itself.", reason="STORE_SERVES_CLIENTS")
+        self._signed.verify(request.key, request.expires, request.signature)
+        stat = await self._signed.stat(request.key)
+        yield pb.ReadObjectResponse(content_type=stat.content_type, size_bytes=stat.size_bytes)
+        async for chunk in self._signed.stream(request.key, MAX_CHUNK_BYTES):
+            yield pb.ReadObjectResponse(chunk=chunk)
+
+
+def register(servicer: AssetsServicer) -> Callable[[grpc.aio.Server], None]:
+    """Return the function that adds the service to a server."""
+
+    def add(server: grpc.aio.Server) -> None:
+        pb_grpc.add_AssetsServiceServicer_to_server(servicer, server)
+
+    return add
+
+
+async def _receive(requests: AsyncIterator[pb.StoreAssetRequest]) -> StoreAsset:
+    """Read the header, then the chunks; raise when they are out of order or not what was announced."""
+    content: Content | None = None
+    async for request in requests:
+        part = request.WhichOneof("part")
+        if content is None:
+            if part != "header":
+                raise invalid("header", "must come first")
+            facts = read_header(request.header)
+            content = Content(facts)
+        elif part != "chunk":
+            raise invalid("chunk", "must follow the header")
+        elif len(request.chunk) > MAX_CHUNK_BYTES:
+            raise invalid("chunk", f"at most {MAX_CHUNK_BYTES} bytes")
+        else:
+            content.add(request.chunk)
+    if content is None:
+        raise invalid("header", "must come first")
+    return StoreAsset(facts, content.complete())
+
+
+async def _drain(requests: AsyncIterator[pb.StoreAssetRequest], timeout_s: float) -> None:
+    """Read what the caller still sends: a call ended under its writer may lose the status in gRPC's own write error."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            for _ in range(MAX_CHUNKS):
+                if await anext(requests, None) is None:
+                    return

@@ -1,0 +1,19 @@
+"""The decoder of images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from pixel_media.domain.renditions.rendering import Rendering
+    from pixel_media.domain.renditions.rendition import ImageFormat
+
+
+class Renderer(Protocol):
+    """Decodes images nobody vouches for, where a hostile one can do no harm."""
+
+    async def render(self, data: bytes, image_format: ImageFormat) -> Rendering:
+        """Decode the whole image and make its smaller forms; the same bytes give the same forms.
+
+        Raises UnsupportedImage, BrokenImage, ImageTooLarge or ImageTooCostly.
+        """

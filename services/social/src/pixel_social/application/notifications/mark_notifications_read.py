@@ -1,0 +1,23 @@
+"""Mark notifications as read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pixel_errors import Invalid, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from pixel_social.application.notifications.ports import Notifications
+
+MAX_IDS = 100
+
+
+async def mark_notifications_read(user_id: UUID, ids: Sequence[UUID], *, notifications: Notifications) -> int:
+    """Mark notifications as read, all when no ids are given; return how many were unread; raise Invalid."""
+    if len(ids) > MAX_IDS:
+        message = f"has at most {MAX_IDS} ids"
+        raise Invalid(f"ids {message}.", violations=(Violation("ids", message),))
+    return await notifications.mark_read(user_id, ids)

@@ -1,0 +1,29 @@
+"""A generation has ended with pictures: they become a set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixel_social.application.sets.ports import Store
+    from pixel_social.domain.images.image import ImageSet
+
+
+@dataclass(frozen=True)
+class RecordSet:
+    """The set an event told of, and that event's id."""
+
+    event_id: str
+    image_set: ImageSet
+
+
+async def record_set(cmd: RecordSet, *, store: Store) -> bool:
+    """Write the set once, however often and in whatever order its event arrives; False when it was there."""
+    async with store.transaction() as tx:
+        if not await tx.first_time(cmd.event_id):
+            return False
+        if not await tx.add_set(cmd.image_set):
+            return False
+        await tx.announce(cmd.image_set)
+    return True
