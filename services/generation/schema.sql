@@ -110,6 +110,8 @@ CREATE TABLE generation.archived_jobs (
     start_after timestamp with time zone,
     start_before timestamp with time zone,
     aged smallint CONSTRAINT jobs_aged_not_null NOT NULL,
+    step text DEFAULT ''::text NOT NULL,
+    first_step text DEFAULT ''::text NOT NULL,
     CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
     CONSTRAINT jobs_archive_is_ended CHECK ((status = ANY (ARRAY['completed'::text, 'failed'::text, 'cancelled'::text]))),
     CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
@@ -137,6 +139,8 @@ COMMENT ON COLUMN generation.archived_jobs.hold_reason IS 'Why a queued job cann
 COMMENT ON COLUMN generation.archived_jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
 COMMENT ON COLUMN generation.archived_jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
 COMMENT ON COLUMN generation.archived_jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+COMMENT ON COLUMN generation.archived_jobs.step IS 'What the run said last of what it does; empty for the words of its kind for the stage.';
+COMMENT ON COLUMN generation.archived_jobs.first_step IS 'What a run says when it starts, in the words of its kind.';
 CREATE TABLE generation.live_jobs (
     id uuid CONSTRAINT jobs_id_not_null NOT NULL,
     user_id uuid CONSTRAINT jobs_user_id_not_null NOT NULL,
@@ -181,6 +185,8 @@ CREATE TABLE generation.live_jobs (
     start_after timestamp with time zone,
     start_before timestamp with time zone,
     aged smallint DEFAULT 0 CONSTRAINT jobs_aged_not_null NOT NULL,
+    step text DEFAULT ''::text NOT NULL,
+    first_step text DEFAULT ''::text NOT NULL,
     CONSTRAINT jobs_aged_check CHECK (((aged >= 0) AND (aged <= 2))),
     CONSTRAINT jobs_check CHECK (((captured_credits >= 0) AND (captured_credits <= cost_credits))),
     CONSTRAINT jobs_cost_credits_check CHECK ((cost_credits > 0)),
@@ -207,6 +213,8 @@ COMMENT ON COLUMN generation.live_jobs.hold_reason IS 'Why a queued job cannot b
 COMMENT ON COLUMN generation.live_jobs.cancel_at IS 'The job ends by then, whatever it does (Cancel-After).';
 COMMENT ON COLUMN generation.live_jobs.start_after IS 'The start interval that was quoted at submission, for its measured hit rate.';
 COMMENT ON COLUMN generation.live_jobs.aged IS 'Classes gained by waiting: priority plus aged is what was asked for.';
+COMMENT ON COLUMN generation.live_jobs.step IS 'What the run said last of what it does; empty for the words of its kind for the stage.';
+COMMENT ON COLUMN generation.live_jobs.first_step IS 'What a run says when it starts, in the words of its kind.';
 CREATE VIEW generation.jobs AS
  SELECT id,
     user_id,
@@ -511,7 +519,7 @@ CREATE TABLE generation.job_steps (
     step text NOT NULL,
     state text NOT NULL,
     attempt integer NOT NULL,
-    output jsonb,
+    output jsonb DEFAULT '{}'::jsonb NOT NULL,
     call jsonb,
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     finished_at timestamp with time zone,
@@ -522,7 +530,7 @@ CREATE TABLE generation.job_steps (
 ALTER TABLE generation.job_steps OWNER TO generation_owner;
 COMMENT ON TABLE generation.job_steps IS 'Steps of runs that outlive their worker: a slide, a rendition, a task of a provider.';
 COMMENT ON COLUMN generation.job_steps.attempt IS 'The attempt that wrote the row last: a worker that lost its lease writes nothing.';
-COMMENT ON COLUMN generation.job_steps.output IS 'What the step made, in the words of its kind; null until it is finished.';
+COMMENT ON COLUMN generation.job_steps.output IS 'What the step made, in the words of its kind; until it is finished, what the next run needs to go on with it.';
 COMMENT ON COLUMN generation.job_steps.call IS 'Record of the call to a provider: outcome, request id, cost; null when none was made.';
 CREATE TABLE generation.queue_shares (
     queue text CONSTRAINT lane_shares_lane_not_null NOT NULL,
@@ -615,6 +623,7 @@ CREATE TABLE generation.models (
     lane text GENERATED ALWAYS AS (queue) STORED,
     credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED,
     max_images smallint GENERATED ALWAYS AS (max_units) STORED,
+    capabilities text[] DEFAULT '{text_to_image}'::text[] NOT NULL,
     CONSTRAINT models_credits_per_image_check CHECK ((credits_per_unit > 0)),
     CONSTRAINT models_max_units_check CHECK ((max_units > 0)),
     CONSTRAINT models_typical_seconds_check CHECK ((typical_seconds > (0)::double precision))
@@ -624,6 +633,7 @@ COMMENT ON COLUMN generation.models.ratios IS 'Aspect ratio to size, such as {"1
 COMMENT ON COLUMN generation.models.styles IS 'Accepted presets; empty means any word.';
 COMMENT ON COLUMN generation.models.parameters IS 'Provider options by name, each with the words it accepts.';
 COMMENT ON COLUMN generation.models.takes_seed IS 'Whether a seed reproduces a picture; a seed for a model that takes none is refused, or dropped where the caller allows it.';
+COMMENT ON COLUMN generation.models.capabilities IS 'What the model is for; its provider must serve it too.';
 CREATE TABLE generation.outbox (
     id bigint NOT NULL,
     xid xid8 DEFAULT pg_current_xact_id() NOT NULL,
@@ -746,7 +756,9 @@ CREATE VIEW generation.stored_jobs AS
     live_jobs.adjustments,
     live_jobs.start_after,
     live_jobs.start_before,
-    live_jobs.aged
+    live_jobs.aged,
+    live_jobs.step,
+    live_jobs.first_step
    FROM generation.live_jobs
 UNION ALL
  SELECT archived_jobs.id,
@@ -791,7 +803,9 @@ UNION ALL
     archived_jobs.adjustments,
     archived_jobs.start_after,
     archived_jobs.start_before,
-    archived_jobs.aged
+    archived_jobs.aged,
+    archived_jobs.step,
+    archived_jobs.first_step
    FROM generation.archived_jobs;
 ALTER VIEW generation.stored_jobs OWNER TO generation_owner;
 COMMENT ON VIEW generation.stored_jobs IS 'Every job, wherever it is kept: one statement sees each exactly once.';

@@ -20,7 +20,8 @@ from pixel_generation.application.submission.ports import Decision, NewGeneratio
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.jobs.job import Job, Stage, Status, StoredEvent
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.jobs.step import Step
+from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.queueing.position import Position
 from pixel_generation.domain.queueing.queues import QueueState
 
@@ -90,6 +91,7 @@ class FakeStore:
         self.log: list[tuple[UUID, UUID, StoredEvent]] = []
         """Events of all users in the order of their commits."""
         self.archived: set[UUID] = set()
+        self.steps_of: dict[tuple[UUID, int, str], Step] = {}
         self.queue_states: dict[str, QueueState] = {}
         self.signalled: list[str] = []
         self.leads = True
@@ -161,7 +163,7 @@ class FakeStore:
             self.keys[job.user_id, item.route, item.idempotency_key] = (item.fingerprint, job.id)
         share = (job.queue, job.user_id)
         start = max(self.virtual_time.get(job.queue, 0.0), self.shares.get(share, 0.0))
-        self.shares[share] = start + job.work.number_of_images
+        self.shares[share] = start + job.work.units
         if job.round == 1:
             self.rows[job.id] = Row(job, job.priority, start)
         else:
@@ -186,7 +188,9 @@ class FakeStore:
             self._store_event(row.job)
         return [row.job for row in runnable[:limit]]
 
-    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
+    async def write(
+        self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None, step: Step | None = None
+    ) -> bool:
         if self.slow:
             self.slow -= 1
             raise TimeoutError
@@ -206,6 +210,8 @@ class FakeStore:
         if attempt and before.status is Status.PROCESSING and (writer is not Writer.OWNER or after.status.is_final):
             attempt.state = attempt_state(before, after, record)
             attempt.outcome = attempt_outcome(attempt.state, record) or attempt.outcome
+        if step is not None and not self._step(after, step.key).is_finished:
+            self.steps_of[after.id, after.round, step.key] = step
         row.job = after
         if after.status is not Status.PROCESSING:
             row.lease_until = None
@@ -220,6 +226,14 @@ class FakeStore:
             self.lost_answers -= 1
             raise Unavailable("the answer was lost")
         return True
+
+    def _step(self, job: Job, key: str) -> Step:
+        return self.steps_of.get((job.id, job.round, key), Step(key, is_finished=False))
+
+    async def steps(self, job: Job) -> dict[str, Step]:
+        return {
+            key: step for (job_id, count, key), step in self.steps_of.items() if (job_id, count) == (job.id, job.round)
+        }
 
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
         now = self.clock.now()
@@ -384,6 +398,7 @@ class FakeJobs:
         self.claim = store.claim
         self.write = store.write
         self.renew = store.renew
+        self.steps = store.steps
         self.find = store.find_job
         self.overdue = store.overdue
         self.abandoned = store.abandoned

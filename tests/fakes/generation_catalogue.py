@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE
 from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
 
 SKETCH = Model(
@@ -15,6 +16,7 @@ SKETCH = Model(
     extra_sizes=(Size(512, 512), Size(640, 512), Size(1536, 1024), Size(1792, 1024)),
     styles=("ink", "oil"),
     typical_seconds=1.0,
+    capabilities=frozenset({TEXT_TO_IMAGE}),
     prices=(Price("studio-sketch/1", "studio-sketch", 1, 0),),
 )
 FLARE = Model(
@@ -31,13 +33,19 @@ FLARE = Model(
     max_units=4,
     typical_seconds=20.0,
     takes_seed=False,
+    capabilities=frozenset({TEXT_TO_IMAGE}),
     prices=(Price("gpt-image-2.5-flare/1", "gpt-image-2.5-flare", 4),),
 )
 
 
+def painting(*providers: str) -> dict[str, frozenset[str]]:
+    """Providers that make images from texts."""
+    return dict.fromkeys(providers, frozenset({TEXT_TO_IMAGE}))
+
+
 class FakeCatalogue:
     def __init__(self, *models: Model, providers: frozenset[str] = frozenset({"sketch"})) -> None:
-        self.catalogue = Catalogue(models or (SKETCH, FLARE), default="studio-sketch", providers=providers)
+        self.catalogue = Catalogue(models or (SKETCH, FLARE), default="studio-sketch", providers=painting(*providers))
 
     async def load(self) -> Catalogue:
         return self.catalogue

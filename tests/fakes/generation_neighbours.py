@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from pixel_generation.application.execution.runner import Produced
 from pixel_generation.application.operations.ports import Action
 from pixel_generation.application.reading.page import Page
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
 from pixel_generation.domain.jobs.job import Job, Output
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage
+from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
 
 
 class FakeImageModel:
     """Gives `pictures` for each request; `before` runs first and may raise or wait; `then` is raised at the end."""
+
+    capabilities = frozenset({TEXT_TO_IMAGE})
 
     def __init__(self, *, repeatable: bool = True) -> None:
         self.repeatable = repeatable
@@ -50,13 +54,19 @@ class FakeAssets:
         self.trouble: list[Exception] = []
         self.stuck_after: int | None = None
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
+    async def store(self, produced: Produced, *, asset_id: UUID, job: Job) -> Output:
         if self.trouble:
             raise self.trouble.pop(0)
         if self.stuck_after is not None and len(self.stored) >= self.stuck_after:
             await asyncio.Event().wait()
-        self.stored[asset_id] = image.data
-        return Output(asset_id, image.index, 1024, 1024, image.content_type, len(image.data), image.seed)
+        self.stored[asset_id] = produced.data
+        return stored_output(produced, asset_id)
+
+
+def stored_output(produced: Produced, asset_id: UUID) -> Output:
+    """What media says of an image that it has stored."""
+    facts = {"width": 1024, "height": 1024, **produced.facts}
+    return Output(asset_id, produced.index, produced.content_type, len(produced.data), produced.units, facts)
 
 
 class FakeQueueHolds:

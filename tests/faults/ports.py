@@ -18,7 +18,8 @@ from unittest.mock import patch
 
 from pixel_errors import Unavailable
 from pixel_generation import main
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.providers.text_to_image import ImageRequest, ProducedImage
 from pixel_generation.settings import Settings
 from pixel_generation.wiring import adapters as shared_adapters
 from pixel_generation.wiring import work

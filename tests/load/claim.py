@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -43,7 +44,7 @@ class Claimers:
         self._pool = pool
         self._rows = rows
         self._pid = server_pid
-        self._jobs = PostgresJobs(pool, SystemClock())
+        self._jobs = PostgresJobs(pool, SystemClock(), KINDS, MESSAGES)
         self.seconds: dict[str, list[float]] = {"product": [], "bare": []}
 
     async def product(self) -> Sample:

@@ -15,6 +15,7 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -88,7 +89,7 @@ async def main() -> None:
             core(urls["generation"]) as engine,
             open_pool(urls["generation"], schema="generation", application="bench", max_size=2) as pool,
         ):
-            queue = Queue(PostgresJobs(pool, SystemClock()))
+            queue = Queue(PostgresJobs(pool, SystemClock(), KINDS, MESSAGES))
             late = await behind(engine, queue)
             async with await psycopg.AsyncConnection.connect(server.admin_url, autocommit=True) as conn:
                 await conn.execute("DELETE FROM generation.live_jobs")

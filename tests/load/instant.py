@@ -24,20 +24,26 @@ from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.adapters.outbound.tracing import TelemetryTracing
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.runner import Produced
+from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Job, Output
 from pixel_generation.domain.jobs.recovery import RetryPolicy
-from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
+from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
+
+from tests.fakes.generation_catalogue import painting
 
 
 class InstantProvider:
     """Delivers a few bytes for every picture, without delay."""
 
+    capabilities = frozenset({TEXT_TO_IMAGE})
     repeatable = True
 
     async def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
@@ -51,9 +57,10 @@ class InstantProvider:
 class InstantAssets:
     """Stores nothing."""
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
+    async def store(self, produced: Produced, *, asset_id: UUID, job: Job) -> Output:
         del job
-        return Output(asset_id, image.index, 256, 256, image.content_type, len(image.data), image.seed)
+        facts = {"width": 256, "height": 256, **produced.facts}
+        return Output(asset_id, produced.index, produced.content_type, len(produced.data), facts=facts)
 
 
 class Core:
@@ -61,9 +68,9 @@ class Core:
 
     def __init__(self, serving: Pool, working: Pool, *, slots: int, claim_loops: int) -> None:
         clock, randomness, metrics = SystemClock(), SystemRandomness(), SubmissionMetrics()
-        source = PostgresCatalogue(serving, default="studio-sketch", providers=frozenset({"sketch"}))
+        source = PostgresCatalogue(serving, default="studio-sketch", providers=painting("sketch"))
         catalogue = LiveCatalogue(source)
-        self.submissions = BatchedSubmissions(PostgresSubmissions(serving))
+        self.submissions = BatchedSubmissions(PostgresSubmissions(serving, MESSAGES))
         self.ports = {
             "catalogue": catalogue,
             "submissions": self.submissions,
@@ -76,7 +83,7 @@ class Core:
             "max_retries": 2,
         }
         tools = RunTools(
-            jobs=PostgresJobs(working, clock),
+            jobs=PostgresJobs(working, clock, KINDS, MESSAGES),
             assets=InstantAssets(),
             clock=clock,
             randomness=randomness,
@@ -90,7 +97,7 @@ class Core:
         self.worker = Worker(
             "bench",
             catalogue=catalogue,
-            providers={"sketch": InstantProvider()},
+            runners={"image": ImageRunner({"sketch": InstantProvider()})},
             tools=tools,
             limits=WorkLimits(slots=slots, claim_loops=claim_loops, poll_s=0.05),
         )

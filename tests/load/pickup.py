@@ -24,6 +24,7 @@ from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -90,7 +91,7 @@ class BareTransactions:
     async def run(self) -> list[float]:
         clock, seconds = SystemClock(), []
         async with open_pool(self._url, schema="generation", application="bare", max_size=2) as pool:
-            submissions, jobs = PostgresSubmissions(pool), PostgresJobs(pool, clock)
+            submissions, jobs = PostgresSubmissions(pool, MESSAGES), PostgresJobs(pool, clock, KINDS, MESSAGES)
             for number in range(JOBS + WARM):
                 job = self._job(number, clock.now())
                 started = time.perf_counter()

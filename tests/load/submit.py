@@ -33,9 +33,11 @@ from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import MESSAGES
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
+from tests.fakes.generation_catalogue import painting
 from tests.load.http_client import HttpLoad
 from tests.load.processes import running
 from tests.load.report import Meter, Sample, finish, line, median_cpu, median_rate, shuffled
@@ -146,10 +148,10 @@ class Core:
 
     def __init__(self, pool: Pool, server: PostgresServer) -> None:
         metrics = SubmissionMetrics()
-        source = PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"}))
+        source = PostgresCatalogue(pool, default="studio-sketch", providers=painting("sketch"))
         live = LiveCatalogue(source)
         self._server = server
-        self._submissions = BatchedSubmissions(PostgresSubmissions(pool))
+        self._submissions = BatchedSubmissions(PostgresSubmissions(pool, MESSAGES))
         self._ports = {
             "catalogue": live,
             "submissions": self._submissions,

@@ -24,6 +24,7 @@ from pixel_generation.application.reading.ports import Queries
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Submissions
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import open_pool
 from pixel_runtime.clock import Clock, SystemClock
 from pixel_runtime.ids import new_id
@@ -129,14 +130,14 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
             )
 
         clock = SystemClock()
-        decisions = PostgresSubmissions(pool)
+        decisions = PostgresSubmissions(pool, MESSAGES)
         yield Store(
             BatchedSubmissions(decisions),
             decisions,
-            PostgresJobs(pool, clock),
+            PostgresJobs(pool, clock, KINDS, MESSAGES),
             PostgresLedger(pool),
-            PostgresQueries(pool),
-            PostgresHousekeeping(pool, clock),
+            PostgresQueries(pool, KINDS),
+            PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
             clock,
             end_leases,
             sum_of_entries,

@@ -12,17 +12,18 @@ from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
 from pixel_runtime.ids import new_id
 
 from tests.contract.generation.conftest import Store
+from tests.fakes.generation_outputs import image_output
 
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 LAST = UUID(int=2**128 - 1)
 
 
 def picture(index: int = 0) -> Output:
-    return Output(new_id(), index, 1024, 1024, "image/png", 1234, seed=7)
+    return image_output(new_id(), index, 1024, 1024, "image/png", 1234, seed=7)
 
 
 async def write(store: Store, before: Job, after: Job, writer: Writer = Writer.WORKER) -> Job:

@@ -10,7 +10,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
 from pixel_generation.adapters.outbound.providers.sketch import STYLES, SketchPainter
-from pixel_generation.domain.providers.images import ImageRequest, ProviderError
+from pixel_generation.domain.providers.provider import ProviderError
+from pixel_generation.domain.providers.text_to_image import ImageRequest
 
 from tests.fakes.openai_server import Fault, run_openai_server
 

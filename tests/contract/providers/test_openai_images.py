@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
 from pixel_generation.domain.billing.token_prices import TokenPrice, parse_token_prices
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.providers.text_to_image import ImageRequest, ProducedImage
 
 from tests.fakes.openai_server import Fault, OpenAIServer, run_openai_server
 

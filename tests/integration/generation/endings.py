@@ -11,11 +11,13 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Output
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.jobs.job import Failure, Job
+from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
+from tests.fakes.generation_outputs import image_output
 from tests.integration.generation.submitter import Submitter
 
 SENT = CallRecord(Outcome.SENT, provider_request_id="req_1", cost_usd_micros=40_000)
@@ -32,7 +34,7 @@ class Endings:
 
     def __post_init__(self) -> None:
         self.clock = SystemClock()
-        self.jobs = PostgresJobs(self.submitter.pool, self.clock)
+        self.jobs = PostgresJobs(self.submitter.pool, self.clock, KINDS, MESSAGES)
 
     async def queued(self, user: UUID, *, images: int = 2, **changes: Any) -> Job:
         item = self.submitter.new(user, images=images, **changes)
@@ -59,7 +61,7 @@ class Endings:
         job = await self.claimed(user, images=images, **changes)
         job = await self.write(job, job.calling(), SENT_AT_UNKNOWN_COST)
         for index in range(delivered):
-            image = Output(new_id(), index, 1024, 1024, "image/png", 1_000, seed=7 + index)
+            image = image_output(new_id(), index, 1024, 1024, "image/png", 1_000, seed=7 + index)
             job = await self.write(job, job.delivered(image), SENT)
         return job
 
@@ -103,7 +105,7 @@ class Endings:
     async def failed_then_completed(self, user: UUID) -> Job:
         job = await self.claim(await self.retried(await self.failed(user, images=1)))
         job = await self.write(job, job.calling(), SENT_AT_UNKNOWN_COST)
-        image = Output(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
+        image = image_output(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
         job = await self.write(job, job.delivered(image), SENT)
         return await self.write(job, job.completed(at=self.clock.now()), SENT)
 
@@ -113,7 +115,7 @@ class Endings:
         job = await self.write(job, job.requeued(scheduled_at=self.clock.now(), counts_as_retry=False), NEVER_SENT)
         job = await self.claim(job)
         job = await self.write(job, job.calling(), SENT_AT_UNKNOWN_COST)
-        image = Output(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
+        image = image_output(new_id(), 0, 1024, 1024, "image/png", 1_000, seed=7)
         job = await self.write(job, job.delivered(image), SENT)
         return await self.write(job, job.completed(at=self.clock.now()), SENT)
 

@@ -17,14 +17,16 @@ from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubm
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Job, Output
+from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.jobs.replay import fold
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 from psycopg.rows import DictRow, dict_row
 
+from tests.fakes.generation_outputs import image_output
 from tests.parts import MakeDatabase
 
 
@@ -70,7 +72,7 @@ class RealEngine:
     async def deliver(self, job: Job, count: int, call: CallRecord | None = None) -> Job:
         job = await self.write(job, job.calling())
         for index in range(count):
-            image = Output(new_id(), index, 512, 512, "image/png", 10, seed=7)
+            image = image_output(new_id(), index, 512, 512, "image/png", 10, seed=7)
             job = await self.write(job, job.delivered(image), call=call)
         return job
 
@@ -120,7 +122,7 @@ class RealEngine:
         for job_id in ids:
             row = await self.jobs.find(job_id)
             assert row is not None
-            folded = fold(await self.jobs.history(job_id))
+            folded = fold(await self.jobs.history(job_id), KINDS)
             assert replace(folded, hold_reason=row.hold_reason) == row
         return len(ids)
 
@@ -137,8 +139,8 @@ async def open_engine(make_database: MakeDatabase) -> AsyncIterator[RealEngine]:
         clock = SystemClock()
         yield RealEngine(
             pool,
-            PostgresSubmissions(pool),
-            PostgresJobs(pool, clock),
+            PostgresSubmissions(pool, MESSAGES),
+            PostgresJobs(pool, clock, KINDS, MESSAGES),
             PostgresLedger(pool),
             PostgresQueueHolds(pool),
             admin,

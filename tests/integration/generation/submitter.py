@@ -17,6 +17,7 @@ from pixel_generation.application.submission.ports import Decision, NewGeneratio
 from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import MESSAGES
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
@@ -99,7 +100,7 @@ async def open_submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter
     async with admin, open_pool(database.url, schema="generation", application="test") as pool:
         yield Submitter(
             pool,
-            PostgresSubmissions(pool),
+            PostgresSubmissions(pool, MESSAGES),
             PostgresLedger(pool),
             PostgresPromotions(pool),
             PostgresAccounts(pool),

@@ -32,6 +32,7 @@ from pixel_generation.domain.billing.budgets import Period, Scope
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.main import build
 from pixel_generation.settings import Settings
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_rpc import RpcServer, open_channel
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import format_id, new_id
@@ -78,7 +79,7 @@ async def archive(make_database: MakeDatabase) -> AsyncIterator[Archive]:
             await service.start()
             address = next(part.address for part in service.parts if isinstance(part, RpcServer))
             async with open_channel(address) as channel:
-                housekeeping = PostgresHousekeeping(submitter.pool, SystemClock())
+                housekeeping = PostgresHousekeeping(submitter.pool, SystemClock(), KINDS, MESSAGES)
                 yield Archive(submitter, Endings(submitter), housekeeping, channel)
             await service.stop()
 
@@ -158,7 +159,9 @@ async def test_no_answer_about_a_job_changes_when_it_is_archived(archive: Archiv
     assert (replayed.verdict, replayed.job_id) == (Verdict.REPLAYED, jobs["keyed"].id)
     results = await PostgresLedgerRules(archive.submitter.pool).check()
     assert {result.name: result.violations for result in results if result.violations} == {}
-    told = await replay_jobs(100, jobs=PostgresAllJobs(archive.submitter.pool), history=archive.endings.jobs)
+    told = await replay_jobs(
+        100, jobs=PostgresAllJobs(archive.submitter.pool, KINDS), history=archive.endings.jobs, kinds=KINDS
+    )
     assert (told.jobs, told.differing) == (len(jobs), {})
 
 
@@ -218,7 +221,7 @@ async def test_who_reads_while_jobs_are_moved_sees_each_exactly_once(archive: Ar
         "UPDATE live_jobs SET status = 'completed', stage = 'done', captured_credits = cost_credits, ended_at = %s", at
     )
     ids = {item.job.id for item in items}
-    queries, moving, looks = PostgresQueries(archive.submitter.pool), asyncio.Event(), 0
+    queries, moving, looks = PostgresQueries(archive.submitter.pool, KINDS), asyncio.Event(), 0
 
     async def look() -> None:
         nonlocal looks

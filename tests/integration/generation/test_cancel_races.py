@@ -17,13 +17,15 @@ from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.cancel import Cancellation, CancelTools, cancel_generations
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.jobs.recovery import RetryPolicy
-from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
+from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
+from pixel_generation.wiring.kinds import KINDS
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.service import Loop
 
@@ -44,6 +46,7 @@ LONGEST_PICTURE_S = 0.03
 class SlowPainter:
     """Two pictures, each after a while that is drawn; some calls swallow the time between them."""
 
+    capabilities = frozenset({TEXT_TO_IMAGE})
     repeatable = True
 
     def __init__(self, draw: random.Random) -> None:
@@ -75,7 +78,9 @@ async def working(engine: RealEngine, draw: random.Random) -> AsyncIterator[None
         FakeEtaObserver(),
     )
     limits = WorkLimits(slots=12, poll_s=0.05, heartbeat_s=5)
-    worker = Worker("w", catalogue=catalogue, providers={"sketch": painter}, tools=tools, limits=limits)
+    worker = Worker(
+        "w", catalogue=catalogue, runners={"image": ImageRunner({"sketch": painter})}, tools=tools, limits=limits
+    )
     parts: list[Worker | Loop] = [
         worker,
         Loop("cancels", on_cancel(engine.pool, worker)),
@@ -93,7 +98,12 @@ async def working(engine: RealEngine, draw: random.Random) -> AsyncIterator[None
 async def race(engine: RealEngine, user: UUID, job: Job, after_s: float) -> CancelOutcome:
     await asyncio.sleep(after_s)
     tools = CancelTools(
-        PostgresAllJobs(engine.pool), engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=10
+        PostgresAllJobs(engine.pool, KINDS),
+        engine.jobs,
+        SystemClock(),
+        FakeObserver(),
+        FakeEngineObserver(),
+        patience_s=10,
     )
     (result,) = await cancel_generations(user, [job.id], tools=tools)
     assert isinstance(result, Cancellation)
@@ -103,7 +113,7 @@ async def race(engine: RealEngine, user: UUID, job: Job, after_s: float) -> Canc
 async def ended(engine: RealEngine, user: UUID, jobs: list[Job]) -> dict[UUID, Job]:
     deadline = time.monotonic() + 60
     while True:
-        found = await PostgresAllJobs(engine.pool).find_owned([job.id for job in jobs], user)
+        found = await PostgresAllJobs(engine.pool, KINDS).find_owned([job.id for job in jobs], user)
         if all(job.status.is_final for job in found.values()):
             return found
         alive = [job for job in found.values() if not job.status.is_final]
@@ -155,7 +165,12 @@ async def test_users_who_cancel_at_once_free_their_places(make_database: MakeDat
         jobs = await engine.submit(user, 20)
         running = await engine.claim(5)
         tools = CancelTools(
-            PostgresAllJobs(engine.pool), engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=0
+            PostgresAllJobs(engine.pool, KINDS),
+            engine.jobs,
+            SystemClock(),
+            FakeObserver(),
+            FakeEngineObserver(),
+            patience_s=0,
         )
         calls = [cancel_generations(user, [job.id for job in jobs[n::4]], tools=tools) for n in range(4)]
         outcomes = [result.outcome for results in await asyncio.gather(*calls) for result in results]  # type: ignore[union-attr]

@@ -7,13 +7,14 @@ from pixel_generation.adapters.outbound.providers.sketch import STYLES
 from pixel_generation.domain.routing.catalogue import Catalogue
 from pixel_postgres import open_pool
 
+from tests.fakes.generation_catalogue import painting
 from tests.parts import MakeDatabase
 
 
 async def load(make_database: MakeDatabase) -> Catalogue:
     database = await make_database("generation")
     async with open_pool(database.url, schema="generation", application="test") as pool:
-        return await PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"})).load()
+        return await PostgresCatalogue(pool, default="studio-sketch", providers=painting("sketch")).load()
 
 
 async def test_the_default_model_is_the_painter_with_the_styles_it_paints(make_database: MakeDatabase) -> None:

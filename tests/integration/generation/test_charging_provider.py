@@ -20,6 +20,7 @@ from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubm
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import Run, RunTools
+from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
@@ -27,12 +28,15 @@ from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Job, Stage
 from pixel_generation.domain.jobs.recovery import RetryPolicy
+from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
 from tests.conftest import WaitUntil
+from tests.fakes.generation_catalogue import painting
 from tests.fakes.generation_eta import FakeEtaObserver
 from tests.fakes.generation_health import FakeHealthObserver
 from tests.fakes.generation_neighbours import (
@@ -80,11 +84,13 @@ class HeldJobs(PostgresJobs):
     fits: Callable[[Job], bool] = staticmethod(lambda _job: False)
     is_held = False
 
-    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
+    async def write(
+        self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None, step: Step | None = None
+    ) -> bool:
         if not self.is_held and self.fits(after):
             self.is_held = True
             await asyncio.Event().wait()
-        return await super().write(before, after, writer=writer, call=call)
+        return await super().write(before, after, writer=writer, call=call, step=step)
 
 
 def submission(user: UUID, at: datetime) -> NewGeneration:
@@ -110,15 +116,16 @@ async def test_no_call_and_no_credit_is_taken_twice(
 ) -> None:
     moment, clock, database = MOMENTS[name], SystemClock(), await make_database("generation")
     provider, observer, user = FakeImageModel(repeatable=False), FakeObserver(), new_id()
+    runner = ImageRunner({"openai": provider})
     async with (
         open_pool(database.url, schema="generation", application="test") as pool,
         await psycopg.AsyncConnection.connect(
             database.admin_url, autocommit=True, options="-c search_path=generation"
         ) as admin,
     ):
-        jobs = HeldJobs(pool, clock)
+        jobs = HeldJobs(pool, clock, KINDS, MESSAGES)
         jobs.fits = moment.before_write
-        catalogue = LiveCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=frozenset({"openai"})))
+        catalogue = LiveCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=painting("openai")))
         model = (await catalogue.current()).find("gpt-image-2")
         health = HealthOfProviders(PostgresProviderHealth(pool), FakeHealthObserver(), SystemRandomness().fraction)
         tools = RunTools(
@@ -135,9 +142,9 @@ async def test_no_call_and_no_credit_is_taken_twice(
         )
         sweep = SweepTools(
             jobs,
-            PostgresHousekeeping(pool, clock),
+            PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
             catalogue,
-            {"openai": provider},
+            {"image": runner},
             clock,
             observer,
             RetryPolicy(reconcile_for_s=0),
@@ -147,12 +154,12 @@ async def test_no_call_and_no_credit_is_taken_twice(
             {},
         )
         await PostgresLedger(pool).grant(user, 10, grant_id="signup", reason="")
-        await PostgresSubmissions(pool).decide([submission(user, clock.now())])
+        await PostgresSubmissions(pool, MESSAGES).decide([submission(user, clock.now())])
 
         async def claim() -> list[Run]:
             deadline = clock.now() + timedelta(seconds=300)
             claimed = await jobs.claim("openai", 1, worker="w", lease_s=15, deadline_at=deadline)
-            return [Run(job, model, provider, tools) for job in claimed]
+            return [Run(job, model, runner, tools) for job in claimed]
 
         (run,) = await claim()
         if moment.in_call:

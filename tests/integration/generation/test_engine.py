@@ -11,9 +11,10 @@ import pytest
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
 from pixel_runtime.ids import new_id
 
+from tests.fakes.generation_outputs import image_of
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
 
@@ -277,7 +278,7 @@ async def test_a_job_goes_on_in_the_queue_of_its_next_model(engine: RealEngine) 
     await engine.submit(await engine.user())
     (job,) = await engine.claim()
     job = await engine.write(job, job.calling())
-    moved = replace(job, queue="openai", work=replace(job.work, model="gpt-image-2"), price_id="gpt-image-2/1")
+    moved = replace(job, queue="openai", work=replace(image_of(job), model="gpt-image-2"), price_id="gpt-image-2/1")
     after = await engine.write(job, job.rerouted(moved, at=datetime.now(UTC)))
     assert after.stage is Stage.ROUTING
     (again,) = await engine.claim(queue="openai")

@@ -16,6 +16,7 @@ from pixel_generation.adapters.outbound.postgres.accounts import PostgresBudgets
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
@@ -23,7 +24,8 @@ from pixel_generation.domain.billing.budgets import BudgetLimit, Period, Scope, 
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.jobs.recovery import RetryPolicy
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.providers.text_to_image import ImageRequest
 from pixel_generation.domain.work.image import ImageWork
 from pixel_runtime.clock import SystemClock
 
@@ -150,8 +152,8 @@ async def test_a_worker_leaves_a_fallback_that_is_over_its_budget(
         catalogue,
         FakeEtaObserver(),
     )
-    providers = {"sketch": FakeImageModel(), "openai": home}
-    worker = Worker("w", catalogue=catalogue, providers=providers, tools=tools, limits=WorkLimits(poll_s=0.05))
+    runners = {"image": ImageRunner({"sketch": FakeImageModel(), "openai": home})}
+    worker = Worker("w", catalogue=catalogue, runners=runners, tools=tools, limits=WorkLimits(poll_s=0.05))
     route = {"model": "home", "fallback_models": ["studio-sketch"], "credits_per_unit": 1}
     work = ImageWork("a lighthouse", model="home", number_of_images=2, size="1024x1024", seed=7)
     (job,) = await engine.submit(user, queue="openai", route=route, work=work, max_retries=0)

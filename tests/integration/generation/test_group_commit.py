@@ -17,12 +17,14 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 from prometheus_client import REGISTRY
 
+from tests.fakes.generation_outputs import image_output
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import Database, MakeDatabase
 
@@ -44,7 +46,7 @@ def now() -> datetime:
 
 
 def picture(index: int) -> Output:
-    return Output(new_id(), index, 512, 512, "image/png", 10, seed=7)
+    return image_output(new_id(), index, 512, 512, "image/png", 10, seed=7)
 
 
 def next_change(job: Job, life: random.Random) -> Change:
@@ -177,7 +179,7 @@ async def test_concurrent_statements_over_the_same_users_never_wait_in_a_circle(
     users = [await engine.user(10_000, max_running=20) for _ in range(6)]
     await asyncio.gather(*(engine.submit(user, 20) for user in users))
     running = await engine.claim(100, lease_s=600)
-    stores = [PostgresJobs(engine.pool, SystemClock()) for _ in range(4)]
+    stores = [PostgresJobs(engine.pool, SystemClock(), KINDS, MESSAGES) for _ in range(4)]
     order = random.Random(5)
     order.shuffle(running)
 
@@ -220,7 +222,7 @@ async def test_a_row_that_somebody_holds_fails_only_its_own_change(make_database
         open_engine(the_same) as engine,
         open_pool(url, schema="generation", application="test", max_size=4) as pool,
     ):
-        jobs = PostgresJobs(pool, SystemClock())
+        jobs = PostgresJobs(pool, SystemClock(), KINDS, MESSAGES)
         held, free = await claimed(engine, 2)
         async with engine.admin.transaction():
             await engine.admin.execute("SELECT 1 FROM live_jobs WHERE id = %s FOR UPDATE", (held.id,))

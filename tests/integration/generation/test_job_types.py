@@ -11,7 +11,7 @@ from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
 from pixel_generation.domain.jobs.job import Failure, Job, Status
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
 
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase

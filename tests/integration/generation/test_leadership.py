@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock
 
@@ -17,7 +18,7 @@ async def test_one_leads_until_its_round_ends_and_holds_no_transaction(make_data
         open_pool(database.url, schema="generation", application="other") as other_pool,
         await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as admin,
     ):
-        one, other = (PostgresHousekeeping(pool, SystemClock()) for pool in (one_pool, other_pool))
+        one, other = (PostgresHousekeeping(pool, SystemClock(), KINDS, MESSAGES) for pool in (one_pool, other_pool))
         async with one.lead() as leads:
             assert leads
             async with other.lead() as others_leads:

@@ -15,11 +15,13 @@ from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Account
-from pixel_generation.domain.jobs.job import Failure, Job, Output
+from pixel_generation.domain.jobs.job import Failure, Job
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import load_queries
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 
+from tests.fakes.generation_outputs import image_output
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
@@ -103,8 +105,8 @@ class LedgerReads:
             self.failed.append(job.id)
             return
         job = await self._write(job, job.calling())
-        for index in range(min(delivered, job.work.number_of_images)):
-            image = Output(new_id(), index, 1024, 1024, "image/png", 10, 7)
+        for index in range(min(delivered, job.work.units)):
+            image = image_output(new_id(), index, 1024, 1024, "image/png", 10, 7)
             job = await self._write(job, job.delivered(image))
         ended = await self._write(job, job.completed(at=SystemClock().now()))
         captured = ended.captured_credits or 0
@@ -157,7 +159,7 @@ async def violations(submitter: Submitter) -> dict[str, Any]:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 async def test_the_ledger_says_what_happened(submitter: Submitter, steps: list[tuple[str, int]]) -> None:
-    books = LedgerReads(submitter, PostgresJobs(submitter.pool, SystemClock()), new_id())
+    books = LedgerReads(submitter, PostgresJobs(submitter.pool, SystemClock(), KINDS, MESSAGES), new_id())
     for word, amount in steps:
         await books.step(word, amount)
     account: Account = await submitter.accounts.find(books.user)

@@ -14,6 +14,7 @@ from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.billing.budgets import Scope
 from pixel_generation.domain.jobs.job import Failure, Job, Status
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_runtime.clock import SystemClock
 
 from tests.integration.generation.submitter import Submitter, open_submitter
@@ -31,7 +32,7 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
 async def failed_job(submitter: Submitter, user: UUID, *, images: int = 1) -> Job:
     item = submitter.new(user, images=images)
     assert (await submitter.submit_one(item)).verdict is Verdict.ACCEPTED
-    jobs = PostgresJobs(submitter.pool, SystemClock())
+    jobs = PostgresJobs(submitter.pool, SystemClock(), KINDS, MESSAGES)
     queued = await jobs.find(item.job.id)
     assert queued is not None
     failed = queued.failed(FAILURE, at=SystemClock().now())
@@ -51,7 +52,7 @@ async def test_a_new_round_holds_again_and_goes_on_with_the_sequence(submitter: 
     failed = await failed_job(submitter, user, images=3)
     item = again(failed)
     assert (await submitter.submit_one(item)).verdict is Verdict.ACCEPTED
-    stored = await PostgresJobs(submitter.pool, SystemClock()).find(failed.id)
+    stored = await PostgresJobs(submitter.pool, SystemClock(), KINDS, MESSAGES).find(failed.id)
     assert stored is not None
     assert (stored.status, stored.round, stored.sequence) == (Status.QUEUED, 2, failed.sequence + 1)
     assert (stored.failure, stored.captured_credits, stored.ended_at) == (None, None, None)

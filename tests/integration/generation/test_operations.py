@@ -34,8 +34,10 @@ from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.resubmissions import Resubmissions
 from pixel_generation.domain.errors import QueueNotFound
 from pixel_generation.domain.jobs.job import HoldReason, Status
+from pixel_generation.wiring.kinds import KINDS
 from pixel_runtime.ids import format_id, new_id
 
+from tests.fakes.generation_catalogue import painting
 from tests.fakes.generation_neighbours import FakeObserver
 from tests.integration.generation.endings import NEVER_SENT, SENT, Endings
 from tests.integration.generation.submitter import Submitter, open_submitter
@@ -74,7 +76,7 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
     async with open_submitter(make_database) as submitter:
         endings, signalled, observer = Endings(submitter), list[str](), FakeObserver()
         submissions = BatchedSubmissions(submitter.submissions)
-        source = PostgresCatalogue(submitter.pool, default="studio-sketch", providers=frozenset({"sketch"}))
+        source = PostgresCatalogue(submitter.pool, default="studio-sketch", providers=painting("sketch"))
         resubmissions = Resubmissions(
             submissions, LiveCatalogue(source), endings.clock, observer, max_wait=timedelta(hours=1)
         )
@@ -91,9 +93,9 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
         operations = Operations(
             queue=QueueOperator(PostgresQueues(submitter.pool), signal_queues=signal, sweep=sweep),
             failures=FailedJobs(
-                PostgresFailures(submitter.pool, window=window),
+                PostgresFailures(submitter.pool, KINDS, window=window),
                 actions,
-                PostgresAllJobs(submitter.pool),
+                PostgresAllJobs(submitter.pool, KINDS),
                 resubmissions,
                 endings.clock,
                 SystemRandomness(),

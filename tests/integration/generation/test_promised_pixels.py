@@ -10,12 +10,14 @@ from PIL import Image
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
 from pixel_generation.domain.errors import WorkInvalid
-from pixel_generation.domain.providers.images import ImageRequest
-from pixel_generation.domain.routing.catalogue import Catalogue, Model
+from pixel_generation.domain.providers.text_to_image import ImageRequest
+from pixel_generation.domain.routing.catalogue import Catalogue, Model, Size
 from pixel_generation.domain.routing.routing import route
 from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool
 
+from tests.fakes.generation_catalogue import painting
+from tests.fakes.generation_outputs import image_of
 from tests.parts import MakeDatabase
 
 FOX = ImageWork("a fox in the snow")
@@ -25,7 +27,7 @@ FOX = ImageWork("a fox in the snow")
 async def catalogue(make_database: MakeDatabase) -> Catalogue:
     database = await make_database("generation")
     async with open_pool(database.url, schema="generation", application="test") as pool:
-        providers = frozenset({"sketch", "openai"})
+        providers = painting("sketch", "openai")
         return await PostgresCatalogue(pool, default="studio-sketch", providers=providers).load()
 
 
@@ -55,7 +57,7 @@ async def test_no_value_of_any_model_is_lost_in_silence(catalogue: Catalogue) ->
             assert violation.field == field
             found = route(work, catalogue, lambda: 1, adjust=True)
             assert [adjustment.field for adjustment in found.adjustments] == [field]
-            assert found.size in model.sizes
+            assert found.work.size in map(str, model.sizes)
 
 
 async def test_seeds_are_for_models_that_repeat_a_picture(catalogue: Catalogue) -> None:
@@ -68,16 +70,16 @@ async def test_seeds_are_for_models_that_repeat_a_picture(catalogue: Catalogue) 
 async def test_the_picture_has_the_size_that_was_promised(catalogue: Catalogue, changes: dict[str, str]) -> None:
     found = route(replace(FOX, **changes), catalogue, lambda: 1, adjust=True)  # type: ignore[arg-type]
     assert found.adjustments
-    painter = SketchPainter()
+    painter, size = SketchPainter(), Size.parse(found.work.size)
     request = ImageRequest(
         generation_id="gen_1",
         attempt=1,
         provider_model=found.model.provider_model,
-        prompt=found.work.prompt,
+        prompt=image_of(found).prompt,
         count=1,
-        width=found.size.width,
-        height=found.size.height,
-        seed=found.work.seed or 0,
+        width=size.width,
+        height=size.height,
+        seed=image_of(found).seed or 0,
     )
     (picture,) = [picture async for picture in painter.generate(request)]
     await painter.close()

@@ -53,7 +53,8 @@ async def test_the_claim_reads_the_queue_in_index_order(make_database: MakeDatab
         )
         await conn.execute("ANALYZE live_jobs")
         query: str = load_queries("pixel_generation.sql", "jobs.sql")["claim_jobs"]
-        parameters = {"queue": "sketch", "limit": 10, "worker": "w", "lease_s": 15, "deadline_at": "2100-01-01Z"}
+        claim = {"queue": "sketch", "kinds": ["image"], "limit": 10, "worker": "w", "lease_s": 15}
+        parameters = claim | {"deadline_at": "2100-01-01Z"}
         cursor = await conn.execute("EXPLAIN " + query, parameters | {"is_locked": False})
         plan = "\n".join(row[0] for row in await cursor.fetchall())
         for place, name in enumerate((*parameters, "is_locked"), 1):

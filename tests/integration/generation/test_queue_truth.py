@@ -24,8 +24,10 @@ from pixel_generation.application.reading.read_generations import GenerationRead
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Priority
 from pixel_generation.domain.queueing.queues import PositionReason
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_runtime.clock import SystemClock
 
+from tests.fakes.generation_catalogue import painting
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
@@ -45,14 +47,14 @@ class Queue:
 
     def __post_init__(self) -> None:
         self.clock = SystemClock()
-        self.jobs = PostgresJobs(self.submitter.pool, self.clock)
+        self.jobs = PostgresJobs(self.submitter.pool, self.clock, KINDS, MESSAGES)
         self.queue_holds = PostgresQueueHolds(self.submitter.pool)
-        source = PostgresCatalogue(self.submitter.pool, default="studio-sketch", providers=frozenset({"sketch"}))
+        source = PostgresCatalogue(self.submitter.pool, default="studio-sketch", providers=painting("sketch"))
         snapshots = PostgresQueueSnapshots(self.submitter.pool)
         self.starts = StartEstimates(
             snapshots, LiveCatalogue(source), slots=AT_ONCE, queue_slots={}, monotonic=lambda: self.now_s
         )
-        self.reader = GenerationReader(PostgresQueries(self.submitter.pool), self.starts, self.clock)
+        self.reader = GenerationReader(PostgresQueries(self.submitter.pool, KINDS), self.starts, self.clock)
         self.now_s = 0.0
 
     async def user(self, max_running: int | None = None) -> UUID:

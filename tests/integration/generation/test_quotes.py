@@ -31,10 +31,12 @@ from pixel_generation.domain.jobs.job import Priority
 from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState
 from pixel_generation.domain.queueing.queues import QueueState
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import MESSAGES
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
 from tests.fakes.generation import a_user
+from tests.fakes.generation_catalogue import painting
 from tests.parts import MakeDatabase
 
 FOX = ImageWork("a fox", number_of_images=2)
@@ -47,7 +49,7 @@ class Submitter:
     submissions: BatchedSubmissions
 
     def __post_init__(self) -> None:
-        source = PostgresCatalogue(self.pool, default="studio-sketch", providers=frozenset({"sketch", "openai"}))
+        source = PostgresCatalogue(self.pool, default="studio-sketch", providers=painting("sketch", "openai"))
         self.catalogue = LiveCatalogue(source, max_age_s=0)
         self.capacity = QueueCapacity(PostgresQueueCounts(self.pool))
         self.starts = StartEstimates(PostgresQueueSnapshots(self.pool), self.catalogue, slots=1, queue_slots={})
@@ -60,7 +62,7 @@ class Submitter:
     async def quote(self, command: SubmitGeneration) -> Quote:
         return await quote_generation(
             command,
-            dry_runs=PostgresSubmissions(self.pool),
+            dry_runs=PostgresSubmissions(self.pool, MESSAGES),
             catalogue=self.catalogue,
             starts=self.starts,
             capacity=self.capacity,
@@ -93,7 +95,7 @@ class Submitter:
 
 @asynccontextmanager
 async def running(pool: Pool, admin_url: str) -> AsyncIterator[Submitter]:
-    submissions = BatchedSubmissions(PostgresSubmissions(pool))
+    submissions = BatchedSubmissions(PostgresSubmissions(pool, MESSAGES))
     yield Submitter(pool, admin_url, submissions)
     await submissions.close()
 

@@ -16,6 +16,7 @@ from pixel_generation.adapters.outbound.postgres.ledger_rules import RULES, Post
 from pixel_generation.application.maintenance.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.domain.billing.budgets import Scope, Unit
+from pixel_generation.wiring.kinds import KINDS
 from pixel_postgres import load_queries
 
 from tests.fakes.generation import FakeClock
@@ -114,14 +115,14 @@ async def test_the_events_of_every_ending_give_their_rows_and_a_changed_row_is_f
     user = await submitter.user(100)
     endings = Endings(submitter)
     jobs = await endings.of_every_kind(user)
-    all_jobs = PostgresAllJobs(submitter.pool)
-    replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs)
+    all_jobs = PostgresAllJobs(submitter.pool, KINDS)
+    replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs, kinds=KINDS)
     assert (replayed.jobs, replayed.differing) == (len(jobs), {})
-    assert (await replay_jobs(3, jobs=all_jobs, history=endings.jobs)).jobs == 3
+    assert (await replay_jobs(3, jobs=all_jobs, history=endings.jobs, kinds=KINDS)).jobs == 3
     changed, gone = jobs["completed"].id, jobs["failed"].id
     await submitter.run("UPDATE live_jobs SET retry_count = retry_count + 1 WHERE id = %s", changed)
     await submitter.run("DELETE FROM job_events WHERE job_id = %s AND sequence = 2", gone)
-    replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs)
+    replayed = await replay_jobs(100, jobs=all_jobs, history=endings.jobs, kinds=KINDS)
     assert replayed.differing[changed] == "retry_count"
     assert replayed.differing.keys() == {changed, gone}
 

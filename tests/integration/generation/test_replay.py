@@ -20,15 +20,17 @@ from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Output, Priority, Stage, Status
 from pixel_generation.domain.jobs.replay import fold
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_runtime.clock import SystemClock
 from psycopg import sql
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from tests.fakes.generation_outputs import image_of
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
 
@@ -92,7 +94,7 @@ async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
     if life.random() < 0.5:
         after = job.requeued(scheduled_at=now(), counts_as_retry=True)
     else:
-        moved = replace(job, queue="openai", work=replace(job.work, model="gpt-image-2"), price_id="other")
+        moved = replace(job, queue="openai", work=replace(image_of(job), model="gpt-image-2"), price_id="other")
         after = job.rerouted(moved, at=now())
     return await engine.write(job, after, call=CALL)
 
@@ -136,15 +138,15 @@ async def test_jobs_of_every_ending_are_what_their_events_make_them(
     }
     assert await engine.assert_replayable() == JOBS
     await engine.assert_consistent()
-    jobs = [fold(await engine.jobs.history(row["id"])) for row in await rows(engine, "SELECT id FROM live_jobs")]
-    housekeeping = PostgresHousekeeping(engine.pool, SystemClock())
+    jobs = [fold(await engine.jobs.history(row["id"]), KINDS) for row in await rows(engine, "SELECT id FROM live_jobs")]
+    housekeeping = PostgresHousekeeping(engine.pool, SystemClock(), KINDS, MESSAGES)
     assert await housekeeping.archive(before=now(), limit=JOBS // 2) == JOBS // 2
     async with open_engine(make_database) as empty:
         await write_rows(empty, jobs)
         assert await hash_of_jobs(empty) == await hash_of_jobs(engine)
         await empty.admin.execute("UPDATE live_jobs SET retry_count = retry_count + 1 WHERE id = %s", (jobs[-1].id,))
         assert await hash_of_jobs(empty) != await hash_of_jobs(engine)
-    replayed = await replay_jobs(JOBS + 1, jobs=PostgresAllJobs(engine.pool), history=engine.jobs)
+    replayed = await replay_jobs(JOBS + 1, jobs=PostgresAllJobs(engine.pool, KINDS), history=engine.jobs, kinds=KINDS)
     assert (replayed.jobs, replayed.differing) == (JOBS, {})
     for job in jobs:
         await assert_receipt_follows(engine, job)
@@ -156,8 +158,8 @@ async def rows(engine: RealEngine, query: str) -> list[DictRow]:
 
 async def write_rows(empty: RealEngine, jobs: list[Job]) -> None:
     """Write jobs as rows of an empty database, from nothing but what their events gave."""
-    names = [*COLUMNS, "aged", "units", "virtual_start"]
-    values = [[stored(getattr(job, name)) for name in COLUMNS] + [0, job.work.number_of_images, 0.0] for job in jobs]
+    names = [*COLUMNS, "kind", "aged", "units", "virtual_start"]
+    values = [[stored(getattr(job, name)) for name in COLUMNS] + [job.kind, 0, job.work.units, 0.0] for job in jobs]
     placed = sql.SQL(", ").join(sql.Placeholder() * len(names))
     named = sql.SQL(", ").join(map(sql.Identifier, names))
     async with empty.admin.cursor() as cursor:
@@ -169,16 +171,12 @@ def stored(value: Any) -> Any:
     if isinstance(value, ImageWork):
         return Jsonb(value.as_dict())
     if isinstance(value, tuple):
-        return Jsonb([{name: told(part) for name, part in asdict(item).items()} for item in value])
+        return Jsonb([item.as_dict() if isinstance(item, Output) else asdict(item) for item in value])
     if isinstance(value, Failure):
         return Jsonb(asdict(value))
     if isinstance(value, Mapping):
         return Jsonb(dict(value))
     return value.value if isinstance(value, Enum) else value
-
-
-def told(value: Any) -> Any:
-    return value.hex if isinstance(value, UUID) else value
 
 
 async def hash_of_jobs(engine: RealEngine) -> str:
@@ -198,7 +196,7 @@ async def assert_receipt_follows(engine: RealEngine, job: Job) -> None:
     rounds: dict[int, Job] = {}
     history = await engine.jobs.history(job.id)
     for length in range(1, len(history) + 1):
-        earlier = fold(history[:length])
+        earlier = fold(history[:length], KINDS)
         rounds[earlier.round] = earlier
     receipt = await PostgresStatements(engine.pool).receipt(job.id, job.user_id)
     assert receipt is not None

@@ -19,6 +19,7 @@ from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
 from pixel_generation.application.submission.resubmissions import Resubmissions
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
+from pixel_generation.wiring.kinds import KINDS
 from pixel_runtime.clock import SystemClock
 
 from tests.fakes.generation_catalogue import FakeCatalogue
@@ -39,7 +40,7 @@ async def retrying(engine: RealEngine) -> AsyncIterator[RetryTools]:
     resubmissions = Resubmissions(submissions, catalogue, clock, observer, max_wait=timedelta(hours=1))
     try:
         yield RetryTools(
-            PostgresAllJobs(engine.pool), resubmissions, PostgresActions(engine.pool), clock, SystemRandomness()
+            PostgresAllJobs(engine.pool, KINDS), resubmissions, PostgresActions(engine.pool), clock, SystemRandomness()
         )
     finally:
         await submissions.close()
@@ -47,7 +48,12 @@ async def retrying(engine: RealEngine) -> AsyncIterator[RetryTools]:
 
 async def cancel(engine: RealEngine, user: UUID, job_id: UUID) -> str:
     tools = CancelTools(
-        PostgresAllJobs(engine.pool), engine.jobs, SystemClock(), FakeObserver(), FakeEngineObserver(), patience_s=0
+        PostgresAllJobs(engine.pool, KINDS),
+        engine.jobs,
+        SystemClock(),
+        FakeObserver(),
+        FakeEngineObserver(),
+        patience_s=0,
     )
     (result,) = await cancel_generations(user, [job_id], tools=tools)
     return result.code if isinstance(result, PixelError) else result.outcome.value

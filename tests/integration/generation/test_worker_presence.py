@@ -12,6 +12,7 @@ from pixel_generation.application.execution.worker_presence import WorkerPresenc
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 
 from tests.conftest import WaitUntil
+from tests.fakes.generation_catalogue import painting
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
 
@@ -27,7 +28,7 @@ async def workers_of(engine: RealEngine) -> dict[str, int]:
 
 
 def presence_of(engine: RealEngine, worker_id: str, *providers: str) -> WorkerPresence:
-    source = PostgresCatalogue(engine.pool, default="studio-sketch", providers=frozenset(providers))
+    source = PostgresCatalogue(engine.pool, default="studio-sketch", providers=painting(*providers))
     return WorkerPresence(worker_id, PostgresWorkers(engine.pool), LiveCatalogue(source), slots=3, beat_s=0.05)
 
 

@@ -11,6 +11,7 @@ import pytest
 from pixel_errors import PixelError
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
+from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.maintenance.ports import CallLookup
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
@@ -92,7 +93,7 @@ class Engine:
         return outcome.job_id
 
     def worker(self, limits: WorkLimits | None = None) -> Worker:
-        providers = {"sketch": self.painter, "openai": self.vendor}
+        runners = {"image": ImageRunner({"sketch": self.painter, "openai": self.vendor})}
         tools = RunTools(
             FakeJobs(self.store),
             self.assets,
@@ -105,15 +106,15 @@ class Engine:
             self.catalogue,
             self.accuracies,
         )
-        return Worker("w1", catalogue=self.catalogue, providers=providers, tools=tools, limits=limits or WorkLimits())
+        return Worker("w1", catalogue=self.catalogue, runners=runners, tools=tools, limits=limits or WorkLimits())
 
     async def sweep(self, lookups: Mapping[str, CallLookup] | None = None) -> int:
-        providers = {"sketch": self.painter, "openai": self.vendor}
+        runners = {"image": ImageRunner({"sketch": self.painter, "openai": self.vendor})}
         tools = SweepTools(
             FakeJobs(self.store),
             self.store,
             self.catalogue,
-            providers,
+            runners,
             self.clock,
             self.observer,
             RetryPolicy(),

@@ -13,6 +13,7 @@ from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeClock, FakeRandomness, a_user
+from tests.fakes.generation_outputs import image_of
 
 RANDOM = FakeRandomness()
 
@@ -44,7 +45,7 @@ class GatedSubmissions:
         self.undecided: set[str] = set()
 
     async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
-        prompts = [entry.job.work.prompt for entry in batch]
+        prompts = [image_of(entry.job).prompt for entry in batch]
         self.batches.append(prompts)
         await self.hold_reason.wait()
         if self.error is not None:
@@ -53,7 +54,7 @@ class GatedSubmissions:
             raise RuntimeError("a value the database does not take")
         again, self.undecided = self.undecided & set(prompts), set()
         return [
-            Decision(Verdict.AGAIN if entry.job.work.prompt in again else Verdict.ACCEPTED, entry.job.id)
+            Decision(Verdict.AGAIN if image_of(entry.job).prompt in again else Verdict.ACCEPTED, entry.job.id)
             for entry in batch
         ]
 

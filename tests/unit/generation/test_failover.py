@@ -11,7 +11,8 @@ from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.providers.breaker import BreakerState
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.providers.text_to_image import ImageRequest
 from pixel_generation.domain.queueing.estimate import EstimateAccuracy
 from pixel_generation.domain.work.image import ImageWork
 

@@ -13,6 +13,7 @@ from pixel_generation.adapters.inbound.grpc.generations.servicer import Generati
 from pixel_generation.application import Application
 from pixel_generation.application.reading.ports import Standing
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
+from pixel_generation.wiring.kinds import MESSAGES
 from pixel_runtime.ids import format_id
 
 from tests.unit.generation.conftest import Engine
@@ -26,7 +27,7 @@ def servicer(engine: Engine) -> GenerationsServicer:
     async def submit(commands: Sequence[SubmitGeneration]) -> list[Accepted | PixelError]:
         return await engine.submit(*commands)
 
-    return GenerationsServicer(Application(submit, engine.reader, engine.catalogue, *[unused] * 4))
+    return GenerationsServicer(Application(submit, engine.reader, engine.catalogue, *[unused] * 4), MESSAGES)
 
 
 def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:

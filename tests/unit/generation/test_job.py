@@ -21,8 +21,10 @@ from pixel_generation.domain.jobs.recovery import (
     after_provider_error,
     after_storage_trouble,
 )
-from pixel_generation.domain.providers.images import Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from pixel_generation.domain.work.image import ImageWork
+
+from tests.fakes.generation_outputs import image_output
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 FAILURE = Failure("blocked", "No.", retryable=False)
@@ -48,7 +50,7 @@ def claimed(images: int = 4) -> Job:
 
 
 def picture(index: int) -> Output:
-    return Output(UUID(int=100 + index), index, 1, 1, "image/png", 1)
+    return image_output(UUID(int=100 + index), index, 1, 1, "image/png", 1)
 
 
 LATER = NOW + timedelta(hours=1)
@@ -56,6 +58,7 @@ MOVES: dict[Transition, Callable[[Job, int], Job]] = {
     Transition.CLAIM: lambda job, _: job.claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300)),
     Transition.CALL: lambda job, _: job.calling(),
     Transition.DELIVER: lambda job, index: job.delivered(picture(index)),
+    Transition.ADVANCE: lambda job, index: job.advanced(progress=max(job.progress, index), step=f"step {index}"),
     Transition.REQUEUE: lambda job, index: job.requeued(scheduled_at=NOW, counts_as_retry=index % 2 == 0),
     Transition.REROUTE: lambda job, _: job.rerouted(replace(job, queue="another"), at=NOW),
     Transition.RECONCILE: lambda job, index: job.reconciling(until=NOW + timedelta(seconds=index)),

@@ -16,6 +16,7 @@ from pixel_generation.application.submission.ports import Decision, NewGeneratio
 from pixel_generation.application.submission.rejections import rejection
 from pixel_generation.domain.jobs.job import Priority
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import MESSAGES
 
 from tests.fakes.generation import FakeRandomness, a_user
 from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
@@ -84,7 +85,11 @@ def test_what_is_out_of_bounds_is_refused_by_its_field(changes: dict[str, Any], 
 
 @pytest.mark.parametrize("kind", ["edit", "compose", "video", "carousel"])
 def test_work_that_cannot_be_run_here_is_refused(kind: str) -> None:
-    assert refused(kind=kind) == ("JOB_TYPE_NOT_AVAILABLE", "jobType")
+    with pytest.raises(PixelError) as caught:
+        read_submission(submission(kind=kind), MESSAGES)
+    assert caught.value.code == "JOB_TYPE_NOT_AVAILABLE"
+    assert caught.value.detail == f"This server cannot run {kind} jobs. Accepted: image."
+    assert (caught.value.metadata["accepted"], caught.value.violations[0].field) == ("image", "jobType")
 
 
 @pytest.mark.parametrize("asked", ["", "studio-sketch", "auto"])
@@ -141,12 +146,12 @@ def submission(**fields: Any) -> pb.Submission:
 
 def test_a_submission_is_read_with_all_its_fields() -> None:
     message = submission(
-        priority=gen.JOB_PRIORITY_HIGH, kind="video", cancel_after_seconds=30, end_user="c",
+        priority=gen.JOB_PRIORITY_HIGH, kind="image", cancel_after_seconds=30, end_user="c",
         api_key_id="key_" + "2" * 32, metadata={"a": "b"}, adjust=True, allow_fallback=True, max_retries=0,
     )  # fmt: skip
     message.schedule_time.FromDatetime(NOW)
-    command = read_submission(message)
-    assert (command.priority, command.kind, command.schedule_time) == (Priority.HIGH, "video", NOW)
+    command = read_submission(message, MESSAGES)
+    assert (command.priority, command.work.kind, command.schedule_time) == (Priority.HIGH, "image", NOW)
     assert command.api_key_id is not None
     assert command.api_key_id.hex == "2" * 32
     assert (command.cancel_after_s, command.end_user, command.metadata) == (30.0, "c", {"a": "b"})
@@ -156,8 +161,8 @@ def test_a_submission_is_read_with_all_its_fields() -> None:
 
 
 def test_what_a_submission_leaves_open_is_the_usual() -> None:
-    command = read_submission(submission())
-    assert (command.priority, command.kind) == (Priority.NORMAL, "image")
+    command = read_submission(submission(), MESSAGES)
+    assert (command.priority, command.work.kind) == (Priority.NORMAL, "image")
     assert (command.schedule_time, command.api_key_id, command.cancel_after_s) == (None, None, 0.0)
     assert command.max_retries is None
 
@@ -170,5 +175,5 @@ def test_a_job_is_repeated_as_often_as_its_caller_says(asked: int | None, kept: 
 @pytest.mark.parametrize("fields", [{"priority": 9}, {"api_key_id": "gen_1"}])
 def test_an_unknown_word_is_refused_by_its_field(fields: dict[str, Any]) -> None:
     with pytest.raises(PixelError) as caught:
-        read_submission(submission(**fields))
+        read_submission(submission(**fields), MESSAGES)
     assert caught.value.code == "INVALID"

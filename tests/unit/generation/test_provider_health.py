@@ -5,7 +5,7 @@ from pixel_errors import Unavailable
 from pixel_generation.adapters.metrics import HealthMetrics
 from pixel_generation.application.execution.provider_health import REPEAT_AT_LEAST, HealthOfProviders
 from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState
-from pixel_generation.domain.providers.images import Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from prometheus_client import REGISTRY
 
 from tests.fakes.generation import FakeClock

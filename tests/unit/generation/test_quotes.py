@@ -14,9 +14,11 @@ from pixel_generation.application.submission.quote import Quote, quote_generatio
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.errors import WorkInvalid
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.wiring.kinds import MESSAGES
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation import FakeRandomness
+from tests.fakes.generation_outputs import image_of
 from tests.unit.generation.conftest import Engine
 from tests.unit.generation.test_routing import anything
 
@@ -60,7 +62,7 @@ async def test_a_thousand_quotes_agree_with_the_submissions_after_them(engine: E
         assert quoted.would_be_refused == ""
         assert (quoted.job.route, quoted.job.adjustments) == (job.route, job.adjustments)
         assert (quoted.job.cost_credits, quoted.job.price_id) == (job.cost_credits, job.price_id)
-        assert replace(quoted.job.work, seed=None) == replace(job.work, seed=None)
+        assert replace(image_of(quoted.job), seed=None) == replace(image_of(job), seed=None)
         agreed += 1
     assert agreed > 200
 
@@ -82,7 +84,7 @@ async def test_what_cannot_be_run_at_all_has_no_price(engine: Engine) -> None:
 
 async def test_a_quote_over_grpc_tells_route_adjustments_and_times(engine: Engine) -> None:
     command = SubmitGeneration(await engine.user(), replace(FOX, size="520x500"), adjust=True, allow_fallback=True)
-    told = quote_to_proto(await quote(engine, command))
+    told = quote_to_proto(await quote(engine, command), MESSAGES)
     assert (told.cost_credits, told.price_id, told.image.size) == (1, "studio-sketch/1", "640x512")
     assert [(each.field, each.requested, each.used) for each in told.adjustments] == [("size", "520x500", "640x512")]
     assert (told.route.model, told.route.rule) == ("studio-sketch", "default")

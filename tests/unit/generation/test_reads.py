@@ -20,7 +20,7 @@ from pixel_generation.application.maintenance.reconcile_ledger import seconds_un
 from pixel_generation.application.operations.read_statistics import read_statistics
 from pixel_generation.application.reading.page import FIRST
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
-from pixel_generation.domain.jobs.failures import FailureFilter, redacted
+from pixel_generation.domain.jobs.failures import FailureFilter
 from pixel_generation.domain.jobs.job import HoldReason, Job, Status
 from pixel_generation.domain.jobs.statistics import StatsRow, statistics_of
 from pixel_generation.domain.queueing.position import Position
@@ -111,9 +111,9 @@ async def test_statistics_of_more_than_a_year_are_refused() -> None:
 def test_a_redacted_payload_holds_none_of_the_users_words() -> None:
     words = {"prompt": "my secret", "style": "like aunt Mary", "custom_prompt": "hidden"}
     work = ImageWork(**words, model="m", parameters={"background": "opaque"})  # type: ignore[arg-type]
-    told = str(redacted(work))
+    told = str(work.redacted())
     assert not any(word in told for word in (*words.values(), "opaque"))
-    assert redacted(work)["parameters"] == ["background"]
+    assert work.redacted()["parameters"] == ["background"]
 
 
 def test_a_filter_that_names_nothing_says_so() -> None:

@@ -200,8 +200,8 @@ async def test_a_user_who_has_nothing_waiting_is_quoted_before_one_who_has() -> 
 @pytest.mark.parametrize(
     "catalogue",
     [
-        Catalogue([SKETCH], default="", providers=frozenset(), queue_states={"sketch": QueueState.PAUSED}),
-        Catalogue([SKETCH], default="", providers=frozenset(), health={"sketch": BreakerState.OPEN}),
+        Catalogue([SKETCH], default="", providers={}, queue_states={"sketch": QueueState.PAUSED}),
+        Catalogue([SKETCH], default="", providers={}, health={"sketch": BreakerState.OPEN}),
     ],
     ids=["paused", "provider is down"],
 )

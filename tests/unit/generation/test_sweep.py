@@ -7,12 +7,13 @@ import pytest
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.domain.billing.credits import Balance
-from pixel_generation.domain.jobs.job import Job, Output, Status
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.jobs.job import Job, Status
+from pixel_generation.domain.providers.provider import Outcome
 
 from tests.fakes.generation import FakeJobs
 from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
 from tests.fakes.generation_neighbours import FakeLookup
+from tests.fakes.generation_outputs import image_output
 from tests.unit.generation.conftest import Engine
 
 FLARE = "gpt-image-2.5-flare"
@@ -71,7 +72,7 @@ async def test_pictures_a_dead_worker_stored_are_kept_and_paid(engine: Engine) -
     user = await engine.user(10)
     await engine.accepted(user, images=2, model=FLARE)
     job = await call(engine, await running(engine, "openai"))
-    picture = Output(UUID(int=1), 0, 1024, 1024, "image/png", 1)
+    picture = image_output(UUID(int=1), 0, 1024, 1024, "image/png", 1)
     assert await engine.store.write(job, job.delivered(picture), writer=Writer.WORKER)
     engine.clock.advance(16)
     await engine.sweep()

@@ -10,12 +10,14 @@ from pixel_errors import PixelError
 from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, WorkInvalid
 from pixel_generation.domain.routing.catalogue import Catalogue
 from pixel_generation.domain.routing.routing import RoutedWork, route
-from pixel_generation.domain.work.image import MAX_SEED, ImageWork
+from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.work.image_fit import MAX_SEED
 
-from tests.fakes.generation_catalogue import FLARE, SKETCH
+from tests.fakes.generation_catalogue import FLARE, SKETCH, painting
+from tests.fakes.generation_outputs import image_of
 
-EVERY = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch", "openai"}))
-KEYLESS = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=frozenset({"sketch"}))
+EVERY = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=painting("sketch", "openai"))
+KEYLESS = Catalogue([SKETCH, FLARE], default="studio-sketch", providers=painting("sketch"))
 FOX = ImageWork("a fox")
 
 
@@ -80,7 +82,7 @@ def test_every_fault_is_told_at_once() -> None:
 
 
 def test_a_prompt_of_four_thousand_characters_is_taken() -> None:
-    assert len(check(prompt="é" * 4000).work.prompt) == 4000
+    assert len(image_of(check(prompt="é" * 4000)).prompt) == 4000
 
 
 @pytest.mark.parametrize(
@@ -88,7 +90,7 @@ def test_a_prompt_of_four_thousand_characters_is_taken() -> None:
     [("1344x768", "16:9"), ("1536x1024", "3:2"), ("1792x1024", "16:9"), ("640x512", "5:4"), ("512x512", "1:1")],
 )
 def test_a_size_tells_its_ratio(size: str, ratio: str) -> None:
-    assert check(size=size).work.aspect_ratio == ratio
+    assert image_of(check(size=size)).aspect_ratio == ratio
 
 
 def test_a_size_and_a_ratio_may_agree() -> None:
@@ -96,7 +98,7 @@ def test_a_size_and_a_ratio_may_agree() -> None:
 
 
 def test_accepted_options_are_kept() -> None:
-    work = check(model="dall-e-3", quality="high", parameters={"background": "opaque"}).work
+    work = image_of(check(model="dall-e-3", quality="high", parameters={"background": "opaque"}))
     assert (work.quality, work.parameters) == ("high", {"background": "opaque"})
 
 
@@ -125,7 +127,7 @@ def test_anything_is_either_resolved_or_refused(
         resolved = check(prompt=prompt, number_of_images=number, aspect_ratio=ratio, size=size, seed=seed)
     except PixelError:
         return
-    assert resolved.work.prompt
+    assert image_of(resolved).prompt
     assert route(resolved.work, EVERY, lambda: 1).work == resolved.work
 
 

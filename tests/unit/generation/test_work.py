@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import pytest
 from pixel_errors import Invalid, Unavailable
-from pixel_generation.application.execution import run
+from pixel_generation.application.execution import store_output
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import AttemptState
 from pixel_generation.domain.jobs.job import Stage, Status
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.providers.text_to_image import ImageRequest
 
 from tests.conftest import WaitUntil
+from tests.fakes.generation_outputs import image_of
 from tests.unit.generation.conftest import Engine
 
 FLARE = "gpt-image-2.5-flare"
@@ -52,7 +54,7 @@ async def test_a_job_is_made_stored_and_paid(engine: Engine, wait_until: WaitUnt
     job = engine.job(job_id)
     assert (job.status, len(job.outputs), job.captured_credits) == (Status.COMPLETED, 3, 3)
     assert [engine.assets.stored[image.asset_id].decode().split()[-1] for image in job.outputs] == [
-        str(image.seed) for image in job.outputs
+        str(image.facts["seed"]) for image in job.outputs
     ]
     assert engine.store.balances[user] == Balance(7, 0)
     assert engine.observer.ends == [("completed", "")]
@@ -108,7 +110,7 @@ async def test_bytes_that_are_no_picture_are_not_delivered(engine: Engine, wait_
 async def test_a_store_that_restarts_is_asked_again_and_the_provider_is_not(
     engine: Engine, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run, "STORE_DELAY_S", 0.0001)
+    monkeypatch.setattr(store_output, "STORE_DELAY_S", 0.0001)
     engine.assets.trouble = [Unavailable() for _ in range(12)]
     job_id = await engine.accepted(await engine.user(), images=1)
     async with working(engine):
@@ -334,7 +336,7 @@ async def test_a_job_of_a_model_that_was_withdrawn_ends_without_cost(engine: Eng
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1)
     row = engine.store.rows[job_id]
-    row.job = replace(row.job, work=replace(row.job.work, model="withdrawn"))
+    row.job = replace(row.job, work=replace(image_of(row.job), model="withdrawn"))
     async with working(engine):
         await wait_until(ended(engine, job_id))
     assert engine.observer.ends == [("failed", "model_unavailable")]

@@ -22,6 +22,7 @@ from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLed
 from pixel_generation.application.maintenance.reconcile_ledger import reconcile_ledger
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.wiring.adapters import SCHEMA, open_adapters
+from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_generation.wiring.relay import relay_parts
 from pixel_generation.wiring.serve import serve_parts
 from pixel_generation.wiring.work import work_parts
@@ -74,5 +75,10 @@ async def open_commands(settings: Settings) -> AsyncIterator[Commands]:
         await pool.check()
         yield Commands(
             reconcile=partial(reconcile_ledger, rules=PostgresLedgerRules(pool), observer=LedgerMetrics()),
-            replay=partial(replay_jobs, jobs=PostgresAllJobs(pool), history=PostgresJobs(pool, SystemClock())),
+            replay=partial(
+                replay_jobs,
+                jobs=PostgresAllJobs(pool, KINDS),
+                history=PostgresJobs(pool, SystemClock(), KINDS, MESSAGES),
+                kinds=KINDS,
+            ),
         )

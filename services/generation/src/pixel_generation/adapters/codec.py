@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel_runtime.ids import format_id
 
 from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Output, Priority, Stage, Status
-from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.application.reading.read_generations import GenerationView
     from pixel_generation.domain.jobs.job import StoredEvent
     from pixel_generation.domain.routing.catalogue import Catalogue, Model
@@ -35,49 +35,15 @@ def timestamp(at: datetime) -> Timestamp:
     return Timestamp(seconds=(at - _EPOCH) // _SECOND, nanos=at.microsecond * 1_000)
 
 
-def image_work_to_proto(work: ImageWork) -> pb.ImageWork:
-    message = pb.ImageWork(
-        prompt=work.prompt,
-        model=work.model,
-        number_of_images=work.number_of_images,
-        style=work.style,
-        quality=work.quality,
-        aspect_ratio=work.aspect_ratio,
-        size=work.size,
-        custom_prompt=work.custom_prompt,
-        seed=work.seed,
-        private=work.private,
-    )
-    if work.parameters:
-        message.parameters.update(work.parameters)
-    return message
-
-
-def image_work_from_proto(message: pb.ImageWork) -> ImageWork:
-    return ImageWork(
-        prompt=message.prompt,
-        model=message.model,
-        number_of_images=message.number_of_images,
-        style=message.style,
-        quality=message.quality,
-        aspect_ratio=message.aspect_ratio,
-        size=message.size,
-        custom_prompt=message.custom_prompt,
-        seed=message.seed if message.HasField("seed") else None,
-        private=message.private,
-        parameters=MessageToDict(message.parameters) if message.HasField("parameters") else {},
-    )
-
-
 def output_to_proto(output: Output) -> pb.Output:
     return pb.Output(
         asset_id=format_id("ast", output.asset_id),
         index=output.index,
-        width=output.width,
-        height=output.height,
+        width=output.facts.get("width", 0),
+        height=output.facts.get("height", 0),
         content_type=output.content_type,
         size_bytes=output.size_bytes,
-        seed=output.seed,
+        seed=output.facts.get("seed"),
     )
 
 
@@ -92,13 +58,13 @@ def route_to_proto(route: Mapping[str, Any]) -> pb.Route | None:
     return ParseDict(dict(route), pb.Route(), ignore_unknown_fields=True) if route else None
 
 
-def view_to_proto(view: GenerationView, *, with_route: bool = False) -> pb.Generation:
+def view_to_proto(view: GenerationView, messages: WorkMessages, *, with_route: bool = False) -> pb.Generation:
     job = view.job
     eta = view.start_interval_s
     return pb.Generation(
         id=format_id("gen", job.id),
         user_id=format_id("usr", job.user_id),
-        image=image_work_to_proto(job.work),
+        **messages.member(job.work),
         set_id=format_id("set", job.set_id),
         status=STATUSES[job.status],
         stage=STAGES[job.stage],

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pixel_errors import Conflict, Exhausted, FailedPrecondition, Forbidden, Invalid, NotFound, Unavailable
+from typing import TYPE_CHECKING
+
+from pixel_errors import Conflict, Exhausted, FailedPrecondition, Forbidden, Invalid, NotFound, Unavailable, Violation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class WorkInvalid(Invalid):
@@ -68,10 +73,17 @@ class PriorityNotAllowed(Forbidden):
     reason = "PRIORITY_NOT_ALLOWED"
 
 
-class JobTypeNotAvailable(Invalid):
+class KindNotAvailable(Invalid):
     """This kind of work cannot be run on this server."""
 
     reason = "JOB_TYPE_NOT_AVAILABLE"
+
+    @classmethod
+    def of(cls, kind: str, available: Sequence[str]) -> KindNotAvailable:
+        """Name what was asked for and what there is."""
+        accepted = ", ".join(available)
+        message = f"This server cannot run {kind} jobs. Accepted: {accepted}."
+        return cls(message, metadata={"accepted": accepted}, violations=(Violation("jobType", message),))
 
 
 class NothingCaptured(FailedPrecondition):

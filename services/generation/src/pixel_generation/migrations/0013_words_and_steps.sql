@@ -39,6 +39,14 @@ COMMENT ON COLUMN archived_jobs.virtual_start IS 'Start tag of start-time fair q
 COMMENT ON COLUMN archived_jobs.work IS 'What is asked for, in the words of its kind.';
 COMMENT ON COLUMN archived_jobs.units IS 'What is asked for, counted as its kind is priced: pictures, seconds, slides.';
 
+-- What a run says. The code of the release before leaves both empty; a claim then says that the run starts.
+ALTER TABLE live_jobs ADD COLUMN step text NOT NULL DEFAULT '', ADD COLUMN first_step text NOT NULL DEFAULT '';
+ALTER TABLE archived_jobs ADD COLUMN step text NOT NULL DEFAULT '', ADD COLUMN first_step text NOT NULL DEFAULT '';
+COMMENT ON COLUMN live_jobs.step IS 'What the run said last of what it does; empty for the words of its kind for the stage.';
+COMMENT ON COLUMN live_jobs.first_step IS 'What a run says when it starts, in the words of its kind.';
+COMMENT ON COLUMN archived_jobs.step IS 'What the run said last of what it does; empty for the words of its kind for the stage.';
+COMMENT ON COLUMN archived_jobs.first_step IS 'What a run says when it starts, in the words of its kind.';
+
 CREATE VIEW stored_jobs AS SELECT * FROM live_jobs UNION ALL SELECT * FROM archived_jobs;
 COMMENT ON VIEW stored_jobs IS 'Every job, wherever it is kept: one statement sees each exactly once.';
 
@@ -100,6 +108,8 @@ ALTER TABLE models
     ADD COLUMN lane text GENERATED ALWAYS AS (queue) STORED,
     ADD COLUMN credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED,
     ADD COLUMN max_images smallint GENERATED ALWAYS AS (max_units) STORED;
+ALTER TABLE models ADD COLUMN capabilities text[] NOT NULL DEFAULT '{text_to_image}';
+COMMENT ON COLUMN models.capabilities IS 'What the model is for; its provider must serve it too.';
 ALTER TABLE prices RENAME COLUMN credits_per_image TO credits_per_unit;
 ALTER TABLE prices ADD COLUMN credits_per_image bigint GENERATED ALWAYS AS (credits_per_unit) STORED;
 COMMENT ON TABLE prices IS 'What a unit of work costs; the rule that names most of quality and size wins; a model without a rule is refused.';
@@ -114,7 +124,7 @@ CREATE TABLE job_steps (
     step text NOT NULL CHECK (length(step) BETWEEN 1 AND 100),
     state text NOT NULL CHECK (state IN ('started', 'finished')),
     attempt integer NOT NULL,
-    output jsonb,
+    output jsonb NOT NULL DEFAULT '{}',
     call jsonb,
     started_at timestamptz NOT NULL DEFAULT now(),
     finished_at timestamptz,
@@ -123,5 +133,5 @@ CREATE TABLE job_steps (
 );
 COMMENT ON TABLE job_steps IS 'Steps of runs that outlive their worker: a slide, a rendition, a task of a provider.';
 COMMENT ON COLUMN job_steps.attempt IS 'The attempt that wrote the row last: a worker that lost its lease writes nothing.';
-COMMENT ON COLUMN job_steps.output IS 'What the step made, in the words of its kind; null until it is finished.';
+COMMENT ON COLUMN job_steps.output IS 'What the step made, in the words of its kind; until it is finished, what the next run needs to go on with it.';
 COMMENT ON COLUMN job_steps.call IS 'Record of the call to a provider: outcome, request id, cost; null when none was made.';

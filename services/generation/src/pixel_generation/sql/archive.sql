@@ -1,6 +1,6 @@
 -- name: archive_jobs
 -- Moves the jobs that ended first to the archive, up to a bound, in one statement: who reads both tables sees each job
--- exactly once. What somebody holds at the moment, to begin a new round of it, stays.
+-- exactly once. Their durable steps are forgotten. What somebody holds at the moment, to begin a new round of it, stays.
 WITH old AS MATERIALIZED (
     SELECT j.id
     FROM live_jobs AS j
@@ -33,6 +33,9 @@ WITH old AS MATERIALIZED (
 ),
 moved AS (
     DELETE FROM live_jobs AS j WHERE j.id = ANY (ARRAY(SELECT o.id FROM old AS o)) RETURNING j.*
+),
+forgotten AS (
+    DELETE FROM job_steps AS s WHERE s.job_id = ANY (ARRAY(SELECT o.id FROM old AS o))
 )
 INSERT INTO archived_jobs SELECT m.* FROM moved AS m;
 

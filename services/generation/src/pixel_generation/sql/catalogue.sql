@@ -3,7 +3,7 @@
 -- breaker and whether a budget has nothing left in its present period.
 SELECT
     m.id, m.provider, m.provider_model, m.aliases, m.display_name, m.queue, m.credits_per_unit, m.ratios, m.extra_sizes,
-    m.styles, m.qualities, m.parameters, m.max_units, m.typical_seconds, m.takes_seed, r.prices,
+    m.styles, m.qualities, m.parameters, m.max_units, m.typical_seconds, m.takes_seed, m.capabilities, r.prices,
     l.state AS queue_state,
     CASE WHEN h.state = 'open' AND h.open_until <= now() THEN 'half_open' ELSE coalesce(h.state, 'closed') END AS health,
     EXISTS (

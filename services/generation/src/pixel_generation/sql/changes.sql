@@ -8,14 +8,15 @@
 -- Writes changes of runs that go on. Who cancels changes nothing of the attempt.
 WITH held AS MATERIALIZED (
     SELECT
-        c.place, c.id, c.writer, c.stage, c.progress, c.sequence, c.outputs, c.deadline_at, c.cancel_requested_at, c.message,
+        c.place, c.id, c.writer, c.stage, c.progress, c.step, c.sequence, c.outputs, c.deadline_at, c.cancel_requested_at, c.message,
         c.facts, c.attempt_state, c.outcome, c.provider_request_id, c.cost_usd_micros, c.failure_code, c.action_id,
-        c.actor, c.outbox_events
+        c.actor, c.durable_step, c.outbox_events
     FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
         place integer, id uuid, from_status text, attempt integer, sequence bigint, writer text, stage text,
-        progress smallint, outputs jsonb, deadline_at timestamptz, cancel_requested_at timestamptz, message text,
+        progress smallint, step text, outputs jsonb, deadline_at timestamptz, cancel_requested_at timestamptz, message text,
         facts jsonb, attempt_state text, outcome text, provider_request_id text, cost_usd_micros bigint,
-        failure_code text, action_id uuid, actor text, outbox_events jsonb)
+        failure_code text, action_id uuid, actor text,
+        durable_step jsonb, outbox_events jsonb)
     JOIN live_jobs AS j ON j.id = c.id
     WHERE j.status = c.from_status AND j.attempt = c.attempt AND j.sequence = c.sequence - 1
         AND CASE c.writer WHEN 'worker' THEN j.lease_until > now() WHEN 'reclaimer' THEN j.lease_until <= now() ELSE true END
@@ -25,14 +26,14 @@ WITH held AS MATERIALIZED (
 advanced AS (
     UPDATE live_jobs AS j
     SET
-        stage = h.stage, progress = h.progress, sequence = h.sequence, outputs = h.outputs, deadline_at = h.deadline_at,
+        stage = h.stage, progress = h.progress, step = h.step, sequence = h.sequence, outputs = h.outputs, deadline_at = h.deadline_at,
         cancel_requested_at = h.cancel_requested_at
     FROM held AS h
     WHERE j.id = h.id
     RETURNING
-        j.id, j.attempt, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, h.place, h.writer, h.message,
+        j.id, j.attempt, j.round, j.user_id, j.status, j.stage, j.progress, j.sequence, j.failure, h.place, h.writer, h.message,
         h.facts, h.attempt_state, h.outcome, h.provider_request_id, h.cost_usd_micros, h.failure_code, h.action_id,
-        h.actor, h.outbox_events
+        h.actor, h.durable_step, h.outbox_events
 ),
 called AS (
     UPDATE attempts AS t
@@ -48,9 +49,22 @@ called AS (
             ELSE coalesce(a.cost_usd_micros, t.cost_usd_micros)
         END,
         failure_code = a.failure_code,
-        submitted_at = CASE WHEN a.stage = 'generating' THEN now() ELSE t.submitted_at END
+        submitted_at = CASE WHEN a.stage = 'generating' THEN coalesce(t.submitted_at, now()) ELSE t.submitted_at END
     FROM advanced AS a
     WHERE t.job_id = a.id AND t.attempt = a.attempt AND a.writer <> 'owner'
+),
+-- A finished step stays as it is.
+stepped AS (
+    INSERT INTO job_steps AS s (job_id, round, step, state, attempt, output, call, finished_at)
+    SELECT
+        a.id, a.round, a.durable_step ->> 'key', a.durable_step ->> 'state', a.attempt, a.durable_step -> 'output',
+        nullif(a.durable_step -> 'call', 'null'), CASE WHEN a.durable_step ->> 'state' = 'finished' THEN now() END
+    FROM advanced AS a
+    WHERE a.durable_step IS NOT NULL
+    ON CONFLICT (job_id, round, step) DO UPDATE SET
+        state = excluded.state, attempt = excluded.attempt, output = excluded.output, call = excluded.call,
+        finished_at = excluded.finished_at
+    WHERE s.state <> 'finished'
 ),
 acted AS (
     INSERT INTO actions (id, actor, action, user_id, job_id)
@@ -82,12 +96,12 @@ FROM advanced AS a;
 -- Gives the jobs of runs back to the queue. One that waits for a later time gives its concurrency slot to the user's next.
 WITH held AS MATERIALIZED (
     SELECT
-        c.place, c.id, c.writer, c.stage, c.progress, c.sequence, c.retry_count, c.outputs, c.work, c.queue, c.route, c.price_id,
+        c.place, c.id, c.writer, c.stage, c.progress, c.sequence, c.retry_count, c.outputs, c.work, c.first_step, c.queue, c.route, c.price_id,
         c.scheduled_at, c.message, c.facts, c.attempt_state, c.outcome, c.provider_request_id, c.cost_usd_micros,
         c.failure_code, c.outbox_events, coalesce(l.virtual_time, 0) AS virtual_time
     FROM jsonb_to_recordset(%(changes)s::jsonb) AS c (
         place integer, id uuid, from_status text, attempt integer, sequence bigint, writer text, stage text,
-        progress smallint, retry_count integer, outputs jsonb, work jsonb, queue text, route jsonb, price_id text,
+        progress smallint, retry_count integer, outputs jsonb, work jsonb, first_step text, queue text, route jsonb, price_id text,
         scheduled_at timestamptz, message text, facts jsonb, attempt_state text, outcome text, provider_request_id text,
         cost_usd_micros bigint, failure_code text, outbox_events jsonb)
     JOIN live_jobs AS j ON j.id = c.id
@@ -100,8 +114,8 @@ WITH held AS MATERIALIZED (
 requeued AS (
     UPDATE live_jobs AS j
     SET
-        status = 'queued', stage = h.stage, progress = h.progress, sequence = h.sequence, retry_count = h.retry_count,
-        outputs = h.outputs, work = h.work, queue = h.queue, route = h.route, price_id = h.price_id,
+        status = 'queued', stage = h.stage, progress = h.progress, step = '', sequence = h.sequence, retry_count = h.retry_count,
+        outputs = h.outputs, work = h.work, first_step = h.first_step, queue = h.queue, route = h.route, price_id = h.price_id,
         scheduled_at = h.scheduled_at, hold_reason = CASE WHEN h.scheduled_at > now() THEN 'scheduled' ELSE 'open' END,
         virtual_start = CASE WHEN j.queue = h.queue THEN j.virtual_start ELSE h.virtual_time END,
         lease_until = NULL, worker = ''

@@ -42,6 +42,7 @@ runnable AS MATERIALIZED (
         WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open' AND (SELECT l.room FROM queue AS l) > 0
             -- Inside coalesce the planner takes it for a coin toss; bare, for one row in a thousand, and then it sorts.
             AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_room AS p WHERE p.room <= 0)), true)
+            AND coalesce(j.kind = ANY (%(kinds)s::text[]), true)
         ORDER BY j.priority, j.virtual_start, j.id
         LIMIT 1000
         FOR NO KEY UPDATE SKIP LOCKED
@@ -69,7 +70,7 @@ claimed AS (
             WHEN j.started_at IS NULL THEN least(%(deadline_at)s::timestamptz, j.cancel_at) ELSE j.deadline_at END
     WHERE j.id = ANY (ARRAY(SELECT s.id FROM startable AS s))
     RETURNING
-        {job_columns of j}, j.virtual_start, j.units
+        {job_columns of j}, j.virtual_start, j.first_step
 ),
 tried AS (
     INSERT INTO attempts (job_id, attempt, round, worker, model, provider)
@@ -81,7 +82,7 @@ event AS (
     INSERT INTO job_events (job_id, sequence, status, stage, progress, message, user_id, facts)
     SELECT
         c.id, c.sequence, c.status, c.stage, c.progress,
-        'Making ' || c.units || CASE WHEN c.units > 1 THEN ' images' ELSE ' image' END, c.user_id,
+        coalesce(nullif(c.first_step, ''), 'Starting'), c.user_id,
         jsonb_build_object('attempt', c.attempt, 'started_at', c.started_at, 'deadline_at', c.deadline_at)
     FROM claimed AS c
 ),
@@ -122,6 +123,10 @@ SELECT
     {job_columns of j}
 FROM live_jobs AS j
 WHERE j.id = %(id)s::uuid;
+
+-- name: list_steps
+-- Durable steps of one round of a job.
+SELECT s.step, s.state, s.output, s.call FROM job_steps AS s WHERE s.job_id = %(job_id)s::uuid AND s.round = %(round)s::integer;
 
 -- name: list_abandoned_jobs
 -- Runs whose lease is over; one that reconciles has no worker to lose.

@@ -9,7 +9,7 @@ WITH item AS MATERIALIZED (
     SELECT n.*, n.known_job_id IS NULL AND n.twin = 1 AS is_new
     FROM (
         SELECT
-            i.place, i.job_id, i.round, i.sequence, i.set_id, i.user_id, i.kind, i.queue, i.work, i.units,
+            i.place, i.job_id, i.round, i.sequence, i.set_id, i.user_id, i.kind, i.queue, i.work, i.units, i.first_step,
             i.cost_credits, nullif(i.cost_usd_micros, -1) AS cost_usd_micros, i.price_id, i.priority, i.max_retries,
             i.created_at, i.submitted_at, i.deadline_at,
             nullif(i.cancel_at, '9999-12-31 23:59:59.999999+00') AS cancel_at,
@@ -18,7 +18,7 @@ WITH item AS MATERIALIZED (
             nullif(i.start_before, '9999-12-31 23:59:59.999999+00') AS start_before,
             nullif(i.api_key_id, '00000000-0000-0000-0000-000000000000') AS api_key_id, i.end_user, i.metadata,
             i.chosen_route, i.adjustments, i.message, i.trace, i.route, i.key, i.fingerprint, i.transfer_id,
-            i.event_key, i.request_id, i.request, i.status_id, i.status,
+            i.event_key, i.request_topic, i.request_type, i.request_id, i.request, i.status_id, i.status,
             i.queue_is_full, l.provider, l.state AS queue_state, coalesce(l.virtual_time, 0) AS virtual_time,
             s.job_id AS known_job_id, s.fingerprint AS known_fingerprint,
             CASE WHEN i.key = '' AND i.round = 1 THEN 1
@@ -28,19 +28,20 @@ WITH item AS MATERIALIZED (
         FROM unnest(
             %(job_ids)b::uuid[], %(rounds)b::integer[], %(sequences)b::bigint[], %(set_ids)b::uuid[],
             %(user_ids)b::uuid[], %(kinds)b::text[], %(queues)b::text[], %(works)b::jsonb[],
-            %(units)b::smallint[], %(costs)b::bigint[], %(costs_usd_micros)b::bigint[], %(price_ids)b::text[],
+            %(units)b::smallint[], %(first_steps)b::text[], %(costs)b::bigint[], %(costs_usd_micros)b::bigint[], %(price_ids)b::text[],
             %(priorities)b::smallint[], %(max_retries)b::integer[], %(created_at)b::timestamptz[],
             %(submitted_at)b::timestamptz[], %(scheduled_at)b::timestamptz[], %(deadlines)b::timestamptz[],
             %(cancel_at)b::timestamptz[], %(start_after)b::timestamptz[], %(start_before)b::timestamptz[],
             %(api_key_ids)b::uuid[], %(end_users)b::text[], %(metadata)b::jsonb[], %(chosen_routes)b::jsonb[],
             %(adjustments)b::jsonb[], %(messages)b::text[], %(traces)b::jsonb[], %(routes)b::text[], %(keys_)b::text[],
-            %(fingerprints)b::bytea[], %(transfer_ids)b::uuid[], %(event_keys)b::text[], %(request_ids)b::uuid[],
+            %(fingerprints)b::bytea[], %(transfer_ids)b::uuid[], %(event_keys)b::text[],
+            %(request_topics)b::text[], %(request_types)b::text[], %(request_ids)b::uuid[],
             %(requests)b::bytea[], %(status_ids)b::uuid[], %(statuses)b::bytea[], %(queues_are_full)b::boolean[]
         ) WITH ORDINALITY AS i (
-            job_id, round, sequence, set_id, user_id, kind, queue, work, units, cost_credits, cost_usd_micros,
+            job_id, round, sequence, set_id, user_id, kind, queue, work, units, first_step, cost_credits, cost_usd_micros,
             price_id, priority, max_retries, created_at, submitted_at, scheduled_at, deadline_at, cancel_at,
             start_after, start_before, api_key_id, end_user, metadata, chosen_route, adjustments, message, trace, route, key,
-            fingerprint, transfer_id, event_key, request_id, request, status_id, status,
+            fingerprint, transfer_id, event_key, request_topic, request_type, request_id, request, status_id, status,
             queue_is_full, place)
         LEFT JOIN queues AS l ON l.queue = i.queue
         LEFT JOIN submissions AS s ON i.key <> '' AND s.user_id = i.user_id AND s.route = i.route AND s.key = i.key
@@ -248,11 +249,11 @@ accepted AS MATERIALIZED (
 ),
 job AS (
     INSERT INTO live_jobs (
-        id, user_id, set_id, kind, queue, work, units, priority, virtual_start, max_retries, scheduled_at,
+        id, user_id, set_id, kind, queue, work, units, first_step, priority, virtual_start, max_retries, scheduled_at,
         deadline_at, cost_credits, trace, created_at, hold_reason, plan, cancel_at, api_key_id, end_user, metadata, price_id,
         route, adjustments, start_after, start_before)
     SELECT
-        a.job_id, a.user_id, a.set_id, a.kind, a.queue, a.work, a.units, a.priority, a.virtual_start,
+        a.job_id, a.user_id, a.set_id, a.kind, a.queue, a.work, a.units, a.first_step, a.priority, a.virtual_start,
         a.max_retries, a.scheduled_at, a.deadline_at, a.cost_credits, a.trace, a.created_at, a.hold_reason, a.plan,
         a.cancel_at, a.api_key_id, a.end_user, a.metadata, a.price_id, a.chosen_route, a.adjustments, a.estimated_after, a.estimated_before
     FROM accepted AS a
@@ -261,7 +262,7 @@ job AS (
 reopened AS (
     UPDATE live_jobs AS j
     SET
-        status = 'queued', stage = 'waiting', progress = 0, sequence = a.sequence, round = a.round, hold_reason = a.hold_reason,
+        status = 'queued', stage = 'waiting', progress = 0, step = '', sequence = a.sequence, round = a.round, hold_reason = a.hold_reason,
         plan = a.plan, virtual_start = a.virtual_start, retry_count = 0, scheduled_at = a.scheduled_at,
         deadline_at = a.deadline_at, cancel_at = a.cancel_at, cancel_requested_at = NULL, captured_credits = NULL,
         outputs = '[]', failure = NULL, started_at = NULL, ended_at = NULL, start_after = a.estimated_after,
@@ -281,7 +282,7 @@ event AS (
             'created_at', a.created_at, 'scheduled_at', a.scheduled_at, 'deadline_at', a.deadline_at,
             'cancel_at', a.cancel_at, 'start_after', a.estimated_after, 'start_before', a.estimated_before)
         ELSE jsonb_build_object(
-            'round', a.round, 'plan', a.plan, 'retry_count', 0, 'outputs', '[]'::jsonb, 'captured_credits', NULL,
+            'round', a.round, 'plan', a.plan, 'retry_count', 0, 'step', '', 'outputs', '[]'::jsonb, 'captured_credits', NULL,
             'started_at', NULL, 'ended_at', NULL, 'cancel_requested_at', NULL, 'scheduled_at', a.scheduled_at,
             'deadline_at', a.deadline_at, 'cancel_at', a.cancel_at, 'start_after', a.estimated_after,
             'start_before', a.estimated_before)
@@ -303,7 +304,7 @@ announced AS (
     SELECT e.event_id, e.topic, a.event_key, e.type, e.value, a.trace
     FROM accepted AS a
     CROSS JOIN LATERAL (VALUES
-        (1, a.request_id, %(request_topic)s::text, %(request_type)s::text, a.request),
+        (1, a.request_id, a.request_topic, a.request_type, a.request),
         (2, a.status_id, %(status_topic)s::text, %(status_type)s::text, a.status)
     ) AS e (turn, event_id, topic, type, value)
     ORDER BY a.place, e.turn

@@ -35,12 +35,14 @@ from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubm
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.wiring.kinds import KINDS, MESSAGES, runners_of
 from pixel_generation.wiring.providers import open_providers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from pixel_generation.application.execution.ports import ImageModel
+    from pixel_generation.application.execution.runner import Runner
+    from pixel_generation.domain.providers.provider import Provider
     from pixel_generation.settings import Settings
 
 SCHEMA = "generation"
@@ -53,7 +55,8 @@ class Adapters:
     pool: Pool
     clock: PostgresClock
     randomness: SystemRandomness
-    providers: Mapping[str, ImageModel]
+    providers: Mapping[str, Provider]
+    runners: Mapping[str, Runner]
     catalogue: LiveCatalogue
 
     jobs: PostgresJobs
@@ -100,27 +103,32 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             stack.push_async_callback(provider.close)
         clock = PostgresClock(pool, SystemClock())
         await clock.look()
-        jobs = PostgresJobs(pool, clock)
+        jobs = PostgresJobs(pool, clock, KINDS, MESSAGES)
         stack.push_async_callback(jobs.close)
-        decisions = PostgresSubmissions(pool)
+        decisions = PostgresSubmissions(pool, MESSAGES)
         submissions = BatchedSubmissions(decisions, max_waiting=settings.submit_max_waiting)
         stack.push_async_callback(submissions.close)
-        source = PostgresCatalogue(pool, default=settings.default_model, providers=frozenset(providers))
+        source = PostgresCatalogue(
+            pool,
+            default=settings.default_model,
+            providers={name: provider.capabilities for name, provider in providers.items()},
+        )
         yield Adapters(
             pool=pool,
             clock=clock,
             randomness=SystemRandomness(),
             providers=providers,
+            runners=runners_of(providers),
             catalogue=LiveCatalogue(source),
             jobs=jobs,
-            all_jobs=PostgresAllJobs(pool),
+            all_jobs=PostgresAllJobs(pool, KINDS),
             submissions=submissions,
             dry_runs=decisions,
-            queries=PostgresQueries(pool),
+            queries=PostgresQueries(pool, KINDS),
             queue_counts=PostgresQueueCounts(pool),
             queue_snapshots=PostgresQueueSnapshots(pool),
             queue_holds=PostgresQueueHolds(pool),
-            housekeeping=PostgresHousekeeping(pool, clock),
+            housekeeping=PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
             provider_health=PostgresProviderHealth(pool),
             workers=PostgresWorkers(pool),
             ledger=PostgresLedger(pool),
@@ -130,7 +138,7 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             accounts=PostgresAccounts(pool),
             budgets=PostgresBudgets(pool),
             queues=PostgresQueues(pool),
-            failures=PostgresFailures(pool),
+            failures=PostgresFailures(pool, KINDS),
             statistics=PostgresStatistics(pool),
             actions=PostgresActions(pool),
             submission_metrics=SubmissionMetrics(),

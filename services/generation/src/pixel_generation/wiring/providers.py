@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pixel_generation.application.maintenance.ports import CallLookup
 from pixel_generation.domain.billing.token_prices import parse_token_prices
@@ -10,15 +10,17 @@ from pixel_generation.domain.billing.token_prices import parse_token_prices
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pixel_generation.application.execution.ports import ImageModel
+    from pixel_generation.domain.providers.provider import Provider
     from pixel_generation.settings import Settings
 
+Port = TypeVar("Port")
 
-def open_providers(settings: Settings) -> dict[str, ImageModel]:
+
+def open_providers(settings: Settings) -> dict[str, Provider]:
     """Return the providers by the name the catalogue gives them; each is imported only when it is configured."""
     from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
 
-    providers: dict[str, ImageModel] = {"sketch": SketchPainter()}
+    providers: dict[str, Provider] = {"sketch": SketchPainter()}
     if settings.openai_api_key:
         from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
 
@@ -30,6 +32,11 @@ def open_providers(settings: Settings) -> dict[str, ImageModel]:
     return providers
 
 
+def serving(port: type[Port], providers: Mapping[str, object]) -> dict[str, Port]:
+    """Return the providers that serve a port."""
+    return {name: provider for name, provider in providers.items() if isinstance(provider, port)}
+
+
 def lookups_of(providers: Mapping[str, object]) -> dict[str, CallLookup]:
     """Return the providers that can find out what became of a call."""
-    return {name: provider for name, provider in providers.items() if isinstance(provider, CallLookup)}
+    return serving(CallLookup, providers)  # type: ignore[type-abstract]

@@ -47,7 +47,7 @@ def sweep_tools(settings: Settings, adapters: Adapters) -> SweepTools:
         jobs=adapters.jobs,
         housekeeping=adapters.housekeeping,
         catalogue=adapters.catalogue,
-        providers=adapters.providers,
+        runners=adapters.runners,
         clock=adapters.clock,
         observer=adapters.job_metrics,
         policy=RetryPolicy(reconcile_for_s=settings.reconcile_for_s),

@@ -32,6 +32,7 @@ from pixel_generation.application.submission.resubmissions import Resubmissions
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import submit_generations
+from pixel_generation.wiring.kinds import MESSAGES
 from pixel_generation.wiring.relay import sweep_tools
 from pixel_generation.wiring.work import queue_slots
 
@@ -67,7 +68,7 @@ def serve_parts(settings: Settings, adapters: Adapters, service: Service) -> lis
     operations = operations_of(settings, adapters, resubmissions)
 
     def register(server: grpc.aio.Server) -> None:
-        add_GenerationsServiceServicer_to_server(GenerationsServicer(app), server)
+        add_GenerationsServiceServicer_to_server(GenerationsServicer(app, MESSAGES), server)
         add_BillingServiceServicer_to_server(BillingServicer(billing, statement, reconcile), server)
         add_OperationsServiceServicer_to_server(OperationsServicer(operations), server)
 

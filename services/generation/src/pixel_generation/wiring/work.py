@@ -40,7 +40,7 @@ def work_parts(
     worker = Worker(
         worker_id,
         catalogue=adapters.catalogue,
-        providers=adapters.providers,
+        runners=adapters.runners,
         tools=run_tools(settings, adapters, media),
         limits=limits,
     )

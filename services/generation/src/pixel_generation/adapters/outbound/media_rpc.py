@@ -20,41 +20,40 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from pixel_generation.domain.providers.images import ProducedImage
+    from pixel_generation.application.execution.runner import Produced
 
 CHUNK_BYTES = 256 * 1024
 STORE_DEADLINE_S = 60.0
 
 
 class GrpcAssets:
-    """Stores pictures."""
+    """Stores outputs."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = AssetsServiceStub(channel)
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(image.data).hexdigest())
+    async def store(self, produced: Produced, *, asset_id: UUID, job: Job) -> Output:
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(produced.data).hexdigest())
         header = pb.StoreAssetHeader(
             asset_id=format_id("ast", asset_id),
             user_id=format_id("usr", job.user_id),
             sha256=digest,
-            size_bytes=len(image.data),
+            size_bytes=len(produced.data),
             generation_id=format_id("gen", job.id),
             tags=["ai-generated", job.work.model],
         )
         with deadline(STORE_DEADLINE_S), calling_as(Caller(user_id=header.user_id)):
-            response = await self._stub.StoreAsset(_parts(header, image.data))
+            response = await self._stub.StoreAsset(_parts(header, produced.data))
         original = next((r for r in response.asset.renditions if r.kind == pb.RENDITION_KIND_ORIGINAL), None)
         if original is None:
             raise Internal("Media stored an asset without its original.")
         return Output(
             asset_id=asset_id,
-            index=image.index,
-            width=original.width,
-            height=original.height,
+            index=produced.index,
             content_type=original.content_type,
             size_bytes=original.size_bytes,
-            seed=image.seed,
+            units=produced.units,
+            facts={"width": original.width, "height": original.height, **produced.facts},
         )
 
 

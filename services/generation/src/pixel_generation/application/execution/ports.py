@@ -5,37 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Sequence
+    from collections.abc import Collection, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
     from uuid import UUID
 
+    from pixel_generation.application.execution.runner import Produced
     from pixel_generation.application.ports import Writer
     from pixel_generation.domain.jobs.attempt import CallRecord
     from pixel_generation.domain.jobs.job import Job, Output, Stage
+    from pixel_generation.domain.jobs.step import Step
     from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState, ProviderHealth
-    from pixel_generation.domain.providers.images import ImageRequest, ProducedImage
     from pixel_generation.domain.queueing.estimate import EstimateAccuracy
-
-
-class ImageModel(Protocol):
-    """One provider of pictures."""
-
-    repeatable: bool
-    """A second call for the same request costs nothing and gives the same bytes."""
-
-    def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
-        """Yield pictures as they are ready; raise ProviderError."""
-
-    async def close(self) -> None:
-        """Let go of connections and threads."""
 
 
 class Assets(Protocol):
     """The media service."""
 
-    async def store(self, image: ProducedImage, *, asset_id: UUID, job: Job) -> Output:
-        """Store the bytes under this id, idempotent; raise Invalid when they are no picture, Unavailable."""
+    async def store(self, produced: Produced, *, asset_id: UUID, job: Job) -> Output:
+        """Store the bytes under this id, idempotent; raise Invalid when they are not what they say, Unavailable."""
 
 
 class Jobs(Protocol):
@@ -44,8 +32,16 @@ class Jobs(Protocol):
     async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
         """Start runs of the next runnable jobs of the queue: by priority, then fair share, then age."""
 
-    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
-        """Write one change with its event and, at the end, its money; False when the job has moved on meanwhile."""
+    async def write(
+        self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None, step: Step | None = None
+    ) -> bool:
+        """Write one change with its event and, at the end, its money; False when the job has moved on meanwhile.
+
+        A run that goes on may write a durable step with its change.
+        """
+
+    async def steps(self, job: Job) -> dict[str, Step]:
+        """Return the durable steps of the job's round by key."""
 
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
         """Prolong the leases of runs (job, attempt); return the jobs that are still held and their stages."""

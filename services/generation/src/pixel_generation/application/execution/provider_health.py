@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pixel_errors import PixelError
 
 from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState, CallWindow, ProviderHealth
-from pixel_generation.domain.providers.images import Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -1,9 +1,8 @@
-"""One run of one job: call the provider, store the pictures, settle."""
+"""One run of one job, whatever its kind: follow its runner, write what it says, settle."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from contextlib import aclosing
@@ -12,8 +11,10 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pixel_errors import Conflict, DeadlineExceeded, Invalid, PixelError, Unavailable
+from pixel_errors import DeadlineExceeded, PixelError, Unavailable
 
+from pixel_generation.application.execution.runner import Assignment, Produced, Progress, StepDone, StepStarted
+from pixel_generation.application.execution.store_output import StorageTrouble, store_output
 from pixel_generation.application.ports import Clock, Randomness, Writer
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord
@@ -28,22 +29,20 @@ from pixel_generation.domain.jobs.recovery import (
     after_provider_error,
     after_storage_trouble,
 )
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
-from pixel_generation.domain.routing.catalogue import Model, Size
+from pixel_generation.domain.jobs.step import Step
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from pixel_generation.domain.routing.routing import next_route
 
 if TYPE_CHECKING:
-    from pixel_generation.application.execution.ports import Assets, EtaObserver, ImageModel, JobObserver, Jobs, Tracing
+    from pixel_generation.application.execution.ports import Assets, EtaObserver, JobObserver, Jobs, Tracing
     from pixel_generation.application.execution.provider_health import HealthOfProviders
+    from pixel_generation.application.execution.runner import Runner
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.domain.jobs.job import Job, Output
+    from pixel_generation.domain.jobs.job import Job
+    from pixel_generation.domain.routing.catalogue import Model
 
 log = logging.getLogger(__name__)
 
-STORE_TRIES = 20
-STORE_DELAY_S = 0.2
-STORE_MAX_DELAY_S = 4.0
-"""About half a minute in all: a restart of media must not lose pictures that the provider was paid for."""
 WRITE_TRIES = 6
 WRITE_DELAY_S = 0.2
 DEADLINE_TOLERANCE = timedelta(seconds=1)
@@ -77,22 +76,22 @@ class ToldToStop(Exception):
     """The job's user cancelled it."""
 
 
-class StorageTrouble(Exception):
-    """Media did not take a picture after several tries."""
-
-
 class Run:
     """Carries one claimed job to its end; `job` is always its latest written state."""
 
-    def __init__(self, job: Job, model: Model, provider: ImageModel, tools: RunTools) -> None:
+    def __init__(self, job: Job, model: Model, runner: Runner, tools: RunTools) -> None:
         self.job = job
         self._model = model
-        self._provider = provider
+        self._runner = runner
         self._tools = tools
         self._record = CallRecord()
         self._is_stopping = False
         self.is_letting_go = False
         """Its next change ends the run."""
+
+    @property
+    def _is_repeatable(self) -> bool:
+        return self._runner.is_repeatable(self._model)
 
     async def execute(self) -> None:
         """Run to an end state or back to the queue; leaves quietly when the job is no longer this run's."""
@@ -129,8 +128,9 @@ class Run:
         except TimeoutError:
             if not timer.expired():
                 raise  # somebody else's timer: the job's own time is not up
+            await self._abandon()
             now = max(self._tools.clock.now(), self.job.deadline_at)
-            changes = after_deadline(self.job, repeatable=self._provider.repeatable, now=now)
+            changes = after_deadline(self.job, repeatable=self._is_repeatable, now=now)
             await self._finish(changes, "timeout")
 
     async def _stop(self) -> None:
@@ -140,6 +140,7 @@ class Run:
         if current is None or current.attempt != self.job.attempt or current.stage is not Stage.CANCELLING:
             raise Fenced
         self.job = current
+        await self._abandon()
         await self._finish(after_cancel(current, now=self._tools.clock.now()), "cancelled")
 
     async def interrupt(self) -> None:
@@ -149,7 +150,7 @@ class Run:
             return
         self.job = current
         now = self._tools.clock.now()
-        changes = after_lost_run(current, repeatable=self._provider.repeatable, policy=self._tools.policy, now=now)
+        changes = after_lost_run(current, repeatable=self._is_repeatable, policy=self._tools.policy, now=now)
         await self._finish(changes, "stopped")
 
     async def _make(self) -> None:
@@ -165,7 +166,7 @@ class Run:
             outcome = Outcome.SENT.value
             now, draw = self._tools.clock.now(), self._tools.randomness.fraction()
             changes = after_storage_trouble(
-                self.job, repeatable=self._provider.repeatable, policy=self._tools.policy, now=now, draw=draw
+                self.job, repeatable=self._is_repeatable, policy=self._tools.policy, now=now, draw=draw
             )
             await self._finish(changes, "storage")
         except (Fenced, ToldToStop, PixelError):
@@ -175,7 +176,7 @@ class Run:
             outcome = "error"
             log.exception("run_failed")
             now = self._tools.clock.now()
-            changes = after_broken_run(self.job, repeatable=self._provider.repeatable, now=now)
+            changes = after_broken_run(self.job, repeatable=self._is_repeatable, now=now)
             await self._finish(changes, "internal")
         else:
             outcome = Outcome.SENT.value
@@ -191,7 +192,7 @@ class Run:
         health, provider = self._tools.health, self._model.provider
         is_probe = health.began(provider)
         try:
-            await self._receive()
+            await self._follow()
         except ProviderError as error:
             await health.failed(provider, error, is_probe=is_probe)
             raise
@@ -209,32 +210,48 @@ class Run:
             raise
         await health.succeeded(provider, is_probe=is_probe)
 
-    async def _receive(self) -> None:
-        async with aclosing(self._provider.generate(self._request())) as pictures:  # type: ignore[type-var]
-            async for picture in pictures:
-                self._note(picture)
-                if picture.index >= self.job.work.number_of_images:
-                    log.warning("surplus_picture", extra={"index": picture.index})
-                    continue
-                stored = await self._store(picture)
-                if stored is not None:
-                    await self._write(self.job.delivered(stored))
+    async def _follow(self) -> None:
+        """Write what the runner says, each before it goes on."""
+        async with aclosing(self._runner.run(await self._assignment())) as run:  # type: ignore[type-var]
+            async for said in run:
+                match said:
+                    case Produced():
+                        await self._deliver(said)
+                    case StepStarted():
+                        step = Step(said.key, is_finished=False, output=said.resume)
+                        await self._advance(said.progress, step)
+                    case StepDone():
+                        self._note(said.call)
+                        step = Step(said.key, is_finished=True, output=said.output, call=said.call)
+                        await self._advance(said.progress, step)
+                    case Progress():
+                        await self._advance(said)
+                    case CallRecord():
+                        self._note(said)
 
-    async def _store(self, picture: ProducedImage) -> Output | None:
-        """Store under one asset id, patiently; None when the bytes are no picture."""
-        asset_id = self._tools.randomness.new_id()
-        for tried in range(1, STORE_TRIES + 1):
-            try:
-                return await self._tools.assets.store(picture, asset_id=asset_id, job=self.job)
-            except (Invalid, Conflict) as rejection:
-                log.warning("picture_refused", extra={"reason": rejection.code})
-                return None
-            except PixelError as error:
-                if tried == STORE_TRIES or not isinstance(error, Unavailable):
-                    raise StorageTrouble from error
-                delay_s = min(STORE_MAX_DELAY_S, STORE_DELAY_S * 2**tried)
-                await asyncio.sleep(self._tools.randomness.fraction() * delay_s)
-        raise StorageTrouble
+    async def _assignment(self) -> Assignment:
+        steps = await self._tools.jobs.steps(self.job) if self.job.work.is_durable else {}
+        time_left_s = (self.job.deadline_at - self._tools.clock.now()).total_seconds()
+        return Assignment(self.job, self._model, time_left_s, steps)
+
+    async def _abandon(self) -> None:
+        """Let the provider stop what is open of a job that ends; what cannot be stopped ends by itself."""
+        if not self.job.work.is_durable:
+            return
+        try:
+            await self._runner.abandon(await self._assignment())
+        except (PixelError, TimeoutError) as error:
+            log.warning("abandon_failed", extra={"reason": str(error)})
+
+    async def _deliver(self, produced: Produced) -> None:
+        self._note(produced.call)
+        tools = self._tools
+        output = await store_output(produced, self.job, assets=tools.assets, randomness=tools.randomness)
+        if output is not None:
+            await self._write(self.job.delivered(output))
+
+    async def _advance(self, progress: Progress, step: Step | None = None) -> None:
+        await self._write(self.job.advanced(progress=progress.percent, step=progress.step), step)
 
     async def _after_provider_error(self, error: ProviderError) -> None:
         self._record = CallRecord(
@@ -254,7 +271,7 @@ class Run:
         changes = after_provider_error(
             self.job,
             error,
-            repeatable=self._provider.repeatable,
+            repeatable=self._is_repeatable,
             policy=self._tools.policy,
             now=self._tools.clock.now(),
             draw=self._tools.randomness.fraction(),
@@ -277,20 +294,20 @@ class Run:
         elif self.job.stage is not Stage.RECONCILING:
             self._tools.observer.requeued(reason)
 
-    async def _write(self, after: Job) -> None:
+    async def _write(self, after: Job, step: Step | None = None) -> None:
         """Write a change, again if the answer was lost; raise Fenced when the job has moved on."""
         self.is_letting_go = after.status is not Status.PROCESSING
         tries = 0
-        while not await self._try_to_write(after, last=tries == WRITE_TRIES - 1):
+        while not await self._try_to_write(after, step, last=tries == WRITE_TRIES - 1):
             tries += 1
             await asyncio.sleep(self._tools.randomness.fraction() * WRITE_DELAY_S * 2**tries)
         self.job = after
 
-    async def _try_to_write(self, after: Job, *, last: bool) -> bool:
+    async def _try_to_write(self, after: Job, step: Step | None, *, last: bool) -> bool:
         """Return False when the store did not answer; the next try then finds out whether it wrote."""
         jobs = self._tools.jobs
         try:
-            if await jobs.write(self.job, after, writer=Writer.WORKER, call=self._record):
+            if await jobs.write(self.job, after, writer=Writer.WORKER, call=self._record, step=step):
                 return True
             current = await jobs.find(self.job.id)
         except (Unavailable, DeadlineExceeded) as error:
@@ -316,31 +333,11 @@ class Run:
             and self.job.stage is not Stage.CANCELLING
         )
 
-    def _note(self, picture: ProducedImage) -> None:
-        """Keep the provider's request id and price; a price is unknown as soon as one picture's is."""
-        known = self._record
-        cost = picture.cost_usd_micros
+    def _note(self, call: CallRecord | None) -> None:
+        """Keep the provider's request id and price; a price is unknown as soon as one call's is."""
+        if call is None:
+            return
+        known, cost = self._record, call.cost_usd_micros
         if known.outcome is not None:
-            total = known.cost_usd_micros
-            cost = None if cost is None or total is None else cost + total
-        self._record = CallRecord(Outcome.SENT, picture.provider_request_id or known.provider_request_id, cost)
-
-    def _request(self) -> ImageRequest:
-        job, work = self.job, self.job.work
-        size = Size.parse(work.size)
-        prompt = f"{work.prompt}\n{work.custom_prompt}" if work.custom_prompt else work.prompt
-        return ImageRequest(
-            generation_id=f"gen_{job.id.hex}",
-            attempt=job.attempt,
-            provider_model=self._model.provider_model,
-            prompt=prompt,
-            count=work.number_of_images,
-            width=size.width,
-            height=size.height,
-            style=work.style,
-            quality=work.quality,
-            seed=work.seed or 0,
-            end_user=hashlib.sha256(job.user_id.bytes).hexdigest()[:32],
-            timeout_s=max(1.0, (job.deadline_at - self._tools.clock.now()).total_seconds()),
-            parameters=dict(work.parameters),
-        )
+            cost = None if cost is None or known.cost_usd_micros is None else cost + known.cost_usd_micros
+        self._record = CallRecord(Outcome.SENT, call.provider_request_id or known.provider_request_id, cost)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
-    from pixel_generation.application.execution.ports import ImageModel
+    from pixel_generation.application.execution.runner import Runner
     from pixel_generation.application.reading.live_catalogue import LiveCatalogue
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.routing.catalogue import Catalogue
@@ -68,13 +68,13 @@ class Worker:
         worker_id: str,
         *,
         catalogue: LiveCatalogue,
-        providers: Mapping[str, ImageModel],
+        runners: Mapping[str, Runner],
         tools: RunTools,
         limits: WorkLimits,
     ) -> None:
         self._id = worker_id
         self._catalogue = catalogue
-        self._providers = providers
+        self._runners = runners
         self._tools = tools
         self._limits = limits
         self._runs: dict[UUID, _Running] = {}
@@ -189,13 +189,14 @@ class Worker:
             self._tools.eta.started(found)
         try:
             model = catalogue.find(job.work.model)
-            provider = self._providers[model.provider]
-        except (ModelNotFound, KeyError):
+        except ModelNotFound:
+            model = None
+        if model is None or not catalogue.serves(model, job.work.needs):
             failed = job.failed(MODEL_GONE, at=self._tools.clock.now())
             if await self._tools.jobs.write(job, failed, writer=Writer.WORKER):
                 self._tools.observer.ended(failed)
             return
-        run = Run(job, model, provider, self._tools)
+        run = Run(job, model, self._runners[job.kind], self._tools)
         task = asyncio.create_task(run.execute(), name=f"run-{job.id.hex}")
         self._runs[job.id] = _Running(run, task, time.monotonic())
         task.add_done_callback(lambda done: self._ended(job.id, done))

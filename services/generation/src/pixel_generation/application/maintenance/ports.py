@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pixel_generation.domain.jobs.cancellation import CancelOutcome
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.jobs.replay import RecordedEvent
-    from pixel_generation.domain.providers.images import Outcome
+    from pixel_generation.domain.providers.provider import Outcome
 
 
 class Housekeeping(Protocol):

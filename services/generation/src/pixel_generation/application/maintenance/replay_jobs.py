@@ -11,6 +11,7 @@ from pixel_generation.domain.jobs.replay import OF_THE_QUEUE, NotReplayable, fol
 
 if TYPE_CHECKING:
     from pixel_generation.application.maintenance.ports import AllJobs, History
+    from pixel_generation.domain.work.work import Kinds
 
 PAGE = 500
 TRIES = 5
@@ -25,18 +26,18 @@ class Replayed:
     differing: dict[UUID, str] = field(default_factory=dict)
 
 
-async def replay_jobs(limit: int, *, jobs: AllJobs, history: History) -> Replayed:
+async def replay_jobs(limit: int, *, jobs: AllJobs, history: History, kinds: Kinds) -> Replayed:
     """Fold the events of up to `limit` jobs, oldest first, and compare each with its row."""
     count, after, differing = 0, UUID(int=0), {}
     while count < limit and (page := await jobs.after(after, min(PAGE, limit - count))):
         for job_id in page:
-            if difference := await _difference(job_id, jobs, history):
+            if difference := await _difference(job_id, jobs, history, kinds):
                 differing[job_id] = difference
         count, after = count + len(page), page[-1]
     return Replayed(count, differing)
 
 
-async def _difference(job_id: UUID, jobs: AllJobs, history: History) -> str:
+async def _difference(job_id: UUID, jobs: AllJobs, history: History, kinds: Kinds) -> str:
     """Return the fields that differ; empty when row and events agree."""
     for _ in range(TRIES):
         events = await history.history(job_id)
@@ -47,7 +48,7 @@ async def _difference(job_id: UUID, jobs: AllJobs, history: History) -> str:
             break
         # It changed between the two reads.
     try:
-        folded = fold(events)
+        folded = fold(events, kinds)
     except NotReplayable as error:
         return str(error)
     return ", ".join(name for name in COMPARED if getattr(folded, name) != getattr(row, name))

@@ -11,12 +11,13 @@ from pixel_generation.application.ports import Clock, Writer
 from pixel_generation.domain.errors import ModelNotFound
 from pixel_generation.domain.jobs.job import Job, Stage, Status
 from pixel_generation.domain.jobs.recovery import MODEL_GONE, RetryPolicy, after_deadline, after_lookup, after_lost_run
-from pixel_generation.domain.providers.images import Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pixel_generation.application.execution.ports import ImageModel, JobObserver, Jobs
+    from pixel_generation.application.execution.ports import JobObserver, Jobs
+    from pixel_generation.application.execution.runner import Runner
     from pixel_generation.application.maintenance.ports import (
         CallLookup,
         EngineObserver,
@@ -46,7 +47,7 @@ class SweepTools:
     jobs: Jobs
     housekeeping: Housekeeping
     catalogue: LiveCatalogue
-    providers: Mapping[str, ImageModel]
+    runners: Mapping[str, Runner]
     clock: Clock
     observer: JobObserver
     policy: RetryPolicy
@@ -154,13 +155,13 @@ async def _end_unserved(tools: SweepTools) -> int:
 
 
 async def _is_repeatable(job: Job, tools: SweepTools) -> bool:
-    """Whether the model may be called again; a model that is gone or not configured here may not."""
+    """Whether the job may be run again; one whose model is gone or whose kind is not known here may not."""
     try:
         model = (await tools.catalogue.current()).find(job.work.model)
     except ModelNotFound:
         return False
-    provider = tools.providers.get(model.provider)
-    return provider is not None and provider.repeatable
+    runner = tools.runners.get(job.kind)
+    return runner is not None and runner.is_repeatable(model)
 
 
 async def _write(job: Job, changes: tuple[Job, ...], writer: Writer, reason: str, tools: SweepTools) -> bool:

@@ -128,7 +128,7 @@ class GenerationReader:
                 (job.start_after - job.created_at).total_seconds(),
                 (job.start_before - job.created_at).total_seconds(),
             )
-        ahead = snapshot.newest_ahead(job.user_id, job.priority, job.work.number_of_images)
+        ahead = snapshot.newest_ahead(job.user_id, job.priority, job.work.units)
         return GenerationView(
             job, ahead + 1, interval, remaining_s(job, interval, snapshot, self._clock.now()), waits_for
         )

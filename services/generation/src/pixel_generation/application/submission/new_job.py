@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from pixel_errors import Invalid, Violation
 
 from pixel_generation.application.submission.ports import NewGeneration
-from pixel_generation.domain.errors import JobTypeNotAvailable
-from pixel_generation.domain.jobs.job import IMAGE, Job, Priority
+from pixel_generation.domain.jobs.job import Job, Priority
 from pixel_generation.domain.routing.routing import route
-from pixel_generation.domain.work.validation import is_storable
+from pixel_generation.domain.work.text import is_storable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,10 +23,8 @@ if TYPE_CHECKING:
     from pixel_generation.application.ports import Randomness
     from pixel_generation.domain.routing.catalogue import Catalogue
     from pixel_generation.domain.routing.routing import RoutedWork
-    from pixel_generation.domain.work.image import ImageWork
+    from pixel_generation.domain.work.work import Work
 
-RUNNABLE = frozenset({IMAGE})
-"""Kinds of work that a worker of this server can run."""
 MAX_KEY_CHARS = 255
 MAX_END_USER_CHARS = 200
 MAX_LABELS = 16
@@ -46,11 +43,10 @@ class SubmitGeneration:
     """One request of one user."""
 
     user_id: UUID
-    work: ImageWork
+    work: Work
     idempotency_key: str = ""
     route: str = ""
     trace: Mapping[str, str] = field(default_factory=dict)
-    kind: str = IMAGE
     priority: Priority = Priority.NORMAL
     schedule_time: datetime | None = None
     """Not started before."""
@@ -77,7 +73,6 @@ class SubmitGeneration:
 
 
 _OPTIONS: dict[str, object] = {
-    "kind": IMAGE,
     "priority": Priority.NORMAL,
     "schedule_time": None,
     "cancel_after_s": 0.0,
@@ -131,7 +126,6 @@ def _job(
         deadline_at=min(starts + limits.max_wait, cancel_at or datetime.max.replace(tzinfo=now.tzinfo)),
         max_retries=limits.max_retries if command.max_retries is None else command.max_retries,
         trace=command.trace,
-        kind=command.kind,
         priority=command.priority,
         cancel_at=cancel_at,
         api_key_id=command.api_key_id,
@@ -147,10 +141,6 @@ def _refuse_wrong(command: SubmitGeneration, now: datetime) -> None:
     for text in (command.idempotency_key, command.route):
         if len(text) > MAX_KEY_CHARS or "\0" in text:
             raise Invalid(f"An idempotency key and its route have at most {MAX_KEY_CHARS} characters and no NUL.")
-    if command.kind not in RUNNABLE:
-        accepted = ", ".join(sorted(RUNNABLE))
-        message = f"This server cannot run {command.kind} jobs. Accepted: {accepted}."
-        raise JobTypeNotAvailable(message, metadata={"accepted": accepted}, violations=(Violation("jobType", message),))
     violations = (*_label_violations(command), *_time_violations(command, now))
     if command.max_retries is not None and not 0 <= command.max_retries <= MOST_RETRIES:
         violations += (Violation("maxRetries", f"A failed run is repeated 0 to {MOST_RETRIES} times."),)

@@ -52,7 +52,7 @@ async def quote_generation(
     job = replace(item.job, hold_reason=decision.hold_reason) if is_accepted else item.job
     return Quote(
         job=job,
-        credits_per_unit=job.cost_credits // job.work.number_of_images,
+        credits_per_unit=job.cost_credits // job.work.units,
         start_interval_s=await starts.interval_s(job),
         run_s=await starts.run_s(job),
         available_credits=decision.available,

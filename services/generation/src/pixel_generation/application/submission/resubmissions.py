@@ -81,4 +81,4 @@ def _cost_usd_micros(job: Job, models: Catalogue) -> int | None:
         each = models.price(model, job.work.quality, job.work.size).cost_usd_micros
     except PriceUnknown:
         return None
-    return None if each is None else each * job.work.number_of_images
+    return None if each is None else each * job.work.units

@@ -61,11 +61,11 @@ class StartEstimates:
         return snapshot.start_interval_s(job.user_id, job.priority)
 
     async def run_s(self, job: Job) -> float:
-        """Return the seconds that a run of the job is expected to take: what the queue's latest took, by pictures."""
+        """Return the seconds that a run of the job is expected to take: what the queue's latest took, by units."""
         models = await self._catalogue.current()
         typical_s = next((model.typical_seconds for model in models.models if model.id == job.work.model), 0.0)
         snapshot = await self.snapshot(job)
-        return typical_s if snapshot is None else snapshot.run_s(job.work.number_of_images)
+        return typical_s if snapshot is None else snapshot.run_s(job.work.units)
 
     async def own_jobs_end_s(self, job: Job, max_open_jobs: int) -> float:
         """Return when the owner of a refused job may expect places again, seconds from now."""
@@ -81,7 +81,7 @@ class StartEstimates:
         if snapshot is None or job.scheduled_at > job.created_at:
             return job
         interval = snapshot.start_interval_s(job.user_id, job.priority)
-        snapshot.add(job.user_id, job.priority, job.work.number_of_images)
+        snapshot.add(job.user_id, job.priority, job.work.units)
         if interval is None or not await self.can_start(job):
             return job
         earliest, latest = (job.created_at + timedelta(seconds=seconds) for seconds in interval)

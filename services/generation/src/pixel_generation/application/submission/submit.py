@@ -1,4 +1,4 @@
-"""Accept requests for pictures."""
+"""Accept requests for work."""
 
 from __future__ import annotations
 

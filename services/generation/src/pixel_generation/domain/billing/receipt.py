@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pixel_generation.domain.jobs.job import Job, Stage, Status
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
 
 
 class AttemptState(StrEnum):

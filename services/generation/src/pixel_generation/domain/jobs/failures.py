@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from pixel_generation.domain.billing.receipt import AttemptReceipt
     from pixel_generation.domain.jobs.job import Failure
-    from pixel_generation.domain.work.image import ImageWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +53,3 @@ class FailedWork:
     redacted_payload: Mapping[str, Any]
     ended_at: datetime
     released_credits: int
-
-
-def redacted(work: ImageWork) -> dict[str, Any]:
-    """Tell what was asked for without the free texts: prompt, custom prompt, style and option values are left out."""
-    return {
-        "model": work.model,
-        "numberOfImages": work.number_of_images,
-        "quality": work.quality,
-        "aspectRatio": work.aspect_ratio,
-        "size": work.size,
-        "private": work.private,
-        "promptCharacters": len(work.prompt),
-        "customPromptCharacters": len(work.custom_prompt),
-        "parameters": sorted(work.parameters),
-    }

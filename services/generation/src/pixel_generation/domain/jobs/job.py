@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Self
+from uuid import UUID
 
 from pixel_generation.domain.errors import IllegalTransition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
-    from uuid import UUID
 
-    from pixel_generation.domain.work.image import ImageWork
-
-IMAGE = "image"
+    from pixel_generation.domain.work.work import Work
 
 
 class Status(StrEnum):
@@ -70,6 +68,7 @@ class Transition(StrEnum):
     CLAIM = "claim"
     CALL = "call"
     DELIVER = "deliver"
+    ADVANCE = "advance"
     REQUEUE = "requeue"
     REROUTE = "reroute"
     RECONCILE = "reconcile"
@@ -98,13 +97,14 @@ TRANSITIONS: dict[tuple[State, Transition], State] = {
     (STARTING, Transition.CALL): GENERATING,
     (GENERATING, Transition.DELIVER): UPLOADING,
     (UPLOADING, Transition.DELIVER): UPLOADING,
+    **{(called, Transition.ADVANCE): GENERATING for called in (GENERATING, UPLOADING)},
     **{(running, Transition.REQUEUE): QUEUED for running in (STARTING, GENERATING, UPLOADING, RECONCILING)},
     **{(running, Transition.REROUTE): ROUTING for running in (STARTING, GENERATING, UPLOADING)},
     **{(called, Transition.RECONCILE): RECONCILING for called in (GENERATING, UPLOADING)},
     # A cancellation of what runs is told to its worker, which stops; what has no worker is cancelled at once.
     **{(running, Transition.CANCEL): CANCELLING for running in (STARTING, GENERATING, UPLOADING)},
     **{(idle, Transition.STOP): CANCELLED for idle in (QUEUED, ROUTING, RECONCILING, CANCELLING)},
-    **{(running, Transition.COMPLETE): COMPLETED for running in (UPLOADING, RECONCILING, CANCELLING)},
+    **{(running, Transition.COMPLETE): COMPLETED for running in (GENERATING, UPLOADING, RECONCILING, CANCELLING)},
     **{(alive, Transition.FAIL): FAILED for alive in (QUEUED, ROUTING, STARTING, GENERATING, UPLOADING, RECONCILING)},
     **{(ended, Transition.RETRY): QUEUED for ended in (FAILED, CANCELLED)},
 }
@@ -125,11 +125,38 @@ class Output:
 
     asset_id: UUID
     index: int
-    width: int
-    height: int
+    """Its place among the outputs; one that is delivered again takes the place of the one before."""
     content_type: str
     size_bytes: int
-    seed: int | None = None
+    units: int = 1
+    """How much of what was asked for it is."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What its kind says of it beside, for example its width and height."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as it is stored: flat, and without units where it is one."""
+        units = {} if self.units == 1 else {"units": self.units}
+        return {
+            "asset_id": self.asset_id.hex,
+            "index": self.index,
+            "content_type": self.content_type,
+            "size_bytes": self.size_bytes,
+            **units,
+            **self.facts,
+        }
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Output:
+        """Read it as it is stored."""
+        facts = dict(stored)
+        return cls(
+            asset_id=UUID(facts.pop("asset_id")),
+            index=facts.pop("index"),
+            content_type=facts.pop("content_type"),
+            size_bytes=facts.pop("size_bytes"),
+            units=facts.pop("units", 1),
+            facts=facts,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +169,8 @@ class Adjustment:
 
 
 _STEPS = {
+    Stage.WAITING: "Waiting in queue",
     Stage.ROUTING: "Waiting in queue for another model",
-    Stage.GENERATING: "AI is generating your images",
     Stage.RECONCILING: "Finding out what the provider made",
     Stage.CANCELLING: "Cancelling",
 }
@@ -157,7 +184,7 @@ class Job:
     id: UUID
     user_id: UUID
     set_id: UUID
-    work: ImageWork
+    work: Work
     queue: str
     cost_credits: int
     created_at: datetime
@@ -167,6 +194,8 @@ class Job:
     status: Status = Status.QUEUED
     stage: Stage = Stage.WAITING
     progress: int = 0
+    step: str = ""
+    """What its run said last of what it does; empty for the words that its kind has for the stage."""
     sequence: int = 1
     """Number of the newest event; grows by one with every change."""
     attempt: int = 0
@@ -181,7 +210,6 @@ class Job:
     captured_credits: int | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
-    kind: str = IMAGE
     priority: Priority = Priority.NORMAL
     round: int = 1
     """Submissions of this job: one, and one more for each retry by its user. Money is settled once per round."""
@@ -204,25 +232,32 @@ class Job:
     """Start interval that was quoted at submission."""
 
     @property
+    def kind(self) -> str:
+        """Name of the kind of its work."""
+        return self.work.kind
+
+    @property
     def current_step(self) -> str:
         """The step as a person reads it."""
-        wanted = self.work.number_of_images
         match self.stage:
-            case Stage.WAITING:
-                return "Waiting in queue" if self.attempt == 0 else "Waiting in queue to try again"
-            case Stage.STARTING:
-                return f"Making {wanted} image{'s' if wanted > 1 else ''}"
-            case Stage.UPLOADING:
-                return f"Uploading to storage ({len(self.outputs)} of {wanted})"
+            case Stage.WAITING if self.attempt:
+                return "Waiting in queue to try again"
             case Stage.DONE:
                 return _ENDS[self.status]
+            case Stage.STARTING | Stage.GENERATING | Stage.UPLOADING:
+                return self.step or self.work.step(self.stage, self.units_delivered)
             case _:
                 return _STEPS[self.stage]
 
     @property
+    def units_delivered(self) -> int:
+        """How much of what was asked for is stored."""
+        return sum(output.units for output in self.outputs)
+
+    @property
     def is_delivered(self) -> bool:
         """Everything that was asked for is stored."""
-        return len(self.outputs) == self.work.number_of_images
+        return self.units_delivered >= self.work.units
 
     @property
     def can_be_retried(self) -> bool:
@@ -242,22 +277,32 @@ class Job:
 
     def calling(self) -> Job:
         """About to call the provider: from here the outcome may be unknown."""
-        return self._after(Transition.CALL, progress=50)
+        return self._after(Transition.CALL, progress=self.work.progress(self.units_delivered))
+
+    def advanced(self, *, progress: int | None = None, step: str | None = None) -> Job:
+        """Go on with the run, perhaps with another step."""
+        return self._after(
+            Transition.ADVANCE,
+            progress=self.progress if progress is None else progress,
+            step=self.step if step is None else step,
+        )
 
     def delivered(self, output: Output) -> Job:
-        """One more output is stored."""
-        if self.is_delivered:
+        """One more output is stored, or one anew."""
+        others = tuple(other for other in self.outputs if other.index != output.index)
+        if self.is_delivered and len(others) == len(self.outputs):
             raise IllegalTransition(f"Job {self.id} has all its outputs.")
-        outputs = tuple(sorted((*self.outputs, output), key=lambda delivered: delivered.index))
-        progress = 60 + 35 * len(outputs) // self.work.number_of_images
-        return self._after(Transition.DELIVER, progress=min(progress, 95), outputs=outputs)
+        outputs = tuple(sorted((*others, output), key=lambda each: each.index))
+        progress = self.work.progress(sum(each.units for each in outputs))
+        return self._after(Transition.DELIVER, progress=progress, outputs=outputs)
 
     def requeued(self, *, scheduled_at: datetime, counts_as_retry: bool) -> Job:
-        """Give the job back to the queue; outputs of this run are forgotten."""
+        """Give the job back to the queue; outputs of this run are forgotten, unless the next one goes on from them."""
         return self._after(
             Transition.REQUEUE,
             progress=0,
-            outputs=(),
+            step="",
+            outputs=self._kept_outputs,
             scheduled_at=scheduled_at,
             retry_count=self.retry_count + counts_as_retry,
         )
@@ -267,7 +312,8 @@ class Job:
         return self._after(
             Transition.REROUTE,
             progress=0,
-            outputs=(),
+            step="",
+            outputs=self._kept_outputs,
             scheduled_at=at,
             work=moved.work,
             queue=moved.queue,
@@ -311,6 +357,7 @@ class Job:
             Transition.RETRY,
             round=self.round + 1,
             progress=0,
+            step="",
             retry_count=0,
             failure=None,
             captured_credits=None,
@@ -328,9 +375,14 @@ class Job:
     def _earned_credits(self) -> int:
         """Price of the outputs that are stored; that of a fallback model is in the route, and never higher."""
         per_unit = self.route.get("credits_per_unit")
+        delivered = min(self.units_delivered, self.work.units)
         if per_unit is not None:
-            return min(self.cost_credits, int(per_unit) * len(self.outputs))
-        return self.cost_credits * len(self.outputs) // self.work.number_of_images
+            return min(self.cost_credits, int(per_unit) * delivered)
+        return self.cost_credits * delivered // self.work.units
+
+    @property
+    def _kept_outputs(self) -> tuple[Output, ...]:
+        return self.outputs if self.work.is_durable else ()
 
     def _after(self, transition: Transition, **changes: object) -> Self:
         target = TRANSITIONS.get(((self.status, self.stage), transition))

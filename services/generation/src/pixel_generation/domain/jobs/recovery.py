@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pixel_generation.domain.jobs.job import Failure, Job, Stage
-from pixel_generation.domain.providers.images import Outcome, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNKNOWN_OUTCOME = Failure(
     "provider_outcome_unknown",
-    "The connection to the provider was lost and it is not known whether it made the pictures. You were not charged.",
+    "The connection to the provider was lost and it is not known whether it did the work. You were not charged.",
     retryable=True,
 )
 TIMED_OUT = Failure("timeout", "The generation took longer than allowed. You were not charged.", retryable=True)
@@ -22,9 +22,9 @@ EXPIRED = Failure(
     "expired", "The generation waited in the queue longer than allowed. You were not charged.", retryable=True
 )
 WORKER_LOST = Failure("worker_lost", "The generation was interrupted too often. You were not charged.", retryable=True)
-NO_OUTPUT = Failure("no_output", "The provider returned no usable picture. You were not charged.", retryable=True)
+NO_OUTPUT = Failure("no_output", "The provider returned nothing usable. You were not charged.", retryable=True)
 STORAGE_UNAVAILABLE = Failure(
-    "storage_unavailable", "The pictures could not be stored. You were not charged.", retryable=True
+    "storage_unavailable", "What the provider made could not be stored. You were not charged.", retryable=True
 )
 MODEL_GONE = Failure(
     "model_unavailable", "The model was withdrawn before the job started. You were not charged.", retryable=False
@@ -150,7 +150,7 @@ def after_deadline(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, .
 
 
 def _unknown(job: Job, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
-    """Wait for the provider's truth, unless there are pictures to end with."""
+    """Wait for the provider's truth, unless there are outputs to end with."""
     if job.outputs:
         return _reconciled(job, UNKNOWN_OUTCOME, now)
     return (job.reconciling(until=now + timedelta(seconds=policy.reconcile_for_s)),)
@@ -163,5 +163,5 @@ def _reconciled(job: Job, failure: Failure, now: datetime) -> tuple[Job, ...]:
 
 
 def _ended(job: Job, failure: Failure, now: datetime) -> Job:
-    """End with the pictures that are stored, which the user pays and keeps; without any, with the failure."""
+    """End with the outputs that are stored, which the user pays and keeps; without any, with the failure."""
     return job.completed(at=now) if job.outputs else job.failed(failure, at=now)

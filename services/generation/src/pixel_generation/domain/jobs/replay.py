@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from functools import reduce
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from pixel_generation.domain.jobs import former_names
 from pixel_generation.domain.jobs.job import Adjustment, Failure, Job, Output, Priority, Stage, Status
-from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from pixel_generation.domain.work.work import Kinds
 
 OF_THE_EVENT = frozenset({"status", "stage", "progress", "sequence", "failure"})
 """What an event has in columns of its own."""
@@ -22,11 +24,8 @@ OF_THE_QUEUE = frozenset({"id", "hold_reason"})
 FACTS = tuple(field.name for field in fields(Job) if field.name not in OF_THE_EVENT | OF_THE_QUEUE)
 _facts_in = attrgetter(*FACTS)
 
-FORMER_NAMES = {"lane": "queue", "work": "work", "kind": "kind", "images": "outputs"}
-"""Fields by the names that events of earlier releases give them."""
-
 REQUIRED = frozenset(
-    {"user_id", "set_id", "work", "queue", "cost_credits", "created_at", "deadline_at", "scheduled_at"}
+    {"user_id", "set_id", "kind", "work", "queue", "cost_credits", "created_at", "deadline_at", "scheduled_at"}
 )
 """Facts that the first event must have."""
 
@@ -51,24 +50,29 @@ class NotReplayable(ValueError):
 def facts_of(before: Job, after: Job) -> dict[str, Any]:
     """Return what changed beside the columns of the event, in words of JSON."""
     changes = zip(FACTS, _facts_in(before), _facts_in(after), strict=True)
-    return {name: _told(new) for name, old, new in changes if new is not old and new != old}
+    return {name: _write(name, new) for name, old, new in changes if new is not old and new != old}
 
 
-def fold(events: Sequence[RecordedEvent]) -> Job:
+def fold(events: Sequence[RecordedEvent], kinds: Kinds) -> Job:
     """Return the job that these events made, from the first to the last; raise NotReplayable."""
     if not events or [event.sequence for event in events] != list(range(1, len(events) + 1)):
         raise NotReplayable("the events do not count up from 1")
     first, *later = events
-    read = _read(first.facts)
-    if missing := REQUIRED - set(read):
+    facts = former_names.facts_of(first.facts)
+    if missing := REQUIRED - set(facts):
         raise NotReplayable(f"the first event lacks {', '.join(sorted(missing))}")
-    return reduce(_applied, later, _applied(Job(id=first.job_id, **read), first))
+    kind = facts["kind"]
+
+    def apply(job: Job, event: RecordedEvent) -> Job:
+        return _applied(job, event, _read(event.facts, kind, kinds))
+
+    return reduce(apply, later, apply(Job(id=first.job_id, **_read(facts, kind, kinds)), first))
 
 
-def _applied(job: Job, event: RecordedEvent) -> Job:
+def _applied(job: Job, event: RecordedEvent, facts: Mapping[str, Any]) -> Job:
     return replace(
         job,
-        **_read(event.facts),
+        **facts,
         status=event.status,
         stage=event.stage,
         progress=event.progress,
@@ -77,24 +81,24 @@ def _applied(job: Job, event: RecordedEvent) -> Job:
     )
 
 
-def _told(value: Any) -> Any:
+def _write(name: str, value: Any) -> Any:
+    writer = _WRITERS.get(name)
+    if writer is not None:
+        return writer(value)
     match value:
         case datetime():
             return value.isoformat()
         case UUID():
             return value.hex
-        case ImageWork():
-            return value.as_dict()
-        case tuple():
-            return [{name: _told(getattr(item, name)) for name in item.__slots__} for item in value]
         case _:
             return value
 
 
-def _read(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _read(facts: Mapping[str, Any], kind: str, kinds: Kinds) -> dict[str, Any]:
     """Return facts as fields of a job; names that are none are left out."""
-    named = {FORMER_NAMES.get(name, name): value for name, value in facts.items()}
-    return {name: _read_one(name, value) for name, value in named.items() if name in FACTS}
+    named = former_names.facts_of(facts)
+    read = {name: _read_one(name, value) for name, value in named.items() if name in FACTS}
+    return read | {"work": kinds.read(kind, named["work"])} if "work" in named else read
 
 
 def _read_one(name: str, value: Any) -> Any:
@@ -102,9 +106,11 @@ def _read_one(name: str, value: Any) -> Any:
     return value if reader is None or value is None else reader(value)
 
 
-def _outputs(items: Sequence[Mapping[str, Any]]) -> tuple[Output, ...]:
-    return tuple(Output(**{**item, "asset_id": UUID(item["asset_id"])}) for item in items)
-
+_WRITERS: dict[str, Callable[[Any], Any]] = {
+    "work": lambda work: work.as_dict(),
+    "outputs": lambda outputs: [output.as_dict() for output in outputs],
+    "adjustments": lambda adjustments: [asdict(adjustment) for adjustment in adjustments],
+}
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("user_id", "set_id", "api_key_id"), UUID),
@@ -122,8 +128,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
         ),
         datetime.fromisoformat,
     ),
-    "work": lambda value: ImageWork(**value),
-    "outputs": _outputs,
+    "outputs": lambda items: tuple(map(Output.from_dict, items)),
     "adjustments": lambda items: tuple(Adjustment(**item) for item in items),
+    "route": former_names.route_of,
     "priority": Priority,
 }

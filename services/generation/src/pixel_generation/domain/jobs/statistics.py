@@ -24,7 +24,7 @@ class StatsRow:
     kind: str
     status: Status
     jobs: int
-    images: int
+    outputs: int
     run_seconds: float
     credits: int
     retries: int = 0
@@ -39,7 +39,7 @@ class Figures:
     completed: int
     failed: int
     cancelled: int
-    images: int
+    outputs: int
     credits: int
     retries: int
     average_s: float | None
@@ -89,7 +89,7 @@ def _sum(rows: list[StatsRow]) -> Figures:
         completed=completed,
         failed=jobs[Status.FAILED],
         cancelled=jobs[Status.CANCELLED],
-        images=sum(row.images for row in rows),
+        outputs=sum(row.outputs for row in rows),
         credits=sum(row.credits for row in rows),
         retries=sum(row.retries for row in rows),
         average_s=seconds / completed if completed else None,

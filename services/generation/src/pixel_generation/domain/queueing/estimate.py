@@ -17,13 +17,13 @@ def remaining_s(
     job: Job, interval_s: tuple[float, float] | None, snapshot: QueueSnapshot, now: datetime
 ) -> float | None:
     """Estimate the seconds until the end; None once the run is slower than nine of ten, or when nobody knows."""
-    images = job.work.number_of_images
+    units = job.work.units
     if job.status is Status.QUEUED:
-        return None if interval_s is None else sum(interval_s) / 2 + snapshot.run_s(images)
+        return None if interval_s is None else sum(interval_s) / 2 + snapshot.run_s(units)
     if job.status is not Status.PROCESSING or job.started_at is None:
         return None
     elapsed = (now - job.started_at).total_seconds()
-    for expected in (snapshot.run_s(images), snapshot.slow_run_s(images)):
+    for expected in (snapshot.run_s(units), snapshot.slow_run_s(units)):
         if elapsed < expected:
             return expected - elapsed
     return None

@@ -20,7 +20,7 @@ DEVIATIONS = 1.28
 SLOWER, FASTER = 1.4, 0.8
 """How far the queue may drift from its latest runs while a job waits."""
 _ROUNDING = 1e-9
-"""Of sums of tags; far below the work of a picture at any weight."""
+"""Of sums of tags; far below one unit at any weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class FinishedRun:
     """How long one of the latest runs took."""
 
     seconds: float
-    images: int
+    units: int
 
 
 @dataclass
@@ -73,10 +73,10 @@ class QueueSnapshot:
         tag = self.waiting[min(ahead, len(self.waiting) - 1)][1] if self.waiting else self.virtual_time
         return self._interval_s(ahead, tag, self._weights)
 
-    def newest_ahead(self, user_id: UUID, priority: int, images: int) -> int:
+    def newest_ahead(self, user_id: UUID, priority: int, units: int) -> int:
         """Return how many wait ahead of the user's newest job, which is counted in, of this priority and size."""
         share = self.shares.get(user_id)
-        tag = self.virtual_time if share is None else share.virtual_finish - images / share.weight
+        tag = self.virtual_time if share is None else share.virtual_finish - units / share.weight
         return max(0, bisect.bisect_right(self.waiting, (priority, tag + _ROUNDING)) - 1)
 
     def _interval_s(self, ahead: int, tag: float, weights: float) -> tuple[float, float] | None:
@@ -90,29 +90,29 @@ class QueueSnapshot:
         endings = ahead + self.running - self.slots + 1
         if endings <= 0:
             return 0.0, PICKUP_S
-        mean, deviation, per_image = self._measures()
+        mean, deviation, per_unit = self._measures()
         steady = endings * mean / self.slots
-        fair = (tag - self.virtual_time) * max(1.0, weights) * per_image / self.slots
+        fair = (tag - self.virtual_time) * max(1.0, weights) * per_unit / self.slots
         spread = DEVIATIONS * deviation * math.sqrt(endings) / self.slots
         step = mean / self.slots
         latest = math.sqrt(steady * max(steady, fair)) * SLOWER + spread + step + PICKUP_S
         return max(0.0, (steady - step) * FASTER - spread), latest
 
-    def run_s(self, images: int) -> float:
-        """Return the mean time for so many pictures; the catalogue's typical time while there are few runs."""
-        per_image = self._measures()[2]
-        return self.typical_s if len(self.runs) < MIN_RUNS else per_image * images
+    def run_s(self, units: int) -> float:
+        """Return the mean time for so many units; the catalogue's typical time while there are few runs."""
+        per_unit = self._measures()[2]
+        return self.typical_s if len(self.runs) < MIN_RUNS else per_unit * units
 
-    def slow_run_s(self, images: int) -> float:
-        """Return a time for so many pictures that nine of ten runs keep to."""
+    def slow_run_s(self, units: int) -> float:
+        """Return a time for so many units that nine of ten runs keep to."""
         mean, deviation, _ = self._measures()
-        return self.run_s(images) * (1.0 + DEVIATIONS * deviation / mean) if mean else 0.0
+        return self.run_s(units) * (1.0 + DEVIATIONS * deviation / mean) if mean else 0.0
 
     def pace_s(self) -> float:
         """Return the mean time between two ends while every slot is taken."""
         return self._measures()[0] / self.slots
 
-    def add(self, user_id: UUID, priority: int, images: int) -> None:
+    def add(self, user_id: UUID, priority: int, units: int) -> None:
         """Count in a job that was accepted after the queue was read."""
         share = self.shares.get(user_id)
         tag = self._tag(share)
@@ -120,19 +120,19 @@ class QueueSnapshot:
         if share is None:
             self._weights += weight
         bisect.insort(self.waiting, (priority, tag))
-        self.shares[user_id] = Share(tag + images / weight, weight)
+        self.shares[user_id] = Share(tag + units / weight, weight)
 
     def _tag(self, share: Share | None) -> float:
         return self.virtual_time if share is None else max(self.virtual_time, share.virtual_finish)
 
     def _measures(self) -> tuple[float, float, float]:
-        """Mean and standard deviation of a run, and its mean for one picture; wide while there are few runs."""
+        """Mean and standard deviation of a run, and its mean for one unit; wide while there are few runs."""
         if self._moments is None:
             if len(self.runs) < MIN_RUNS:
                 self._moments = self.typical_s, self.typical_s, self.typical_s
             else:
                 seconds = [run.seconds for run in self.runs]
                 mean = statistics.fmean(seconds)
-                per_image = sum(seconds) / max(1, sum(run.images for run in self.runs))
-                self._moments = mean, statistics.pstdev(seconds, mean), per_image
+                per_unit = sum(seconds) / max(1, sum(run.units for run in self.runs))
+                self._moments = mean, statistics.pstdev(seconds, mean), per_unit
         return self._moments

@@ -35,13 +35,13 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price rule: what a picture of this model costs, in this quality and size where it names them."""
+    """A price rule: what a unit of work of this model costs, in this quality and size where it names them."""
 
     id: str
     model: str
     credits_per_unit: int
     cost_usd_micros: int | None = None
-    """What we expect the provider to charge for a picture; None means unknown."""
+    """What we expect the provider to charge for a unit; None means unknown."""
     quality: str = ""
     size: str = ""
 
@@ -74,6 +74,8 @@ class Model:
     typical_seconds: float = 10.0
     """Expected run time until the queue has measured its own."""
     takes_seed: bool = True
+    capabilities: frozenset[str] = frozenset()
+    """What it is for; its provider must serve it too."""
     prices: tuple[Price, ...] = ()
 
     @cached_property
@@ -90,12 +92,13 @@ class Catalogue:
         models: Sequence[Model],
         *,
         default: str,
-        providers: frozenset[str],
+        providers: Mapping[str, frozenset[str]],
         queue_states: Mapping[str, QueueState] | None = None,
         health: Mapping[str, BreakerState] | None = None,
         spent: frozenset[str] = frozenset(),
     ) -> None:
-        """Take queue states by queue and breaker states by provider; those not named are open and closed.
+        """Take the capabilities of each provider that is configured here, queue states by queue and breaker states by
+        provider; those not named are open and closed.
 
         `spent` names the providers with a budget that has nothing left.
         """
@@ -110,9 +113,26 @@ class Catalogue:
 
     def find(self, name: str) -> Model:
         """Return the model of this id or alias, the default one for the empty name; raise ModelNotFound."""
-        model = self._by_name.get(name or self._default)
-        if model is None:
-            accepted = ", ".join(model.id for model in self.models)
+        return self._find(name or self._default, self.models)
+
+    def find_for(self, needs: str, name: str) -> Model:
+        """Return the model of this id or alias among those for a capability, its default for the empty name.
+
+        Raises ModelNotFound.
+        """
+        able = self.models_for(needs)
+        if not name:
+            name = next((model.id for model in able if model.id == self._default), able[0].id if able else "")
+        return self._find(name, able)
+
+    def models_for(self, needs: str) -> tuple[Model, ...]:
+        """Return the models for a capability, in catalogue order."""
+        return tuple(model for model in self.models if needs in model.capabilities)
+
+    def _find(self, name: str, among: Sequence[Model]) -> Model:
+        model = self._by_name.get(name)
+        if model is None or model not in among:
+            accepted = ", ".join(model.id for model in among)
             raise ModelNotFound(
                 f"There is no model {name[:100]!r}. Accepted models: {accepted}.", metadata={"accepted": accepted}
             )
@@ -132,7 +152,12 @@ class Catalogue:
         return frozenset(self._by_name)
 
     def is_available(self, model: Model) -> bool:
-        return model.provider in self._providers
+        """Tell whether its provider is configured here and can do something that the model is for."""
+        return not model.capabilities.isdisjoint(self._providers.get(model.provider, frozenset()))
+
+    def serves(self, model: Model, needs: str) -> bool:
+        """Tell whether the model's provider is configured here and has the capability."""
+        return needs in self._providers.get(model.provider, frozenset())
 
     def is_spent(self, model: Model) -> bool:
         """Tell whether a budget for the model's provider has nothing left."""

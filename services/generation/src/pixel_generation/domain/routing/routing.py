@@ -15,14 +15,13 @@ from pixel_errors import Violation
 from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, WorkInvalid
 from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.queueing.queues import QueueState
-from pixel_generation.domain.work.validation import Fit, fit, text_violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pixel_generation.domain.jobs.job import Adjustment, Job
-    from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
-    from pixel_generation.domain.work.image import ImageWork
+    from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price
+    from pixel_generation.domain.work.work import Fit, Work
 
 AUTO = "auto"
 """Model name that asks for the cheapest model that can make the request now."""
@@ -85,23 +84,22 @@ class Route:
 
 @dataclass(frozen=True)
 class RoutedWork:
-    """A request with nothing left open: model, ratio, size, seed and price are settled."""
+    """Work with nothing left open: model, price and what it draws are settled."""
 
-    work: ImageWork
+    work: Work
     model: Model
-    size: Size
     price: Price
     route: Route
     adjustments: tuple[Adjustment, ...] = ()
 
     @property
     def cost_credits(self) -> int:
-        return self.price.credits_per_unit * self.work.number_of_images
+        return self.price.credits_per_unit * self.work.units
 
     @property
     def cost_usd_micros(self) -> int | None:
         """What the provider is expected to charge; None means unknown."""
-        return _times(self.price.cost_usd_micros, self.work.number_of_images)
+        return _times(self.price.cost_usd_micros, self.work.units)
 
 
 def _times(each: int | None, count: int) -> int | None:
@@ -122,7 +120,7 @@ class _Considered:
     def cost(self) -> int | None:
         if self.price is None or self.fit is None:
             return None
-        return self.price.credits_per_unit * self.fit.work.number_of_images
+        return self.price.credits_per_unit * self.fit.work.units
 
     @property
     def can_wait(self) -> bool:
@@ -137,7 +135,7 @@ class _Considered:
 
 
 def route(
-    work: ImageWork,
+    work: Work,
     catalogue: Catalogue,
     draw_seed: Callable[[], int],
     *,
@@ -148,16 +146,16 @@ def route(
 
     Raises WorkInvalid with every violation, ModelNotFound, ModelUnavailable or PriceUnknown.
     """
-    submitter = _Submitter(catalogue)
+    submitter = _Submitter(catalogue, catalogue.models_for(work.needs))
     if work.model == AUTO:
-        rule, considered = Rule.CHEAPEST, [submitter.consider(model, work, adjust=adjust) for model in catalogue.models]
+        rule, considered = Rule.CHEAPEST, [submitter.consider(model, work, adjust=adjust) for model in submitter.models]
         _refuse_invalid(work, ())
         first = _cheapest(considered)
     else:
         rule = Rule.REQUESTED if work.model else Rule.DEFAULT
-        first = submitter.consider(catalogue.find(work.model), work, adjust=adjust)
+        first = submitter.consider(catalogue.find_for(work.needs, work.model), work, adjust=adjust)
         _refuse_invalid(work, first.fit.violations if first.fit else ())
-        considered = [first if model is first.model else submitter.leave_out(model) for model in catalogue.models]
+        considered = [first if model is first.model else submitter.leave_out(model) for model in submitter.models]
     chosen = first
     if allow_fallback:
         considered = submitter.beside(first)
@@ -174,25 +172,23 @@ def next_route(job: Job, catalogue: Catalogue, draw_seed: Callable[[], int]) -> 
 
     The credits held stay as they are, because a fallback never costs more; what is charged is the fallback's price.
     """
-    submitter, names = _Submitter(catalogue), tuple(job.route.get("fallback_models", ()))
-    by_id = {model.id: model for model in catalogue.models}
+    submitter = _Submitter(catalogue, catalogue.models_for(job.work.needs))
+    names = tuple(job.route.get("fallback_models", ()))
+    by_id = {model.id: model for model in submitter.models}
     for place, name in enumerate(names):
         model = by_id.get(name)
         if model is None:
             continue
-        # The seed was drawn for the model before: the route has no fallback that would lose one that was asked for.
-        found = submitter.consider(model, job.work if model.takes_seed else replace(job.work, seed=None)).not_above(
-            job.cost_credits
-        )
+        found = submitter.consider(model, job.work.moved_to(model)).not_above(job.cost_credits)
         if found.excluded_because or found.price is None or found.fit is None:
             continue
-        work = _seeded(found.fit.work, model, draw_seed)
+        work = found.fit.work.drawn(model, draw_seed)
         moved = {
             **job.route,
             "model": name,
             "fallback_models": list(names[place + 1 :]),
             "credits_per_unit": found.price.credits_per_unit,
-            "cost_usd_micros": _times(found.price.cost_usd_micros, work.number_of_images),
+            "cost_usd_micros": _times(found.price.cost_usd_micros, work.units),
         }
         return replace(job, work=work, queue=model.queue, route=moved, price_id=found.price.id)
     return None
@@ -203,9 +199,11 @@ class _Submitter:
     """Considers models for requests."""
 
     catalogue: Catalogue
+    models: tuple[Model, ...]
+    """Those for what the work needs."""
 
-    def consider(self, model: Model, work: ImageWork, *, adjust: bool = False) -> _Considered:
-        fitted = fit(work, model, adjust=adjust)
+    def consider(self, model: Model, work: Work, *, adjust: bool = False) -> _Considered:
+        fitted = work.fit(model, adjust=adjust)
         try:
             price = None if fitted.violations else self.catalogue.price(model, fitted.work.quality, fitted.work.size)
         except PriceUnknown:
@@ -221,8 +219,7 @@ class _Submitter:
         assert first.fit is not None
         promised, most = first.fit.work, first.cost or 0
         return [
-            first if model is first.model else self.consider(model, promised).not_above(most)
-            for model in self.catalogue.models
+            first if model is first.model else self.consider(model, promised).not_above(most) for model in self.models
         ]
 
     def _standing_against(self, model: Model, fitted: Fit, price: Price | None) -> str:
@@ -231,7 +228,7 @@ class _Submitter:
             return "unsupported_" + _snake(fitted.violations[0].field)
         queue = self.catalogue.queue_state(model)
         reasons = {
-            Exclusion.PROVIDER_NOT_CONFIGURED: not self.catalogue.is_available(model),
+            Exclusion.PROVIDER_NOT_CONFIGURED: not self.catalogue.serves(model, fitted.work.needs),
             Exclusion.PRICE_UNKNOWN: price is None,
             Exclusion.BUDGET_EXHAUSTED: self.catalogue.is_spent(model),
             Exclusion.QUEUE_CLOSED: queue is QueueState.DRAINING,
@@ -243,19 +240,14 @@ class _Submitter:
 
 def _routed(chosen: _Considered, first: _Considered, decision: Route, draw_seed: Callable[[], int]) -> RoutedWork:
     assert chosen.fit is not None
-    assert chosen.fit.size is not None
     assert chosen.price is not None
     assert first.fit is not None
-    work = _seeded(chosen.fit.work, chosen.model, draw_seed)
-    return RoutedWork(work, chosen.model, chosen.fit.size, chosen.price, decision, first.fit.adjustments)
+    work = chosen.fit.work.drawn(chosen.model, draw_seed)
+    return RoutedWork(work, chosen.model, chosen.price, decision, first.fit.adjustments)
 
 
-def _seeded(work: ImageWork, model: Model, draw_seed: Callable[[], int]) -> ImageWork:
-    return replace(work, seed=draw_seed()) if work.seed is None and model.takes_seed else work
-
-
-def _refuse_invalid(work: ImageWork, of_model: tuple[Violation, ...]) -> None:
-    violations = (*text_violations(work), *of_model)
+def _refuse_invalid(work: Work, of_model: tuple[Violation, ...]) -> None:
+    violations = (*work.violations(), *of_model)
     if violations:
         raise WorkInvalid(violations[0].message, violations=violations)
 

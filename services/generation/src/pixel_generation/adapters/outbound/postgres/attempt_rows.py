@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_generation.domain.billing.receipt import AttemptReceipt
 from pixel_generation.domain.jobs.attempt import AttemptState
-from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.domain.providers.provider import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,9 +17,9 @@ CATALOGUE = load_queries("pixel_generation.sql", "catalogue.sql")
 
 
 class PostgresCatalogue:
-    """Reads the enabled models; `providers` are those configured in this process."""
+    """Reads the enabled models; `providers` tells what those can do that are configured in this process."""
 
-    def __init__(self, pool: Pool, *, default: str, providers: frozenset[str]) -> None:
+    def __init__(self, pool: Pool, *, default: str, providers: Mapping[str, frozenset[str]]) -> None:
         self._pool = pool
         self._default = default
         self._providers = providers
@@ -55,5 +55,6 @@ def _model(row: Mapping[str, Any]) -> Model:
         max_units=row["max_units"],
         typical_seconds=row["typical_seconds"],
         takes_seed=row["takes_seed"],
+        capabilities=frozenset(row["capabilities"]),
         prices=prices,
     )

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pixel_events import append_outbox
 from pixel_postgres import Pool, execute, fetch_all, leading, load_queries
 
-from pixel_generation.adapters.outbound.outbox_events import signal_requested
 from pixel_generation.adapters.outbound.postgres.rows import job_of
 
 if TYPE_CHECKING:
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
 
     from pixel_runtime.clock import Clock
 
+    from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.domain.jobs.job import Job
+    from pixel_generation.domain.work.work import Kinds
 
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
@@ -31,8 +32,10 @@ RESERVATIONS_KEPT = timedelta(days=62)
 class PostgresHousekeeping:
     """Leads by an advisory lock. Every write of a sweep is fenced, so the lock saves work and guards nothing."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, clock: Clock, kinds: Kinds, messages: WorkMessages) -> None:
         self._pool = pool
+        self._kinds = kinds
+        self._messages = messages
         self._clock = clock
 
     @asynccontextmanager
@@ -43,14 +46,14 @@ class PostgresHousekeeping:
     async def signal_queues(self) -> int:
         now = self._clock.now()
         async with self._pool.transaction() as conn:
-            jobs = [job_of(row) for row in await fetch_all(conn, JOBS["list_overlooked_jobs"])]
-            await append_outbox(conn, [signal_requested(job, now) for job in jobs])
+            jobs = [job_of(row, self._kinds) for row in await fetch_all(conn, JOBS["list_overlooked_jobs"])]
+            await append_outbox(conn, [self._messages.requested(job, now) for job in jobs])
         return len(jobs)
 
     async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> list[Job]:
         parameters = {"limit": limit, "queues": list(queues), "models": list(models)}
         async with self._pool.autocommit() as conn:
-            return [job_of(row) for row in await fetch_all(conn, JOBS["list_unserved_jobs"], parameters)]
+            return [job_of(row, self._kinds) for row in await fetch_all(conn, JOBS["list_unserved_jobs"], parameters)]
 
     async def purge(self, *, before: datetime, limit: int) -> int:
         over = {"before": self._clock.now() - RESERVATIONS_KEPT, "limit": limit}

@@ -9,7 +9,14 @@ from pixel_runtime.ids import format_id, new_id
 
 from pixel_generation.adapters.outbound.outbox_events import outbox_events, status_changed
 from pixel_generation.adapters.outbound.postgres.group_commit import GroupCommit, write_changes
-from pixel_generation.adapters.outbound.postgres.rows import change_value, job_of, recorded_event_of, time_value
+from pixel_generation.adapters.outbound.postgres.rows import (
+    change_value,
+    job_of,
+    recorded_event_of,
+    step_of,
+    step_value,
+    time_value,
+)
 from pixel_generation.application.maintenance.ports import Reconciling
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
@@ -22,9 +29,12 @@ if TYPE_CHECKING:
 
     from pixel_runtime.clock import Clock
 
+    from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.application.ports import Writer
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.jobs.replay import RecordedEvent
+    from pixel_generation.domain.jobs.step import Step
+    from pixel_generation.domain.work.work import Kinds
 
 CHANGES = load_queries("pixel_generation.sql", "changes.sql")
 JOBS = load_queries("pixel_generation.sql", "jobs.sql")
@@ -35,9 +45,11 @@ BUDGETS = load_queries("pixel_generation.sql", "budgets.sql")
 class PostgresJobs:
     """Claims, fenced changes, leases."""
 
-    def __init__(self, pool: Pool, clock: Clock) -> None:
+    def __init__(self, pool: Pool, clock: Clock, kinds: Kinds, messages: WorkMessages) -> None:
         self._pool = pool
         self._clock = clock
+        self._kinds = kinds
+        self._messages = messages
         self._advances = GroupCommit(pool, CHANGES["advance_jobs"])
         self._requeues = GroupCommit(pool, CHANGES["requeue_jobs"])
         self._ends = GroupCommit(pool, CHANGES["end_jobs"])
@@ -48,12 +60,19 @@ class PostgresJobs:
             await changes.close()
 
     async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
-        parameters = {"queue": queue, "limit": limit, "worker": worker, "lease_s": lease_s, "deadline_at": deadline_at}
+        parameters = {
+            "queue": queue,
+            "kinds": list(self._kinds.names),
+            "limit": limit,
+            "worker": worker,
+            "lease_s": lease_s,
+            "deadline_at": deadline_at,
+        }
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": False})
         if not rows:
             rows = await self._claim_under_limits(parameters)
-        return [job_of(row) for row in rows]
+        return [job_of(row, self._kinds) for row in rows]
 
     async def _claim_under_limits(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._pool.transaction() as conn:
@@ -62,11 +81,13 @@ class PostgresJobs:
                 return []
             return await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": True})
 
-    async def write(self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None) -> bool:
+    async def write(
+        self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None, step: Step | None = None
+    ) -> bool:
         record = call or CallRecord()
         state = attempt_state(before, after, record)
         now = self._clock.now()
-        events = outbox_events(after, now)
+        events = outbox_events(after, now, self._messages)
         if before.stage is Stage.STARTING:
             # A claim stores its event and leaves its outbox event to the next change, whatever that is.
             events.insert(0, status_changed(before, now))
@@ -77,6 +98,7 @@ class PostgresJobs:
             "provider_request_id": record.provider_request_id,
             "cost_usd_micros": record.cost_usd_micros,
             "failure_code": after.failure.code if after.failure else record.failure_code,
+            "durable_step": step and step_value(step),
             "action_id": new_id().hex,
             "actor": format_id("usr", after.user_id),
         }
@@ -102,6 +124,11 @@ class PostgresJobs:
                 raise PriceUnknown(metadata={"model": after.work.model})
             raise BudgetExhausted(metadata={"scope": refused["scope"], "period": refused["period"]})
 
+    async def steps(self, job: Job) -> dict[str, Step]:
+        async with self._pool.autocommit() as conn:
+            rows = await fetch_all(conn, JOBS["list_steps"], {"job_id": job.id, "round": job.round})
+        return {row["step"]: step_of(row) for row in rows}
+
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
         parameters = {
             "ids": [job_id for job_id, _ in runs],
@@ -115,12 +142,12 @@ class PostgresJobs:
     async def find(self, job_id: UUID) -> Job | None:
         async with self._pool.autocommit() as conn:
             row = await fetch_one(conn, JOBS["find_job"], {"id": job_id})
-        return None if row is None else job_of(row)
+        return None if row is None else job_of(row, self._kinds)
 
     async def reconciling(self, limit: int) -> list[Reconciling]:
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, JOBS["list_reconciling_jobs"], {"limit": limit})
-        return [Reconciling(job_of(row), row["provider_request_id"]) for row in rows]
+        return [Reconciling(job_of(row, self._kinds), row["provider_request_id"]) for row in rows]
 
     async def history(self, job_id: UUID) -> list[RecordedEvent]:
         async with self._pool.autocommit() as conn:
@@ -134,7 +161,7 @@ class PostgresJobs:
 
     async def _list(self, query: str, limit: int) -> list[Job]:
         async with self._pool.autocommit() as conn:
-            return [job_of(row) for row in await fetch_all(conn, JOBS[query], {"limit": limit})]
+            return [job_of(row, self._kinds) for row in await fetch_all(conn, JOBS[query], {"limit": limit})]
 
 
 def _settlement(job: Job) -> dict[str, Any]:
@@ -152,6 +179,7 @@ def _queue_values(job: Job) -> dict[str, Any]:
         "retry_count": job.retry_count,
         "scheduled_at": job.scheduled_at.isoformat(),
         "work": job.work.as_dict(),
+        "first_step": job.work.step(Stage.STARTING, 0),
         "queue": job.queue,
         "route": dict(job.route),
         "price_id": job.price_id,

@@ -13,14 +13,15 @@ from psycopg.types.json import Jsonb
 from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
 from pixel_generation.application.operations.ports import Action, QueueChange
 from pixel_generation.application.reading.page import Page
-from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, redacted
+from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter
 from pixel_generation.domain.jobs.job import Failure, Status
 from pixel_generation.domain.jobs.statistics import StatsRow
 from pixel_generation.domain.queueing.queues import QueueOverview, QueueState, QueueStatus
-from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pixel_generation.domain.work.work import Kinds
 
 OPERATIONS = load_queries("pixel_generation.sql", "operations.sql")
 STATISTICS = load_queries("pixel_generation.sql", "statistics.sql")
@@ -63,8 +64,9 @@ class PostgresQueues:
 
 
 class PostgresFailures:
-    def __init__(self, pool: Pool, *, window: int = WINDOW) -> None:
+    def __init__(self, pool: Pool, kinds: Kinds, *, window: int = WINDOW) -> None:
         self._pool = pool
+        self._kinds = kinds
         self._window = window
 
     async def page(
@@ -73,7 +75,9 @@ class PostgresFailures:
         async with self._pool.autocommit() as conn:
             if which.job_id:
                 one = await fetch_one(conn, OPERATIONS["get_failure"], {"job_id": which.job_id})
-                return Page([work for work in (_failure_of(one),) if which.matches(work)] if one else [], None)
+                return Page(
+                    [work for work in (_failure_of(one, self._kinds),) if which.matches(work)] if one else [], None
+                )
             # The place before which to read on: a filter's end is one before every id of that moment.
             before_at, before_id = before or (which.ended_before or END, UUID(int=2**128 - 1))
             parameters = _words_of(which) | {
@@ -82,7 +86,9 @@ class PostgresFailures:
                 "window": max(self._window, limit + 1),
                 "limit": limit + 1,
             }
-            found = [_failure_of(row) for row in await fetch_all(conn, OPERATIONS["list_failures"], parameters)]
+            found = [
+                _failure_of(row, self._kinds) for row in await fetch_all(conn, OPERATIONS["list_failures"], parameters)
+            ]
             if len(found) > limit:
                 return Page(found[:limit], (found[limit - 1].ended_at, found[limit - 1].job_id))
             end = await fetch_one(conn, OPERATIONS["find_end_of_failure_window"], parameters)
@@ -111,7 +117,7 @@ class PostgresStatistics:
                 kind=row["kind"],
                 status=Status(row["status"]),
                 jobs=row["jobs"],
-                images=row["outputs"],
+                outputs=row["outputs"],
                 run_seconds=row["run_seconds"],
                 credits=row["credits"],
                 retries=row["retries"],
@@ -160,16 +166,16 @@ def _queue_of(row: Mapping[str, Any]) -> QueueStatus:
     return QueueStatus(**{**row, "state": QueueState(row["state"])})
 
 
-def _failure_of(row: Mapping[str, Any]) -> FailedWork:
-    work = ImageWork(**row["work"])
+def _failure_of(row: Mapping[str, Any], kinds: Kinds) -> FailedWork:
+    work = kinds.read(row["kind"], row["work"])
     return FailedWork(
         job_id=row["id"],
         user_id=row["user_id"],
-        kind=row["kind"],
+        kind=work.kind,
         model=work.model,
         failure=Failure(**row["failure"]),
         attempts=attempts_of(row["attempts"]),
-        redacted_payload=redacted(work),
+        redacted_payload=work.redacted(),
         ended_at=row["ended_at"],
         released_credits=row["cost_credits"],
     )

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from pixel_generation.domain.work.work import Kinds
+
 GENERATIONS = load_queries("pixel_generation.sql", "generations.sql")
 LEDGER = load_queries("pixel_generation.sql", "ledger.sql")
 
@@ -29,14 +31,15 @@ WINDOW = 10_000
 class PostgresQueries:
     """What users may know."""
 
-    def __init__(self, pool: Pool, *, window: int = WINDOW) -> None:
+    def __init__(self, pool: Pool, kinds: Kinds, *, window: int = WINDOW) -> None:
         self._pool = pool
+        self._kinds = kinds
         self._window = window
 
     async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, GENERATIONS["get_generations"], {"ids": ids, "user_id": user_id})
-        return {row["id"]: _standing_of(row) for row in rows}
+        return {row["id"]: _standing_of(row, self._kinds) for row in rows}
 
     async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
         parameters: dict[str, Any] = {
@@ -55,7 +58,7 @@ class PostgresQueries:
         }
         name = "list_generations_of_key" if which.idempotency_key else "list_generations"
         async with self._pool.autocommit() as conn:
-            found = [_standing_of(row) for row in await fetch_all(conn, GENERATIONS[name], parameters)]
+            found = [_standing_of(row, self._kinds) for row in await fetch_all(conn, GENERATIONS[name], parameters)]
             if len(found) > limit:
                 return Page(found[:limit], found[limit - 1].job.id)
             if which.idempotency_key or not which.leaves_some_out:
@@ -95,10 +98,10 @@ class PostgresQueries:
         return Balance(0, 0) if row is None else Balance(row["available"], row["held"])
 
 
-def _standing_of(row: Mapping[str, Any]) -> Standing:
+def _standing_of(row: Mapping[str, Any], kinds: Kinds) -> Standing:
     reason = row["position_reason"]
     return Standing(
-        job_of(row), row["ahead"], QueueState(row["queue_state"]), PositionReason(reason) if reason else None
+        job_of(row, kinds), row["ahead"], QueueState(row["queue_state"]), PositionReason(reason) if reason else None
     )
 
 

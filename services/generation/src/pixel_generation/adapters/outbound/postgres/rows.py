@@ -5,11 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from pixel_events.outbox import OutboxEvent, outbox_rows
 from psycopg.types.json import Jsonb
 
+from pixel_generation.domain.jobs.attempt import CallRecord
+from pixel_generation.domain.jobs.former_names import route_of
 from pixel_generation.domain.jobs.job import (
     Adjustment,
     Failure,
@@ -21,19 +22,22 @@ from pixel_generation.domain.jobs.job import (
     Status,
 )
 from pixel_generation.domain.jobs.replay import RecordedEvent, facts_of
-from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.jobs.step import Step
+from pixel_generation.domain.providers.provider import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from pixel_generation.domain.work.work import Kinds, Work
 
-def job_of(row: Mapping[str, Any]) -> Job:
+
+def job_of(row: Mapping[str, Any], kinds: Kinds) -> Job:
     return Job(
         id=row["id"],
         user_id=row["user_id"],
         set_id=row["set_id"],
-        work=ImageWork(**row["work"]),
+        work=kinds.read(row["kind"], row["work"]),
         queue=row["queue"],
         cost_credits=row["cost_credits"],
         created_at=row["created_at"],
@@ -42,17 +46,17 @@ def job_of(row: Mapping[str, Any]) -> Job:
         status=Status(row["status"]),
         stage=Stage(row["stage"]),
         progress=row["progress"],
+        step=row["step"],
         sequence=row["sequence"],
         attempt=row["attempt"],
         retry_count=row["retry_count"],
         max_retries=row["max_retries"],
         trace=row["trace"],
-        outputs=tuple(Output(**value | {"asset_id": UUID(value["asset_id"])}) for value in row["outputs"]),
+        outputs=tuple(map(Output.from_dict, row["outputs"])),
         failure=failure_of(row["failure"]),
         captured_credits=row["captured_credits"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
-        kind=row["kind"],
         priority=Priority(row["priority"] + row["aged"]),
         round=row["round"],
         hold_reason=HoldReason(row["hold_reason"]),
@@ -63,7 +67,7 @@ def job_of(row: Mapping[str, Any]) -> Job:
         end_user=row["end_user"],
         metadata=row["metadata"],
         price_id=row["price_id"],
-        route=row["route"],
+        route=route_of(row["route"]),
         adjustments=tuple(Adjustment(**adjustment) for adjustment in row["adjustments"]),
         start_after=row["start_after"],
         start_before=row["start_before"],
@@ -74,7 +78,7 @@ def failure_of(value: Mapping[str, Any] | None) -> Failure | None:
     return None if value is None else Failure(**value)
 
 
-def work_value(work: ImageWork) -> Jsonb:
+def work_value(work: Work) -> Jsonb:
     return Jsonb(work.as_dict())
 
 
@@ -104,25 +108,39 @@ def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict
         "stage": after.stage.value,
         "progress": after.progress,
         "sequence": after.sequence,
-        "outputs": _outputs(after.outputs),
+        "outputs": [output.as_dict() for output in after.outputs],
         "failure": after.failure and asdict(after.failure),
         "deadline_at": after.deadline_at.isoformat(),
         "cancel_requested_at": time_value(after.cancel_requested_at),
+        "step": after.step,
         "message": after.current_step,
         "facts": facts_of(before, after),
         "outbox_events": _outbox_events(events),
     }
 
 
+def step_value(step: Step) -> dict[str, Any]:
+    """Return a durable step as the statement that writes it reads it."""
+    return {
+        "key": step.key,
+        "state": "finished" if step.is_finished else "started",
+        "output": dict(step.output),
+        "call": step.call and asdict(step.call),
+    }
+
+
+def step_of(row: Mapping[str, Any]) -> Step:
+    call = row["call"]
+    return Step(
+        row["step"],
+        is_finished=row["state"] == "finished",
+        output=row["output"],
+        call=call and CallRecord(**call | {"outcome": call["outcome"] and Outcome(call["outcome"])}),
+    )
+
+
 def time_value(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
-
-
-def _outputs(outputs: Sequence[Output]) -> list[dict[str, Any]]:
-    return [
-        {name: getattr(output, name) for name in output.__slots__} | {"asset_id": output.asset_id.hex}
-        for output in outputs
-    ]
 
 
 def _outbox_events(events: Sequence[OutboxEvent]) -> list[dict[str, Any]]:

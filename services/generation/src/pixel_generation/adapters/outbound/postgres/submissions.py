@@ -11,16 +11,18 @@ from pixel_postgres import Pool, fetch_all, load_queries
 from pixel_runtime.ids import new_id
 from psycopg.types.json import Jsonb
 
-from pixel_generation.adapters.outbound.outbox_events import signal_requested, status_changed
+from pixel_generation.adapters.outbound.outbox_events import status_changed
 from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, work_value
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
-from pixel_generation.domain.jobs.job import HoldReason
+from pixel_generation.domain.jobs.job import HoldReason, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from psycopg import AsyncConnection
     from psycopg.rows import DictRow
+
+    from pixel_generation.adapters.work.messages import WorkMessages
 
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
 
@@ -33,21 +35,25 @@ NO_COST = -1
 class PostgresSubmissions:
     """Decides and writes batches."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, messages: WorkMessages) -> None:
         self._pool = pool
+        self._messages = messages
 
     async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         async with self._pool.autocommit() as conn:
-            return await _decide(conn, batch)
+            return await _decide(conn, batch, self._messages)
 
     async def dry_run(self, item: NewGeneration) -> Decision:
         """Run the very statement and take it back, so that a quote cannot disagree with the submission after it."""
         async with self._pool.autocommit() as conn, conn.transaction(force_rollback=True):
-            return (await _decide(conn, [item]))[0]
+            return (await _decide(conn, [item], self._messages))[0]
 
 
-async def _decide(conn: AsyncConnection[DictRow], batch: Sequence[NewGeneration]) -> list[Decision]:
-    rows = await fetch_all(conn, SUBMISSIONS["submit_generations"], _item_columns(batch) | _event_columns(batch))
+async def _decide(
+    conn: AsyncConnection[DictRow], batch: Sequence[NewGeneration], messages: WorkMessages
+) -> list[Decision]:
+    columns = _item_columns(batch) | _event_columns(batch, messages)
+    rows = await fetch_all(conn, SUBMISSIONS["submit_generations"], columns)
     return [
         Decision(
             verdict=Verdict(row["verdict"]),
@@ -74,7 +80,8 @@ def _item_columns(batch: Sequence[NewGeneration]) -> dict[str, list[Any]]:
         "kinds": [job.kind for job in jobs],
         "queues": [job.queue for job in jobs],
         "works": [work_value(job.work) for job in jobs],
-        "units": [job.work.number_of_images for job in jobs],
+        "units": [job.work.units for job in jobs],
+        "first_steps": [job.work.step(Stage.STARTING, 0) for job in jobs],
         "costs": [job.cost_credits for job in jobs],
         "costs_usd_micros": [NO_COST if item.cost_usd_micros is None else item.cost_usd_micros for item in batch],
         "price_ids": [job.price_id for job in jobs],
@@ -106,14 +113,14 @@ def _submitted_at(item: NewGeneration) -> datetime:
     return item.retried_at or item.job.created_at
 
 
-def _event_columns(batch: Sequence[NewGeneration]) -> dict[str, Any]:
+def _event_columns(batch: Sequence[NewGeneration], messages: WorkMessages) -> dict[str, Any]:
     """Return the two outbox rows of every item; the statement gives them the trace of their submission as headers."""
-    requests = outbox_parameters([signal_requested(item.job, _submitted_at(item)) for item in batch])
+    requests = outbox_parameters([messages.requested(item.job, _submitted_at(item)) for item in batch])
     statuses = outbox_parameters([status_changed(item.job, _submitted_at(item)) for item in batch])
     return {
         "event_keys": requests["keys"],
-        "request_topic": requests["topics"][0],
-        "request_type": requests["types"][0],
+        "request_topics": requests["topics"],
+        "request_types": requests["types"],
         "request_ids": requests["event_ids"],
         "requests": requests["values"],
         "status_topic": statuses["topics"][0],

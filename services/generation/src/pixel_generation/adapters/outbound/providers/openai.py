@@ -13,7 +13,8 @@ import openai
 from openai.types import ImagesResponse
 from pydantic import ValidationError
 
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -40,6 +41,7 @@ _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg",
 class OpenAIImages:
     """Calls `images.generate` once for each request; never repeats a call by itself."""
 
+    capabilities = frozenset({TEXT_TO_IMAGE})
     repeatable = False
 
     def __init__(self, *, api_key: str, base_url: str = "", prices: Mapping[str, TokenPrice] | None = None) -> None:

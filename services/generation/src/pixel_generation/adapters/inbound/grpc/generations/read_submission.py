@@ -11,9 +11,8 @@ from pixel_errors import Invalid, Violation
 from pixel_runtime.ids import parse_id
 from pixel_telemetry import inject
 
-from pixel_generation.adapters.codec import image_work_from_proto
 from pixel_generation.application.submission.new_job import SubmitGeneration
-from pixel_generation.domain.jobs.job import IMAGE, Priority
+from pixel_generation.domain.jobs.job import Priority
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,15 +21,17 @@ if TYPE_CHECKING:
     from google.protobuf.timestamp_pb2 import Timestamp
     from pixel.generation.v1.generations_service_pb2 import Submission
 
+    from pixel_generation.adapters.work.messages import WorkMessages
+
 PRIORITY_OF = {gen.JobPriority.Value(f"JOB_PRIORITY_{priority.name}"): priority for priority in Priority} | {
     gen.JOB_PRIORITY_UNSPECIFIED: Priority.NORMAL
 }
 
 
-def read_submission(item: Submission) -> SubmitGeneration:
-    """Return the command; raise Invalid that names the field which cannot be read."""
+def read_submission(item: Submission, messages: WorkMessages) -> SubmitGeneration:
+    """Return the command; raise KindNotAvailable, or Invalid that names the field which cannot be read."""
     try:
-        work = image_work_from_proto(item.image)
+        work = messages.read(item, item.kind)
     except ParseError as error:
         raise _unreadable("parameters", f"The parameters cannot be read: {error}") from error
     if item.priority not in PRIORITY_OF:
@@ -41,7 +42,6 @@ def read_submission(item: Submission) -> SubmitGeneration:
         idempotency_key=item.idempotency_key,
         route=item.route,
         trace=inject(),
-        kind=item.kind or IMAGE,
         priority=PRIORITY_OF[item.priority],
         schedule_time=_time(item.schedule_time) if item.HasField("schedule_time") else None,
         cancel_after_s=item.cancel_after_seconds,

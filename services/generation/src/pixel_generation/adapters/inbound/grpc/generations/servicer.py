@@ -37,7 +37,9 @@ from pixel_generation.domain.jobs.job import Status
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.application import Application
+    from pixel_generation.application.reading.read_generations import GenerationView
     from pixel_generation.application.submission.cancel import Cancellation
 
 MAX_SUBMISSIONS = 1_000
@@ -49,8 +51,9 @@ MAX_PAGE = 100
 
 
 class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceServicer):
-    def __init__(self, app: Application) -> None:
+    def __init__(self, app: Application, messages: WorkMessages) -> None:
         self._app = app
+        self._messages = messages
 
     async def SubmitMany(  # noqa: N802 - named by the proto
         self, request: pb.SubmitManyRequest, context: object
@@ -58,7 +61,9 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         del context
         if len(request.submissions) > MAX_SUBMISSIONS:
             raise Exhausted(f"A call carries at most {MAX_SUBMISSIONS} submissions.")
-        outcomes: list[SubmitGeneration | PixelError] = [_read_submission(item) for item in request.submissions]
+        outcomes: list[SubmitGeneration | PixelError] = [
+            _read_submission(item, self._messages) for item in request.submissions
+        ]
         commands = [item for item in outcomes if isinstance(item, SubmitGeneration)]
         decided = iter(await self._app.submit_generations(commands))
         results = [item if isinstance(item, PixelError) else next(decided) for item in outcomes]
@@ -78,19 +83,22 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
             return pb.SubmissionResult(error=_write_rejection(outcome))
         generations = self._app.generations
         if outcome.job is not None:
-            return pb.SubmissionResult(generation=view_to_proto(await generations.accepted(outcome.job)))
+            return pb.SubmissionResult(generation=self._view(await generations.accepted(outcome.job)))
         try:
             view = await generations.get_one(outcome.job_id, user_id)
         except PixelError as error:
             return pb.SubmissionResult(error=_write_rejection(error))
-        return pb.SubmissionResult(generation=view_to_proto(view), replayed=True)
+        return pb.SubmissionResult(generation=self._view(view), replayed=True)
+
+    def _view(self, view: GenerationView) -> generation_pb2.Generation:
+        return view_to_proto(view, self._messages)
 
     async def GetGeneration(  # noqa: N802 - named by the proto
         self, request: pb.GetGenerationRequest, context: object
     ) -> pb.GetGenerationResponse:
         del context
         view = await self._app.generations.get_one(read_generation_id(request.id), read_user_id(request.user_id))
-        return pb.GetGenerationResponse(generation=view_to_proto(view, with_route=True))
+        return pb.GetGenerationResponse(generation=view_to_proto(view, self._messages, with_route=True))
 
     async def ListGenerations(  # noqa: N802 - named by the proto
         self, request: pb.ListGenerationsRequest, context: object
@@ -109,7 +117,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         size = read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE)
         page = await self._app.generations.page(which, before=read_token(request.page_token), limit=size)
         return pb.ListGenerationsResponse(
-            generations=map(view_to_proto, page.items), next_page_token=write_token(page.next)
+            generations=map(self._view, page.items), next_page_token=write_token(page.next)
         )
 
     async def ListGenerationEvents(  # noqa: N802 - named by the proto
@@ -154,7 +162,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         if isinstance(result, PixelError):
             return pb.CancelResult(id=text, error=_write_rejection(result))
         view = await self._app.generations.started(result.job)
-        return pb.CancelResult(id=text, cancel_outcome=OUTCOMES[result.outcome], generation=view_to_proto(view))
+        return pb.CancelResult(id=text, cancel_outcome=OUTCOMES[result.outcome], generation=self._view(view))
 
     async def RetryGenerations(  # noqa: N802 - named by the proto
         self, request: pb.RetryGenerationsRequest, context: object
@@ -176,7 +184,8 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         self, request: pb.QuoteGenerationRequest, context: object
     ) -> pb.QuoteGenerationResponse:
         del context
-        return quote_to_proto(await self._app.quote_generation(read_submission(request.submission)))
+        command = read_submission(request.submission, self._messages)
+        return quote_to_proto(await self._app.quote_generation(command), self._messages)
 
     async def ListModels(  # noqa: N802 - named by the proto
         self, request: pb.ListModelsRequest, context: object
@@ -186,9 +195,9 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         return pb.ListModelsResponse(models=[model_to_proto(model, catalogue) for model in catalogue.models])
 
 
-def _read_submission(item: pb.Submission) -> SubmitGeneration | PixelError:
+def _read_submission(item: pb.Submission, messages: WorkMessages) -> SubmitGeneration | PixelError:
     try:
-        return read_submission(item)
+        return read_submission(item, messages)
     except PixelError as rejection:
         return rejection
 

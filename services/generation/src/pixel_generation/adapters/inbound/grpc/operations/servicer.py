@@ -191,7 +191,7 @@ def _stats_to_proto(stats: GenerationStats) -> pb.GetGenerationStatsResponse:
                 generations=figures.generations,
                 completed=figures.completed,
                 average_seconds=figures.average_s,
-                images=figures.images,
+                images=figures.outputs,
                 credits=figures.credits,
             )
             for model, figures in stats.models

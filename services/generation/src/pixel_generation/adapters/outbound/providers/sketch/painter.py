@@ -18,7 +18,8 @@ from pixel_generation.adapters.outbound.providers.sketch import prints, styles
 from pixel_generation.adapters.outbound.providers.sketch.composition import compose
 from pixel_generation.adapters.outbound.providers.sketch.noise import grain, strips
 from pixel_generation.adapters.outbound.providers.sketch.scene import Scene, read_scene, style_of
-from pixel_generation.domain.providers.images import ImageRequest, Outcome, ProducedImage, ProviderError
+from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -55,6 +56,7 @@ _NICENESS = 5
 class SketchPainter:
     """Paints any prompt; equal requests give equal bytes."""
 
+    capabilities = frozenset({TEXT_TO_IMAGE})
     repeatable = True
 
     def __init__(self, threads: int | None = None) -> None:

@@ -10,14 +10,19 @@ from typing import TYPE_CHECKING
 from pixel_errors import Violation
 
 from pixel_generation.domain.jobs.job import Adjustment
-from pixel_generation.domain.work.image import MAX_IMAGES, MAX_PROMPT_BYTES, MAX_PROMPT_CHARS, MAX_SEED, ImageWork
+from pixel_generation.domain.work.text import is_storable
+from pixel_generation.domain.work.work import Fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pixel_generation.domain.routing.catalogue import Model, Size
+    from pixel_generation.domain.work.image import ImageWork
 
-SURROGATE = re.compile("[\ud800-\udfff]")
+MAX_PROMPT_CHARS = 4_000
+MAX_PROMPT_BYTES = 16_384
+MAX_IMAGES = 10
+MAX_SEED = 2**63 - 1
 RATIO = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 RATIO_TOLERANCE = 0.02
@@ -25,17 +30,7 @@ RATIO_TOLERANCE = 0.02
 MAX_STYLE_CHARS = 100
 
 
-@dataclass(frozen=True)
-class Fit:
-    """What a model would make of a request; complete when there are no violations."""
-
-    work: ImageWork
-    size: Size | None
-    adjustments: tuple[Adjustment, ...]
-    violations: tuple[Violation, ...]
-
-
-def text_violations(work: ImageWork) -> Iterable[Violation]:
+def violations(work: ImageWork) -> Iterable[Violation]:
     """Return what is wrong with the texts and the seed, whatever the model."""
     if not work.prompt.strip():
         yield Violation("prompt", f"The prompt is empty; expected 1 to {MAX_PROMPT_CHARS} characters.")
@@ -73,7 +68,7 @@ def fit(work: ImageWork, model: Model, *, adjust: bool = False) -> Fit:
         size="" if size is None else str(size),
         **changes,  # type: ignore[arg-type]
     )
-    return Fit(fitted, size, tuple(fitting.adjustments), tuple(fitting.violations))
+    return Fit(fitted, tuple(fitting.adjustments), tuple(fitting.violations))
 
 
 @dataclass
@@ -203,11 +198,6 @@ def ratio_of(size: Size, model: Model) -> str:
             return ratio
     divisor = math.gcd(size.width, size.height)
     return f"{size.width // divisor}:{size.height // divisor}"
-
-
-def is_storable(text: str) -> bool:
-    """PostgreSQL text holds neither NUL nor lone surrogates."""
-    return "\0" not in text and not SURROGATE.search(text)
 
 
 def _agree(ratio: str, size: Size) -> bool:

@@ -1,0 +1,43 @@
+"""Store what a run produced, patiently: a restart of media must not lose what the provider was paid for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from pixel_errors import Conflict, Invalid, PixelError, Unavailable
+
+if TYPE_CHECKING:
+    from pixel_generation.application.execution.ports import Assets
+    from pixel_generation.application.execution.runner import Produced
+    from pixel_generation.application.ports import Randomness
+    from pixel_generation.domain.jobs.job import Job, Output
+
+log = logging.getLogger(__name__)
+
+STORE_TRIES = 20
+STORE_DELAY_S = 0.2
+STORE_MAX_DELAY_S = 4.0
+"""About half a minute in all."""
+
+
+class StorageTrouble(Exception):
+    """Media did not take an output after several tries."""
+
+
+async def store_output(produced: Produced, job: Job, *, assets: Assets, randomness: Randomness) -> Output | None:
+    """Store under one asset id; None when the bytes are refused for good. Raises StorageTrouble."""
+    asset_id = randomness.new_id()
+    for tried in range(1, STORE_TRIES + 1):
+        try:
+            return await assets.store(produced, asset_id=asset_id, job=job)
+        except (Invalid, Conflict) as rejection:
+            log.warning("output_refused", extra={"reason": rejection.code})
+            return None
+        except PixelError as error:
+            if tried == STORE_TRIES or not isinstance(error, Unavailable):
+                raise StorageTrouble from error
+            delay_s = min(STORE_MAX_DELAY_S, STORE_DELAY_S * 2**tried)
+            await asyncio.sleep(randomness.fraction() * delay_s)
+    raise StorageTrouble
