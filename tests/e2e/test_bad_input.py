@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.e2e.person import Person, Studio
+from tests.loopback import http_client
 
 GOOD: dict[str, Any] = {"prompt": "a quiet harbour"}
 MISSING_ID = "gen_" + "0" * 31 + "1"
@@ -115,7 +116,7 @@ async def test_a_revoked_key_stops_working(person: Person, studio: Studio) -> No
     made = (await person.http.post("/api/keys", json={"name": "short-lived"})).json()
     key_id = made["key"]["id"]
     headers = {"authorization": f"Bearer {made['secret']}"}
-    async with httpx2.AsyncClient(base_url=studio.address, headers=headers) as http:
+    async with http_client(studio.address, headers=headers) as http:
         assert (await http.get("/api/me")).status_code == 200
         assert (await person.http.delete(f"/api/keys/{key_id}")).status_code in (200, 204)
         assert_problem(await http.get("/api/me"), 401)
@@ -142,7 +143,7 @@ async def test_a_key_used_for_another_request_is_refused(person: Person) -> None
 async def test_a_media_address_that_was_altered_is_forbidden(person: Person, studio: Studio) -> None:
     done = await person.finished((await person.submit(GOOD))["id"])
     url = httpx2.URL(done["resultImages"][0]["url"])
-    async with httpx2.AsyncClient() as http:
+    async with http_client() as http:
         assert (await http.get(url)).status_code == 200
         name = next(name for name in url.params if name.lower().endswith("signature"))
         altered = url.copy_set_param(name, "0" * len(url.params[name]))
@@ -161,7 +162,7 @@ async def test_the_openai_door_answers_in_openais_form(person: Person) -> None:
 
 
 async def test_the_openai_door_tells_of_keys_and_credits_in_openais_form(studio: Studio, pauper: Person) -> None:
-    async with httpx2.AsyncClient(base_url=studio.address, headers={"authorization": "Bearer sk-wrong"}) as http:
+    async with http_client(studio.address, headers={"authorization": "Bearer sk-wrong"}) as http:
         wrong = await http.post("/v1/images/generations", json={"prompt": "a"})
     assert wrong.status_code == 401
     assert wrong.json()["error"]["code"] == "invalid_api_key"

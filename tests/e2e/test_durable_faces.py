@@ -15,6 +15,7 @@ import openai
 from openai import AsyncOpenAI
 
 from tests.e2e.person import Person
+from tests.loopback import http_client
 
 CUT_RUNS = int(os.environ.get("CUT_RUNS", "200" if os.environ.get("PROFILE") == "full" else "10"))
 """Streams followed through a line that is cut; 200 in `make faults`."""
@@ -105,7 +106,7 @@ async def followed(address: str, person: Person, generation_id: str) -> list[tup
     """Follow a stream as a browser does: connect again with the last id until it ends; return (id, status)."""
     seen: list[tuple[int, str]] = []
     headers = {"authorization": f"Bearer {person.api_key}"}
-    async with httpx2.AsyncClient(base_url=address, timeout=10.0) as http, asyncio.timeout(60):
+    async with http_client(address, timeout=10.0) as http, asyncio.timeout(60):
         is_over = False
         while not is_over:
             last = {"last-event-id": str(seen[-1][0])} if seen else {}
@@ -149,7 +150,7 @@ async def all_followed(address: str, person: Person, ids: set[str], position: st
     told: dict[str, list[int]] = {each: [] for each in ids}
     ended: set[str] = set()
     headers = {"authorization": f"Bearer {person.api_key}"}
-    async with httpx2.AsyncClient(base_url=address, timeout=10.0) as http, asyncio.timeout(120):
+    async with http_client(address, timeout=10.0) as http, asyncio.timeout(120):
         while ended != ids:
             try:
                 async with http.stream("GET", "/api/events", headers=headers | {"last-event-id": position}) as stream:

@@ -16,6 +16,7 @@ from pixel.gateway.v1 import accounts_service_pb2, accounts_service_pb2_grpc
 from pixel_rpc import open_channel
 
 from tests.e2e.person import Person, Studio
+from tests.loopback import http_client
 
 ADMIN = "studio"
 
@@ -30,7 +31,7 @@ async def admin_of(studio: Studio) -> AsyncIterator[httpx2.AsyncClient]:
             accounts_service_pb2.CreateApiKeyRequest(user_id=made.account.id, name="end-to-end")
         )
     headers = {"authorization": f"Bearer {key.secret}"}
-    async with httpx2.AsyncClient(base_url=studio.address, headers=headers, timeout=60.0) as http:
+    async with http_client(studio.address, headers=headers, timeout=60.0) as http:
         yield http
 
 

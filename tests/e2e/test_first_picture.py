@@ -18,6 +18,7 @@ from PIL import Image
 from tests.e2e.conftest import Running
 from tests.e2e.person import Person, Studio
 from tests.e2e.prompts import PROMPTS, RATIOS, STYLES
+from tests.loopback import http_client
 
 
 def picture(data: bytes) -> Image.Image:
@@ -27,7 +28,7 @@ def picture(data: bytes) -> Image.Image:
 
 
 async def fetched(url: str) -> httpx2.Response:
-    async with httpx2.AsyncClient() as http:
+    async with http_client() as http:
         answer = await http.get(url)
         assert answer.status_code == 200, answer.text
         return answer
@@ -151,7 +152,7 @@ async def test_discover_lists_public_pictures_newest_first_and_no_private_ones(p
     private = await person.submit({"prompt": "for me", "size": "256x256", "private": True})
     await person.finished(public["id"])
     await person.finished(private["id"])
-    async with httpx2.AsyncClient(base_url=person.studio.address) as anonymous:
+    async with http_client(person.studio.address) as anonymous:
         listed: list[dict[str, Any]] = []
         cursor = None
         for _ in range(3):
@@ -235,7 +236,7 @@ async def test_keys_are_listed_without_their_secret(person: Person, studio: Stud
 
 
 async def test_the_operators_doors_answer(studio: Studio, person: Person) -> None:
-    async with httpx2.AsyncClient(base_url=studio.address) as http:
+    async with http_client(studio.address) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/readyz")).status_code == 200
         schema = (await http.get("/openapi.json")).json()

@@ -7,13 +7,13 @@ import os
 import signal
 import time
 
-import httpx2
 import pytest
 
 from tests.conftest import WaitUntil
 from tests.faults.conftest import LEASE_S, World
 from tests.faults.metrics import sample
 from tests.faults.nemesis import only_full, plan_kills, seeded, sized, stop_for
+from tests.loopback import http_client
 
 VICTIMS = ("generation-work", "gateway-serve", "generation-serve", "generation-relay", "media-serve", "social-work")
 KILLS = int(sized(short=5, full=50))
@@ -122,6 +122,6 @@ async def test_f20_a_second_sigterm_ends_a_worker_that_waits_for_its_provider(wo
             world.provider.delay_s = 0.0
             await worker.start()
         await client.watch(name, within_s=60)
-        async with httpx2.AsyncClient() as http:
+        async with http_client() as http:
             assert (await http.get(f"{world.services.address}/readyz")).is_success
         await world.assert_at_rest()
