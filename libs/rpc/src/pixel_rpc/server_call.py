@@ -59,9 +59,7 @@ class ServerCall:
         if sent_s is not None and sent_s < _LEAST_S:
             raise DeadlineExceeded("no time was left when the call arrived")
         begin_call(who, default_s if sent_s is None else sent_s)
-        timer = asyncio.timeout(
-            default_s if sent_s is None else None
-        )  # the transport enforces a sent deadline
+        timer = asyncio.timeout(default_s if sent_s is None else None)  # the transport enforces a sent deadline
         try:
             async with timer:
                 yield
