@@ -13,7 +13,7 @@ from tests.loopback import http_client
 APPS, END_USERS = 3, 5
 
 
-async def test_usage_by_app_and_end_user_is_the_ledger_to_the_credit(person: Person) -> None:
+async def test_usage_by_app_and_end_user_equals_the_ledger(person: Person) -> None:
     expected: Counter[tuple[str, str]] = Counter()
     owner: dict[str, tuple[str, str]] = {}
     for app in range(APPS):

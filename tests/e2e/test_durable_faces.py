@@ -28,7 +28,7 @@ async def found_by_key(person: Person, key: str) -> list[dict[str, Any]]:
     return items
 
 
-async def test_an_openai_client_that_gave_up_finds_its_paid_picture(person: Person) -> None:
+async def test_an_openai_client_that_timed_out_gets_its_paid_image_by_retrying(person: Person) -> None:
     available, _ = await person.credits()
     key = "gave-up-1"
     async with AsyncOpenAI(base_url=f"{person.studio.address}/v1", api_key=person.api_key, max_retries=0) as client:
@@ -52,7 +52,7 @@ async def test_an_openai_client_that_gave_up_finds_its_paid_picture(person: Pers
     assert await person.credits() == (available - 4, 0)
 
 
-async def test_the_openai_door_answers_at_once_when_asked_to(person: Person) -> None:
+async def test_the_openai_endpoint_answers_at_once_when_asked_to(person: Person) -> None:
     answer = await person.http.post(
         "/v1/images/generations", json={"prompt": "later", "size": "256x256"}, headers={"prefer": "respond-async"}
     )
@@ -63,7 +63,7 @@ async def test_the_openai_door_answers_at_once_when_asked_to(person: Person) -> 
     assert (await person.finished(generation_id))["status"] == "completed"
 
 
-async def test_a_caller_may_wait_for_the_end(person: Person) -> None:
+async def test_a_caller_can_wait_for_the_result(person: Person) -> None:
     body = {"prompt": "soon", "size": "256x256"}
     answer = await person.http.post("/api/generations", json=body, headers={"prefer": "wait=30"})
     assert answer.headers["preference-applied"] == "wait=30"
@@ -134,7 +134,7 @@ async def _read(http: httpx2.AsyncClient, path: str, headers: dict[str, str], se
     return False
 
 
-async def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat(person: Person) -> None:
+async def test_a_repeatedly_disconnected_stream_has_no_gap_and_no_repeat(person: Person) -> None:
     told = 0
     async with cutting_line(person.studio.address, 0.3) as address:
         for run in range(CUT_RUNS):
@@ -173,7 +173,7 @@ async def all_followed(address: str, person: Person, ids: set[str], position: st
     return told
 
 
-async def test_a_channel_that_is_cut_again_and_again_has_no_gap_and_no_repeat(person: Person) -> None:
+async def test_a_repeatedly_disconnected_channel_has_no_gap_and_no_repeat(person: Person) -> None:
     headers = {"authorization": f"Bearer {person.api_key}"}
     async with person.http.stream("GET", "/api/events", headers=headers) as stream, asyncio.timeout(10):
         lines = [line async for line in _until(stream.aiter_lines(), "data:")]
@@ -201,7 +201,7 @@ async def _until(lines: AsyncIterator[str], start: str) -> AsyncIterator[str]:
             return
 
 
-async def test_a_client_that_leaves_before_the_answer_pays_for_one_job_at_most(person: Person) -> None:
+async def test_a_client_that_disconnects_before_the_response_pays_for_one_job_at_most(person: Person) -> None:
     available, _ = await person.credits()
     async with AsyncOpenAI(base_url=f"{person.studio.address}/v1", api_key=person.api_key, max_retries=0) as client:
         for _ in range(3):

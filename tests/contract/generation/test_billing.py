@@ -108,7 +108,7 @@ async def test_an_adjustment_is_made_once_and_names_who_made_it(till: Till) -> N
     assert await till.actions() == [("usr_admin", "adjust_credits")] * 2
 
 
-async def test_an_adjustment_never_takes_more_than_there_is(till: Till) -> None:
+async def test_an_adjustment_never_takes_more_than_the_balance(till: Till) -> None:
     user = await till.user(20)
     assert await reason_of(till.adjust(user, -21)) == "BALANCE_TOO_LOW"
     assert await reason_of(till.adjust(await till.user(), -1)) == "BALANCE_TOO_LOW"
@@ -117,7 +117,7 @@ async def test_an_adjustment_never_takes_more_than_there_is(till: Till) -> None:
     assert await till.available(user) == 0
 
 
-async def test_the_id_of_an_adjustment_is_not_for_another_one(till: Till) -> None:
+async def test_an_adjustment_id_cannot_be_used_for_another_adjustment(till: Till) -> None:
     user = await till.user(20)
     assert await till.adjust(user, 5)
     assert await reason_of(till.adjust(user, 6)) == "IDEMPOTENCY_KEY_REUSED"
@@ -136,19 +136,19 @@ async def test_an_adjustment_without_name_or_reason_is_refused(till: Till, amoun
         await till.adjust(await till.user(10), amount, name=name, reason=reason)
 
 
-async def test_adjustments_at_once_under_one_name_are_one(till: Till) -> None:
+async def test_concurrent_adjustments_with_one_id_are_made_once(till: Till) -> None:
     user = await till.user(10)
     assert sum(await asyncio.gather(*(till.adjust(user, -7) for _ in range(30)))) == 1
     assert await till.available(user) == 3
 
 
-async def test_the_first_adjustments_of_a_user_at_once_are_one(till: Till) -> None:
+async def test_concurrent_first_adjustments_of_a_user_are_made_once(till: Till) -> None:
     user = await till.user()
     assert sum(await asyncio.gather(*(till.adjust(user, 7) for _ in range(30)))) == 1
     assert await till.available(user) == 7
 
 
-async def test_a_code_is_redeemed_once_by_a_user_who_asks_a_hundred_times(till: Till) -> None:
+async def test_a_user_who_redeems_a_code_a_hundred_times_is_credited_once(till: Till) -> None:
     user = await till.user()
     await till.promote(uses=1)
     outcomes = await asyncio.gather(*(till.redeem(user) for _ in range(100)))
@@ -156,7 +156,7 @@ async def test_a_code_is_redeemed_once_by_a_user_who_asks_a_hundred_times(till: 
     assert {outcome.available for outcome in outcomes} == {25}
 
 
-async def test_a_code_is_redeemed_as_often_as_it_may_be(till: Till) -> None:
+async def test_a_code_is_redeemed_up_to_its_maximum(till: Till) -> None:
     await till.promote(uses=3)
     users = [await till.user() for _ in range(20)]
     outcomes = await asyncio.gather(*(till.redeem(user) for user in users), return_exceptions=True)
@@ -165,7 +165,7 @@ async def test_a_code_is_redeemed_as_often_as_it_may_be(till: Till) -> None:
     assert sum([await till.available(user) for user in users]) == 75
 
 
-async def test_a_code_that_is_over_unknown_or_taken_is_told_apart(till: Till) -> None:
+async def test_expired_unknown_and_used_up_codes_have_different_reasons(till: Till) -> None:
     user = await till.user()
     await till.promote("OLD", ends_at=datetime.now(UTC) - timedelta(seconds=1))
     assert await reason_of(till.redeem(user, "OLD")) == "PROMOTION_ENDED"
@@ -192,7 +192,7 @@ async def test_codes_are_listed_in_their_order_page_by_page_with_their_uses(till
     assert (await promotions.page(after="WINTER", limit=2)).items == []
 
 
-async def test_a_code_that_was_ended_is_redeemed_by_nobody_and_keeps_its_record(till: Till) -> None:
+async def test_an_ended_code_cannot_be_redeemed_and_keeps_its_record(till: Till) -> None:
     made, writer = await till.promote(ends_at=datetime.now(UTC) + timedelta(days=1)), await till.user()
     assert (await till.redeem(writer)).redeemed
     ended = await till.end()
@@ -208,7 +208,7 @@ async def test_a_code_that_was_ended_is_redeemed_by_nobody_and_keeps_its_record(
     assert await till.actions() == [("usr_admin", "create_promotion"), ("usr_root", "end_promotion")]
 
 
-async def test_a_code_without_an_end_gets_one_and_an_end_that_has_passed_stays(till: Till) -> None:
+async def test_ending_a_code_sets_its_end_unless_the_end_has_passed(till: Till) -> None:
     over = await till.promote("OLD", ends_at=datetime.now(UTC) - timedelta(days=1))
     await till.promote("ALWAYS")
     assert await till.end("OLD") == over
@@ -216,25 +216,25 @@ async def test_a_code_without_an_end_gets_one_and_an_end_that_has_passed_stays(t
     assert [action for _, action in await till.actions()].count("end_promotion") == 1
 
 
-async def test_ends_at_once_are_one(till: Till) -> None:
+async def test_concurrent_ends_of_a_code_set_one_end(till: Till) -> None:
     await till.promote()
     assert len({each.ends_at for each in await asyncio.gather(*(till.end() for _ in range(30)))}) == 1
     assert await till.actions() == [("usr_admin", "create_promotion"), ("usr_root", "end_promotion")]
 
 
 @pytest.mark.parametrize("code", ["NEVER-WAS", "no code!", "", "A\0B", "straße", "A" * 41])
-async def test_a_code_that_is_unknown_or_none_is_not_ended(till: Till, code: str) -> None:
+async def test_ending_an_unknown_or_malformed_code_is_refused(till: Till, code: str) -> None:
     await till.promote("STRASSE")
     assert await reason_of(till.end(code)) == "PROMOTION_NOT_FOUND"
     assert await till.actions() == [("usr_admin", "create_promotion")]
 
 
-async def test_a_refund_of_what_was_never_submitted_finds_nothing(till: Till) -> None:
+async def test_a_refund_of_an_unknown_generation_is_not_found(till: Till) -> None:
     command = RefundGeneration(new_id(), 0, "a mistake of ours", "usr_admin")
     assert await reason_of(refund_generation(command, corrections=till.billing.corrections)) == "GENERATION_NOT_FOUND"
 
 
-async def test_plan_and_limits_change_one_by_one(till: Till) -> None:
+async def test_plan_and_limits_are_changed_independently(till: Till) -> None:
     user, accounts = await till.user(5), till.billing.accounts
     assert (await accounts.find(user)).plan == "free"
     await update_account(user, AccountChange("pro", 50, None), actor="usr_admin", accounts=accounts)
@@ -245,7 +245,7 @@ async def test_plan_and_limits_change_one_by_one(till: Till) -> None:
     assert await till.actions() == [("usr_admin", "update_account")] * 3
 
 
-async def test_a_plan_that_is_not_there_or_a_wrong_limit_changes_nothing(till: Till) -> None:
+async def test_an_unknown_plan_or_invalid_limit_is_refused_and_changes_nothing(till: Till) -> None:
     user, accounts = await till.user(), till.billing.accounts
     for change, reason in (
         (AccountChange("gold", None, None), "PLAN_NOT_FOUND"),

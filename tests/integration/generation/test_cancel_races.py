@@ -111,7 +111,7 @@ async def ended(engine: RealEngine, user: UUID, jobs: list[Job]) -> dict[UUID, J
         await asyncio.sleep(0.05)
 
 
-async def test_each_race_has_one_winner_and_the_money_follows_it(make_database: MakeDatabase) -> None:
+async def test_a_cancel_race_has_one_winner_and_the_charge_matches_it(make_database: MakeDatabase) -> None:
     draw = random.Random(SEED)
     answers: Counter[CancelOutcome] = Counter()
     async with open_engine(make_database) as engine, working(engine, draw):
@@ -149,7 +149,9 @@ async def assert_one_end_each(engine: RealEngine) -> None:
 
 
 @pytest.mark.parametrize("places", [1, None])
-async def test_users_who_cancel_at_once_free_their_places(make_database: MakeDatabase, places: int | None) -> None:
+async def test_concurrent_cancellations_free_their_concurrency_slots(
+    make_database: MakeDatabase, places: int | None
+) -> None:
     async with open_engine(make_database) as engine:
         user = await engine.user(max_running=places)
         jobs = await engine.submit(user, 20)

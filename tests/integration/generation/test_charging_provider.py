@@ -105,7 +105,7 @@ def submission(user: UUID, at: datetime) -> NewGeneration:
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
 @pytest.mark.parametrize("name", MOMENTS)
-async def test_no_call_and_no_credit_is_taken_twice(
+async def test_no_call_is_made_twice_and_no_credit_charged_twice(
     name: str, is_killed: bool, make_database: MakeDatabase, wait_until: WaitUntil
 ) -> None:
     moment, clock, database = MOMENTS[name], SystemClock(), await make_database("generation")

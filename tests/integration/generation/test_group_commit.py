@@ -161,7 +161,7 @@ def statements(name: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_changes_that_share_a_statement_do_what_they_do_one_by_one(
+async def test_changes_in_one_statement_have_the_same_effect_as_one_by_one(
     make_database: MakeDatabase, seed: int
 ) -> None:
     async with open_engine(make_database) as one_by_one:
@@ -173,7 +173,7 @@ async def test_changes_that_share_a_statement_do_what_they_do_one_by_one(
     assert 0 < count_now - count < total_now - total
 
 
-async def test_concurrent_statements_over_the_same_users_never_wait_in_a_circle(engine: RealEngine) -> None:
+async def test_concurrent_statements_over_the_same_users_never_deadlock(engine: RealEngine) -> None:
     users = [await engine.user(10_000, max_running=20) for _ in range(6)]
     await asyncio.gather(*(engine.submit(user, 20) for user in users))
     running = await engine.claim(100, lease_s=600)
@@ -209,7 +209,7 @@ async def test_a_change_that_breaks_a_rule_fails_alone(engine: RealEngine) -> No
     assert isinstance(results[1], FailedPrecondition)
 
 
-async def test_a_row_that_somebody_holds_fails_only_its_own_change(make_database: MakeDatabase) -> None:
+async def test_a_locked_row_fails_only_its_own_change(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
 
     async def the_same(_: str) -> Database:
@@ -231,7 +231,7 @@ async def test_a_row_that_somebody_holds_fails_only_its_own_change(make_database
     assert results[1] is True
 
 
-async def test_a_cancelled_caller_leaves_when_its_change_is_decided_and_takes_back_one_that_waits(
+async def test_a_cancelled_caller_waits_for_a_change_being_written_and_withdraws_a_queued_one(
     engine: RealEngine,
 ) -> None:
     (job,) = await claimed(engine, 1)
@@ -267,7 +267,7 @@ async def claimed(engine: RealEngine, count: int) -> list[Job]:
     return await engine.claim(count, lease_s=600)
 
 
-async def test_the_claims_event_is_announced_with_the_next_change_and_before_it(engine: RealEngine) -> None:
+async def test_the_event_of_a_claim_is_written_with_the_next_change_and_before_its_event(engine: RealEngine) -> None:
     """Whatever the next change is: the run goes on, is given back by an reclaimer, or ends."""
     first, second, third = await claimed(engine, 3)
     await engine.admin.execute("DELETE FROM outbox")
@@ -284,7 +284,7 @@ async def test_the_claims_event_is_announced_with_the_next_change_and_before_it(
     assert told == [(f"gen_{job.id.hex}", sequence) for job in (first, second, third) for sequence in (2, 3)]
 
 
-async def test_a_claim_takes_what_nobody_holds_and_waits_for_nobody(engine: RealEngine) -> None:
+async def test_a_claim_skips_locked_jobs(engine: RealEngine) -> None:
     held, *free = await engine.submit(await engine.user(), 4)
     async with engine.admin.transaction():
         await engine.admin.execute("SELECT 1 FROM live_jobs WHERE id = %s FOR UPDATE", (held.id,))

@@ -152,7 +152,7 @@ async def test_a_position_rises_only_with_a_stated_reason(queue: Queue, seed: in
     assert all(view.position_reason for view in rises), [(view.queue_position, view.position_reason) for view in told]
 
 
-async def test_a_position_says_who_came_ahead(queue: Queue) -> None:
+async def test_the_position_reason_says_why_other_jobs_came_ahead(queue: Queue) -> None:
     fox, owl = await queue.user(), await queue.user()
     early, *_, watched = await queue.submit(fox, 5)
     assert (await queue.view(watched)).position_reason is None
@@ -172,7 +172,7 @@ async def test_a_position_says_who_came_ahead(queue: Queue) -> None:
     assert (await queue.view(watched)).position_reason is PositionReason.PRIORITY
 
 
-async def test_only_what_waits_for_its_turn_alone_has_a_start_interval(queue: Queue) -> None:
+async def test_only_a_job_that_is_not_held_has_a_start_estimate(queue: Queue) -> None:
     user = await queue.user(max_running=1)
     open_one, capped = await queue.submit(user, 2, start_after=queue.clock.now(), start_before=queue.clock.now())
     later = queue.clock.now() + timedelta(hours=1)

@@ -108,7 +108,7 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
         yield submitter
 
 
-async def test_a_quote_leaves_nothing_behind(submitter: Submitter) -> None:
+async def test_a_quote_writes_nothing(submitter: Submitter) -> None:
     quoted = await submitter.quote(SubmitGeneration(await submitter.user(), FOX))
     assert (quoted.would_be_refused, quoted.job.cost_credits, quoted.available_credits) == ("", 2, 100)
     for table in ("live_jobs", "job_events", "outbox", "queue_shares", "budget_reservations"):
@@ -133,7 +133,7 @@ async def test_a_quote_leaves_nothing_behind(submitter: Submitter) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) and value.isupper() else "",
 )
-async def test_the_reason_is_the_one_that_the_submission_gets(
+async def test_a_quote_has_the_same_rejection_reason_as_the_submission(
     submitter: Submitter, preparation: str, command: dict[str, object], reason: str
 ) -> None:
     user = await submitter.user(50)
@@ -155,7 +155,7 @@ async def test_the_quoted_start_is_stored_with_the_job(submitter: Submitter) -> 
     assert [isinstance(row[0], timedelta) for row in rows] == [True] * 3
 
 
-async def test_the_outline_reads_who_waits_and_how_fast_it_goes(submitter: Submitter) -> None:
+async def test_the_queue_snapshot_has_the_queued_jobs_and_the_throughput(submitter: Submitter) -> None:
     users = [await submitter.user() for _ in range(2)]
     for user in (users[0], users[0], users[1]):
         await submitter.submit(SubmitGeneration(user, FOX))
@@ -170,7 +170,7 @@ async def test_the_outline_reads_who_waits_and_how_fast_it_goes(submitter: Submi
     assert unknown.start_interval_s(users[0], Priority.NORMAL) == (0.0, 1.0)
 
 
-async def test_the_catalogue_carries_prices_queue_states_and_breakers(submitter: Submitter) -> None:
+async def test_the_catalogue_has_prices_queue_states_and_breakers(submitter: Submitter) -> None:
     await submitter.execute(
         "INSERT INTO prices (id, model, quality, credits_per_unit, cost_usd_micros)"
         " VALUES ('flare/low', 'gpt-image-2.5-flare', 'low', 3, 11000)"
@@ -203,7 +203,7 @@ async def test_the_catalogue_carries_prices_queue_states_and_breakers(submitter:
         ("('user', 'openai', 'total', 5, 5, date '1970-01-01')", False),
     ],
 )
-async def test_the_catalogue_knows_whose_budget_is_spent_in_the_present_period(
+async def test_the_catalogue_knows_which_budgets_are_spent_in_the_current_period(
     submitter: Submitter, budget: str, is_spent: bool
 ) -> None:
     await submitter.execute(

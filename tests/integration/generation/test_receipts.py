@@ -47,7 +47,7 @@ async def ledger_of(submitter: Submitter, user: UUID) -> int:
     return int(row["credits"])
 
 
-async def test_every_ending_has_an_exact_receipt_and_their_sum_is_the_ledger(submitter: Submitter) -> None:
+async def test_every_ended_job_has_an_exact_receipt_and_their_sum_is_the_ledger(submitter: Submitter) -> None:
     user = await submitter.user(100)
     jobs = await Endings(submitter).of_every_kind(user)
     reader = reader_of(submitter)
@@ -103,7 +103,7 @@ async def test_an_open_job_is_not_settled_and_a_receipt_is_its_owners_only(submi
         await reader_of(submitter).receipt(job.id, new_id())
 
 
-async def test_a_refund_stands_on_the_receipt_in_the_statement_and_in_the_usage(submitter: Submitter) -> None:
+async def test_a_refund_appears_in_receipt_statement_and_usage(submitter: Submitter) -> None:
     user = await submitter.user()
     job = await Endings(submitter).completed(user, images=3, delivered=3)
     await refund_generation(RefundGeneration(job.id, 2, "blurred", "usr_admin"), corrections=submitter.ledger)
@@ -174,7 +174,7 @@ async def test_usage_by_key_end_user_and_label_is_the_ledger(submitter: Submitte
     assert (await reader.usage(user, group_by=("day",), start=now, end=tomorrow)).rows == []
 
 
-async def test_usage_of_more_than_one_answer_sums_and_of_unknown_words_is_refused(submitter: Submitter) -> None:
+async def test_usage_with_too_many_rows_or_unknown_groupings_is_refused(submitter: Submitter) -> None:
     user = await submitter.user()
     await Endings(submitter).completed(user, delivered=1)
     with pytest.raises(Invalid, match="shorter"):

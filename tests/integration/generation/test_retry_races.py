@@ -62,7 +62,7 @@ async def rounds(engine: RealEngine, job_id: UUID) -> int:
     return int((await engine.row("SELECT round FROM live_jobs WHERE id = %s", job_id))["round"])
 
 
-async def test_retries_at_once_are_one_round(make_database: MakeDatabase) -> None:
+async def test_concurrent_retries_start_one_round(make_database: MakeDatabase) -> None:
     async with open_engine(make_database) as engine, retrying(engine) as tools:
         user = await engine.user()
         (job,) = await engine.submit(user)
@@ -73,7 +73,7 @@ async def test_retries_at_once_are_one_round(make_database: MakeDatabase) -> Non
         await engine.assert_consistent()
 
 
-async def test_a_retry_between_cancellations_is_never_told_that_it_cannot_be(make_database: MakeDatabase) -> None:
+async def test_a_retry_between_cancellations_is_never_refused_as_impossible(make_database: MakeDatabase) -> None:
     draw = random.Random(SEED)
     async with open_engine(make_database) as engine, retrying(engine) as tools:
         user = await engine.user()

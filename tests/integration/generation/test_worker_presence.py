@@ -49,7 +49,7 @@ async def test_workers_are_counted_for_the_queues_they_serve_until_they_leave(
     assert await workers_of(engine) == {"openai": 0, "sketch": 0}
 
 
-async def test_a_worker_that_is_silent_is_not_counted_and_after_a_day_forgotten(engine: RealEngine) -> None:
+async def test_a_silent_worker_is_not_counted_and_deleted_after_a_day(engine: RealEngine) -> None:
     register = PostgresWorkers(engine.pool)
     await register.seen("silent", queues={"sketch"}, slots=1)
     await engine.admin.execute("UPDATE worker_presence SET seen_at = now() - interval '20 seconds'")

@@ -38,7 +38,7 @@ def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:
     )
 
 
-async def test_an_accepted_job_is_told_without_estimates_when_its_queue_cannot_be_measured(engine: Engine) -> None:
+async def test_an_accepted_job_has_no_estimates_when_its_queue_cannot_be_measured(engine: Engine) -> None:
     engine.snapshots.trouble = Unavailable("away")
     answer = await servicer(engine).SubmitMany(request(await engine.user(), "a", "b", "c"), None)
     assert [result.generation.status for result in answer.results] == [messages.GENERATION_STATUS_QUEUED] * 3
@@ -48,7 +48,7 @@ async def test_an_accepted_job_is_told_without_estimates_when_its_queue_cannot_b
     assert not told.HasField("estimated_seconds_remaining")
 
 
-async def test_a_replay_that_cannot_be_read_is_that_items_error(engine: Engine) -> None:
+async def test_a_repeated_submission_that_cannot_be_read_is_an_error_of_its_item(engine: Engine) -> None:
     user = await engine.user()
     service = servicer(engine)
     await service.SubmitMany(request(user, "old"), None)

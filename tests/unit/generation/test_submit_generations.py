@@ -20,7 +20,7 @@ def code_of(outcome: Accepted | PixelError) -> str:
     return outcome.code
 
 
-async def test_items_of_one_call_are_accepted_or_refused_each_on_its_own(engine: Engine) -> None:
+async def test_each_item_of_a_call_is_accepted_or_refused_on_its_own(engine: Engine) -> None:
     user = await engine.user(1)
     good, bad, unknown, poor = await engine.submit(
         SubmitGeneration(user, FOX),
@@ -39,7 +39,7 @@ async def test_items_of_one_call_are_accepted_or_refused_each_on_its_own(engine:
     assert len(engine.store.rows) == 1
 
 
-async def test_a_repeated_request_gives_the_first_job_though_a_seed_was_drawn(engine: Engine) -> None:
+async def test_a_repeated_request_without_a_seed_returns_the_first_job(engine: Engine) -> None:
     user = await engine.user()
     (first,) = await engine.submit(SubmitGeneration(user, FOX, "key", "POST /x"))
     (again,) = await engine.submit(SubmitGeneration(user, FOX, "key", "POST /x"))
@@ -63,7 +63,7 @@ async def test_a_queued_job_is_read_with_position_and_interval(engine: Engine) -
     assert all(views[job_id].start_interval_s for job_id in ids)
 
 
-async def test_a_stranger_is_told_that_there_is_nothing(engine: Engine) -> None:
+async def test_another_users_job_is_not_found(engine: Engine) -> None:
     job_id = await engine.accepted(await engine.user())
     with pytest.raises(GenerationNotFound):
         await engine.reader.get_one(job_id, a_user())
@@ -83,7 +83,7 @@ async def test_a_grant_out_of_bounds_is_refused(amount: int, grant_id: str) -> N
         await grant_credits(GrantCredits(a_user(), amount, grant_id, ""), ledger=FakeStore())
 
 
-async def test_the_last_catalogue_serves_while_the_store_is_away() -> None:
+async def test_the_last_catalogue_is_used_while_the_store_is_unreachable() -> None:
     class Leaving(FakeCatalogue):
         away = False
 
