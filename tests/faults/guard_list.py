@@ -1,4 +1,4 @@
-"""The guards: where each stands, what takes it out and the test that has to notice."""
+"""The guards: the line of each, what removes it and the test that must fail without it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ GENERATION = "services/generation/src/pixel_generation"
 CHANGES, JOBS, SUBMISSIONS = (f"{GENERATION}/sql/{name}.sql" for name in ("changes", "jobs", "submissions"))
 OUTBOX = "libs/events/src/pixel_events/sql/outbox.sql"
 LEADERSHIP = "libs/postgres/src/pixel_postgres/sql/leadership.sql"
-RUN_JOB = f"{GENERATION}/application/run_job.py"
+RUN_JOB = f"{GENERATION}/application/execution/run.py"
 JOBS_ADAPTER = f"{GENERATION}/adapters/outbound/postgres/jobs.py"
 BATCHING = "libs/runtime/src/pixel_runtime/batching.py"
 GATEWAY = "services/gateway/src/pixel_gateway"
@@ -25,7 +25,7 @@ SCHEMA_TESTS = "tests/faults/test_schema_guards.py"
 
 @dataclass(frozen=True)
 class Guard:
-    """A guard, where it stands, what takes it out (everywhere in the file) and the test that must notice."""
+    """A guard: its text in its file, what replaces it (everywhere in the file) and the test that must fail."""
 
     name: str
     file: str
@@ -142,14 +142,14 @@ GUARDS = [
     ),
     Guard(
         "no blind second call",
-        f"{GENERATION}/domain/recovery.py",
+        f"{GENERATION}/domain/jobs/recovery.py",
         "job.stage is not Stage.STARTING and not repeatable",
         "False",
         "tests/unit/generation/test_job.py::test_a_run_lost_during_its_call_is_repeated_only_if_that_is_free",
     ),
     Guard(
         "announced before the call",
-        f"{GENERATION}/domain/job.py",
+        f"{GENERATION}/domain/jobs/job.py",
         "(GENERATING, Transition.DELIVER): UPLOADING,",
         "(GENERATING, Transition.DELIVER): UPLOADING, (STARTING, Transition.DELIVER): UPLOADING,",
         f"{SCHEMA_TESTS}::test_a_job_cannot_deliver_before_its_provider_call_is_recorded",
@@ -212,7 +212,7 @@ GUARDS = [
     ),
     Guard(
         "end that is being written is no lost lease",
-        f"{GENERATION}/application/work.py",
+        f"{GENERATION}/application/execution/worker.py",
         " and not held.run.is_letting_go]",
         "]",
         f"{WORK_TESTS}::test_a_run_waiting_for_the_answer_to_its_last_write_is_not_lost",
@@ -226,7 +226,7 @@ GUARDS = [
     ),
     Guard(
         "unknown outcome is not sent again",
-        f"{GENERATION}/domain/recovery.py",
+        f"{GENERATION}/domain/jobs/recovery.py",
         "if not repeatable and error.outcome is Outcome.UNKNOWN:",
         "if False:",
         f"{WORK_TESTS}::test_a_call_with_unknown_outcome_is_never_made_twice",
@@ -268,21 +268,21 @@ GUARDS = [
     ),
     Guard(
         "id of an adjustment",
-        f"{GENERATION}/application/correct_credits.py",
+        f"{GENERATION}/application/billing/correct_credits.py",
         "if outcome.was_other:",
         "if False:",
         "tests/contract/generation/test_billing.py::test_an_adjustment_id_cannot_be_used_for_another_adjustment[postgres]",
     ),
     Guard(
         "key cannot lift its budget",
-        f"{GATEWAY}/application/key_budgets.py",
+        f"{GATEWAY}/application/billing/key_budgets.py",
         "if api_key_id and await budgets.of(_SCOPE, api_key_id):",
         "if False:",
         "tests/unit/gateway/test_credit_endpoints.py::test_a_key_with_a_budget_cannot_lift_it",
     ),
     Guard(
         "retry that lost a race looks again",
-        f"{GENERATION}/application/retry_generations.py",
+        f"{GENERATION}/application/submission/retry.py",
         "if current is None or current.sequence == job.sequence:",
         "if True:",
         "tests/integration/generation/test_retry_races.py::test_concurrent_retries_start_one_round",
@@ -303,21 +303,21 @@ GUARDS = [
     ),
     Guard(
         "breaker",
-        f"{GENERATION}/application/provider_health.py",
+        f"{GENERATION}/application/execution/provider_health.py",
         "ProviderHealth()).state is BreakerState.CLOSED:",
         "ProviderHealth()).state is not None:",
         f"{HEALTH_TESTS}::test_a_provider_that_only_fails_is_not_called_after_twenty_calls",
     ),
     Guard(
         "retry budget",
-        f"{GENERATION}/domain/breaker.py",
+        f"{GENERATION}/domain/providers/breaker.py",
         "if len(self.repetitions) >= max(at_least, share * len(self.calls)):",
         "if False:",
         f"{HEALTH_TESTS}::test_retries_are_at_most_a_tenth_of_the_calls_in_a_window",
     ),
     Guard(
         "admission",
-        f"{GATEWAY}/application/admission.py",
+        f"{GATEWAY}/application/load/admission.py",
         "if self._in_flight >= self._bound(traffic):",
         "if False:",
         "tests/unit/gateway/test_admission.py::test_create_is_turned_away_first_then_read_then_status_and_money_last",
@@ -331,7 +331,7 @@ GUARDS = [
     ),
     Guard(
         "gaps are filled",
-        f"{GATEWAY}/application/live.py",
+        f"{GATEWAY}/application/live/hub.py",
         "is_whole = not events or events[-1].sequence == self.last + len(events)",
         "is_whole = True",
         "tests/unit/gateway/test_live.py::test_a_gap_is_filled_from_the_store",
