@@ -11,17 +11,33 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import Invalid, PixelError
-from pixel_generation.application.billing.billing import Billing
 from pixel_generation.application.billing.correct_credits import (
     AdjustCredits,
     RefundGeneration,
     adjust_credits,
     refund_generation,
 )
-from pixel_generation.application.billing.limit_spending import delete_budget, set_budget, update_account
-from pixel_generation.application.billing.ports import AccountChange, Redeemed
+from pixel_generation.application.billing.limit_spending import (
+    DeleteBudget,
+    SetBudget,
+    UpdateAccount,
+    delete_budget,
+    set_budget,
+    update_account,
+)
+from pixel_generation.application.billing.ports import (
+    AccountChange,
+    Accounts,
+    Budgets,
+    Corrections,
+    Ledger,
+    Promotions,
+    Redeemed,
+)
 from pixel_generation.application.billing.promotion_codes import (
     CreatePromotion,
+    EndPromotion,
+    RedeemPromotion,
     create_promotion,
     end_promotion,
     redeem_promotion,
@@ -35,11 +51,20 @@ from tests.integration.generation.submitter import open_submitter
 from tests.parts import MakeDatabase
 
 
+@dataclass(frozen=True)
+class Ports:
+    ledger: Ledger
+    corrections: Corrections
+    promotions: Promotions
+    accounts: Accounts
+    budgets: Budgets
+
+
 @dataclass
 class Till:
     """The ports of money and who did what."""
 
-    billing: Billing
+    billing: Ports
     actions: Callable[[], Awaitable[list[tuple[str, str]]]]
 
     async def user(self, credit_count: int = 0) -> UUID:
@@ -57,10 +82,10 @@ class Till:
         return await create_promotion(command, promotions=self.billing.promotions)
 
     async def end(self, code: str = "welcome") -> Promotion:
-        return await end_promotion(code, actor="usr_root", promotions=self.billing.promotions)
+        return await end_promotion(EndPromotion(code, "usr_root"), promotions=self.billing.promotions)
 
     async def redeem(self, user: UUID, code: str = "welcome") -> Redeemed:
-        return await redeem_promotion(user, code, promotions=self.billing.promotions)
+        return await redeem_promotion(RedeemPromotion(user, code), promotions=self.billing.promotions)
 
     async def available(self, user: UUID) -> int:
         return (await self.billing.accounts.find(user)).balance.available
@@ -72,7 +97,7 @@ def fake_till() -> Till:
     async def actions() -> list[tuple[str, str]]:
         return ledger.actions
 
-    return Till(Billing(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger)), actions)
+    return Till(Ports(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger)), actions)
 
 
 @pytest.fixture(params=["fake", "postgres"])
@@ -87,9 +112,7 @@ async def till(request: pytest.FixtureRequest, make_database: MakeDatabase) -> A
             rows = await submitter.rows("SELECT actor, action FROM actions ORDER BY id")
             return [(row["actor"], row["action"]) for row in rows]
 
-        billing = Billing(
-            submitter.ledger, submitter.ledger, submitter.promotions, submitter.accounts, submitter.budgets
-        )
+        billing = Ports(submitter.ledger, submitter.ledger, submitter.promotions, submitter.accounts, submitter.budgets)
         yield Till(billing, actions)
 
 
@@ -237,10 +260,10 @@ async def test_a_refund_of_an_unknown_generation_is_not_found(till: Till) -> Non
 async def test_plan_and_limits_are_changed_independently(till: Till) -> None:
     user, accounts = await till.user(5), till.billing.accounts
     assert (await accounts.find(user)).plan == "free"
-    await update_account(user, AccountChange("pro", 50, None), actor="usr_admin", accounts=accounts)
-    account = await update_account(user, AccountChange(None, None, 3), actor="usr_admin", accounts=accounts)
+    await update_account(UpdateAccount(user, AccountChange("pro", 50, None), "usr_admin"), accounts=accounts)
+    account = await update_account(UpdateAccount(user, AccountChange(None, None, 3), "usr_admin"), accounts=accounts)
     assert (account.plan, account.daily_limit, account.max_open_jobs) == ("pro", 50, 20_000)
-    account = await update_account(user, AccountChange(None, -1, None), actor="usr_admin", accounts=accounts)
+    account = await update_account(UpdateAccount(user, AccountChange(None, -1, None), "usr_admin"), accounts=accounts)
     assert (account.plan, account.daily_limit, account.balance.available) == ("pro", None, 5)
     assert await till.actions() == [("usr_admin", "update_account")] * 3
 
@@ -252,23 +275,23 @@ async def test_an_unknown_plan_or_invalid_limit_is_refused_and_changes_nothing(t
         (AccountChange(None, -2, None), "INVALID"),
         (AccountChange(None, None, 0), "INVALID"),
     ):
-        assert await reason_of(update_account(user, change, actor="usr_admin", accounts=accounts)) == reason
+        assert await reason_of(update_account(UpdateAccount(user, change, "usr_admin"), accounts=accounts)) == reason
     assert (await accounts.find(user)).plan == "free"
 
 
 async def test_a_budget_is_set_changed_listed_and_removed(till: Till) -> None:
     budgets, key = till.billing.budgets, new_id().hex
     limit = BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 100)
-    made = await set_budget(limit, actor="usr_owner", budgets=budgets)
+    made = await set_budget(SetBudget(limit, "usr_owner"), budgets=budgets)
     assert (made.limit, made.used, made.period_start is not None) == (limit, 0, True)
     changed = await set_budget(
-        BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 7), actor="usr_owner", budgets=budgets
+        SetBudget(BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 7), "usr_owner"), budgets=budgets
     )
     assert (changed.id, changed.limit.limit_amount) == (made.id, 7)
     assert await budgets.find(scope=Scope.KEY, subject=key, limit=10) == [changed]
     assert await budgets.find(scope=Scope.KEY, subject=new_id().hex, limit=10) == []
-    await delete_budget(made.id, actor="usr_owner", budgets=budgets)
-    assert await reason_of(delete_budget(made.id, actor="usr_owner", budgets=budgets)) == "BUDGET_NOT_FOUND"
+    await delete_budget(DeleteBudget(made.id, "usr_owner"), budgets=budgets)
+    assert await reason_of(delete_budget(DeleteBudget(made.id, "usr_owner"), budgets=budgets)) == "BUDGET_NOT_FOUND"
     assert await till.actions() == [("usr_owner", word) for word in ("set_budget", "set_budget", "delete_budget")]
 
 
@@ -277,4 +300,4 @@ async def test_a_budget_is_set_changed_listed_and_removed(till: Till) -> None:
 )
 async def test_a_budget_names_a_subject_of_its_scope(till: Till, scope: Scope, subject: str) -> None:
     limit = BudgetLimit(scope, subject, Period.TOTAL, Unit.CREDITS, 1)
-    assert await reason_of(set_budget(limit, actor="a", budgets=till.billing.budgets)) == "INVALID"
+    assert await reason_of(set_budget(SetBudget(limit, "a"), budgets=till.billing.budgets)) == "INVALID"

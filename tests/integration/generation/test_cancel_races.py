@@ -13,12 +13,12 @@ from uuid import UUID
 
 import pytest
 from pixel_generation.adapters.inbound.worker_signals import on_cancel, on_runnable
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.worker import Worker, WorkLimits
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.cancel import Cancellation, CancelTools, cancel_generations
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
 from pixel_generation.domain.jobs.job import Job, Status
@@ -61,7 +61,7 @@ class SlowPainter:
 @asynccontextmanager
 async def working(engine: RealEngine, draw: random.Random) -> AsyncIterator[None]:
     painter = SlowPainter(draw)
-    catalogue = LiveCatalogue(FakeCatalogue())
+    catalogue = CachedCatalogue(FakeCatalogue())
     tools = RunTools(
         engine.jobs,
         FakeAssets(),

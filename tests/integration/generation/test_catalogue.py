@@ -13,7 +13,7 @@ from tests.parts import MakeDatabase
 async def load(make_database: MakeDatabase) -> Catalogue:
     database = await make_database("generation")
     async with open_pool(database.url, schema="generation", application="test") as pool:
-        return await PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"})).load()
+        return await PostgresCatalogue(pool, default="studio-sketch", providers=frozenset({"sketch"})).current()
 
 
 async def test_the_default_model_is_sketch_with_its_styles(make_database: MakeDatabase) -> None:

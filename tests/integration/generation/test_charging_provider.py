@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
@@ -22,7 +23,6 @@ from pixel_generation.application.execution.provider_health import HealthOfProvi
 from pixel_generation.application.execution.run import Run, RunTools
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
 from pixel_generation.application.ports import Writer
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Job, Stage
@@ -118,7 +118,7 @@ async def test_no_call_is_made_twice_and_no_credit_charged_twice(
     ):
         jobs = HeldJobs(pool, clock)
         jobs.fits = moment.before_write
-        catalogue = LiveCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=frozenset({"openai"})))
+        catalogue = CachedCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=frozenset({"openai"})))
         model = (await catalogue.current()).find("gpt-image-2")
         health = HealthOfProviders(PostgresProviderHealth(pool), FakeHealthObserver(), SystemRandomness().fraction)
         tools = RunTools(

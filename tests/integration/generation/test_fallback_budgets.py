@@ -12,13 +12,13 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresBudgets
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.ports import Writer
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.domain.billing.budgets import BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.job import Job, Status
@@ -137,7 +137,7 @@ async def test_a_worker_skips_a_fallback_that_is_over_its_budget(
     user, home, observer = await engine.user(), FakeImageModel(repeatable=False), FakeHealthObserver()
     await budget(engine, Scope.PROVIDER, "sketch", limit)
     home.before = down
-    catalogue = LiveCatalogue(FakeCatalogue(SKETCH, FLARE, HOME, providers=frozenset({"sketch", "openai"})))
+    catalogue = CachedCatalogue(FakeCatalogue(SKETCH, FLARE, HOME, providers=frozenset({"sketch", "openai"})))
     tools = RunTools(
         engine.jobs,
         FakeAssets(),

@@ -18,7 +18,13 @@ from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
 from pixel_generation.domain.providers.images import Outcome
+from pixel_generation.settings import Settings
+from pixel_generation.wiring.adapters import open_adapters
+from pixel_generation.wiring.relay import sweep_tools
+from pixel_generation.wiring.serve import bind_application
+from pixel_generation.wiring.work import run_tools
 from pixel_postgres import open_pool
+from pixel_rpc import open_channel
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 from prometheus_client import REGISTRY
@@ -171,6 +177,36 @@ async def test_changes_in_one_statement_have_the_same_effect_as_one_by_one(
         assert await play(engine, seed, together=True) == expected
     count_now, total_now = statements("end_jobs")
     assert 0 < count_now - count < total_now - total
+
+
+async def test_changes_of_all_roles_of_a_process_share_a_statement(make_database: MakeDatabase) -> None:
+    """A cancellation (serve), a run (work) and the clock (relay) end jobs at the same time."""
+    database = await make_database("generation")
+    settings = Settings(database_url=database.url)
+
+    async def the_same(_: str) -> Database:
+        return database
+
+    async with (
+        open_engine(the_same) as engine,
+        open_adapters(settings) as adapters,
+        open_channel("127.0.0.1:9") as media,
+    ):
+        cancel: Any = bind_application(settings, adapters).generations.cancel
+        stores = [
+            cancel.keywords["tools"].jobs,
+            run_tools(settings, adapters, media).jobs,
+            sweep_tools(settings, adapters).jobs,
+        ]
+        jobs = await claimed(engine, 9)
+        count, total = statements("end_jobs")
+        ends = [
+            stores[number % 3].write(job, job.failed(FAILURE, at=now()), writer=Writer.WORKER)
+            for number, job in enumerate(jobs)
+        ]
+        assert all(await asyncio.gather(*ends))
+    count_now, total_now = statements("end_jobs")
+    assert (count_now - count, total_now - total) == (1, 9)
 
 
 async def test_concurrent_statements_over_the_same_users_never_deadlock(engine: RealEngine) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -16,6 +17,8 @@ from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel_errors import Invalid
 from pixel_generation.adapters.inbound.grpc.operations.servicer import OperationsServicer
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queues import CachedQueues
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.operations import (
@@ -25,13 +28,13 @@ from pixel_generation.adapters.outbound.postgres.operations import (
     PostgresStatistics,
 )
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.operations.failed_jobs import FailedJobs
-from pixel_generation.application.operations.operate_queue import QueueOperator
-from pixel_generation.application.operations.operations import Operations
+from pixel_generation.application import Application, Operations
+from pixel_generation.application.operations.failed_jobs import RedriveTools, list_failures, redrive_failures
+from pixel_generation.application.operations.list_actions import list_actions
+from pixel_generation.application.operations.operate_queue import process_queue, update_queue
 from pixel_generation.application.operations.read_statistics import read_statistics
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.ports import Verdict
-from pixel_generation.application.submission.resubmissions import Resubmissions
+from pixel_generation.application.submission.resubmissions import ResubmitTools, resubmit_jobs
 from pixel_generation.domain.errors import QueueNotFound
 from pixel_generation.domain.jobs.job import HoldReason, Status
 from pixel_runtime.ids import format_id, new_id
@@ -75,9 +78,7 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
         endings, signalled, observer = Endings(submitter), list[str](), FakeObserver()
         submissions = BatchedSubmissions(submitter.submissions)
         source = PostgresCatalogue(submitter.pool, default="studio-sketch", providers=frozenset({"sketch"}))
-        resubmissions = Resubmissions(
-            submissions, LiveCatalogue(source), endings.clock, observer, max_wait=timedelta(hours=1)
-        )
+        rounds = ResubmitTools(submissions, CachedCatalogue(source), endings.clock, observer, timedelta(hours=1))
 
         async def signal() -> int:
             signalled.append("signal")
@@ -87,21 +88,29 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
             signalled.append("sweep")
             return 2
 
-        actions = PostgresActions(submitter.pool)
-        operations = Operations(
-            queue=QueueOperator(PostgresQueues(submitter.pool), signal_queues=signal, sweep=sweep),
-            failures=FailedJobs(
-                PostgresFailures(submitter.pool, window=window),
-                actions,
-                PostgresAllJobs(submitter.pool),
-                resubmissions,
-                endings.clock,
-                SystemRandomness(),
-            ),
-            statistics=partial(read_statistics, statistics=PostgresStatistics(submitter.pool), clock=endings.clock),
-            actions=actions,
+        unused: Any = None
+        pool = submitter.pool
+        actions, failures = PostgresActions(pool), PostgresFailures(pool, window=window)
+        queues = CachedQueues(PostgresQueues(pool))
+        redriving = RedriveTools(
+            failures,
+            actions,
+            PostgresAllJobs(pool),
+            partial(resubmit_jobs, tools=rounds),
+            endings.clock,
+            SystemRandomness(),
         )
-        yield Operators(submitter, endings, OperationsServicer(operations), signalled)
+        operations = Operations(
+            get_queues=queues.status,
+            process_queue=partial(process_queue, signal_queues=signal, sweep=sweep),
+            update_queue=partial(update_queue, queues=queues),
+            get_statistics=partial(read_statistics, statistics=PostgresStatistics(pool), clock=endings.clock),
+            list_failures=partial(list_failures, failures=failures),
+            redrive_failures=partial(redrive_failures, tools=redriving),
+            list_actions=partial(list_actions, actions=actions),
+        )
+        service = OperationsServicer(Application(unused, unused, operations))
+        yield Operators(submitter, endings, service, signalled)
         await submissions.close()
 
 

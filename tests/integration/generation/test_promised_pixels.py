@@ -26,7 +26,7 @@ async def catalogue(make_database: MakeDatabase) -> Catalogue:
     database = await make_database("generation")
     async with open_pool(database.url, schema="generation", application="test") as pool:
         providers = frozenset({"sketch", "openai"})
-        return await PostgresCatalogue(pool, default="studio-sketch", providers=providers).load()
+        return await PostgresCatalogue(pool, default="studio-sketch", providers=providers).current()
 
 
 def out_of_range(model: Model) -> dict[str, ImageWork]:

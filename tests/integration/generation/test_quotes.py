@@ -13,6 +13,9 @@ import pytest
 from pixel_errors import PixelError
 from pixel_generation.adapters.metrics import SubmissionMetrics
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
@@ -20,9 +23,7 @@ from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQue
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration
-from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.quote import Quote, quote_generation
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, submit_generations
@@ -48,9 +49,11 @@ class Submitter:
 
     def __post_init__(self) -> None:
         source = PostgresCatalogue(self.pool, default="studio-sketch", providers=frozenset({"sketch", "openai"}))
-        self.catalogue = LiveCatalogue(source, max_age_s=0)
-        self.capacity = QueueCapacity(PostgresQueueCounts(self.pool))
-        self.starts = StartEstimates(PostgresQueueSnapshots(self.pool), self.catalogue, slots=1, queue_slots={})
+        self.catalogue = CachedCatalogue(source, max_age_s=0)
+        self.capacity = CountedQueueCapacity(PostgresQueueCounts(self.pool))
+        self.starts = StartEstimates(
+            CachedQueueSnapshots(PostgresQueueSnapshots(self.pool)), self.catalogue, slots=1, queue_slots={}
+        )
 
     async def user(self, credit_count: int = 100) -> UUID:
         user = a_user()

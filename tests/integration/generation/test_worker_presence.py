@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.operations import PostgresQueues
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
 from pixel_generation.application.execution.worker_presence import WorkerPresence
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 
 from tests.conftest import WaitUntil
 from tests.integration.generation.real_engine import RealEngine, open_engine
@@ -28,7 +28,7 @@ async def workers_of(engine: RealEngine) -> dict[str, int]:
 
 def presence_of(engine: RealEngine, worker_id: str, *providers: str) -> WorkerPresence:
     source = PostgresCatalogue(engine.pool, default="studio-sketch", providers=frozenset(providers))
-    return WorkerPresence(worker_id, PostgresWorkers(engine.pool), LiveCatalogue(source), slots=3, beat_s=0.05)
+    return WorkerPresence(worker_id, PostgresWorkers(engine.pool), CachedCatalogue(source), slots=3, beat_s=0.05)
 
 
 async def test_workers_are_counted_for_the_queues_they_serve_until_they_leave(

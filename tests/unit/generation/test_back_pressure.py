@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from pixel_errors import Exhausted, Unavailable
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
 from pixel_generation.application.submission import retry_after
-from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.submit import SubmitGeneration
 from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
 from pixel_generation.domain.work.image import ImageWork
@@ -112,7 +112,7 @@ class CountedQueue:
         self.store = FakeStore()
         self.counts = FakeQueueCounts(self.store)
         self.counts.max_queued = 3
-        self.capacity = QueueCapacity(self.counts, monotonic=lambda: self.now_s)
+        self.capacity = CountedQueueCapacity(self.counts, monotonic=lambda: self.now_s)
 
 
 async def test_the_queue_length_is_read_once_a_second_and_accepted_jobs_are_added(wait_until):

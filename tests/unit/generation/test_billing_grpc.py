@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel_errors import PixelError
 from pixel_generation.adapters.codec import timestamp
 from pixel_generation.adapters.inbound.grpc.billing.servicer import BillingServicer
-from pixel_generation.application.billing.billing import Billing
+from pixel_generation.application import Application
 from pixel_generation.domain.billing.credits import Capture
+from pixel_generation.wiring.serve_billing import bind_billing
 from pixel_runtime.ids import format_id, new_id
 
 from tests.fakes.billing import FakeAccounts, FakeBudgets, FakeLedger
@@ -26,9 +28,18 @@ def ledger() -> FakeLedger:
 
 @pytest.fixture
 def service(ledger: FakeLedger) -> BillingServicer:
-    billing = Billing(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger))
     unused: Any = None
-    return BillingServicer(billing, unused, unused)
+    adapters: Any = SimpleNamespace(
+        ledger=ledger,
+        promotions=ledger,
+        accounts=FakeAccounts(ledger),
+        budgets=FakeBudgets(ledger),
+        statements=unused,
+        clock=unused,
+        ledger_rules=unused,
+        ledger_metrics=unused,
+    )
+    return BillingServicer(Application(unused, bind_billing(adapters), unused))
 
 
 def budget(**changes: Any) -> pb.SetBudgetRequest:

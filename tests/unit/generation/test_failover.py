@@ -6,8 +6,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.application.execution.worker import Worker, WorkLimits
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.providers.breaker import BreakerState
@@ -42,7 +42,7 @@ async def turn(engine: Engine, worker: Worker) -> None:
 def failing(engine: Engine) -> Engine:
     """An engine with a twin of the painter at a provider that is down."""
     source = FakeCatalogue(SKETCH, FLARE, TWIN, providers=frozenset({"sketch", "openai"}))
-    engine.catalogue = LiveCatalogue(source)
+    engine.catalogue = CachedCatalogue(source)
     engine.vendor.before = down
     return engine
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from dataclasses import fields
+from functools import partial
+from typing import Any, NoReturn
 from uuid import UUID
 
 from pixel.generation.v1 import generation_pb2 as messages
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError, Unavailable
 from pixel_generation.adapters.inbound.grpc.generations.servicer import GenerationsServicer
-from pixel_generation.application import Application
+from pixel_generation.application import Application, Generations
 from pixel_generation.application.reading.ports import Standing
+from pixel_generation.application.reading.read_generations import describe_accepted, find_generation
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_runtime.ids import format_id
 
@@ -26,7 +29,14 @@ def servicer(engine: Engine) -> GenerationsServicer:
     async def submit(commands: Sequence[SubmitGeneration]) -> list[Accepted | PixelError]:
         return await engine.submit(*commands)
 
-    return GenerationsServicer(Application(submit, engine.reader, engine.catalogue, *[unused] * 4))
+    known = {
+        "submit": submit,
+        "find": partial(find_generation, tools=engine.reading),
+        "describe_accepted": partial(describe_accepted, tools=engine.reading),
+    }
+    use_cases: Any = {field.name: known.get(field.name, unused) for field in fields(Generations)}
+    nothing: Any = None
+    return GenerationsServicer(Application(Generations(**use_cases), nothing, nothing))
 
 
 def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:

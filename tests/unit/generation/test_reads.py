@@ -139,7 +139,7 @@ async def test_a_queued_job_has_its_hold_reason(engine: Engine) -> None:
     ]:
         engine.store.rows[job_id].job = replace(engine.store.rows[job_id].job, hold_reason=hold_reason)
         engine.store.queue_states["sketch"] = queue
-        told.append((await engine.reader.get_one(job_id, user)).waits_for)
+        told.append((await engine.find(job_id, user)).waits_for)
     assert told == ["", "paused", "capped", "scheduled", ""]
 
 
@@ -151,20 +151,20 @@ async def test_the_position_of_a_new_job_equals_its_position_at_the_next_read(en
         assert isinstance(outcome, Accepted)
         assert outcome.job is not None
         accepted.append(outcome.job)
-        told, found = await engine.reader.accepted(outcome.job), await engine.reader.get_one(outcome.job_id, asker)
+        told, found = await engine.accepted_view(outcome.job), await engine.find(outcome.job_id, asker)
         assert told.queue_position == found.queue_position
         assert told.start_interval_s == pytest.approx(found.start_interval_s, abs=1e-5)
-    capped = await engine.reader.accepted(replace(accepted[-1], hold_reason=HoldReason.CAPPED))
+    capped = await engine.accepted_view(replace(accepted[-1], hold_reason=HoldReason.CAPPED))
     assert (capped.queue_position, capped.start_interval_s, capped.waits_for) == (0, None, "capped")
 
 
 async def test_a_channel_starts_at_the_current_position_and_a_forged_position_resyncs(engine: Engine) -> None:
     user = await engine.user()
-    start = await engine.reader.user_events(user, after="", limit=5)
+    start = await engine.user_events(user, after="", limit=5)
     assert (start.events, start.resync) == ([], False)
     job_id = await engine.accepted(user)
-    page = await engine.reader.user_events(user, after=str(start.position), limit=5)
+    page = await engine.user_events(user, after=str(start.position), limit=5)
     assert [(position.job_id, event.sequence) for position, event in page.events] == [(job_id, 1)]
     for forged in ("x", str(Position(10**9)), str(Position(1, uuid4(), 1))):
-        answer = await engine.reader.user_events(user, after=forged, limit=5)
+        answer = await engine.user_events(user, after=forged, limit=5)
         assert (answer.events, answer.resync) == ([], True)

@@ -13,7 +13,8 @@ from uuid import UUID
 import pytest
 from pixel_errors import Unavailable
 from pixel_generation.adapters.metrics import EtaMetrics
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.providers.breaker import BreakerState
@@ -144,13 +145,8 @@ class Submitter:
         self.snapshots = FakeSnapshots()
         source = FakeCatalogue()
         source.catalogue = catalogue or source.catalogue
-        self.quotes = StartEstimates(
-            self.snapshots,
-            LiveCatalogue(source),
-            slots=2,
-            queue_slots={},
-            monotonic=self.seconds,
-        )
+        cached = CachedQueueSnapshots(self.snapshots, monotonic=self.seconds)
+        self.quotes = StartEstimates(cached, CachedCatalogue(source), slots=2, queue_slots={})
 
     def seconds(self) -> float:
         return (self.clock.now() - self.start).total_seconds()

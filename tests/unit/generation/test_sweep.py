@@ -4,8 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.application.ports import Writer
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Job, Output, Status
 from pixel_generation.domain.providers.images import Outcome
@@ -113,7 +113,7 @@ async def test_a_queued_job_of_a_withdrawn_model_ends_without_cost(engine: Engin
     job_id = await engine.accepted(user, images=1, model=FLARE)
     other_id = await engine.accepted(user, images=1)
     assert await engine.sweep() == 0
-    engine.catalogue = LiveCatalogue(FakeCatalogue(SKETCH, providers=frozenset({"sketch", "openai"})))
+    engine.catalogue = CachedCatalogue(FakeCatalogue(SKETCH, providers=frozenset({"sketch", "openai"})))
     assert await engine.sweep() == 1
     assert engine.observer.ends == [("failed", "model_unavailable")]
     assert (engine.job(job_id).captured_credits, engine.job(other_id).status) == (0, Status.QUEUED)
@@ -122,7 +122,7 @@ async def test_a_queued_job_of_a_withdrawn_model_ends_without_cost(engine: Engin
 
 async def test_a_job_stays_queued_while_its_provider_is_unreachable(engine: Engine) -> None:
     await engine.accepted(await engine.user(), images=1, model=FLARE)
-    engine.catalogue = LiveCatalogue(FakeCatalogue(providers=frozenset({"sketch"})))
+    engine.catalogue = CachedCatalogue(FakeCatalogue(providers=frozenset({"sketch"})))
     assert await engine.sweep() == 0
 
 

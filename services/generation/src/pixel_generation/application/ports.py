@@ -28,9 +28,9 @@ class Randomness(Protocol):
         """Return a uniform number in [0, 1)."""
 
 
-class CatalogueSource(Protocol):
-    async def load(self) -> Catalogue:
-        """Read the enabled models."""
+class Catalogues(Protocol):
+    async def current(self) -> Catalogue:
+        """Return the enabled models; raise Unavailable."""
 
 
 class Writer(StrEnum):

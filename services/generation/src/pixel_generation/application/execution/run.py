@@ -35,7 +35,7 @@ from pixel_generation.domain.routing.routing import next_route
 if TYPE_CHECKING:
     from pixel_generation.application.execution.ports import Assets, EtaObserver, ImageModel, JobObserver, Jobs, Tracing
     from pixel_generation.application.execution.provider_health import HealthOfProviders
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Catalogues
     from pixel_generation.domain.jobs.job import Job, Output
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class RunTools:
     tracing: Tracing
     policy: RetryPolicy
     health: HealthOfProviders
-    catalogue: LiveCatalogue
+    catalogue: Catalogues
     eta: EtaObserver
 
 

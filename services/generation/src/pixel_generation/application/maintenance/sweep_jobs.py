@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Reconciling,
         UnknownCalls,
     )
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Catalogues
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class SweepTools:
 
     jobs: Jobs
     housekeeping: Housekeeping
-    catalogue: LiveCatalogue
+    catalogue: Catalogues
     providers: Mapping[str, ImageModel]
     clock: Clock
     observer: JobObserver

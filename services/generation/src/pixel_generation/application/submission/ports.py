@@ -104,10 +104,23 @@ class OwnedJobs(Protocol):
 
 
 class QueueSnapshots(Protocol):
-    async def snapshot(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot:
-        """Read who waits in the queue, in order and up to a bound, what runs, and the latest run times."""
+    """Who waits in a queue, what runs and the latest run times; a snapshot is shared by those who count in jobs."""
+
+    async def newest(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
+        """Return the queue as it was within the last second; None when it could not be read then."""
+
+    async def recent(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
+        """Return the queue, a little older where the newest would have to be waited for."""
 
 
-class QueueCounts(Protocol):
-    async def count(self, queue: str) -> tuple[int, int]:
-        """Return how many jobs wait in the queue, counted up to what it takes, and what it takes."""
+class QueueCapacity(Protocol):
+    """Whether a queue takes more jobs, without a wait."""
+
+    def is_full(self, queue: str) -> bool:
+        """Return whether the queue takes no more; a queue that was never counted takes some."""
+
+    def accepted(self, queue: str) -> None:
+        """Count in a job that was just accepted."""
+
+    def refused(self, queue: str) -> int:
+        """Note a rejection; return how many there were lately."""

@@ -10,10 +10,8 @@ from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.rejections import rejection
 
 if TYPE_CHECKING:
-    from pixel_generation.application.ports import Clock, Randomness
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.application.submission.ports import DryRuns
-    from pixel_generation.application.submission.queue_capacity import QueueCapacity
+    from pixel_generation.application.ports import Catalogues, Clock, Randomness
+    from pixel_generation.application.submission.ports import DryRuns, QueueCapacity
     from pixel_generation.application.submission.start_estimates import StartEstimates
     from pixel_generation.domain.jobs.job import Job
 
@@ -36,7 +34,7 @@ async def quote_generation(
     command: SubmitGeneration,
     *,
     dry_runs: DryRuns,
-    catalogue: LiveCatalogue,
+    catalogue: Catalogues,
     starts: StartEstimates,
     capacity: QueueCapacity,
     clock: Clock,

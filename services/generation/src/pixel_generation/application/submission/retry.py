@@ -15,13 +15,12 @@ from pixel_generation.application.submission.submit import Accepted
 from pixel_generation.domain.errors import IllegalTransition, RetryNotPossible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
     from pixel_generation.application.operations.ports import Actions
     from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.submission.ports import OwnedJobs
-    from pixel_generation.application.submission.resubmissions import Resubmissions
     from pixel_generation.domain.jobs.job import Job
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ class RetryTools:
     """Collaborators of a retry."""
 
     owned: OwnedJobs
-    resubmissions: Resubmissions
+    resubmit: Callable[[Sequence[Job]], Awaitable[list[Job | PixelError]]]
     actions: Actions
     clock: Clock
     randomness: Randomness
@@ -54,7 +53,7 @@ async def retry_generations(
 async def _retry(job: Job, user_id: UUID, tools: RetryTools) -> Accepted | PixelError:
     """Queue an ended job again, also when it was queued and cancelled once more meanwhile."""
     while job.can_be_retried:
-        (outcome,) = await tools.resubmissions.resubmit([job])
+        (outcome,) = await tools.resubmit([job])
         if not isinstance(outcome, PixelError):
             await _record(outcome, tools)
             return Accepted(job.id, outcome)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from pixel_errors import PixelError
 
 from pixel_generation.application.submission.retry_after import own_jobs_end_s, queue_has_capacity_s
 from pixel_generation.domain.jobs.job import HoldReason
@@ -17,41 +12,30 @@ from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.queueing.queues import QueueState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Catalogues
     from pixel_generation.application.submission.ports import QueueSnapshots
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
     from pixel_generation.domain.routing.catalogue import Model
 
-log = logging.getLogger(__name__)
-
-FRESH_S = 1.0
-USABLE_S = 10.0
-READ_WITHIN_S = 1.0
-
 
 class StartEstimates:
-    """Reads the snapshot of a queue at most once a second, beside the submissions and never in their way."""
+    """Estimates from the state of a job's queue. A queue that cannot be read costs the estimate, never the answer."""
 
     def __init__(
         self,
         snapshots: QueueSnapshots,
-        catalogue: LiveCatalogue,
+        catalogue: Catalogues,
         *,
         slots: int,
         queue_slots: Mapping[str, int],
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._snapshots = snapshots
         self._catalogue = catalogue
         self._slots = slots
         self._queue_slots = queue_slots
-        self._monotonic = monotonic
-        self._read: dict[str, tuple[float, QueueSnapshot]] = {}
-        self._reading: dict[str, asyncio.Task[None]] = {}
-        self._rests_until: dict[str, float] = {}
 
     async def interval_s(self, job: Job) -> tuple[float, float] | None:
         """Return earliest and latest start of a new job, seconds from now; None when it cannot be known."""
@@ -62,10 +46,11 @@ class StartEstimates:
 
     async def run_s(self, job: Job) -> float:
         """Return the seconds that a run of the job is expected to take: what the queue's latest took, by pictures."""
-        models = await self._catalogue.current()
-        typical_s = next((model.typical_seconds for model in models.models if model.id == job.work.model), 0.0)
         snapshot = await self.snapshot(job)
-        return typical_s if snapshot is None else snapshot.run_s(job.work.number_of_images)
+        if snapshot is not None:
+            return snapshot.run_s(job.work.number_of_images)
+        model = await self._model_of(job)
+        return model.typical_seconds if model is not None else 0.0
 
     async def own_jobs_end_s(self, job: Job, max_open_jobs: int) -> float:
         """Return when the owner of a refused job may expect places again, seconds from now."""
@@ -102,46 +87,22 @@ class StartEstimates:
         )
 
     async def newest_snapshot(self, job: Job) -> QueueSnapshot | None:
-        """Return the job's queue as it was within the last second; None when it could not be read then."""
-        read_at_s, snapshot = self._read.get(job.queue, (float("-inf"), None))
-        if self._monotonic() - read_at_s < FRESH_S:
-            return snapshot
-        if (reading := await self._read_once(job)) is None:
+        """Return the job's queue as it was within the last second; None when it cannot be known."""
+        model = await self._model_of(job)
+        if model is None:
             return None
-        await asyncio.shield(reading)
-        read_at_s, snapshot = self._read.get(job.queue, (float("-inf"), None))
-        return snapshot if self._monotonic() - read_at_s < FRESH_S else None
+        return await self._snapshots.newest(job.queue, slots=self._slots_of(job.queue), typical_s=model.typical_seconds)
 
     async def snapshot(self, job: Job) -> QueueSnapshot | None:
         """Return the job's queue, a little older where the newest would have to be waited for."""
-        now_s = self._monotonic()
-        read_at_s, snapshot = self._read.get(job.queue, (float("-inf"), None))
-        if now_s - read_at_s < FRESH_S:
-            return snapshot
-        await self._read_once(job)
-        return snapshot if now_s - read_at_s < USABLE_S else await self.newest_snapshot(job)
+        model = await self._model_of(job)
+        if model is None:
+            return None
+        return await self._snapshots.recent(job.queue, slots=self._slots_of(job.queue), typical_s=model.typical_seconds)
 
-    async def _read_once(self, job: Job) -> asyncio.Task[None] | None:
-        """Return the reading of the job's queue that is under way; None for a queue of no model, or in trouble."""
+    async def _model_of(self, job: Job) -> Model | None:
         models = await self._catalogue.current()
-        model = next((model for model in models.models if model.id == job.work.model), None)
-        reading = self._reading.get(job.queue)
-        rests = self._monotonic() < self._rests_until.get(job.queue, 0.0)
-        if reading is None and model is not None and not rests:
-            reading = asyncio.create_task(self._read_again(model), name=f"snapshot-{job.queue}")
-            self._reading[job.queue] = reading
-        return reading
+        return next((model for model in models.models if model.id == job.work.model), None)
 
-    async def _read_again(self, model: Model) -> None:
-        queue = model.queue
-        try:
-            async with asyncio.timeout(READ_WITHIN_S):
-                slots = self._queue_slots.get(queue, self._slots)
-                snapshot = await self._snapshots.snapshot(queue, slots=slots, typical_s=model.typical_seconds)
-        except (PixelError, TimeoutError) as error:
-            log.warning("queue_not_read", extra={"queue": queue, "error": type(error).__name__})
-            self._rests_until[queue] = self._monotonic() + FRESH_S
-        else:
-            self._read[queue] = (self._monotonic(), snapshot)
-        finally:
-            del self._reading[queue]
+    def _slots_of(self, queue: str) -> int:
+        return self._queue_slots.get(queue, self._slots)

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from pixel_generation.application.ports import Clock, Randomness
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.application.submission.queue_capacity import QueueCapacity
+    from pixel_generation.application.ports import Catalogues, Clock, Randomness
+    from pixel_generation.application.submission.ports import QueueCapacity
     from pixel_generation.application.submission.start_estimates import StartEstimates
     from pixel_generation.domain.jobs.job import Job
 
@@ -45,7 +44,7 @@ class Accepted:
 async def submit_generations(
     commands: Sequence[SubmitGeneration],
     *,
-    catalogue: LiveCatalogue,
+    catalogue: Catalogues,
     submissions: Submissions,
     clock: Clock,
     randomness: Randomness,

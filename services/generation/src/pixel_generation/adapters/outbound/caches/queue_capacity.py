@@ -6,14 +6,12 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pixel_errors import PixelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pixel_generation.application.submission.ports import QueueCounts
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +32,12 @@ class _Count:
     refused_before: int = 0
 
 
-class QueueCapacity:
+class QueueCounts(Protocol):
+    async def count(self, queue: str) -> tuple[int, int]:
+        """Return how many jobs wait in the queue, counted up to what it takes, and what it takes."""
+
+
+class CountedQueueCapacity:
     """Counts each queue that is submitted to about once a second, and what this process adds in between."""
 
     def __init__(self, counts: QueueCounts, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -44,19 +47,16 @@ class QueueCapacity:
         self._counting: dict[str, asyncio.Task[None]] = {}
 
     def is_full(self, queue: str) -> bool:
-        """Tell whether the queue takes no more; a queue that was never counted takes some."""
         known = self._known.get(queue)
         if (known is None or self._monotonic() >= known.next_at_s) and queue not in self._counting:
             self._counting[queue] = asyncio.create_task(self._count(queue), name=f"count {queue}")
         return known is not None and known.queued >= known.max_queued
 
     def accepted(self, queue: str) -> None:
-        """Count in a job that was just accepted."""
         if queue in self._known:
             self._known[queue].queued += 1
 
     def refused(self, queue: str) -> int:
-        """Note a rejection; return how many there were lately."""
         known = self._known.get(queue)
         if known is None:
             return 1
