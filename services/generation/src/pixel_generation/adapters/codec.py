@@ -1,4 +1,4 @@
-"""Between the domain and the messages of pixel.generation.v1, in both directions."""
+"""Converts between the domain and the messages of pixel.generation.v1."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def failure_to_proto(failure: Failure | None) -> pb.GenerationFailure | None:
 
 
 def route_to_proto(route: Mapping[str, Any]) -> pb.Route | None:
-    """Write the stored route; None for a job that has none."""
+    """Convert the stored route; None for a job without one."""
     return ParseDict(dict(route), pb.Route(), ignore_unknown_fields=True) if route else None
 
 
@@ -160,7 +160,7 @@ def event_to_proto(
 
 
 def stored_event_to_proto(event: StoredEvent, job_id: UUID, user_id: UUID) -> pb.GenerationEvent:
-    """Tell an entry of a job's event sequence."""
+    """Convert an entry of a job's event sequence."""
     return event_to_proto(
         job_id=job_id,
         user_id=user_id,
@@ -176,7 +176,7 @@ def stored_event_to_proto(event: StoredEvent, job_id: UUID, user_id: UUID) -> pb
 
 
 def job_event(job: Job, at: datetime) -> pb.GenerationEvent:
-    """Tell the newest change of a job."""
+    """Convert the newest change of a job."""
     return event_to_proto(
         job_id=job.id,
         user_id=job.user_id,

@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Generations:
-    """What a user does with generations."""
+    """Use cases of users on generations."""
 
     submit: Callable[[Sequence[SubmitGeneration]], Awaitable[list[Accepted | PixelError]]]
     quote: Callable[[SubmitGeneration], Awaitable[Quote]]
@@ -80,7 +80,7 @@ class Generations:
 
 @dataclass(frozen=True)
 class Billing:
-    """Credits, promotion codes, limits and statements."""
+    """Use cases of credits, promotion codes, limits and statements."""
 
     get_account: Callable[[UUID], Awaitable[Account]]
     update_account: Callable[[UpdateAccount], Awaitable[Account]]
@@ -101,7 +101,7 @@ class Billing:
 
 @dataclass(frozen=True)
 class Operations:
-    """What operators see and do."""
+    """Use cases of operators."""
 
     get_queues: Callable[[], Awaitable[QueueOverview]]
     process_queue: Callable[[], Awaitable[Processed]]
@@ -114,7 +114,7 @@ class Operations:
 
 @dataclass(frozen=True)
 class Application:
-    """Everything this service can do for others."""
+    """The use cases of the service."""
 
     generations: Generations
     billing: Billing

@@ -51,7 +51,7 @@ SCHEMA = "generation"
 
 @dataclass(frozen=True)
 class Adapters:
-    """What use cases of all roles work with."""
+    """The adapters that all roles use."""
 
     pool: Pool
     clock: PostgresClock
@@ -91,7 +91,7 @@ class Adapters:
 
 @asynccontextmanager
 async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
-    """Open the database and the providers, and make what works on them."""
+    """Open the database and the providers, and make the adapters on them."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(

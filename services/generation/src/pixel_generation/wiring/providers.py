@@ -1,4 +1,4 @@
-"""The providers that are configured."""
+"""The configured providers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_providers(settings: Settings) -> dict[str, ImageModel]:
-    """Return the providers by the name the catalogue gives them; each is imported only when it is configured."""
+    """Return the providers by their name in the catalogue; each is imported only when it is configured."""
     from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
 
     providers: dict[str, ImageModel] = {"sketch": SketchPainter()}
@@ -31,5 +31,5 @@ def open_providers(settings: Settings) -> dict[str, ImageModel]:
 
 
 def lookups_of(providers: Mapping[str, object]) -> dict[str, CallLookup]:
-    """Return the providers that can find out what became of a call."""
+    """Return the providers that can look up the outcome of a call."""
     return {name: provider for name, provider in providers.items() if isinstance(provider, CallLookup)}

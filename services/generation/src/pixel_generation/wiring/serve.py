@@ -45,7 +45,7 @@ def serve_parts(settings: Settings, adapters: Adapters, service: Service) -> lis
 
 
 def bind_application(settings: Settings, adapters: Adapters) -> Application:
-    """Return every use case with its ports."""
+    """Return the use cases with their ports bound."""
     tools = ResubmitTools(
         adapters.submissions, adapters.catalogue, adapters.clock, adapters.submission_metrics, max_wait(settings)
     )

@@ -1,4 +1,4 @@
-"""The use cases of money."""
+"""Wiring of the billing use cases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user does with generations."""
+"""Use cases of users on generations."""
 
 from __future__ import annotations
 

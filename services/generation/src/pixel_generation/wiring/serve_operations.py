@@ -1,4 +1,4 @@
-"""What operators see and do."""
+"""Use cases of operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events that tell other services about a job."""
+"""Events about jobs for other services."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILED = "image.generation.failed"
 
 
 def signal_requested(job: Job, at: datetime) -> OutboxEvent:
-    """Tell the queue's workers that a job waits."""
+    """Return the request event that signals the queue's workers."""
     message = pb.ImageGenerationRequested(
         request_id=format_id("gen", job.id),
         user_id=format_id("usr", job.user_id),
@@ -39,12 +39,12 @@ def signal_requested(job: Job, at: datetime) -> OutboxEvent:
 
 
 def status_changed(job: Job, at: datetime) -> OutboxEvent:
-    """Tell the newest stored event."""
+    """Return the status event of the newest stored event."""
     return OutboxEvent(STATUS, format_id("usr", job.user_id), pb.GenerationStatusChanged(event=job_event(job, at)))
 
 
 def outbox_events(job: Job, at: datetime) -> list[OutboxEvent]:
-    """Return what is announced after a change: the end with its result before the status that tells of it."""
+    """Return the events to publish after a change: the result of an ended job before its status."""
     user = format_id("usr", job.user_id)
     told = [status_changed(job, at)]
     if job.status is Status.COMPLETED or (job.status is Status.CANCELLED and job.outputs):

@@ -1,4 +1,4 @@
-"""Set what users may do and what may be spent."""
+"""Sets plans, limits and budgets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UpdateAccount:
 
 @dataclass(frozen=True, slots=True)
 class SetBudget:
-    """A budget to create, or whose limit to change."""
+    """A budget to create or to change."""
 
     limit: BudgetLimit
     actor: str
@@ -42,7 +42,7 @@ class SetBudget:
 
 @dataclass(frozen=True, slots=True)
 class DeleteBudget:
-    """A budget to remove."""
+    """A budget to delete."""
 
     budget_id: UUID
     actor: str
@@ -57,13 +57,13 @@ class ListBudgets:
 
 
 async def update_account(command: UpdateAccount, *, accounts: Accounts) -> Account:
-    """Set plan and limits; return the account as it is then. Raise Invalid or PlanNotFound."""
+    """Set plan and limits; return the changed account. Raise Invalid or PlanNotFound."""
     change = command.change
     daily, running = change.daily_limit, change.max_running
     if daily is not None and not AS_THE_PLAN_SAYS <= daily <= MOST_AMOUNT:
-        raise _invalid("dailyLimit", "A daily limit is 0 or more credits, or -1 for what the plan says.")
+        raise _invalid("dailyLimit", "A daily limit is 0 or more credits, or -1 for the plan's limit.")
     if running is not None and running != AS_THE_PLAN_SAYS and not 1 <= running <= MOST_RUNNING:
-        raise _invalid("maxRunning", f"1 to {MOST_RUNNING} jobs run at once, or -1 for what the plan says.")
+        raise _invalid("maxRunning", f"1 to {MOST_RUNNING} jobs run at once, or -1 for the plan's limit.")
     if not await accounts.update(command.user_id, change, actor=command.actor):
         raise PlanNotFound(metadata={"plan": (change.plan or "")[:100]})
     return await accounts.find(command.user_id)
@@ -80,15 +80,15 @@ async def set_budget(command: SetBudget, *, budgets: Budgets) -> Budget:
 
 
 async def delete_budget(command: DeleteBudget, *, budgets: Budgets) -> None:
-    """Remove a budget; raise BudgetNotFound."""
+    """Delete a budget; raise BudgetNotFound."""
     if not await budgets.delete(command.budget_id, actor=command.actor):
         raise BudgetNotFound
 
 
 async def list_budgets(query: ListBudgets, *, budgets: Budgets) -> list[Budget]:
-    """Return budgets in their order; raise Invalid."""
+    """Return budgets by scope and subject; raise Invalid."""
     if query.subject is not None and query.scope is None:
-        raise _invalid("scope", "A subject is of a scope; name it.")
+        raise _invalid("scope", "A subject needs its scope.")
     return await budgets.find(scope=query.scope, subject=query.subject, limit=MAX_BUDGETS)
 
 

@@ -1,4 +1,4 @@
-"""Codes that give credits to each user once."""
+"""Promotion codes, which grant credits to each user once."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class CreatePromotion:
     code: str
     credit_count: int
     max_uses: int
-    """Users that may redeem it; 0 means no limit."""
+    """Maximum number of redemptions; 0 means no limit."""
     ends_at: datetime | None
     actor: str
 
 
 @dataclass(frozen=True, slots=True)
 class RedeemPromotion:
-    """A code that a user enters."""
+    """A code entered by a user."""
 
     user_id: UUID
     code: str
@@ -52,7 +52,7 @@ class EndPromotion:
 
 @dataclass(frozen=True, slots=True)
 class ListPromotions:
-    """Up to `limit` codes in their order, behind the code `after`."""
+    """Up to `limit` codes in order, after the code `after`."""
 
     after: str
     limit: int
@@ -82,7 +82,7 @@ async def create_promotion(command: CreatePromotion, *, promotions: Promotions) 
 
 
 async def redeem_promotion(command: RedeemPromotion, *, promotions: Promotions) -> Redeemed:
-    """Give the credits once; a code is read in any case. Raise PromotionNotFound or PromotionEnded."""
+    """Grant the credits once; codes are case-insensitive. Raise PromotionNotFound or PromotionEnded."""
     word = _stored_form(command.code)
     outcome = await promotions.redeem(command.user_id, word)
     if outcome is None:
@@ -93,7 +93,7 @@ async def redeem_promotion(command: RedeemPromotion, *, promotions: Promotions) 
 
 
 async def end_promotion(command: EndPromotion, *, promotions: Promotions) -> Promotion:
-    """End a code now, once; a code is read in any case. Raise PromotionNotFound."""
+    """End a code now; idempotent; codes are case-insensitive. Raise PromotionNotFound."""
     ended = await promotions.end(_stored_form(command.code), actor=command.actor)
     if ended is None:
         raise PromotionNotFound
@@ -106,7 +106,7 @@ async def list_promotions(query: ListPromotions, *, promotions: Promotions) -> P
 
 
 def _stored_form(code: str) -> str:
-    """Return the code as it is stored; raise PromotionNotFound for what cannot be one."""
+    """Return the normalized code; raise PromotionNotFound when it is malformed."""
     word = code.strip().upper()
     if not (code.isascii() and CODE.fullmatch(word)):
         raise PromotionNotFound

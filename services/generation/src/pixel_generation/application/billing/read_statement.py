@@ -1,4 +1,4 @@
-"""What a user may know about credits: receipts, transfers and usage."""
+"""The users' reads of credits: receipts, transfers and usage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_DIMENSIONS = 3
 
 @dataclass(frozen=True, slots=True)
 class ListTransactions:
-    """Which transfers to list; empty and None mean all."""
+    """Filter of transfers; empty and None mean all."""
 
     user_id: UUID
     kind: str = ""
@@ -38,7 +38,7 @@ class ListTransactions:
 
 @dataclass(frozen=True, slots=True)
 class SumUsage:
-    """What to group by, and the period, by default the last 30 days."""
+    """Fields to group by, and the period, by default the last 30 days."""
 
     user_id: UUID
     group_by: tuple[str, ...]
@@ -67,7 +67,7 @@ async def list_transactions(query: ListTransactions, *, statements: Statements) 
 
 
 async def sum_usage(query: SumUsage, *, statements: Statements, clock: Clock) -> UsageSums:
-    """Sum what was charged in a period; raise Invalid."""
+    """Sum the charges of a period; raise Invalid."""
     if not 1 <= len(query.group_by) <= MAX_DIMENSIONS or not all(map(is_usage_dimension, query.group_by)):
         words = ", ".join((*USAGE_DIMENSIONS, "metadata.<key>"))
         raise _invalid("groupBy", f"Usage is grouped by 1 to {MAX_DIMENSIONS} of {words}.")

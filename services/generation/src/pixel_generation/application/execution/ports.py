@@ -61,7 +61,7 @@ class Jobs(Protocol):
 
 
 class JobObserver(Protocol):
-    """Counts what happens to jobs."""
+    """Counts changes of jobs."""
 
     def picked_up(self, seconds: float) -> None: ...
     def ended(self, job: Job) -> None: ...
@@ -77,7 +77,7 @@ class Tracing(Protocol):
 
 
 class EtaObserver(Protocol):
-    """Counts how quotes of starts turned out."""
+    """Counts starts inside and outside of their quoted interval."""
 
     def started(self, estimate_accuracy: EstimateAccuracy) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Failed work: list it, and queue it again in bulk."""
+"""Lists failed jobs and retries them in bulk."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ MAX_REDRIVEN = 1_000
 DEFAULT_REDRIVEN = 100
 AT_ONCE = 32
 LOOKED_AT = 100
-"""Pages of failures that one redrive looks through for its filter."""
+"""Pages of failures that one redrive scans for its filter."""
 MAX_SPREAD = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveFailures:
-    """Which failures to queue again, and how fast."""
+    """Failures to retry, and the rate."""
 
     which: FailureFilter
     actor: str
@@ -46,7 +46,7 @@ class RedriveFailures:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What became of it."""
+    """The result of a redrive."""
 
     job_ids: list[UUID] = field(default_factory=list)
     refused: dict[UUID, str] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Redriven:
 
 @dataclass(frozen=True, slots=True)
 class ListFailures:
-    """Up to `limit` failures, newest first, behind the place `before`."""
+    """Up to `limit` failures, newest first, after the position `before`."""
 
     which: FailureFilter
     before: tuple[datetime, UUID] | None
@@ -63,7 +63,7 @@ class ListFailures:
 
 @dataclass(frozen=True, slots=True)
 class FailuresPage:
-    """Failures, and the counts by code of everything the filter names."""
+    """Failures, and counts by code of everything that matches the filter."""
 
     page: Page[FailedWork, tuple[datetime, UUID]]
     count_by_code: dict[str, int]
@@ -71,7 +71,7 @@ class FailuresPage:
 
 @dataclass(frozen=True)
 class RedriveTools:
-    """Collaborators of a redrive."""
+    """Ports of a redrive."""
 
     failures: FailureList
     actions: Actions
@@ -88,7 +88,7 @@ async def list_failures(query: ListFailures, *, failures: FailureList) -> Failur
 
 
 async def redrive_failures(command: RedriveFailures, *, tools: RedriveTools) -> Redriven:
-    """Queue what the filter names again as new rounds that their owners pay; raise Invalid."""
+    """Retry the failures of the filter as new rounds charged to their owners; raise Invalid."""
     _check(command)
     found = await _find(command.which, command.limit, tools)
     if command.dry_run:
@@ -148,7 +148,7 @@ def _check(command: RedriveFailures) -> None:
 
 
 def _starts(now: datetime, rate_per_second: float, count: int) -> list[datetime]:
-    """Return when each may start; the first one at once."""
+    """Return the start time of each; the first one starts at once."""
     return [now + timedelta(seconds=place / rate_per_second if rate_per_second else 0) for place in range(count)]
 
 

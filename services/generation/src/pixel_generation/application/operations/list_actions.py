@@ -1,4 +1,4 @@
-"""The record of what people did."""
+"""The record of actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators do to queues."""
+"""Operations on queues."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_QUEUE_QUEUED = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """What one round by hand did."""
+    """The result of processing the queue once."""
 
     signalled_queues: int
     swept_jobs: int
@@ -30,7 +30,7 @@ class Processed:
 async def process_queue(
     *, signal_queues: Callable[[], Awaitable[int]], sweep: Callable[[], Awaitable[int]]
 ) -> Processed:
-    """Signal the workers of every queue where jobs wait and sweep once; return the counts of both."""
+    """Signal the workers of every queue with queued jobs and sweep once; return the counts of both."""
     signalled = await signal_queues()
     return Processed(signalled, await sweep())
 

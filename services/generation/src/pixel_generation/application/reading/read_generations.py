@@ -1,4 +1,4 @@
-"""What a user may know about generations, with honest estimates of waiting and running time."""
+"""The users' reads of generations, with estimates of wait and run time."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ COUNTED_AHEAD = 1_000
 
 @dataclass(frozen=True, slots=True)
 class GenerationView:
-    """A job and where it stands."""
+    """A job with its position and estimates."""
 
     job: Job
     queue_position: int
-    """1 for the next one to start, 0 unless it waits or when it is not known; exact up to 1,000."""
+    """1 for the next one to start, 0 when it is not queued or not known; exact up to 1,000."""
     start_interval_s: tuple[float, float] | None
     remaining_s: float | None
     waits_for: str = ""
-    """`scheduled`, `capped` or `paused` while it waits and cannot start; empty otherwise."""
+    """`scheduled`, `capped` or `paused` while it is queued and cannot start; empty otherwise."""
     position_reason: PositionReason | None = None
-    """Why others than those accepted before it stand ahead; None while there are none."""
+    """Why jobs accepted later are ahead; None when there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserEventsPage:
-    """Events of all jobs of a user, and where to read on."""
+    """Events of all jobs of a user, and the next position."""
 
     events: list[tuple[Position, StoredEvent]]
     position: Position
     resync: bool
-    """The position asked for was never given out: what happened since then is not known."""
+    """The requested position was never issued: events since then are unknown."""
 
 
 class ToldPositions:
-    """The lowest position told of each generation lately, so that a position that rose is told with a reason."""
+    """The lowest recently reported position of each generation, so that a higher one is reported with a reason."""
 
     def __init__(self) -> None:
         self._lowest: OrderedDict[UUID, int] = OrderedDict()
 
     def reason(self, job_id: UUID, position: int, known: PositionReason | None) -> PositionReason | None:
-        """Take note of a position and return why it is above one that was told before, if it is."""
+        """Record a position; return the reason when it is above one reported before."""
         lowest = min(position, self._lowest.pop(job_id, position))
         self._lowest[job_id] = lowest
         while len(self._lowest) > POSITIONS_KEPT:
@@ -66,7 +66,7 @@ class ToldPositions:
 
 @dataclass(frozen=True)
 class ReadTools:
-    """Collaborators of reads. A queue that cannot be read costs the estimates, never the answer."""
+    """Ports of reads. Without a readable queue the estimates are missing, but the read succeeds."""
 
     queries: Queries
     starts: StartEstimates
@@ -85,7 +85,7 @@ class ListGenerations:
 
 @dataclass(frozen=True, slots=True)
 class ListEvents:
-    """Stored events of one generation, those with a greater sequence than `after`."""
+    """Stored events of one generation with a sequence greater than `after`."""
 
     job_id: UUID
     user_id: UUID
@@ -95,7 +95,7 @@ class ListEvents:
 
 @dataclass(frozen=True, slots=True)
 class ListUserEvents:
-    """Events of all jobs of a user behind a position; without one only where now is."""
+    """Events of all jobs of a user after a position; without one only the current position."""
 
     user_id: UUID
     after: str
@@ -126,7 +126,7 @@ async def list_events(query: ListEvents, *, tools: ReadTools) -> list[StoredEven
 
 
 async def list_user_events(query: ListUserEvents, *, tools: ReadTools) -> UserEventsPage:
-    """Return events and where to read on."""
+    """Return events and the next position."""
     position = Position.parse(query.after) if query.after else None
     if position is None:
         now = (await tools.queries.user_events(query.user_id, after=Position(0), limit=0)).horizon
@@ -139,14 +139,14 @@ async def list_user_events(query: ListUserEvents, *, tools: ReadTools) -> UserEv
 
 
 async def describe_job(job: Job, *, tools: ReadTools) -> GenerationView:
-    """Describe a job that does not wait."""
+    """Return the view of a job that is not queued."""
     return await _view(Standing(job, 0, QueueState.OPEN), tools)
 
 
 async def describe_accepted(job: Job, *, tools: ReadTools) -> GenerationView:
-    """Describe a job that was just accepted, with the start that was quoted for it.
+    """Return the view of a newly accepted job, with its quoted start.
 
-    The place of one that waits for something else than its turn is counted when it is next looked at.
+    The position of a held job is counted at the next read.
     """
     waits_for = _waits_for(job, QueueState.OPEN)
     snapshot = await tools.starts.snapshot(job)
@@ -184,7 +184,7 @@ async def _view(standing: Standing, tools: ReadTools) -> GenerationView:
 
 
 def _waits_for(job: Job, queue_state: QueueState) -> str:
-    """Tell why a waiting job cannot start; empty when only others are ahead of it."""
+    """Return why a queued job cannot start; empty when it only waits for its turn."""
     if job.status is not Status.QUEUED:
         return ""
     if job.hold_reason is not HoldReason.NONE:

@@ -1,4 +1,4 @@
-"""Tell what a request would cost, which model would run it and when, without submitting it."""
+"""Quotes cost, model and start time of a request without submitting it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a submission would be now."""
+    """The result a submission would have now."""
 
     job: Job
-    """As it would be accepted."""
+    """The job as it would be accepted."""
     credits_per_unit: int
     start_interval_s: tuple[float, float] | None
     run_s: float
@@ -41,7 +41,7 @@ async def quote_generation(
     randomness: Randomness,
     limits: JobLimits,
 ) -> Quote:
-    """Price and route the request; raises what a submission would raise for a request that cannot be run at all."""
+    """Price and route the request; raises the errors of a submission for unsupported work."""
     now = clock.now()
     models = await catalogue.current()
     item = new_generation(replace(command, idempotency_key=""), models, now=now, randomness=randomness, limits=limits)

@@ -1,4 +1,4 @@
-"""Begin new rounds of ended jobs, under the rules of every submission."""
+"""Starts new rounds of ended jobs, under the rules of every submission."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ResubmitTools:
-    """Collaborators of a new round."""
+    """Ports of a new round."""
 
     submissions: Submissions
     catalogue: Catalogues
@@ -35,10 +35,10 @@ class ResubmitTools:
 async def resubmit_jobs(
     jobs: Sequence[Job], starts: Sequence[datetime] | None = None, *, tools: ResubmitTools
 ) -> list[Job | PixelError]:
-    """Hold the credits of each ended job again and queue it, in order; `starts` says when each may start, or at once.
+    """Hold the credits of each ended job again and queue it, in order; `starts` has the start times, default now.
 
-    Balance, limits, budgets and depth decide as for a new job. The outcome is the job as it is queued, or the reason
-    why not: IllegalTransition when it cannot be retried or has moved on meanwhile.
+    Balance, limits, budgets and queue capacity apply as for a new job. The outcome is the queued job, or an error:
+    IllegalTransition when it cannot be retried or was changed meanwhile.
     """
     models, now = await tools.catalogue.current(), tools.clock.now()
     rounds = zip(jobs, starts or [now] * len(jobs), strict=True)
@@ -62,7 +62,7 @@ async def _resubmit(
 
 
 def _cost_usd_micros(job: Job, models: Catalogue) -> int | None:
-    """Return what the provider is expected to charge now; None when the model or its price is gone."""
+    """Return the current expected provider cost; None when the model or its price is gone."""
     model = next((model for model in models.models if model.id == job.work.model), None)
     if model is None:
         return None

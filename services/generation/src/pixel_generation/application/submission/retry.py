@@ -1,4 +1,4 @@
-"""Run ended generations of a user again."""
+"""Retries ended generations of a user."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RetryTools:
-    """Collaborators of a retry."""
+    """Ports of a retry."""
 
     owned: OwnedJobs
     resubmit: Callable[[Sequence[Job]], Awaitable[list[Job | PixelError]]]
@@ -40,9 +40,9 @@ class RetryTools:
 async def retry_generations(
     user_id: UUID, job_ids: Sequence[UUID], *, tools: RetryTools
 ) -> list[Accepted | PixelError]:
-    """Begin a new round of each job, in order; one that waits or runs already is answered as it is.
+    """Start a new round of each job, in order; an open job is returned unchanged.
 
-    Raises Invalid, and GenerationNotFound when one is not the user's, before any is touched.
+    Raises Invalid, or GenerationNotFound when one is not the user's, before any is changed.
     """
     found = await find_named(user_id, job_ids, tools.owned)
     results = await asyncio.gather(*(_retry(job, user_id, tools) for job in found.values()))
@@ -51,7 +51,7 @@ async def retry_generations(
 
 
 async def _retry(job: Job, user_id: UUID, tools: RetryTools) -> Accepted | PixelError:
-    """Queue an ended job again, also when it was queued and cancelled once more meanwhile."""
+    """Queue an ended job again, also when it was retried and cancelled meanwhile."""
     while job.can_be_retried:
         (outcome,) = await tools.resubmit([job])
         if not isinstance(outcome, PixelError):
@@ -67,7 +67,7 @@ async def _retry(job: Job, user_id: UUID, tools: RetryTools) -> Accepted | Pixel
 
 
 async def _record(job: Job, tools: RetryTools) -> None:
-    """Note who did it. The job is queued, whether that can be noted or not: its own events tell the new round."""
+    """Record the action. A failure to record it is ignored: the events of the job show the new round."""
     try:
         await tools.actions.record(_action(job, tools))
     except PixelError as error:

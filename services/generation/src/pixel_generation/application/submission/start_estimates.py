@@ -1,4 +1,4 @@
-"""Quotes when a job will start, at submission, so that the quote can be held against the start."""
+"""Quotes the start time of a job at submission, to be compared with the actual start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class StartEstimates:
-    """Estimates from the state of a job's queue. A queue that cannot be read costs the estimate, never the answer."""
+    """Estimates from a job's queue. Without a readable queue the estimate is missing, but the call succeeds."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class StartEstimates:
         self._queue_slots = queue_slots
 
     async def interval_s(self, job: Job) -> tuple[float, float] | None:
-        """Return earliest and latest start of a new job, seconds from now; None when it cannot be known."""
+        """Return earliest and latest start of a new job, seconds from now; None when unknown."""
         snapshot = await self.snapshot(job)
         if snapshot is None or job.scheduled_at > job.created_at or not await self.can_start(job):
             return None
         return snapshot.start_interval_s(job.user_id, job.priority)
 
     async def run_s(self, job: Job) -> float:
-        """Return the seconds that a run of the job is expected to take: what the queue's latest took, by pictures."""
+        """Return the expected run time of the job in seconds, from the queue's latest runs."""
         snapshot = await self.snapshot(job)
         if snapshot is not None:
             return snapshot.run_s(job.work.number_of_images)
@@ -53,15 +53,15 @@ class StartEstimates:
         return model.typical_seconds if model is not None else 0.0
 
     async def own_jobs_end_s(self, job: Job, max_open_jobs: int) -> float:
-        """Return when the owner of a refused job may expect places again, seconds from now."""
+        """Return the seconds until the owner of a refused job can expect to have fewer open jobs."""
         return own_jobs_end_s(await self.snapshot(job), job.user_id, max_open_jobs)
 
     async def queue_has_capacity_s(self, job: Job, refused: int) -> float:
-        """Return when the queue of a refused job may have room again, seconds from now."""
+        """Return the seconds until the queue of a refused job can be expected to have capacity."""
         return queue_has_capacity_s(await self.snapshot(job), refused)
 
     async def promised(self, job: Job) -> Job:
-        """Return the new job with its quote, and count it in for those that come after it."""
+        """Return the new job with its quote, and add it to the snapshot for later jobs."""
         snapshot = await self.snapshot(job)
         if snapshot is None or job.scheduled_at > job.created_at:
             return job
@@ -73,9 +73,9 @@ class StartEstimates:
         return replace(job, start_after=earliest, start_before=latest)
 
     async def can_start(self, job: Job) -> bool:
-        """Tell whether its turn is all that the job waits for.
+        """Return whether the job only waits for its turn.
 
-        Nobody knows when a place is free, a paused queue goes on, or a provider that is down.
+        The end of a hold, of a paused queue or of a provider outage is unknown.
         """
         models = await self._catalogue.current()
         model = next((model for model in models.models if model.id == job.work.model), None)
@@ -87,14 +87,14 @@ class StartEstimates:
         )
 
     async def newest_snapshot(self, job: Job) -> QueueSnapshot | None:
-        """Return the job's queue as it was within the last second; None when it cannot be known."""
+        """Return a snapshot of the job's queue of the last second; None when unknown."""
         model = await self._model_of(job)
         if model is None:
             return None
         return await self._snapshots.newest(job.queue, slots=self._slots_of(job.queue), typical_s=model.typical_seconds)
 
     async def snapshot(self, job: Job) -> QueueSnapshot | None:
-        """Return the job's queue, a little older where the newest would have to be waited for."""
+        """Return the latest snapshot of the job's queue without waiting for a read."""
         model = await self._model_of(job)
         if model is None:
             return None

@@ -1,4 +1,4 @@
-"""Accept requests for pictures."""
+"""Accepts submissions."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ __all__ = ["Accepted", "SubmitGeneration", "submit_generations"]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The job that answers a request."""
+    """The job of a submission."""
 
     job_id: UUID
     job: Job | None
-    """The new job; None when the idempotency key belongs to an earlier one, which has its own state by now."""
+    """The new job; None when the idempotency key belongs to an earlier one."""
 
 
 async def submit_generations(
@@ -54,7 +54,7 @@ async def submit_generations(
     max_wait: timedelta,
     max_retries: int,
 ) -> list[Accepted | PixelError]:
-    """Decide each command on its own, in order; the outcome of a refused one is the reason."""
+    """Decide each command on its own, in order; the outcome of a refused one is its error."""
     models = await catalogue.current()
     limits = JobLimits(max_wait, max_retries)
 
@@ -77,7 +77,7 @@ async def submit_generations(
 async def _retry_after_s(
     item: NewGeneration, decision: Decision, starts: StartEstimates, capacity: QueueCapacity
 ) -> float | None:
-    """Reckon when a refused request is worth another try; None when time alone does not help, or nobody knows."""
+    """Return the Retry-After of a refused request; None when waiting does not help or the time is unknown."""
     match decision.verdict:
         case Verdict.TOO_MANY_OPEN_JOBS:
             return await starts.own_jobs_end_s(item.job, decision.limit)
@@ -98,7 +98,7 @@ def _outcome(
         case Verdict.ACCEPTED:
             observer.submitted(decision.verdict)
             job = replace(item.job, hold_reason=decision.hold_reason, plan=decision.plan)
-            # Nobody knows when a user's other jobs end: the quote holds for what may start in its turn.
+            # The end of a user's other jobs is unknown: only a job that is not held gets a quote.
             return Accepted(
                 job.id, job if job.hold_reason is HoldReason.NONE else replace(job, start_after=None, start_before=None)
             )

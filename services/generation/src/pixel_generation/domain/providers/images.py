@@ -1,4 +1,4 @@
-"""What the engine asks of an image provider, and how a provider's trouble is told."""
+"""The port of image providers and their errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pixel_errors import PixelError
 
 
 class Outcome(StrEnum):
-    """Whether the provider took the request; only NOT_SENT may be repeated blindly."""
+    """Whether the provider accepted the request; only NOT_SENT may be repeated without a check."""
 
     SENT = "sent"
     NOT_SENT = "not_sent"
@@ -19,7 +19,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """One call to a provider: everything is resolved, nothing is optional by accident."""
+    """One call to a provider, with every option resolved."""
 
     generation_id: str
     attempt: int
@@ -67,7 +67,7 @@ class ProviderError(PixelError):
         retry_after_s: float | None = None,
         provider_request_id: str = "",
     ) -> None:
-        """Take `code` for `failure.code`: provider_unavailable, provider_rate_limited, provider_rejected, blocked …"""
+        """`code` becomes `failure.code`: provider_unavailable, provider_rate_limited, provider_rejected, blocked …"""
         super().__init__(detail, reason=code.upper(), retry_after_s=retry_after_s)
         self.failure_code = code
         self.outcome = outcome

@@ -1,4 +1,4 @@
-"""The catalogue as it was within the last seconds."""
+"""A cache of the catalogue for a few seconds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class CachedCatalogue:
-    """Reads the catalogue again when it is older than `max_age_s`; keeps the last one while its source is away."""
+    """Reads the catalogue again when it is older than `max_age_s`; keeps it while its source is unreachable."""
 
     def __init__(self, source: Catalogues, *, max_age_s: float = 5.0) -> None:
         self._source = source

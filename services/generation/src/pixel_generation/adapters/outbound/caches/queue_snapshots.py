@@ -1,4 +1,4 @@
-"""Snapshots of queues, read at most once a second, beside the submissions and never in their way."""
+"""Snapshots of queues, read at most once a second in the background of submissions."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ READ_WITHIN_S = 1.0
 
 class SnapshotSource(Protocol):
     async def snapshot(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot:
-        """Read who waits in the queue, in order and up to a bound, what runs, and the latest run times."""
+        """Read the queued jobs in order, up to a limit, the running jobs, and the latest run times."""
 
 
 class CachedQueueSnapshots:
-    """All readers of a queue share its latest snapshot, and what they count in."""
+    """All readers of a queue share its latest snapshot, with the jobs they added."""
 
     def __init__(self, source: SnapshotSource, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._source = source
@@ -57,7 +57,7 @@ class CachedQueueSnapshots:
         return await self.newest(queue, slots=slots, typical_s=typical_s)
 
     def _read_once(self, queue: str, slots: int, typical_s: float) -> asyncio.Task[None] | None:
-        """Return the reading of the queue that is under way; None while it rests from trouble."""
+        """Return the read of the queue in progress; None during the pause after a failure."""
         reading = self._reading.get(queue)
         if reading is None and self._monotonic() >= self._rests_until.get(queue, 0.0):
             reading = asyncio.create_task(self._read_again(queue, slots, typical_s), name=f"snapshot-{queue}")

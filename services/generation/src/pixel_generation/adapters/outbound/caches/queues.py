@@ -1,4 +1,4 @@
-"""What operators see of the queues, measured at most once a second."""
+"""The operators' view of the queues, measured at most once a second."""
 
 from __future__ import annotations
 

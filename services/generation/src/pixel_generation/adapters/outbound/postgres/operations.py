@@ -26,10 +26,10 @@ OPERATIONS = load_queries("pixel_generation.sql", "operations.sql")
 STATISTICS = load_queries("pixel_generation.sql", "statistics.sql")
 
 WINDOW = 10_000
-"""Failures that a filtered page looks at; what is behind them is for the next page."""
+"""Failures scanned for a filtered page; the rest is for the next page."""
 MOST_COUNTED = 200_000
 WORKER_SILENCE_S = 15.0
-"""A worker that has given no sign of life for so long is not counted: three heartbeats."""
+"""A worker without a heartbeat for this long is not counted: three heartbeats."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -74,7 +74,7 @@ class PostgresFailures:
             if which.job_id:
                 one = await fetch_one(conn, OPERATIONS["get_failure"], {"job_id": which.job_id})
                 return Page([work for work in (_failure_of(one),) if which.matches(work)] if one else [], None)
-            # The place before which to read on: a filter's end is one before every id of that moment.
+            # The position to continue before: the end time of a filter sorts before every id of that moment.
             before_at, before_id = before or (which.ended_before or END, UUID(int=2**128 - 1))
             parameters = _words_of(which) | {
                 "before_at": before_at,

@@ -1,4 +1,4 @@
-"""Between rows and the domain."""
+"""Converts between rows and the domain."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def recorded_event_of(row: Mapping[str, Any]) -> RecordedEvent:
 
 
 def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]:
-    """Return as JSON what every written change of a job consists of: its new state, its event, its outbox_events."""
+    """Return the parts of a change of a job as JSON: its new state, its event, its outbox events."""
     return {
         "id": after.id.hex,
         "attempt": before.attempt,

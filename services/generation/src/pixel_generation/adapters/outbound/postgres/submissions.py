@@ -1,4 +1,4 @@
-"""Submissions in PostgreSQL: a whole batch in one statement."""
+"""Submissions in PostgreSQL: one batch is one statement."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
 NO_ID = UUID(int=0)
 NO_TIME = datetime.max.replace(tzinfo=UTC)
 NO_COST = -1
-"""Stand-ins for what is absent; the statement reads them as null."""
+"""Sentinels for absent values; the statement reads them as null."""
 
 
 class PostgresSubmissions:
@@ -41,7 +41,7 @@ class PostgresSubmissions:
             return await _decide(conn, batch)
 
     async def dry_run(self, item: NewGeneration) -> Decision:
-        """Run the very statement and take it back, so that a quote cannot disagree with the submission after it."""
+        """Run the same statement and roll it back, so that a quote cannot disagree with the submission after it."""
         async with self._pool.autocommit() as conn, conn.transaction(force_rollback=True):
             return (await _decide(conn, [item]))[0]
 
@@ -107,7 +107,7 @@ def _submitted_at(item: NewGeneration) -> datetime:
 
 
 def _event_columns(batch: Sequence[NewGeneration]) -> dict[str, Any]:
-    """Return the two outbox rows of every item; the statement gives them the trace of their submission as headers."""
+    """Return the two outbox rows of every item; the statement adds the trace of their submission as headers."""
     requests = outbox_parameters([signal_requested(item.job, _submitted_at(item)) for item in batch])
     statuses = outbox_parameters([status_changed(item.job, _submitted_at(item)) for item in batch])
     return {

@@ -1,4 +1,4 @@
-"""Promotions as messages."""
+"""Converts promotions."""
 
 from __future__ import annotations
 

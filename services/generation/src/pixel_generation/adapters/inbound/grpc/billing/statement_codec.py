@@ -1,4 +1,4 @@
-"""Statements, usage and the proof of the ledger as messages."""
+"""Converts statements, usage and the result of the reconciliation."""
 
 from __future__ import annotations
 

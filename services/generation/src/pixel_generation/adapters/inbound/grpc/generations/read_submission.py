@@ -1,4 +1,4 @@
-"""Read a submission as it comes over gRPC."""
+"""Converts the request of a submission."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PRIORITY_OF = {gen.JobPriority.Value(f"JOB_PRIORITY_{priority.name}"): priority 
 
 
 def read_submission(item: Submission) -> SubmitGeneration:
-    """Return the command; raise Invalid that names the field which cannot be read."""
+    """Return the command; raise Invalid with the malformed field."""
     try:
         work = image_work_from_proto(item.image)
     except ParseError as error:

@@ -74,7 +74,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         return await self._describe(command.user_id, outcome)
 
     async def _describe(self, user_id: UUID, outcome: Accepted | PixelError) -> pb.SubmissionResult:
-        """Describe one outcome; trouble with it is its own and leaves the others of the call answered."""
+        """Convert one outcome; an error in it does not affect the other items of the call."""
         if isinstance(outcome, PixelError):
             return pb.SubmissionResult(error=_write_rejection(outcome))
         if outcome.job is not None:
