@@ -37,6 +37,7 @@ class Suite:
     workers: int = 0
     mode: str = ""
     is_measured: bool = False
+    needs_servers: bool = True
 
     def command(self, *, is_measured: bool) -> list[str]:
         """Return how it is started."""
@@ -69,7 +70,7 @@ class Result:
         return {case.name for case in self.cases if case.is_passed}
 
 
-UNIT = Suite("unit", ("tests/unit", "tests/architecture"), workers=2, is_measured=True)
+UNIT = Suite("unit", ("tests/unit", "tests/architecture"), workers=2, is_measured=True, needs_servers=False)
 ADAPTERS = Suite("adapters", ("tests/contract", "tests/integration"), workers=4, is_measured=True)
 EMBEDDED = Suite("e2e-embedded", ("tests/e2e",), mode="embedded")
 SERVICES = Suite("e2e-services", ("tests/e2e",), mode="services")
@@ -139,7 +140,7 @@ async def run_stages(wanted: Sequence[Suite], scratch: Path, *, is_measured: boo
     results: list[Result] = []
     async with AsyncExitStack() as stack:
         environment: dict[str, str] = dict(os.environ)
-        if set(wanted) - {UNIT}:
+        if any(suite.needs_servers for suite in wanted):
             environment |= await stack.enter_async_context(run_shared_servers(scratch / "servers"))
         for stage in STAGES:
             suites = [suite for suite in stage if suite in wanted]
@@ -150,8 +151,10 @@ async def run_stages(wanted: Sequence[Suite], scratch: Path, *, is_measured: boo
 
 async def main(wanted: Sequence[Suite]) -> int:
     started = time.monotonic()
-    is_measured = all(suite in wanted for suite in SUITES.values() if suite.is_measured)
-    await coverage("erase")
+    measured = {suite for suite in SUITES.values() if suite.is_measured}
+    is_measured = bool(measured) and measured <= set(wanted)
+    if is_measured:
+        await coverage("erase")
     with tempfile.TemporaryDirectory(prefix="pixel-tests-") as scratch:
         results = await run_stages(wanted, Path(scratch), is_measured=is_measured)
     is_covered = True

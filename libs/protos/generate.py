@@ -1,4 +1,4 @@
-"""Generates `src/pixel` from `protos/`: messages, stubs and their types. `--check` refuses drift instead of writing."""
+"""Generates `src/pixel` from `protos/`: messages, stubs and their types. `--check` fails on drift, writes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def generate(out: Path) -> None:
     sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
     well_known = files("grpc_tools") / "_proto"
     targets = [f"--{plugin}_out={out}" for plugin in ("python", "grpc_python", "mypy", "mypy_grpc")]
-    # Plugins are looked up on PATH beside the interpreter.
+    # protoc finds its plugins on PATH; they are beside the interpreter.
     bin_dir = Path(sys.executable).parent
     plugins = [f"--plugin={bin_dir / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
     if protoc.main(["protoc", f"-I{PROTOS}", f"-I{well_known}", *plugins, *targets, *sources]) != 0:

@@ -37,13 +37,13 @@ def own_reasons() -> set[str]:
     return found
 
 
-def test_every_reason_stands_in_the_errors_page() -> None:
+def test_every_error_reason_is_documented() -> None:
     page = (ROOT / "docs" / "errors.md").read_text()
     assert {reason for reason in own_reasons() if f"`{reason}`" not in page} == set()
     assert {kind for kind in KINDS if f"| {kind}" not in page} == set()
 
 
-def test_every_topic_stands_in_the_events_page() -> None:
+def test_every_topic_is_documented() -> None:
     page = (ROOT / "docs" / "events.md").read_text()
     topics = {name for name in CATALOGUE if not name.endswith(".dlq")}
     written = {name for name in topics if f"`{name}`" in page}
@@ -54,14 +54,14 @@ def test_every_topic_stands_in_the_events_page() -> None:
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__module__)
-def test_every_setting_stands_in_the_operations_page(settings: Any) -> None:
+def test_every_setting_is_documented(settings: Any) -> None:
     page = (ROOT / "docs" / "operations.md").read_text()
     fields = dataclasses.fields(settings)
     names = {field.name: (f"PIXEL_{field.name.upper()}", *field.metadata.get("env", ())) for field in fields}
     assert [name for name, variables in names.items() if not any(f"`{one}`" in page for one in variables)] == []
 
 
-def test_the_metrics_that_the_operations_page_names_exist_with_their_labels() -> None:
+def test_every_documented_metric_exists_with_its_labels() -> None:
     found: dict[str, set[str]] = {}
     for folder in ("services", "libs"):
         for path in (ROOT / folder).rglob("*.py"):
@@ -78,5 +78,5 @@ def test_the_metrics_that_the_operations_page_names_exist_with_their_labels() ->
 @pytest.mark.parametrize(
     "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md")]), ids=str
 )
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []

@@ -29,7 +29,7 @@ def test_a_port_has_one_to_six_methods(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PORTS, ids=lambda path: path.parts[-3])
-def test_a_port_says_what_it_promises(path: Path) -> None:
+def test_every_port_method_has_a_docstring(path: Path) -> None:
     for protocol in protocols(path):
         documented = ast.get_docstring(protocol) or any(
             ast.get_docstring(node)
@@ -40,7 +40,7 @@ def test_a_port_says_what_it_promises(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PORTS, ids=lambda path: path.parts[-3])
-def test_a_port_is_named_for_what_it_is(path: Path) -> None:
+def test_port_names_have_no_technical_prefix_or_suffix(path: Path) -> None:
     for protocol in protocols(path):
         assert not protocol.name.endswith(("Port", "Repository", "Manager", "Service", "Impl", "Interface"))
         assert not (protocol.name[0] == "I" and protocol.name[1].isupper())

@@ -33,7 +33,7 @@ def own_python() -> list[Path]:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_service_keeps_the_same_rooms(service: str) -> None:
+def test_every_service_has_the_same_layers(service: str) -> None:
     package = ROOT / "services" / service / "src" / f"pixel_{service}"
     for room in ("domain", "application", "adapters/inbound", "adapters/outbound", "sql", "migrations"):
         assert (package / room).is_dir(), f"{service} has no {room}"
@@ -47,11 +47,11 @@ def test_every_service_has_a_readme_of_one_page(service: str) -> None:
     assert len(readme.read_text().splitlines()) <= 80
 
 
-def test_every_lib_is_a_package_of_its_own() -> None:
+def test_every_lib_is_its_own_package() -> None:
     assert {path.name for path in (ROOT / "libs").iterdir() if path.is_dir()} == set(LIBS)
 
 
-def test_no_room_is_called_by_a_name_that_says_nothing() -> None:
+def test_no_folder_or_module_has_a_catch_all_name() -> None:
     named = [path for path in own_python() if FORBIDDEN_NAMES & {path.stem, *path.relative_to(ROOT).parts}]
     assert named == []
 
@@ -72,7 +72,7 @@ def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return lengths[0] - sum(lengths[1:])
 
 
-def test_functions_stay_readable() -> None:
+def test_functions_stay_below_the_hard_limit() -> None:
     long = {}
     for path in own_python():
         if "tests" in path.relative_to(ROOT).parts:
@@ -83,7 +83,7 @@ def test_functions_stay_readable() -> None:
     assert long == {}
 
 
-def test_no_statement_is_written_in_python() -> None:
+def test_no_sql_is_written_in_python() -> None:
     statement = re.compile(r"""["'](?:\s|\\n)*(SELECT\s.+\sFROM|INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM)\s""")
     found = [
         f"{path.relative_to(ROOT)}:{number}"
@@ -115,7 +115,7 @@ def test_nothing_names_a_package_registry_or_a_path_of_one_machine() -> None:
     assert found == []
 
 
-def test_dangerous_calls_are_nowhere() -> None:
+def test_dangerous_calls_are_not_used() -> None:
     dangerous = re.compile(r"\b(pickle\.loads?|yaml\.load|eval|exec|os\.system)\(|shell=True")
     found = [
         f"{path.relative_to(ROOT)}:{number}"

@@ -14,6 +14,8 @@ import httpx2
 from pixel.gateway.v1 import accounts_service_pb2, accounts_service_pb2_grpc
 from pixel_rpc import open_channel
 
+from tests.loopback import http_client
+
 FINAL = {"completed", "failed", "cancelled"}
 
 
@@ -39,7 +41,7 @@ class Studio:
                 accounts_service_pb2.CreateApiKeyRequest(user_id=made.account.id, name="end-to-end")
             )
         headers = {"authorization": f"Bearer {key.secret}"}
-        async with httpx2.AsyncClient(base_url=self.address, headers=headers, timeout=timeout_s) as http:
+        async with http_client(self.address, headers=headers, timeout=timeout_s) as http:
             yield Person(self, made.account.id, key.secret, http)
 
 

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from tests.e2e.person import Person, Studio
+from tests.loopback import http_client
 
 GOOD: dict[str, Any] = {"prompt": "a quiet harbour"}
 MISSING_ID = "gen_" + "0" * 31 + "1"
@@ -76,7 +77,7 @@ RAW_BODIES: dict[str, tuple[bytes, tuple[int, ...]]] = {
 
 
 @pytest.mark.parametrize("name", RAW_BODIES)
-async def test_a_body_that_is_no_good_json_is_refused(person: Person, name: str) -> None:
+async def test_a_body_that_is_not_strict_json_is_refused(person: Person, name: str) -> None:
     body, statuses = RAW_BODIES[name]
     before = await effect_of(person)
     answer = await person.http.post("/api/generations", content=body, headers={"content-type": "application/json"})
@@ -95,7 +96,7 @@ async def test_a_malformed_id_is_not_found(person: Person) -> None:
         assert_problem(await person.http.get(path.format("gen_xyz")), 404)
 
 
-async def test_a_foreign_id_answers_as_a_missing_one(person: Person, stranger: Person) -> None:
+async def test_another_users_id_is_answered_like_a_missing_one(person: Person, stranger: Person) -> None:
     theirs = await stranger.submit({**GOOD, "private": True})
     await stranger.finished(theirs["id"])
     for path in ("/api/generations/{}", "/api/generation/{}/status", "/api/generations/{}/events"):
@@ -115,14 +116,14 @@ async def test_a_revoked_key_stops_working(person: Person, studio: Studio) -> No
     made = (await person.http.post("/api/keys", json={"name": "short-lived"})).json()
     key_id = made["key"]["id"]
     headers = {"authorization": f"Bearer {made['secret']}"}
-    async with httpx2.AsyncClient(base_url=studio.address, headers=headers) as http:
+    async with http_client(studio.address, headers=headers) as http:
         assert (await http.get("/api/me")).status_code == 200
         assert (await person.http.delete(f"/api/keys/{key_id}")).status_code in (200, 204)
         assert_problem(await http.get("/api/me"), 401)
         assert_problem(await http.post("/api/generations", json=GOOD), 401)
 
 
-async def test_without_credits_nothing_is_made(pauper: Person) -> None:
+async def test_a_submission_without_credits_is_refused(pauper: Person) -> None:
     before = await effect_of(pauper)
     problem = assert_problem(await pauper.http.post("/api/generations", json=GOOD), 402, "INSUFFICIENT_CREDITS")
     assert "credit" in problem["detail"].lower()
@@ -139,17 +140,17 @@ async def test_a_key_used_for_another_request_is_refused(person: Person) -> None
     assert_problem(other, 422, "IDEMPOTENCY_KEY_REUSED")
 
 
-async def test_a_media_address_that_was_altered_is_forbidden(person: Person, studio: Studio) -> None:
+async def test_an_altered_media_url_is_forbidden(person: Person, studio: Studio) -> None:
     done = await person.finished((await person.submit(GOOD))["id"])
     url = httpx2.URL(done["resultImages"][0]["url"])
-    async with httpx2.AsyncClient() as http:
+    async with http_client() as http:
         assert (await http.get(url)).status_code == 200
         name = next(name for name in url.params if name.lower().endswith("signature"))
         altered = url.copy_set_param(name, "0" * len(url.params[name]))
         assert (await http.get(altered)).status_code == 403
 
 
-async def test_the_openai_door_answers_in_openais_form(person: Person) -> None:
+async def test_the_openai_endpoint_answers_errors_in_openais_format(person: Person) -> None:
     before = await effect_of(person)
     for body, status in (({"prompt": "a", "size": "7x0"}, 400), ({"prompt": "a", "model": "no-such-model"}, 404)):
         answer = await person.http.post("/v1/images/generations", json=body)
@@ -160,8 +161,10 @@ async def test_the_openai_door_answers_in_openais_form(person: Person) -> None:
     assert await effect_of(person) == before
 
 
-async def test_the_openai_door_tells_of_keys_and_credits_in_openais_form(studio: Studio, pauper: Person) -> None:
-    async with httpx2.AsyncClient(base_url=studio.address, headers={"authorization": "Bearer sk-wrong"}) as http:
+async def test_the_openai_endpoint_reports_key_and_credit_errors_in_openais_format(
+    studio: Studio, pauper: Person
+) -> None:
+    async with http_client(studio.address, headers={"authorization": "Bearer sk-wrong"}) as http:
         wrong = await http.post("/v1/images/generations", json={"prompt": "a"})
     assert wrong.status_code == 401
     assert wrong.json()["error"]["code"] == "invalid_api_key"

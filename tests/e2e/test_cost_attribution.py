@@ -7,20 +7,19 @@ import csv
 import io
 from collections import Counter
 
-import httpx2
-
 from tests.e2e.person import Person
+from tests.loopback import http_client
 
 APPS, END_USERS = 3, 5
 
 
-async def test_usage_by_app_and_end_user_is_the_ledger_to_the_credit(person: Person) -> None:
+async def test_usage_by_app_and_end_user_equals_the_ledger(person: Person) -> None:
     expected: Counter[tuple[str, str]] = Counter()
     owner: dict[str, tuple[str, str]] = {}
     for app in range(APPS):
         made = (await person.http.post("/api/keys", json={"name": f"app-{app}"})).json()
         headers = {"authorization": f"Bearer {made['secret']}"}
-        async with httpx2.AsyncClient(base_url=person.studio.address, headers=headers, timeout=60.0) as http:
+        async with http_client(person.studio.address, headers=headers, timeout=60.0) as http:
             for number in range(END_USERS):
                 who, images = (made["key"]["id"], f"end-user-{number}"), 1 + (app + number) % 2
                 body = {"prompt": "a small boat", "numberOfImages": images, "size": "512x512", "user": who[1]}

@@ -15,6 +15,7 @@ import openai
 from openai import AsyncOpenAI
 
 from tests.e2e.person import Person
+from tests.loopback import http_client
 
 CUT_RUNS = int(os.environ.get("CUT_RUNS", "200" if os.environ.get("PROFILE") == "full" else "10"))
 """Streams followed through a line that is cut; 200 in `make faults`."""
@@ -27,7 +28,7 @@ async def found_by_key(person: Person, key: str) -> list[dict[str, Any]]:
     return items
 
 
-async def test_an_openai_client_that_gave_up_finds_its_paid_picture(person: Person) -> None:
+async def test_an_openai_client_that_timed_out_gets_its_paid_image_by_retrying(person: Person) -> None:
     available, _ = await person.credits()
     key = "gave-up-1"
     async with AsyncOpenAI(base_url=f"{person.studio.address}/v1", api_key=person.api_key, max_retries=0) as client:
@@ -51,7 +52,7 @@ async def test_an_openai_client_that_gave_up_finds_its_paid_picture(person: Pers
     assert await person.credits() == (available - 4, 0)
 
 
-async def test_the_openai_door_answers_at_once_when_asked_to(person: Person) -> None:
+async def test_the_openai_endpoint_answers_at_once_when_asked_to(person: Person) -> None:
     answer = await person.http.post(
         "/v1/images/generations", json={"prompt": "later", "size": "256x256"}, headers={"prefer": "respond-async"}
     )
@@ -62,7 +63,7 @@ async def test_the_openai_door_answers_at_once_when_asked_to(person: Person) -> 
     assert (await person.finished(generation_id))["status"] == "completed"
 
 
-async def test_a_caller_may_wait_for_the_end(person: Person) -> None:
+async def test_a_caller_can_wait_for_the_result(person: Person) -> None:
     body = {"prompt": "soon", "size": "256x256"}
     answer = await person.http.post("/api/generations", json=body, headers={"prefer": "wait=30"})
     assert answer.headers["preference-applied"] == "wait=30"
@@ -105,7 +106,7 @@ async def followed(address: str, person: Person, generation_id: str) -> list[tup
     """Follow a stream as a browser does: connect again with the last id until it ends; return (id, status)."""
     seen: list[tuple[int, str]] = []
     headers = {"authorization": f"Bearer {person.api_key}"}
-    async with httpx2.AsyncClient(base_url=address, timeout=10.0) as http, asyncio.timeout(60):
+    async with http_client(address, timeout=10.0) as http, asyncio.timeout(60):
         is_over = False
         while not is_over:
             last = {"last-event-id": str(seen[-1][0])} if seen else {}
@@ -133,7 +134,7 @@ async def _read(http: httpx2.AsyncClient, path: str, headers: dict[str, str], se
     return False
 
 
-async def test_a_stream_that_is_cut_again_and_again_has_no_gap_and_no_repeat(person: Person) -> None:
+async def test_a_repeatedly_disconnected_stream_has_no_gap_and_no_repeat(person: Person) -> None:
     told = 0
     async with cutting_line(person.studio.address, 0.3) as address:
         for run in range(CUT_RUNS):
@@ -149,7 +150,7 @@ async def all_followed(address: str, person: Person, ids: set[str], position: st
     told: dict[str, list[int]] = {each: [] for each in ids}
     ended: set[str] = set()
     headers = {"authorization": f"Bearer {person.api_key}"}
-    async with httpx2.AsyncClient(base_url=address, timeout=10.0) as http, asyncio.timeout(120):
+    async with http_client(address, timeout=10.0) as http, asyncio.timeout(120):
         while ended != ids:
             try:
                 async with http.stream("GET", "/api/events", headers=headers | {"last-event-id": position}) as stream:
@@ -172,7 +173,7 @@ async def all_followed(address: str, person: Person, ids: set[str], position: st
     return told
 
 
-async def test_a_channel_that_is_cut_again_and_again_has_no_gap_and_no_repeat(person: Person) -> None:
+async def test_a_repeatedly_disconnected_channel_has_no_gap_and_no_repeat(person: Person) -> None:
     headers = {"authorization": f"Bearer {person.api_key}"}
     async with person.http.stream("GET", "/api/events", headers=headers) as stream, asyncio.timeout(10):
         lines = [line async for line in _until(stream.aiter_lines(), "data:")]
@@ -200,7 +201,7 @@ async def _until(lines: AsyncIterator[str], start: str) -> AsyncIterator[str]:
             return
 
 
-async def test_a_client_that_leaves_before_the_answer_pays_for_one_job_at_most(person: Person) -> None:
+async def test_a_client_that_disconnects_before_the_response_pays_for_one_job_at_most(person: Person) -> None:
     available, _ = await person.credits()
     async with AsyncOpenAI(base_url=f"{person.studio.address}/v1", api_key=person.api_key, max_retries=0) as client:
         for _ in range(3):

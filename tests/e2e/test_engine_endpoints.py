@@ -16,6 +16,7 @@ from pixel.gateway.v1 import accounts_service_pb2, accounts_service_pb2_grpc
 from pixel_rpc import open_channel
 
 from tests.e2e.person import Person, Studio
+from tests.loopback import http_client
 
 ADMIN = "studio"
 
@@ -30,7 +31,7 @@ async def admin_of(studio: Studio) -> AsyncIterator[httpx2.AsyncClient]:
             accounts_service_pb2.CreateApiKeyRequest(user_id=made.account.id, name="end-to-end")
         )
     headers = {"authorization": f"Bearer {key.secret}"}
-    async with httpx2.AsyncClient(base_url=studio.address, headers=headers, timeout=60.0) as http:
+    async with http_client(studio.address, headers=headers, timeout=60.0) as http:
         yield http
 
 
@@ -51,7 +52,7 @@ async def cancelled(person: Person, generation_id: str) -> dict[str, Any]:
     return body
 
 
-async def test_a_scheduled_generation_waits_and_is_cancelled_for_free(person: Person) -> None:
+async def test_a_scheduled_generation_stays_queued_and_is_cancelled_for_free(person: Person) -> None:
     available, held = await person.credits()
     accepted = await person.submit({"prompt": "later", "numberOfImages": 2, "scheduledAt": in_an_hour()})
     assert (accepted["status"], accepted["waitsFor"]) == ("queued", "scheduled")
@@ -97,7 +98,7 @@ async def test_a_cancelled_generation_runs_again_and_its_receipt_has_two_rounds(
     assert {("you", "cancel"), ("you", "retry")} <= {(entry["actor"], entry["action"]) for entry in log}
 
 
-async def test_a_running_generation_that_is_cancelled_ends_and_the_money_follows_its_answer(person: Person) -> None:
+async def test_cancelling_a_running_generation_ends_it_and_charges_what_the_response_says(person: Person) -> None:
     available, held = await person.credits()
     accepted = await person.submit({"prompt": "a long walk", "numberOfImages": 10, "size": "1536x1024"})
     answer = await person.http.delete(f"/api/generations/{accepted['id']}")
@@ -114,7 +115,7 @@ async def test_a_running_generation_that_is_cancelled_ends_and_the_money_follows
     assert outcome == ("too_late" if done["status"] == "completed" else "partial" if done["resultImages"] else "free")
 
 
-async def test_many_are_cancelled_and_none_when_one_is_foreign(person: Person, stranger: Person) -> None:
+async def test_a_bulk_cancel_cancels_all_or_none_when_one_is_another_users(person: Person, stranger: Person) -> None:
     mine = [(await person.submit({"prompt": "a", "scheduledAt": in_an_hour()}))["id"] for _ in range(2)]
     theirs = (await stranger.submit({"prompt": "b", "scheduledAt": in_an_hour()}))["id"]
 
@@ -149,7 +150,7 @@ async def test_the_statement_adds_up_and_reads_the_same_as_csv(person: Person) -
     assert usage["items"][0]["group"] == {"endUser": "c-7", "metadata.t": "ads"}
 
 
-async def test_a_quote_is_what_is_held(person: Person) -> None:
+async def test_a_submission_holds_the_quoted_amount(person: Person) -> None:
     body = {"prompt": "three trees", "numberOfImages": 3}
     quote = (await person.http.post("/api/quotes", json=body)).json()
     route = (await person.http.post("/api/routes/explain", json=body)).json()
@@ -162,7 +163,7 @@ async def test_a_quote_is_what_is_held(person: Person) -> None:
     await person.finished(accepted["id"])
 
 
-async def test_a_budget_of_a_key_is_not_exceeded_however_many_ask_at_once(person: Person) -> None:
+async def test_concurrent_submissions_never_exceed_the_budget_of_a_key(person: Person) -> None:
     made = (await person.http.post("/api/keys", json={"name": "limited"})).json()
     path = f"/api/keys/{made['key']['id']}/budget"
     assert (await person.http.put(path, json={"period": "day", "limitCredits": 3})).status_code == 200
@@ -181,7 +182,7 @@ async def test_a_budget_of_a_key_is_not_exceeded_however_many_ask_at_once(person
     assert (await person.http.get(path)).json()["items"][0]["used"] == 3
 
 
-async def test_a_member_may_use_no_endpoint_of_admins(person: Person) -> None:
+async def test_a_member_is_refused_by_every_admin_endpoint(person: Person) -> None:
     for method, path in (
         ("GET", "/api/admin/monitor"),
         ("GET", "/api/admin/failures"),
@@ -191,7 +192,7 @@ async def test_a_member_may_use_no_endpoint_of_admins(person: Person) -> None:
         assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
 
 
-async def test_an_admin_gives_refunds_and_proves_the_books(admin: httpx2.AsyncClient, person: Person) -> None:
+async def test_an_admin_refunds_and_verifies_the_ledger(admin: httpx2.AsyncClient, person: Person) -> None:
     available, held = await person.credits()
     gift = {"credits": 25, "reason": "thank you", "adjustmentId": f"gift-{person.user_id}"}
     for _ in range(2):
@@ -210,7 +211,7 @@ async def test_an_admin_gives_refunds_and_proves_the_books(admin: httpx2.AsyncCl
     assert len(proof["checks"]) >= 3
 
 
-async def test_a_paused_queue_starts_nothing_and_deadlines_still_end_what_waits(
+async def test_a_paused_queue_starts_nothing_and_queued_jobs_still_expire(
     admin: httpx2.AsyncClient, person: Person
 ) -> None:
     available, held = await person.credits()
@@ -236,7 +237,7 @@ async def test_a_paused_queue_starts_nothing_and_deadlines_still_end_what_waits(
     assert "queue_paused" in {action["action"] for action in actions}
 
 
-async def test_figures_tell_what_was_made(person: Person) -> None:
+async def test_statistics_count_the_generations(person: Person) -> None:
     accepted = await person.submit({"prompt": "a tree", "numberOfImages": 2})
     await person.finished(accepted["id"])
 

@@ -75,7 +75,9 @@ async def one_notification(person: Person, count: int) -> dict[str, Any]:
         await asyncio.sleep(0.05)
 
 
-async def test_six_classes_are_shown_and_one_is_run_again_and_the_owner_has_one_notice(supplied: Supplied) -> None:
+async def test_six_failure_classes_are_listed_one_is_retried_and_the_owner_gets_one_notification(
+    supplied: Supplied,
+) -> None:
     async with supplied.studio.person() as owner, admin_of(supplied.studio) as admin:
         ids = {code: await failed(owner, supplied, fault) for code, fault in CLASSES.items()}
         for code, generation_id in ids.items():

@@ -18,6 +18,7 @@ from PIL import Image
 from tests.e2e.conftest import Running
 from tests.e2e.person import Person, Studio
 from tests.e2e.prompts import PROMPTS, RATIOS, STYLES
+from tests.loopback import http_client
 
 
 def picture(data: bytes) -> Image.Image:
@@ -27,13 +28,13 @@ def picture(data: bytes) -> Image.Image:
 
 
 async def fetched(url: str) -> httpx2.Response:
-    async with httpx2.AsyncClient() as http:
+    async with http_client() as http:
         answer = await http.get(url)
         assert answer.status_code == 200, answer.text
         return answer
 
 
-async def test_a_batch_ends_in_a_set_of_pictures_a_person_can_open(person: Person) -> None:
+async def test_a_generation_ends_with_a_set_of_readable_images(person: Person) -> None:
     asked = {"prompt": "a lighthouse at dawn", "numberOfImages": 3, "style": "ink", "aspectRatio": "16:9", "seed": 7}
     accepted = await person.submit(asked)
     assert accepted["status"] in {"queued", "processing"}
@@ -151,7 +152,7 @@ async def test_discover_lists_public_pictures_newest_first_and_no_private_ones(p
     private = await person.submit({"prompt": "for me", "size": "256x256", "private": True})
     await person.finished(public["id"])
     await person.finished(private["id"])
-    async with httpx2.AsyncClient(base_url=person.studio.address) as anonymous:
+    async with http_client(person.studio.address) as anonymous:
         listed: list[dict[str, Any]] = []
         cursor = None
         for _ in range(3):
@@ -211,7 +212,7 @@ async def assert_becomes_a_picture(person: Person, number: int, **form: str) -> 
     assert len(thumbnail.resize((16, 16)).getcolors(256) or ()) > 8, number
 
 
-async def test_prompts_as_people_write_them_become_pictures(person: Person) -> None:
+async def test_prompts_in_any_script_become_images(person: Person) -> None:
     numbers = iter(range(len(PROMPTS)))
 
     async def one_after_the_other() -> None:
@@ -234,8 +235,8 @@ async def test_keys_are_listed_without_their_secret(person: Person, studio: Stud
     assert made["secret"] not in listed.text
 
 
-async def test_the_operators_doors_answer(studio: Studio, person: Person) -> None:
-    async with httpx2.AsyncClient(base_url=studio.address) as http:
+async def test_the_operators_endpoints_answer(studio: Studio, person: Person) -> None:
+    async with http_client(studio.address) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/readyz")).status_code == 200
         schema = (await http.get("/openapi.json")).json()
@@ -247,7 +248,7 @@ async def test_the_operators_doors_answer(studio: Studio, person: Person) -> Non
         assert (await person.http.get("/api/kafka/health")).json()["status"] == "healthy"
 
 
-async def test_the_metrics_count_what_was_asked_for(running: Running, person: Person) -> None:
+async def test_the_metrics_count_submissions(running: Running, person: Person) -> None:
     await person.finished((await person.submit({"prompt": "counted", "size": "256x256"}))["id"])
     pages = [(await fetched(f"http://{address}/metrics")).text for address in running.metrics_addresses]
     metrics = "\n".join(pages)

@@ -48,7 +48,7 @@ async def answers(calls: Collection[Any]) -> Counter[tuple[int, str]]:
 @pytest.mark.parametrize(
     "scopes", [("key",), ("user",), ("provider",), ("platform",), ("key", "user", "provider", "platform")]
 )
-async def test_a_budget_that_fits_seven_takes_seven_of_all_that_come_at_once(
+async def test_a_budget_for_seven_accepts_seven_of_many_concurrent_submissions(
     person: Person, admin: httpx2.AsyncClient, scopes: tuple[str, ...]
 ) -> None:
     (key,) = (await person.http.get("/api/keys")).json()["items"]
@@ -92,7 +92,7 @@ async def test_nothing_of_unknown_price_is_accepted_under_a_budget(supplied: Sup
         assert await person.credits() == before
 
 
-async def test_credits_that_are_taken_and_spent_at_once_are_gone_once(
+async def test_credits_deducted_and_spent_at_the_same_time_are_used_once(
     studio: Studio, admin: httpx2.AsyncClient
 ) -> None:
     async with studio.person(first_credits=10) as person:
@@ -111,7 +111,7 @@ async def test_credits_that_are_taken_and_spent_at_once_are_gone_once(
     assert [check for check in proof["checks"] if check["violations"]] == []
 
 
-async def test_an_adjustment_is_made_once_under_its_id_and_its_id_is_for_no_other(
+async def test_an_adjustment_is_made_once_and_its_id_cannot_be_reused(
     person: Person, admin: httpx2.AsyncClient
 ) -> None:
     path = f"/api/admin/users/{person.user_id}/credits"
@@ -141,7 +141,7 @@ async def test_a_promotion_for_one_user_is_redeemed_by_one_user_once(
     assert sum([(await each.credits())[0] for each in (person, stranger)]) == before + 9
 
 
-async def test_a_promotion_that_leaked_is_found_and_stopped(
+async def test_a_leaked_promotion_can_be_found_and_ended(
     person: Person, stranger: Person, admin: httpx2.AsyncClient
 ) -> None:
     code = f"LEAKED-{secrets.token_hex(4).upper()}"
@@ -243,7 +243,7 @@ REFUSED_BY_ADMINS_ENDPOINTS = [
 
 
 @pytest.mark.parametrize("who", ["member", "admin"])
-async def test_what_cannot_be_is_refused_with_a_code_and_changes_nothing(
+async def test_invalid_money_requests_are_refused_with_a_code_and_change_nothing(
     person: Person, admin: httpx2.AsyncClient, who: str
 ) -> None:
     endpoints = REFUSED_BY_MEMBERS_ENDPOINTS if who == "member" else REFUSED_BY_ADMINS_ENDPOINTS
@@ -262,7 +262,7 @@ async def test_what_cannot_be_is_refused_with_a_code_and_changes_nothing(
     assert (await person.http.get("/api/generations")).json()["items"] == []
 
 
-async def test_nobody_reaches_what_is_anothers(person: Person, stranger: Person) -> None:
+async def test_resources_of_another_user_are_not_reachable(person: Person, stranger: Person) -> None:
     accepted = await person.submit({"prompt": "mine", "scheduledAt": in_an_hour()})
     base = f"/api/generations/{accepted['id']}"
     seen = await answers(

@@ -29,7 +29,7 @@ async def until_stage(person: Person, generation_id: str, *stages: str) -> None:
         await asyncio.sleep(0.02)
 
 
-async def test_a_drained_queue_refuses_ends_what_it_has_and_stays_so_after_a_restart(running: Running) -> None:
+async def test_a_draining_queue_refuses_finishes_its_jobs_and_stays_draining_after_a_restart(running: Running) -> None:
     async with running.studio.person() as person, admin_of(running.studio) as admin:
         made = [await person.submit({"prompt": "a tree", "numberOfImages": 4}) for _ in range(4)]
         try:
@@ -54,7 +54,7 @@ async def test_a_drained_queue_refuses_ends_what_it_has_and_stays_so_after_a_res
         assert (await person.finished((await person.submit({"prompt": "open again"}))["id"]))["status"] == "completed"
 
 
-async def test_a_pause_lets_what_runs_go_on_and_starts_nothing_else(running: Running) -> None:
+async def test_a_paused_queue_lets_running_jobs_finish_and_starts_no_other(running: Running) -> None:
     async with running.studio.person() as person, admin_of(running.studio) as admin:
         running_one = await person.submit({"prompt": "a long walk", "numberOfImages": 10})
         await until_stage(person, running_one["id"], "starting", "generating", "uploading", "done")

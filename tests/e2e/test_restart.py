@@ -6,7 +6,7 @@ from tests.e2e.conftest import Running
 from tests.e2e.person import Person
 
 
-async def test_pictures_credits_and_keys_outlive_a_restart(running: Running, person: Person) -> None:
+async def test_images_credits_and_keys_survive_a_restart(running: Running, person: Person) -> None:
     accepted = await person.submit({"prompt": "a stone bridge", "size": "256x256"})
     await person.finished(accepted["id"])
     before = (await person.http.get(f"/api/sets/{accepted['setId']}")).json()

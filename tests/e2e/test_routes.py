@@ -51,7 +51,7 @@ async def explained(person: Person, body: dict[str, Any]) -> tuple[int, dict[str
     return answer.status_code, answer.json()
 
 
-async def test_the_explained_route_is_the_executed_one_and_replays_to_the_same(buyer: Person) -> None:
+async def test_the_explained_route_is_executed_and_replayed_the_same(buyer: Person) -> None:
     chance, later = random.Random(11), (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     gate, taken = asyncio.Semaphore(AT_ONCE), []
 
@@ -111,7 +111,7 @@ async def assert_delivered_as_promised(person: Person, made: dict[str, Any]) -> 
         assert "x".join(map(str, picture.size)) == made["size"] == f"{image['width']}x{image['height']}"
 
 
-async def test_no_value_that_a_model_does_not_make_is_lost_in_silence(buyer: Person) -> None:
+async def test_no_unsupported_value_is_dropped_silently(buyer: Person) -> None:
     models = (await buyer.http.get("/api/models")).json()["items"]
     assert {model["provider"] for model in models if model["available"]} == {"sketch", "openai"}
     for model in models:

@@ -7,7 +7,7 @@ import random
 import uuid
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -18,12 +18,13 @@ from pixel_generation.application.reading.page import Page
 from pixel_generation.application.reading.ports import GenerationFilter, Standing, UserEvents
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
-from pixel_generation.domain.jobs.attempt import AttemptState, CallRecord, attempt_outcome, attempt_state
+from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.jobs.job import Job, Stage, Status, StoredEvent
 from pixel_generation.domain.jobs.step import Step
-from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.queueing.position import Position
 from pixel_generation.domain.queueing.queues import QueueState
+
+from tests.fakes.generation_rows import FakeAttempt, Row
 
 
 class FakeClock:
@@ -55,24 +56,6 @@ class FakeRandomness:
 
     def fraction(self) -> float:
         return self._random.random()
-
-
-@dataclass
-class FakeAttempt:
-    worker: str
-    state: AttemptState = AttemptState.CLAIMED
-    outcome: Outcome | None = None
-
-
-@dataclass
-class Row:
-    """A job with what only the store knows of it."""
-
-    job: Job
-    priority: int
-    virtual_start: float
-    lease_until: datetime | None = None
-    events: list[StoredEvent] = field(default_factory=list)
 
 
 class FakeStore:

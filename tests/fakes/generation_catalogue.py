@@ -47,5 +47,5 @@ class FakeCatalogue:
     def __init__(self, *models: Model, providers: frozenset[str] = frozenset({"sketch"})) -> None:
         self.catalogue = Catalogue(models or (SKETCH, FLARE), default="studio-sketch", providers=painting(*providers))
 
-    async def load(self) -> Catalogue:
+    async def current(self) -> Catalogue:
         return self.catalogue

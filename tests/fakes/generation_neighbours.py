@@ -12,7 +12,8 @@ from pixel_generation.application.execution.runner import Produced
 from pixel_generation.application.operations.ports import Action
 from pixel_generation.application.reading.page import Page
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
-from pixel_generation.domain.jobs.job import Job, Output
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
 

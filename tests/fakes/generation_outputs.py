@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from pixel_generation.domain.jobs.job import Job, Output
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.routing.routing import RoutedWork
 from pixel_generation.domain.work.image import ImageWork
 

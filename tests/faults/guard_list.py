@@ -1,4 +1,4 @@
-"""The guards: where each stands, what takes it out and the test that has to notice."""
+"""The guards: the line of each, what removes it and the test that must fail without it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ GENERATION = "services/generation/src/pixel_generation"
 CHANGES, JOBS, SUBMISSIONS = (f"{GENERATION}/sql/{name}.sql" for name in ("changes", "jobs", "submissions"))
 OUTBOX = "libs/events/src/pixel_events/sql/outbox.sql"
 LEADERSHIP = "libs/postgres/src/pixel_postgres/sql/leadership.sql"
-RUN_JOB = f"{GENERATION}/application/run_job.py"
+RUN_JOB = f"{GENERATION}/application/execution/run.py"
 JOBS_ADAPTER = f"{GENERATION}/adapters/outbound/postgres/jobs.py"
 BATCHING = "libs/runtime/src/pixel_runtime/batching.py"
 GATEWAY = "services/gateway/src/pixel_gateway"
@@ -25,7 +25,7 @@ SCHEMA_TESTS = "tests/faults/test_schema_guards.py"
 
 @dataclass(frozen=True)
 class Guard:
-    """A guard, where it stands, what takes it out (everywhere in the file) and the test that must notice."""
+    """A guard: its text in its file, what replaces it (everywhere in the file) and the test that must fail."""
 
     name: str
     file: str
@@ -68,14 +68,14 @@ GUARDS = [
         JOBS,
         "        LIMIT 1000\n        FOR NO KEY UPDATE SKIP LOCKED\n",
         "        LIMIT 1000\n",
-        f"{GROUP_TESTS}::test_a_claim_takes_what_nobody_holds_and_waits_for_nobody",
+        f"{GROUP_TESTS}::test_a_claim_skips_locked_jobs",
     ),
     Guard(
         "dead lease",
         JOBS,
         "WHERE j.attempt = r.attempt AND j.status = 'processing' AND j.lease_until > now()\n",
         "WHERE j.attempt = r.attempt AND j.status = 'processing'\n",
-        f"{JOB_TESTS}::test_a_lease_that_is_over_is_not_revived[postgres]",
+        f"{JOB_TESTS}::test_an_expired_lease_cannot_be_renewed[postgres]",
     ),
     Guard(
         "deadline",
@@ -103,14 +103,14 @@ GUARDS = [
         f"{GENERATION}/migrations/0002_ledger.sql",
         "RAISE EXCEPTION 'the ledger is append-only",
         "RETURN NULL; RAISE EXCEPTION 'the ledger is append-only",
-        f"{SCHEMA_TESTS}::test_what_was_booked_is_not_changed",
+        f"{SCHEMA_TESTS}::test_ledger_entries_cannot_be_changed",
     ),
     Guard(
         "outbox horizon",
         OUTBOX,
         "o.xid < pg_snapshot_xmin(pg_current_snapshot())\n    AND ",
         "",
-        f"{RELAY_TESTS}::test_an_event_behind_an_open_transaction_waits_and_comes_soon_after_it",
+        f"{RELAY_TESTS}::test_an_event_behind_an_open_transaction_is_published_soon_after_its_end",
     ),
     Guard(
         "one relay leads",
@@ -124,42 +124,42 @@ GUARDS = [
         "libs/events/src/pixel_events/outbox_mark.py",
         "if self._oldest_xid >= self._next_xid:",
         "if True:",
-        "tests/unit/events/test_outbox_mark.py::test_nothing_that_can_be_read_stands_below_the_mark",
+        "tests/unit/events/test_outbox_mark.py::test_no_unrelayed_row_is_below_the_mark",
     ),
     Guard(
         "idempotency key",
         SUBMISSIONS,
         "f.is_fitting AND (f.key = '' OR f.job_id IN (SELECT k.job_id FROM keyed AS k))",
         "f.is_fitting",
-        f"{SUBMISSION_TESTS}::test_one_key_from_many_doors_at_once_makes_one_job[postgres]",
+        f"{SUBMISSION_TESTS}::test_one_key_submitted_by_many_processes_at_once_makes_one_job[postgres]",
     ),
     Guard(
         "account lock",
         SUBMISSIONS,
         "ORDER BY c.user_id\n    FOR NO KEY UPDATE\n",
         "ORDER BY c.user_id\n",
-        f"{LIMIT_TESTS}::test_a_submission_waits_for_whoever_changes_its_account_and_reads_what_is_left",
+        f"{LIMIT_TESTS}::test_a_submission_waits_for_a_concurrent_change_of_its_account_and_reads_the_new_balance",
     ),
     Guard(
         "no blind second call",
-        f"{GENERATION}/domain/recovery.py",
+        f"{GENERATION}/domain/jobs/recovery.py",
         "job.stage is not Stage.STARTING and not repeatable",
         "False",
-        "tests/unit/generation/test_job.py::test_a_run_lost_in_its_call_is_repeated_only_where_that_is_free",
+        "tests/unit/generation/test_job.py::test_a_run_lost_during_its_call_is_repeated_only_if_that_is_free",
     ),
     Guard(
         "announced before the call",
-        f"{GENERATION}/domain/job.py",
+        f"{GENERATION}/domain/jobs/job.py",
         "(GENERATING, Transition.DELIVER): UPLOADING,",
         "(GENERATING, Transition.DELIVER): UPLOADING, (STARTING, Transition.DELIVER): UPLOADING,",
-        f"{SCHEMA_TESTS}::test_nothing_is_delivered_before_its_call_was_announced",
+        f"{SCHEMA_TESTS}::test_a_job_cannot_deliver_before_its_provider_call_is_recorded",
     ),
     Guard(
         "sequence fence",
         CHANGES,
         " AND j.sequence = c.sequence - 1\n",
         "\n",
-        "tests/integration/generation/test_cancel_races.py::test_each_race_has_one_winner_and_the_money_follows_it",
+        "tests/integration/generation/test_cancel_races.py::test_a_cancel_race_has_one_winner_and_the_charge_matches_it",
     ),
     Guard(
         "order of claims",
@@ -173,14 +173,14 @@ GUARDS = [
         CHANGES,
         "    ORDER BY e.place, o.turn\n",
         "    WHERE false\n    ORDER BY e.place, o.turn\n",
-        "tests/faults/test_checker.py::test_a_run_that_broke_nothing_is_judged_by_all_ten",
+        "tests/faults/test_checker.py::test_a_run_without_breaches_passes_all_ten_checks",
     ),
     Guard(
         "claim is announced with the next change",
         JOBS_ADAPTER,
         "events.insert(0, status_changed(before, now))",
         "pass",
-        f"{GROUP_TESTS}::test_the_claims_event_is_announced_with_the_next_change_and_before_it",
+        f"{GROUP_TESTS}::test_the_event_of_a_claim_is_written_with_the_next_change_and_before_its_event",
     ),
     Guard(
         "job once in a statement",
@@ -201,91 +201,91 @@ GUARDS = [
         BATCHING,
         "                await asyncio.wait([waiting.answer])\n",
         "                pass\n",
-        f"{GROUP_TESTS}::test_a_cancelled_caller_leaves_when_its_change_is_decided_and_takes_back_one_that_waits",
+        f"{GROUP_TESTS}::test_a_cancelled_caller_waits_for_a_change_being_written_and_withdraws_a_queued_one",
     ),
     Guard(
         "each freed place is given on",
         CHANGES,
         "least(u.freed, a.max_running - a.slots_taken + u.freed)",
         "least(1, a.max_running - a.slots_taken + u.freed)",
-        f"{GROUP_TESTS}::test_changes_that_share_a_statement_do_what_they_do_one_by_one[0]",
+        f"{GROUP_TESTS}::test_changes_in_one_statement_have_the_same_effect_as_one_by_one[0]",
     ),
     Guard(
         "end that is being written is no lost lease",
-        f"{GENERATION}/application/work.py",
+        f"{GENERATION}/application/execution/worker.py",
         " and not held.run.is_letting_go]",
         "]",
-        f"{WORK_TESTS}::test_a_run_whose_end_is_written_and_not_yet_answered_is_not_taken_for_lost",
+        f"{WORK_TESTS}::test_a_run_waiting_for_the_answer_to_its_last_write_is_not_lost",
     ),
     Guard(
         "announced before it is called",
         RUN_JOB,
         "        await self._write(self.job.calling())\n",
         "",
-        f"{WORK_TESTS}::test_a_stopped_worker_does_not_repeat_a_call_that_costs",
+        f"{WORK_TESTS}::test_a_stopped_worker_does_not_repeat_a_paid_call",
     ),
     Guard(
         "unknown outcome is not sent again",
-        f"{GENERATION}/domain/recovery.py",
+        f"{GENERATION}/domain/jobs/recovery.py",
         "if not repeatable and error.outcome is Outcome.UNKNOWN:",
         "if False:",
         f"{WORK_TESTS}::test_a_call_with_unknown_outcome_is_never_made_twice",
     ),
     Guard(
         "pictures wait for a store that restarts",
-        RUN_JOB,
+        f"{GENERATION}/application/execution/store_output.py",
         "STORE_TRIES = 20",
         "STORE_TRIES = 3",
-        f"{WORK_TESTS}::test_a_store_that_restarts_is_asked_again_and_the_provider_is_not",
+        f"{WORK_TESTS}::test_an_unavailable_store_is_retried_without_a_second_provider_call",
     ),
     Guard(
         "budget of a batch",
         SUBMISSIONS,
         "        AND NOT EXISTS (SELECT 1 FROM over AS o WHERE o.place = j.place) AS is_fitting",
         "        AS is_fitting",
-        f"{LIMIT_TESTS}::test_five_hundred_at_once_on_a_budget_of_seven_are_seven[user]",
+        f"{LIMIT_TESTS}::test_five_hundred_concurrent_submissions_on_a_budget_of_seven_accept_seven[user]",
     ),
     Guard(
         "budget lock",
         SUBMISSIONS,
         "    ORDER BY b.id\n    FOR NO KEY UPDATE OF b\n",
         "    ORDER BY b.id\n",
-        f"{LIMIT_TESTS}::test_five_hundred_at_once_on_a_budget_of_seven_are_seven[platform]",
+        f"{LIMIT_TESTS}::test_five_hundred_concurrent_submissions_on_a_budget_of_seven_accept_seven[platform]",
     ),
     Guard(
         "budget of a fallback",
         f"{GENERATION}/sql/budgets.sql",
         " OR w.amount > w.reserved AND w.used + w.amount - w.reserved > w.limit_amount",
         "",
-        f"{FALLBACK_TESTS}::test_a_fallback_that_its_provider_has_no_room_for_changes_nothing",
+        f"{FALLBACK_TESTS}::test_a_fallback_over_the_budget_of_its_provider_changes_nothing",
     ),
     Guard(
         "budget lock of a fallback",
         f"{GENERATION}/sql/budgets.sql",
         "    ORDER BY b.id\n    FOR NO KEY UPDATE OF b\n",
         "    ORDER BY b.id\n",
-        f"{FALLBACK_TESTS}::test_fallbacks_at_once_never_go_over_the_budget",
+        f"{FALLBACK_TESTS}::test_concurrent_fallbacks_never_exceed_the_budget",
     ),
     Guard(
         "id of an adjustment",
-        f"{GENERATION}/application/correct_credits.py",
+        f"{GENERATION}/application/billing/correct_credits.py",
         "if outcome.was_other:",
         "if False:",
-        "tests/contract/generation/test_billing.py::test_the_id_of_an_adjustment_is_not_for_another_one[postgres]",
+        "tests/contract/generation/test_billing.py::test_an_adjustment_id_cannot_be_used_for_another_adjustment[postgres]",
     ),
     Guard(
         "key cannot lift its budget",
-        f"{GATEWAY}/application/key_budgets.py",
+        f"{GATEWAY}/application/billing/key_budgets.py",
         "if api_key_id and await budgets.of(_SCOPE, api_key_id):",
         "if False:",
         "tests/unit/gateway/test_credit_endpoints.py::test_a_key_with_a_budget_cannot_lift_it",
     ),
     Guard(
         "retry that lost a race looks again",
-        f"{GENERATION}/application/retry_generations.py",
+        f"{GENERATION}/application/submission/retry.py",
         "if current is None or current.sequence == job.sequence:",
         "if True:",
-        "tests/integration/generation/test_retry_races.py::test_retries_at_once_are_one_round",
+        "tests/integration/generation/test_retry_races.py::test_concurrent_retries_start_one_round",
     ),
     Guard(
         "depth cap of a user",
@@ -303,21 +303,21 @@ GUARDS = [
     ),
     Guard(
         "breaker",
-        f"{GENERATION}/application/provider_health.py",
+        f"{GENERATION}/application/execution/provider_health.py",
         "ProviderHealth()).state is BreakerState.CLOSED:",
         "ProviderHealth()).state is not None:",
-        f"{HEALTH_TESTS}::test_a_provider_that_only_fails_is_left_alone_after_at_most_twenty_calls",
+        f"{HEALTH_TESTS}::test_a_provider_that_only_fails_is_not_called_after_twenty_calls",
     ),
     Guard(
         "retry budget",
-        f"{GENERATION}/domain/breaker.py",
+        f"{GENERATION}/domain/providers/breaker.py",
         "if len(self.repetitions) >= max(at_least, share * len(self.calls)):",
         "if False:",
-        f"{HEALTH_TESTS}::test_repetitions_are_a_tenth_of_the_calls_in_a_window",
+        f"{HEALTH_TESTS}::test_retries_are_at_most_a_tenth_of_the_calls_in_a_window",
     ),
     Guard(
         "admission",
-        f"{GATEWAY}/application/admission.py",
+        f"{GATEWAY}/application/load/admission.py",
         "if self._in_flight >= self._bound(traffic):",
         "if False:",
         "tests/unit/gateway/test_admission.py::test_create_is_turned_away_first_then_read_then_status_and_money_last",
@@ -331,7 +331,7 @@ GUARDS = [
     ),
     Guard(
         "gaps are filled",
-        f"{GATEWAY}/application/live.py",
+        f"{GATEWAY}/application/live/hub.py",
         "is_whole = not events or events[-1].sequence == self.last + len(events)",
         "is_whole = True",
         "tests/unit/gateway/test_live.py::test_a_gap_is_filled_from_the_store",
@@ -342,13 +342,13 @@ GUARDS = [
         "AND e.xid < h.xid\n",
         "\n",
         "tests/integration/generation/test_reads.py"
-        "::test_an_event_that_commits_late_is_never_behind_a_position_that_was_given_out",
+        "::test_an_event_that_commits_late_is_never_before_an_issued_position",
     ),
     Guard(
         "the database's time",
         f"{GENERATION}/adapters/outbound/postgres/clock.py",
         'self._told, self._told_at_s = row["now"], (asked_s + answered_s) / 2',
         "pass",
-        "tests/integration/generation/test_clock.py::test_a_wrong_clock_of_the_machine_is_replaced_by_the_servers_time",
+        "tests/integration/generation/test_clock.py::test_the_database_time_replaces_a_wrong_system_clock",
     ),
 ]

@@ -71,7 +71,7 @@ async def drained(world: World, wait_until: WaitUntil, *, within_s: float = 30.0
 
 
 @pytest.mark.timeout(300)
-async def test_f6_events_repeated_and_shuffled_change_no_row(world: World, wait_until: WaitUntil) -> None:
+async def test_f6_repeated_and_reordered_events_change_no_row(world: World, wait_until: WaitUntil) -> None:
     """Everything ever published comes again, each event one to five times, in another order across keys."""
     draws = seeded("F6")
     async with world.client() as client:
@@ -101,7 +101,7 @@ MEND = "DROP TRIGGER broken ON social.sets; DROP FUNCTION social.refuse();"
 
 
 @pytest.mark.timeout(300)
-async def test_f17_what_died_of_a_fault_that_was_mended_is_redriven_once(world: World, wait_until: WaitUntil) -> None:
+async def test_f17_dead_letters_of_a_repaired_fault_are_redriven_once(world: World, wait_until: WaitUntil) -> None:
     """Also when an operator redrives twice."""
     async with world.client() as client:
         known = dead_of(await read_bus(world.broker.brokers))
@@ -144,7 +144,9 @@ def poisons(good: Event) -> dict[str, Event]:
 
 
 @pytest.mark.timeout(300)
-async def test_f17_poison_goes_to_the_dead_letters_and_holds_no_partition(world: World, wait_until: WaitUntil) -> None:
+async def test_f17_poison_events_go_to_the_dead_letters_and_block_no_partition(
+    world: World, wait_until: WaitUntil
+) -> None:
     draws = seeded("F17")
     async with world.client() as client:
         await client.use(JOBS, callers=6)

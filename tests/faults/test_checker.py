@@ -136,13 +136,13 @@ def reported(report: Report) -> set[tuple[str, str]]:
     return {(violation.invariant, violation.check) for violation in report.violations}
 
 
-async def test_a_run_that_broke_nothing_is_judged_by_all_ten(scene: Scene) -> None:
+async def test_a_run_without_breaches_passes_all_ten_checks(scene: Scene) -> None:
     report = await scene.judged()
     assert reported(report) == set(), str(report)
     assert report.judged == set(INVARIANTS)
 
 
-async def test_archived_jobs_are_judged_like_the_others(scene: Scene) -> None:
+async def test_archived_jobs_are_checked_like_the_others(scene: Scene) -> None:
     archive = (
         "INSERT INTO generation.archived_jobs SELECT * FROM generation.live_jobs; DELETE FROM generation.live_jobs;"
     )
@@ -234,7 +234,7 @@ async def test_a_secret_in_a_log_or_a_dead_letter_is_reported(scene: Scene) -> N
     assert reported(await scene.judged(bus=bus)) == {("I10", "canary")}
 
 
-async def test_the_program_prints_all_ten_and_ends_with_1_for_a_breach(scene: Scene) -> None:
+async def test_the_program_prints_all_ten_checks_and_exits_with_1_for_a_breach(scene: Scene) -> None:
     log = scene.scratch / "program.log"
     for text, code in (("nothing\n", 0), (CANARY, 1)):
         await asyncio.to_thread(log.write_text, text)

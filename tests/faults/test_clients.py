@@ -21,7 +21,7 @@ CUTS = int(sized(short=200, full=20_000))
 SPARE_FILES = 24
 
 
-async def test_f25_two_hundred_creates_on_a_balance_for_ten(world: World) -> None:
+async def test_f25_two_hundred_concurrent_creates_on_a_balance_for_ten_make_ten(world: World) -> None:
     async with world.client(first_credits=10) as client:
         answers = await asyncio.gather(
             *(client.submit(client.body(), key=secrets.token_hex(8), timeout_s=60) for _ in range(200))
@@ -37,7 +37,7 @@ async def test_f25_two_hundred_creates_on_a_balance_for_ten(world: World) -> Non
 
 
 @pytest.mark.timeout(1200)
-async def test_f24_requests_cut_at_any_byte_leave_nothing_behind(world: World, wait_until: WaitUntil) -> None:
+async def test_f24_requests_cut_at_any_byte_have_no_effect(world: World, wait_until: WaitUntil) -> None:
     """Half of them are cut inside the request, the others while the answer is made or read."""
     gateway = world.services.processes["gateway-serve"].child.pid
     async with world.client(first_credits=CUTS) as client:

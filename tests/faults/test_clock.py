@@ -33,7 +33,7 @@ class WrongClock:
 
 
 @pytest.mark.parametrize(("role", "minutes"), CASES)
-async def test_f15_a_wrong_clock_in_one_role_takes_no_lease_early(
+async def test_f15_a_wrong_clock_in_one_role_takes_over_no_live_lease(
     role: str, minutes: int, make_database: MakeDatabase
 ) -> None:
     """Right at the start, then off while jobs run: each job runs once and is completed."""

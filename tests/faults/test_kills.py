@@ -7,13 +7,13 @@ import os
 import signal
 import time
 
-import httpx2
 import pytest
 
 from tests.conftest import WaitUntil
 from tests.faults.conftest import LEASE_S, World
 from tests.faults.metrics import sample
 from tests.faults.nemesis import only_full, plan_kills, seeded, sized, stop_for
+from tests.loopback import http_client
 
 VICTIMS = ("generation-work", "gateway-serve", "generation-serve", "generation-relay", "media-serve", "social-work")
 KILLS = int(sized(short=5, full=50))
@@ -53,7 +53,7 @@ async def test_f1_killed_processes_lose_nothing_and_charge_nothing_twice(world: 
 
 
 @pytest.mark.timeout(2400)
-async def test_f2_a_frozen_worker_that_wakes_changes_nothing(world: World, wait_until: WaitUntil) -> None:
+async def test_f2_a_frozen_worker_that_resumes_changes_nothing(world: World, wait_until: WaitUntil) -> None:
     """The lease ends while it is frozen; what it writes when it signals touches nothing and is counted."""
     worker = world.services.processes["generation-work"]
     frozen_s = 25.0 if LEASE_S >= 15 else LEASE_S + 2.5
@@ -85,7 +85,7 @@ async def test_f2_a_frozen_worker_that_wakes_changes_nothing(world: World, wait_
 
 
 @pytest.mark.timeout(300)
-async def test_f20_a_worker_told_to_stop_finishes_its_work_and_leaves_at_once(world: World) -> None:
+async def test_f20_a_stopped_worker_finishes_its_jobs_and_exits_at_once(world: World) -> None:
     """SIGTERM under load: in-flight requests are answered, the exit is clean, its jobs go on elsewhere or later."""
     async with world.client() as client:
         load = asyncio.create_task(client.use(int(sized(short=16, full=300)), callers=8))
@@ -102,7 +102,7 @@ async def test_f20_a_worker_told_to_stop_finishes_its_work_and_leaves_at_once(wo
 
 @only_full
 @pytest.mark.timeout(120)
-async def test_f20_a_second_sigterm_ends_a_worker_that_waits_for_its_provider(world: World) -> None:
+async def test_f20_a_second_sigterm_ends_a_worker_during_a_provider_call(world: World) -> None:
     worker = world.services.processes["generation-work"]
     async with world.client() as client:
         world.provider.delay_s = 8.0
@@ -122,6 +122,6 @@ async def test_f20_a_second_sigterm_ends_a_worker_that_waits_for_its_provider(wo
             world.provider.delay_s = 0.0
             await worker.start()
         await client.watch(name, within_s=60)
-        async with httpx2.AsyncClient() as http:
+        async with http_client() as http:
             assert (await http.get(f"{world.services.address}/readyz")).is_success
         await world.assert_at_rest()

@@ -39,7 +39,7 @@ def settings(**changes: object) -> Settings:
 
 
 @pytest.mark.timeout(1800)
-async def test_f26_half_done_work_is_finished_once(make_database: MakeDatabase) -> None:
+async def test_f26_interrupted_work_is_finished_once(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
     trouble = HalfDone(seeded("F26"))
     model = FakeImageModel()
@@ -82,7 +82,7 @@ async def fork_server(options: Settings) -> AsyncIterator[asyncio.subprocess.Pro
 
 
 @pytest.mark.timeout(2400)
-async def test_n2_a_worker_killed_at_any_point_calls_once_and_charges_what_it_delivered(
+async def test_n2_a_worker_killed_at_any_point_calls_once_and_charges_what_was_delivered(
     make_database: MakeDatabase,
 ) -> None:
     every = points()

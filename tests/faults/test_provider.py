@@ -22,7 +22,7 @@ PAID: dict[str, Any] = {"model": "gpt-image-2", "size": "1024x1024"}
 
 
 @pytest.mark.timeout(900)
-async def test_f13_a_lost_answer_is_charged_to_nobody_and_never_asked_for_again(world: World) -> None:
+async def test_f13_a_lost_response_is_charged_to_nobody_and_the_call_is_not_repeated(world: World) -> None:
     """The provider takes the request and works; its answer is dropped. Two good answers come between."""
     plan = [Fault.RESET] * LOST_ANSWERS + [Fault.NONE] * LOST_ANSWERS * 2
     seeded("F13").shuffle(plan)
@@ -45,7 +45,7 @@ async def test_f13_a_lost_answer_is_charged_to_nobody_and_never_asked_for_again(
     assert sum(captured > 0 for _, _, captured in rows) == LOST_ANSWERS * 2
 
 
-async def test_n1_a_caller_that_gave_up_finds_its_picture_paid_once(world: World) -> None:
+async def test_n1_a_caller_that_timed_out_gets_its_image_and_pays_once(world: World) -> None:
     """The unchanged SDK with a timeout of a second and no retries of its own; the provider takes three."""
     calls, key = len(world.provider.charged), secrets.token_hex(8)
     async with world.client() as client:
@@ -83,7 +83,7 @@ async def attempts_of(world: World, user_id: str) -> list[tuple[str, int | None,
 
 
 @pytest.mark.timeout(900)
-async def test_f22_a_provider_that_only_fails_is_not_stormed_and_others_go_on(world: World) -> None:
+async def test_f22_a_failing_provider_gets_few_calls_and_others_continue(world: World) -> None:
     """It fails every call for a while; what waited is done once it works again."""
     calls = len(world.provider.generations)
     async with world.client() as client, world.client() as neighbour:

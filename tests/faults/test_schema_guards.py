@@ -26,7 +26,7 @@ async def test_a_round_has_one_transfer_of_each_kind(kind: str, make_database: M
             await conn.execute(insert, (uuid4(), kind, user, job, 2))
 
 
-async def test_what_was_booked_is_not_changed(make_database: MakeDatabase) -> None:
+async def test_ledger_entries_cannot_be_changed(make_database: MakeDatabase) -> None:
     """Not even by the owner of the tables."""
     database, transfer, user = await make_database("generation"), uuid4(), uuid4()
     async with await connect(database.admin_url) as conn:
@@ -51,7 +51,7 @@ async def test_a_balance_is_never_below_zero(make_database: MakeDatabase) -> Non
             await conn.execute("UPDATE accounts SET available = available - 6")
 
 
-def test_nothing_is_delivered_before_its_call_was_announced() -> None:
+def test_a_job_cannot_deliver_before_its_provider_call_is_recorded() -> None:
     """Else a worker that dies in its call leaves a job that looks as if it had made none."""
     assert {move for state, move in TRANSITIONS if state == STARTING} & {
         Transition.DELIVER,

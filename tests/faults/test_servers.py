@@ -37,7 +37,7 @@ FORGOTTEN_S = 30.0
 
 
 @pytest.mark.timeout(400)
-async def test_f4_without_the_broker_work_is_accepted_and_told_after_it_returns(world: World) -> None:
+async def test_f4_without_the_broker_work_is_accepted_and_its_events_are_published_later(world: World) -> None:
     async with world.client() as client:
         async with world.broker_away():
             load = asyncio.create_task(client.use(8, callers=8, within_s=180))
@@ -50,7 +50,7 @@ async def test_f4_without_the_broker_work_is_accepted_and_told_after_it_returns(
 
 @only_full
 @pytest.mark.timeout(400)
-async def test_f4_a_broker_that_hears_nothing_holds_nobody_up(world: World) -> None:
+async def test_f4_an_unresponsive_broker_delays_no_request(world: World) -> None:
     """Connections stay open and nothing comes back, as behind a one-way cut."""
     async with world.client() as client:
         os.kill(world.broker.pid, signal.SIGSTOP)
@@ -67,7 +67,7 @@ async def test_f4_a_broker_that_hears_nothing_holds_nobody_up(world: World) -> N
 
 
 @pytest.mark.timeout(900)
-async def test_f7_a_killed_database_comes_back_and_loses_nothing(world: World) -> None:
+async def test_f7_a_killed_database_restarts_and_loses_nothing(world: World) -> None:
     draws = seeded("F7")
     async with world.client() as client:
         load = asyncio.create_task(client.use(DATABASE_KILLS * 10, callers=6, within_s=180))
@@ -133,7 +133,7 @@ class ClaimTimes:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("session", ["forgotten", "backup"])
-async def test_f10_old_snapshots_slow_no_claim_and_the_forgotten_end_by_their_limit(
+async def test_f10_old_snapshots_slow_no_claim_and_idle_transactions_are_ended(
     make_database: MakeDatabase, session: str
 ) -> None:
     """The same load before and under the snapshots; a machine that is slow by itself is compared with itself.

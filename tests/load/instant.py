@@ -14,6 +14,9 @@ from uuid import UUID
 
 from pixel_generation.adapters.metrics import EtaMetrics, HealthMetrics, JobMetrics, SubmissionMetrics
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
@@ -27,10 +30,9 @@ from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.runner import Produced
 from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
-from pixel_generation.domain.jobs.job import Job, Output
+from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
 from pixel_generation.wiring.kinds import KINDS, MESSAGES
@@ -69,7 +71,7 @@ class Core:
     def __init__(self, serving: Pool, working: Pool, *, slots: int, claim_loops: int) -> None:
         clock, randomness, metrics = SystemClock(), SystemRandomness(), SubmissionMetrics()
         source = PostgresCatalogue(serving, default="studio-sketch", providers=painting("sketch"))
-        catalogue = LiveCatalogue(source)
+        catalogue = CachedCatalogue(source)
         self.submissions = BatchedSubmissions(PostgresSubmissions(serving, MESSAGES))
         self.ports = {
             "catalogue": catalogue,
@@ -77,8 +79,10 @@ class Core:
             "clock": clock,
             "randomness": randomness,
             "observer": metrics,
-            "starts": StartEstimates(PostgresQueueSnapshots(serving), catalogue, slots=slots, queue_slots={}),
-            "capacity": QueueCapacity(PostgresQueueCounts(serving)),
+            "starts": StartEstimates(
+                CachedQueueSnapshots(PostgresQueueSnapshots(serving)), catalogue, slots=slots, queue_slots={}
+            ),
+            "capacity": CountedQueueCapacity(PostgresQueueCounts(serving)),
             "max_wait": timedelta(days=1),
             "max_retries": 2,
         }

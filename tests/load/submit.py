@@ -23,13 +23,14 @@ from pixel.generation.v1 import events_pb2
 from pixel_embedded import PostgresServer
 from pixel_generation.adapters.metrics import SubmissionMetrics
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import SUBMISSIONS, PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.work.image import ImageWork
@@ -149,7 +150,7 @@ class Core:
     def __init__(self, pool: Pool, server: PostgresServer) -> None:
         metrics = SubmissionMetrics()
         source = PostgresCatalogue(pool, default="studio-sketch", providers=painting("sketch"))
-        live = LiveCatalogue(source)
+        live = CachedCatalogue(source)
         self._server = server
         self._submissions = BatchedSubmissions(PostgresSubmissions(pool, MESSAGES))
         self._ports = {
@@ -158,8 +159,10 @@ class Core:
             "clock": SystemClock(),
             "randomness": SystemRandomness(),
             "observer": metrics,
-            "starts": StartEstimates(PostgresQueueSnapshots(pool), live, slots=10, queue_slots={}),
-            "capacity": QueueCapacity(PostgresQueueCounts(pool)),
+            "starts": StartEstimates(
+                CachedQueueSnapshots(PostgresQueueSnapshots(pool)), live, slots=10, queue_slots={}
+            ),
+            "capacity": CountedQueueCapacity(PostgresQueueCounts(pool)),
             "max_wait": timedelta(days=1),
             "max_retries": 2,
         }

@@ -71,18 +71,18 @@ async def test_an_object_reads_back_as_it_was_put(blobs, data):
     assert before <= stat.modified_at <= datetime.now(UTC) + timedelta(seconds=2)
 
 
-async def test_a_stream_comes_in_pieces_of_the_wanted_size(blobs):
+async def test_a_stream_yields_chunks_of_the_requested_size(blobs):
     await put(blobs, "a", bytes(100_000))
     assert [len(piece) async for piece in blobs.stream("a", 65_536)] == [65_536, 34_464]
 
 
-async def test_the_same_bytes_may_be_put_again(blobs):
+async def test_putting_the_same_bytes_again_succeeds(blobs):
     await put(blobs, "a/b.webp", b"one")
     await put(blobs, "a/b.webp", b"one")
     assert await blobs.get("a/b.webp") == b"one"
 
 
-async def test_other_bytes_under_a_used_key_change_nothing(blobs):
+async def test_putting_other_bytes_under_a_used_key_is_a_conflict_and_changes_nothing(blobs):
     await put(blobs, "a/b.webp", b"one")
     with pytest.raises(BlobConflict):
         await put(blobs, "a/b.webp", b"two", "image/webp")
@@ -90,7 +90,7 @@ async def test_other_bytes_under_a_used_key_change_nothing(blobs):
     assert (await blobs.stat("a/b.webp")).content_type == "image/png"
 
 
-async def test_of_many_writers_at_once_one_wins_and_the_others_are_told(blobs):
+async def test_of_concurrent_writers_one_wins_and_the_others_get_a_conflict(blobs):
     results = await asyncio.gather(
         *(put(blobs, "a", str(number % 4).encode() * 50_000) for number in range(12)), return_exceptions=True
     )
@@ -104,14 +104,14 @@ async def test_of_many_writers_at_once_one_wins_and_the_others_are_told(blobs):
 
 
 @pytest.mark.parametrize("sha256", ["0" * 64, "nothex", ""])
-async def test_bytes_with_another_hash_are_refused_and_not_kept(blobs, sha256):
+async def test_bytes_that_do_not_match_their_hash_are_refused_and_not_stored(blobs, sha256):
     with pytest.raises(BlobCorrupt):
         await blobs.put("a", b"one", content_type="text/plain", sha256=sha256)
     with pytest.raises(BlobNotFound):
         await blobs.get("a")
 
 
-async def test_a_wrong_hash_is_refused_even_where_it_is_that_of_the_stored_object(blobs):
+async def test_a_wrong_hash_is_refused_even_if_it_matches_the_stored_object(blobs):
     await put(blobs, "a", b"one")
     with pytest.raises(BlobCorrupt):
         await blobs.put("a", b"two", content_type="text/plain", sha256=hashlib.sha256(b"one").hexdigest())
@@ -134,7 +134,7 @@ async def test_the_folder_of_an_object_is_not_an_object(blobs):
         await blobs.stat("a/b")
 
 
-async def test_a_deleted_object_is_gone_and_its_key_is_free(blobs):
+async def test_a_deleted_object_is_not_found_and_its_key_can_be_used_again(blobs):
     await put(blobs, "a", b"one")
     await blobs.delete("a")
     await blobs.delete("a")
@@ -177,7 +177,7 @@ async def test_a_malformed_prefix_is_refused(blobs, prefix):
         await keys(blobs, prefix)
 
 
-async def test_addresses_signed_for_the_same_time_are_the_same(blobs):
+async def test_urls_signed_for_the_same_time_are_equal(blobs):
     signed_at = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
 
     def sign(key, when, expires_s=7200):
@@ -189,10 +189,10 @@ async def test_addresses_signed_for_the_same_time_are_the_same(blobs):
 
 
 @pytest.mark.parametrize("expires_s", [0, -1, 604_801])
-async def test_an_address_lives_between_a_second_and_a_week(blobs, expires_s):
+async def test_a_signed_url_is_valid_for_one_second_to_seven_days(blobs, expires_s):
     with pytest.raises(ValueError, match="expires_s"):
         blobs.presign_get("a", expires_s=expires_s, content_type="image/png")
 
 
-async def test_a_store_that_works_says_so(blobs):
+async def test_the_check_of_a_working_store_succeeds(blobs):
     await blobs.check()

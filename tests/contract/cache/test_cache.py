@@ -43,7 +43,7 @@ async def test_the_newest_value_wins(cache, key):
     assert await cache.get(key) == b"two"
 
 
-async def test_a_value_ends(cache, key, wait_until):
+async def test_a_value_expires_after_its_time_to_live(cache, key, wait_until):
     await cache.set(key, b"one", ttl_s=0.05)
 
     async def is_gone():
@@ -52,7 +52,7 @@ async def test_a_value_ends(cache, key, wait_until):
     await wait_until(is_gone, timeout_s=5)
 
 
-async def test_setting_again_gives_a_new_time_to_live(cache, key, wait_until):
+async def test_setting_a_key_again_resets_its_time_to_live(cache, key, wait_until):
     await cache.set(key, b"one", ttl_s=0.05)
     await cache.set(key, b"two", ttl_s=60)
     await cache.set(f"{key}:short", b"", ttl_s=0.1)
@@ -64,7 +64,7 @@ async def test_setting_again_gives_a_new_time_to_live(cache, key, wait_until):
     assert await cache.get(key) == b"two"
 
 
-async def test_deleted_keys_are_misses_and_missing_ones_are_fine(cache, key):
+async def test_deleted_keys_are_misses_and_deleting_missing_keys_does_nothing(cache, key):
     await cache.set(f"{key}:1", b"one", ttl_s=60)
     await cache.set(f"{key}:2", b"two", ttl_s=60)
     await cache.delete(f"{key}:1", f"{key}:2", f"{key}:3")
@@ -73,12 +73,12 @@ async def test_deleted_keys_are_misses_and_missing_ones_are_fine(cache, key):
 
 
 @pytest.mark.parametrize("ttl_s", [0, -1, float("nan")])
-async def test_a_time_to_live_that_ends_before_it_starts_is_refused(cache, key, ttl_s):
+async def test_a_time_to_live_that_is_not_positive_is_refused(cache, key, ttl_s):
     with pytest.raises(ValueError, match="ttl_s"):
         await cache.set(key, b"one", ttl_s=ttl_s)
 
 
-async def test_many_callers_at_once_each_get_their_own_value(cache, key):
+async def test_concurrent_callers_get_their_own_values(cache, key):
     async def round_trip(number):
         value = str(number).encode()
         await cache.set(f"{key}:{number}", value, ttl_s=60)
@@ -87,7 +87,7 @@ async def test_many_callers_at_once_each_get_their_own_value(cache, key):
     assert all(await asyncio.gather(*(round_trip(number) for number in range(200))))
 
 
-async def test_a_cache_that_works_says_so_and_closes_twice(cache):
+async def test_the_check_of_a_working_cache_succeeds_and_closing_is_idempotent(cache):
     await cache.check()
     await cache.close()
     await cache.close()

@@ -54,19 +54,19 @@ async def test_a_full_bucket_drains(buckets, key, wait_until):
     await wait_until(fits, timeout_s=5)
 
 
-async def test_keys_are_apart(buckets, key):
+async def test_buckets_of_different_keys_are_independent(buckets, key):
     await buckets.take(key, MINUTE_US, capacity_us=MINUTE_US)
 
     assert (await buckets.take(f"{key}:other", MINUTE_US, capacity_us=MINUTE_US)).accepted
 
 
-async def test_takes_at_the_same_moment_never_take_more_than_fits(buckets, key):
+async def test_concurrent_takes_never_exceed_the_capacity(buckets, key):
     taken = await asyncio.gather(*(buckets.take(key, MINUTE_US // 10, capacity_us=MINUTE_US) for _ in range(50)))
 
     assert sum(each.accepted for each in taken) == 10
 
 
 @pytest.mark.parametrize(("amount_us", "capacity_us"), [(0, 1), (-1, 1), (1, 0)])
-async def test_a_take_of_nothing_is_refused(buckets, key, amount_us, capacity_us):
+async def test_a_take_of_zero_is_refused(buckets, key, amount_us, capacity_us):
     with pytest.raises(ValueError, match="amount_us"):
         await buckets.take(key, amount_us, capacity_us=capacity_us)

@@ -36,7 +36,7 @@ async def read(consumer: BusConsumer, count: int) -> list[Event]:
     return events
 
 
-async def test_what_is_published_is_read_unchanged(bus: Bus) -> None:
+async def test_a_published_event_is_read_unchanged(bus: Bus) -> None:
     headers = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "note": "grüße 🎨"}
     sent = activity("usr_ü", "a lighthouse", headers=headers)
     await bus.publish([sent])
@@ -64,7 +64,7 @@ async def test_events_of_one_key_keep_their_order(bus: Bus) -> None:
     assert len(by_key) == 5
 
 
-async def test_one_key_always_lands_on_one_partition(bus: Bus, connect: Connect) -> None:
+async def test_events_of_one_key_go_to_one_partition(bus: Bus, connect: Connect) -> None:
     other = connect()
     await bus.publish([activity("usr_a", "1")])
     await other.publish([activity("usr_a", "2")])
@@ -102,7 +102,7 @@ async def test_events_that_were_not_committed_are_delivered_again(bus: Bus) -> N
     assert [told(event) for event in again] == ["2", "3", "4"]
 
 
-async def test_a_commit_that_comes_late_does_not_move_a_group_back(bus: Bus) -> None:
+async def test_a_late_commit_does_not_move_a_group_back(bus: Bus) -> None:
     await bus.publish([activity("usr_a", str(number)) for number in range(4)])
     async with opened(bus.consumer("readers", [ACTIVITIES])) as first:
         events = await read(first, 4)
@@ -147,7 +147,7 @@ async def test_members_of_a_group_share_the_partitions(bus: Bus, connect: Connec
                     seen |= {told(event) for event in await member.receive(1000, 0.1)}
 
 
-async def test_two_members_in_one_process_share_too(bus: Bus) -> None:
+async def test_two_members_in_one_process_share_the_partitions(bus: Bus) -> None:
     async with (
         opened(bus.consumer("readers", [ACTIVITIES])) as one,
         opened(bus.consumer("readers", [ACTIVITIES])) as two,
@@ -166,7 +166,7 @@ async def test_the_partitions_of_a_member_that_left_are_read_by_the_others(bus: 
                 seen |= {told(event) for event in await stays.receive(100, 1.0)}
 
 
-async def test_a_follower_misses_nothing_after_it_started_and_sees_nothing_before(bus: Bus) -> None:
+async def test_a_follower_reads_every_event_published_after_its_start_and_none_before(bus: Bus) -> None:
     await bus.publish([activity(f"usr_{number}", "before") for number in range(20)])
     async with opened(bus.follower([ACTIVITIES])) as follower:
         await bus.publish([activity(f"usr_{number}", f"after {number}") for number in range(20)])
@@ -180,7 +180,7 @@ async def test_every_follower_reads_every_partition(bus: Bus, connect: Connect) 
         assert {told(event) for event in await read(one, 30)} == {told(event) for event in await read(two, 30)}
 
 
-async def test_a_waiting_reader_is_woken_by_what_is_published(bus: Bus) -> None:
+async def test_a_published_event_ends_the_wait_of_a_receive(bus: Bus) -> None:
     async with opened(bus.follower([ACTIVITIES])) as follower:
         waiting = asyncio.create_task(follower.receive(10, PATIENCE_S))
         await bus.publish([activity("usr_a", "news")])
@@ -204,12 +204,12 @@ async def test_a_cancelled_receive_loses_nothing(bus: Bus) -> None:
     assert seen == [str(number) for number in range(20)]
 
 
-async def test_an_empty_topic_gives_nothing_and_takes_no_longer_than_asked(bus: Bus) -> None:
+async def test_receiving_from_an_empty_topic_returns_nothing_after_the_timeout(bus: Bus) -> None:
     async with opened(bus.consumer("readers", [ACTIVITIES])) as consumer, asyncio.timeout(PATIENCE_S):
         assert await consumer.receive(10, 0.05) == []
 
 
-async def test_a_receive_gives_no_more_than_asked(bus: Bus) -> None:
+async def test_a_receive_returns_at_most_the_requested_number(bus: Bus) -> None:
     await bus.publish([activity(f"usr_{number}", str(number)) for number in range(50)])
     seen: list[str] = []
     async with opened(bus.consumer("readers", [ACTIVITIES])) as consumer, asyncio.timeout(PATIENCE_S):
@@ -227,7 +227,7 @@ async def test_a_record_larger_than_its_topic_allows_is_refused(bus: Bus) -> Non
     assert isinstance(refusal.value, Invalid)
 
 
-async def test_a_record_just_below_the_limit_is_carried(bus: Bus) -> None:
+async def test_a_record_just_below_the_limit_is_published(bus: Bus) -> None:
     large = "x" * (SMALL[ACTIVITIES].max_message_bytes - 1024)
     await bus.publish([activity("usr_a", large)])
     async with opened(bus.consumer("readers", [ACTIVITIES])) as consumer:
@@ -254,13 +254,13 @@ async def test_topics_are_created_once(connect: Connect) -> None:
     assert await connect().ensure_topics() == []
 
 
-async def test_topics_may_be_created_from_two_places_at_once(connect: Connect) -> None:
+async def test_topics_can_be_created_concurrently(connect: Connect) -> None:
     buses = [connect() for _ in range(3)]
     created = await asyncio.gather(*(bus.ensure_topics() for bus in buses))
     assert sorted(name for names in created for name in names) == sorted(SMALL)
 
 
-async def test_health_tells_what_is_there_and_what_is_missing(connect: Connect) -> None:
+async def test_health_lists_present_and_missing_topics(connect: Connect) -> None:
     bus = connect()
     before = await bus.health()
     assert before.reachable
@@ -277,7 +277,7 @@ async def test_publishing_nothing_does_nothing(bus: Bus) -> None:
     await bus.publish([])
 
 
-async def test_closing_twice_is_fine(bus: Bus) -> None:
+async def test_closing_is_idempotent(bus: Bus) -> None:
     consumer = bus.consumer("readers", [ACTIVITIES])
     await consumer.start()
     await consumer.close()

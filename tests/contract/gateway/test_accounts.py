@@ -65,7 +65,7 @@ async def test_a_username_has_one_account(backend):
     assert await backend.accounts.get(format_id("usr", new_id())) is None
 
 
-async def test_first_credits_are_owed_until_they_are_given(backend):
+async def test_first_credits_stay_due_until_they_are_granted(backend):
     account = await backend.account("ada", first_credits=1000)
     await backend.account("bob")
     await backend.account("ada", first_credits=5)
@@ -106,7 +106,7 @@ async def test_an_unknown_account_gets_no_key(backend):
         await backend.keys.add(key_of(Account(format_id("usr", new_id()), "nobody", NOW)), digest("a"))
 
 
-async def test_a_key_stands_for_the_role_its_account_has_now(backend):
+async def test_a_key_has_the_current_role_of_its_account(backend):
     account = await backend.account()
     key = key_of(account)
     await backend.keys.add(key, digest("a"))
@@ -122,7 +122,7 @@ async def test_a_key_stands_for_the_role_its_account_has_now(backend):
         await backend.accounts.set_role(format_id("usr", new_id()), Role.ADMIN)
 
 
-async def test_an_account_may_begin_as_an_admin(backend):
+async def test_an_account_can_be_created_as_an_admin(backend):
     new = Account(format_id("usr", new_id()), "root", NOW, Role.ADMIN)
 
     assert (await backend.accounts.ensure(new, 0)).role is Role.ADMIN
@@ -137,7 +137,7 @@ async def test_keys_are_listed_newest_first(backend):
     assert await backend.keys.of_account(account.id) == keys[::-1]
 
 
-async def test_an_account_has_a_bound_of_working_keys(backend):
+async def test_an_account_has_a_maximum_of_active_keys(backend):
     account = await backend.account()
     for number in range(MAX_KEYS - 1):
         await backend.keys.add(key_of(account, number), digest(str(number)))
@@ -149,7 +149,7 @@ async def test_an_account_has_a_bound_of_working_keys(backend):
     assert [type(outcome) for outcome in outcomes if outcome is not None] == [TooManyKeys] * 4
 
 
-async def test_an_older_use_never_replaces_a_newer_one(backend):
+async def test_an_older_last_use_never_replaces_a_newer_one(backend):
     account = await backend.account()
     key = key_of(account)
     await backend.keys.add(key, digest("a"))

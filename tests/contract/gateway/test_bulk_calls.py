@@ -37,7 +37,7 @@ def counted(request):
     return request.getfixturevalue(f"{request.param}_bulk_calls")
 
 
-async def test_a_day_has_its_number_of_calls_also_when_they_come_at_once(counted):
+async def test_the_daily_number_of_bulk_calls_is_limited_also_for_concurrent_calls(counted):
     bulk_calls, (ada, bob) = counted
 
     counts = await asyncio.gather(*(bulk_calls.count(ada, DAY, 10) for _ in range(25)))
@@ -46,7 +46,7 @@ async def test_a_day_has_its_number_of_calls_also_when_they_come_at_once(counted
     assert await bulk_calls.count(bob, DAY, 10)
 
 
-async def test_the_next_day_begins_anew(counted):
+async def test_the_daily_count_restarts_the_next_day(counted):
     bulk_calls, (ada, _) = counted
 
     counts = [await bulk_calls.count(ada, day, 2) for day in (DAY, DAY, DAY, NEXT_DAY, NEXT_DAY, NEXT_DAY)]

@@ -61,7 +61,7 @@ async def test_the_newest_status_reads_back_whole(last_status):
     assert await last_status.get("gen_2") is None
 
 
-async def test_a_cache_in_trouble_is_left_alone_for_a_while():
+async def test_a_failing_cache_is_not_called_for_a_while():
     cache = AbsentCache()
     last_status = CachedLastStatus(cache, monotonic=lambda: 1.0)
 

@@ -31,7 +31,7 @@ def ticket(generation_id: str = "", expire_time: datetime = NOW + timedelta(seco
 
 
 @pytest.mark.parametrize("generation_id", ["", "gen_" + "1" * 32])
-async def test_a_ticket_is_taken_once(tickets, generation_id):
+async def test_a_ticket_can_be_used_once(tickets, generation_id):
     made = ticket(generation_id)
     await tickets.add(made, digest("one"))
 
@@ -39,7 +39,7 @@ async def test_a_ticket_is_taken_once(tickets, generation_id):
     assert await tickets.take(digest("one"), NOW) is None
 
 
-async def test_of_many_who_try_at_once_one_gets_the_ticket(tickets):
+async def test_of_concurrent_attempts_one_takes_the_ticket(tickets):
     made = ticket()
     await tickets.add(made, digest("one"))
     outcomes = await asyncio.gather(*(tickets.take(digest("one"), NOW) for _ in range(20)))

@@ -11,17 +11,33 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import Invalid, PixelError
-from pixel_generation.application.billing.billing import Billing
 from pixel_generation.application.billing.correct_credits import (
     AdjustCredits,
     RefundGeneration,
     adjust_credits,
     refund_generation,
 )
-from pixel_generation.application.billing.limit_spending import delete_budget, set_budget, update_account
-from pixel_generation.application.billing.ports import AccountChange, Redeemed
+from pixel_generation.application.billing.limit_spending import (
+    DeleteBudget,
+    SetBudget,
+    UpdateAccount,
+    delete_budget,
+    set_budget,
+    update_account,
+)
+from pixel_generation.application.billing.ports import (
+    AccountChange,
+    Accounts,
+    Budgets,
+    Corrections,
+    Ledger,
+    Promotions,
+    Redeemed,
+)
 from pixel_generation.application.billing.promotion_codes import (
     CreatePromotion,
+    EndPromotion,
+    RedeemPromotion,
     create_promotion,
     end_promotion,
     redeem_promotion,
@@ -35,11 +51,20 @@ from tests.integration.generation.submitter import open_submitter
 from tests.parts import MakeDatabase
 
 
+@dataclass(frozen=True)
+class Ports:
+    ledger: Ledger
+    corrections: Corrections
+    promotions: Promotions
+    accounts: Accounts
+    budgets: Budgets
+
+
 @dataclass
 class Till:
     """The ports of money and who did what."""
 
-    billing: Billing
+    billing: Ports
     actions: Callable[[], Awaitable[list[tuple[str, str]]]]
 
     async def user(self, credit_count: int = 0) -> UUID:
@@ -57,10 +82,10 @@ class Till:
         return await create_promotion(command, promotions=self.billing.promotions)
 
     async def end(self, code: str = "welcome") -> Promotion:
-        return await end_promotion(code, actor="usr_root", promotions=self.billing.promotions)
+        return await end_promotion(EndPromotion(code, "usr_root"), promotions=self.billing.promotions)
 
     async def redeem(self, user: UUID, code: str = "welcome") -> Redeemed:
-        return await redeem_promotion(user, code, promotions=self.billing.promotions)
+        return await redeem_promotion(RedeemPromotion(user, code), promotions=self.billing.promotions)
 
     async def available(self, user: UUID) -> int:
         return (await self.billing.accounts.find(user)).balance.available
@@ -72,7 +97,7 @@ def fake_till() -> Till:
     async def actions() -> list[tuple[str, str]]:
         return ledger.actions
 
-    return Till(Billing(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger)), actions)
+    return Till(Ports(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger)), actions)
 
 
 @pytest.fixture(params=["fake", "postgres"])
@@ -87,9 +112,7 @@ async def till(request: pytest.FixtureRequest, make_database: MakeDatabase) -> A
             rows = await submitter.rows("SELECT actor, action FROM actions ORDER BY id")
             return [(row["actor"], row["action"]) for row in rows]
 
-        billing = Billing(
-            submitter.ledger, submitter.ledger, submitter.promotions, submitter.accounts, submitter.budgets
-        )
+        billing = Ports(submitter.ledger, submitter.ledger, submitter.promotions, submitter.accounts, submitter.budgets)
         yield Till(billing, actions)
 
 
@@ -108,7 +131,7 @@ async def test_an_adjustment_is_made_once_and_names_who_made_it(till: Till) -> N
     assert await till.actions() == [("usr_admin", "adjust_credits")] * 2
 
 
-async def test_an_adjustment_never_takes_more_than_there_is(till: Till) -> None:
+async def test_an_adjustment_never_takes_more_than_the_balance(till: Till) -> None:
     user = await till.user(20)
     assert await reason_of(till.adjust(user, -21)) == "BALANCE_TOO_LOW"
     assert await reason_of(till.adjust(await till.user(), -1)) == "BALANCE_TOO_LOW"
@@ -117,7 +140,7 @@ async def test_an_adjustment_never_takes_more_than_there_is(till: Till) -> None:
     assert await till.available(user) == 0
 
 
-async def test_the_id_of_an_adjustment_is_not_for_another_one(till: Till) -> None:
+async def test_an_adjustment_id_cannot_be_used_for_another_adjustment(till: Till) -> None:
     user = await till.user(20)
     assert await till.adjust(user, 5)
     assert await reason_of(till.adjust(user, 6)) == "IDEMPOTENCY_KEY_REUSED"
@@ -136,19 +159,19 @@ async def test_an_adjustment_without_name_or_reason_is_refused(till: Till, amoun
         await till.adjust(await till.user(10), amount, name=name, reason=reason)
 
 
-async def test_adjustments_at_once_under_one_name_are_one(till: Till) -> None:
+async def test_concurrent_adjustments_with_one_id_are_made_once(till: Till) -> None:
     user = await till.user(10)
     assert sum(await asyncio.gather(*(till.adjust(user, -7) for _ in range(30)))) == 1
     assert await till.available(user) == 3
 
 
-async def test_the_first_adjustments_of_a_user_at_once_are_one(till: Till) -> None:
+async def test_concurrent_first_adjustments_of_a_user_are_made_once(till: Till) -> None:
     user = await till.user()
     assert sum(await asyncio.gather(*(till.adjust(user, 7) for _ in range(30)))) == 1
     assert await till.available(user) == 7
 
 
-async def test_a_code_is_redeemed_once_by_a_user_who_asks_a_hundred_times(till: Till) -> None:
+async def test_a_user_who_redeems_a_code_a_hundred_times_is_credited_once(till: Till) -> None:
     user = await till.user()
     await till.promote(uses=1)
     outcomes = await asyncio.gather(*(till.redeem(user) for _ in range(100)))
@@ -156,7 +179,7 @@ async def test_a_code_is_redeemed_once_by_a_user_who_asks_a_hundred_times(till: 
     assert {outcome.available for outcome in outcomes} == {25}
 
 
-async def test_a_code_is_redeemed_as_often_as_it_may_be(till: Till) -> None:
+async def test_a_code_is_redeemed_up_to_its_maximum(till: Till) -> None:
     await till.promote(uses=3)
     users = [await till.user() for _ in range(20)]
     outcomes = await asyncio.gather(*(till.redeem(user) for user in users), return_exceptions=True)
@@ -165,7 +188,7 @@ async def test_a_code_is_redeemed_as_often_as_it_may_be(till: Till) -> None:
     assert sum([await till.available(user) for user in users]) == 75
 
 
-async def test_a_code_that_is_over_unknown_or_taken_is_told_apart(till: Till) -> None:
+async def test_expired_unknown_and_used_up_codes_have_different_reasons(till: Till) -> None:
     user = await till.user()
     await till.promote("OLD", ends_at=datetime.now(UTC) - timedelta(seconds=1))
     assert await reason_of(till.redeem(user, "OLD")) == "PROMOTION_ENDED"
@@ -192,7 +215,7 @@ async def test_codes_are_listed_in_their_order_page_by_page_with_their_uses(till
     assert (await promotions.page(after="WINTER", limit=2)).items == []
 
 
-async def test_a_code_that_was_ended_is_redeemed_by_nobody_and_keeps_its_record(till: Till) -> None:
+async def test_an_ended_code_cannot_be_redeemed_and_keeps_its_record(till: Till) -> None:
     made, writer = await till.promote(ends_at=datetime.now(UTC) + timedelta(days=1)), await till.user()
     assert (await till.redeem(writer)).redeemed
     ended = await till.end()
@@ -208,7 +231,7 @@ async def test_a_code_that_was_ended_is_redeemed_by_nobody_and_keeps_its_record(
     assert await till.actions() == [("usr_admin", "create_promotion"), ("usr_root", "end_promotion")]
 
 
-async def test_a_code_without_an_end_gets_one_and_an_end_that_has_passed_stays(till: Till) -> None:
+async def test_ending_a_code_sets_its_end_unless_the_end_has_passed(till: Till) -> None:
     over = await till.promote("OLD", ends_at=datetime.now(UTC) - timedelta(days=1))
     await till.promote("ALWAYS")
     assert await till.end("OLD") == over
@@ -216,59 +239,59 @@ async def test_a_code_without_an_end_gets_one_and_an_end_that_has_passed_stays(t
     assert [action for _, action in await till.actions()].count("end_promotion") == 1
 
 
-async def test_ends_at_once_are_one(till: Till) -> None:
+async def test_concurrent_ends_of_a_code_set_one_end(till: Till) -> None:
     await till.promote()
     assert len({each.ends_at for each in await asyncio.gather(*(till.end() for _ in range(30)))}) == 1
     assert await till.actions() == [("usr_admin", "create_promotion"), ("usr_root", "end_promotion")]
 
 
 @pytest.mark.parametrize("code", ["NEVER-WAS", "no code!", "", "A\0B", "straße", "A" * 41])
-async def test_a_code_that_is_unknown_or_none_is_not_ended(till: Till, code: str) -> None:
+async def test_ending_an_unknown_or_malformed_code_is_refused(till: Till, code: str) -> None:
     await till.promote("STRASSE")
     assert await reason_of(till.end(code)) == "PROMOTION_NOT_FOUND"
     assert await till.actions() == [("usr_admin", "create_promotion")]
 
 
-async def test_a_refund_of_what_was_never_submitted_finds_nothing(till: Till) -> None:
+async def test_a_refund_of_an_unknown_generation_is_not_found(till: Till) -> None:
     command = RefundGeneration(new_id(), 0, "a mistake of ours", "usr_admin")
     assert await reason_of(refund_generation(command, corrections=till.billing.corrections)) == "GENERATION_NOT_FOUND"
 
 
-async def test_plan_and_limits_change_one_by_one(till: Till) -> None:
+async def test_plan_and_limits_are_changed_independently(till: Till) -> None:
     user, accounts = await till.user(5), till.billing.accounts
     assert (await accounts.find(user)).plan == "free"
-    await update_account(user, AccountChange("pro", 50, None), actor="usr_admin", accounts=accounts)
-    account = await update_account(user, AccountChange(None, None, 3), actor="usr_admin", accounts=accounts)
+    await update_account(UpdateAccount(user, AccountChange("pro", 50, None), "usr_admin"), accounts=accounts)
+    account = await update_account(UpdateAccount(user, AccountChange(None, None, 3), "usr_admin"), accounts=accounts)
     assert (account.plan, account.daily_limit, account.max_open_jobs) == ("pro", 50, 20_000)
-    account = await update_account(user, AccountChange(None, -1, None), actor="usr_admin", accounts=accounts)
+    account = await update_account(UpdateAccount(user, AccountChange(None, -1, None), "usr_admin"), accounts=accounts)
     assert (account.plan, account.daily_limit, account.balance.available) == ("pro", None, 5)
     assert await till.actions() == [("usr_admin", "update_account")] * 3
 
 
-async def test_a_plan_that_is_not_there_or_a_wrong_limit_changes_nothing(till: Till) -> None:
+async def test_an_unknown_plan_or_invalid_limit_is_refused_and_changes_nothing(till: Till) -> None:
     user, accounts = await till.user(), till.billing.accounts
     for change, reason in (
         (AccountChange("gold", None, None), "PLAN_NOT_FOUND"),
         (AccountChange(None, -2, None), "INVALID"),
         (AccountChange(None, None, 0), "INVALID"),
     ):
-        assert await reason_of(update_account(user, change, actor="usr_admin", accounts=accounts)) == reason
+        assert await reason_of(update_account(UpdateAccount(user, change, "usr_admin"), accounts=accounts)) == reason
     assert (await accounts.find(user)).plan == "free"
 
 
 async def test_a_budget_is_set_changed_listed_and_removed(till: Till) -> None:
     budgets, key = till.billing.budgets, new_id().hex
     limit = BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 100)
-    made = await set_budget(limit, actor="usr_owner", budgets=budgets)
+    made = await set_budget(SetBudget(limit, "usr_owner"), budgets=budgets)
     assert (made.limit, made.used, made.period_start is not None) == (limit, 0, True)
     changed = await set_budget(
-        BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 7), actor="usr_owner", budgets=budgets
+        SetBudget(BudgetLimit(Scope.KEY, key, Period.MONTH, Unit.CREDITS, 7), "usr_owner"), budgets=budgets
     )
     assert (changed.id, changed.limit.limit_amount) == (made.id, 7)
     assert await budgets.find(scope=Scope.KEY, subject=key, limit=10) == [changed]
     assert await budgets.find(scope=Scope.KEY, subject=new_id().hex, limit=10) == []
-    await delete_budget(made.id, actor="usr_owner", budgets=budgets)
-    assert await reason_of(delete_budget(made.id, actor="usr_owner", budgets=budgets)) == "BUDGET_NOT_FOUND"
+    await delete_budget(DeleteBudget(made.id, "usr_owner"), budgets=budgets)
+    assert await reason_of(delete_budget(DeleteBudget(made.id, "usr_owner"), budgets=budgets)) == "BUDGET_NOT_FOUND"
     assert await till.actions() == [("usr_owner", word) for word in ("set_budget", "set_budget", "delete_budget")]
 
 
@@ -277,4 +300,4 @@ async def test_a_budget_is_set_changed_listed_and_removed(till: Till) -> None:
 )
 async def test_a_budget_names_a_subject_of_its_scope(till: Till, scope: Scope, subject: str) -> None:
     limit = BudgetLimit(scope, subject, Period.TOTAL, Unit.CREDITS, 1)
-    assert await reason_of(set_budget(limit, actor="a", budgets=till.billing.budgets)) == "INVALID"
+    assert await reason_of(set_budget(SetBudget(limit, "a"), budgets=till.billing.budgets)) == "INVALID"

@@ -66,7 +66,7 @@ async def test_the_history_is_filtered_by_model_type_time_and_failure(store: Sto
         assert await ids_of(store, which) == expected, which
 
 
-async def test_a_user_channel_reads_on_without_gap_or_repeat(store: Store) -> None:
+async def test_a_user_channel_continues_without_gap_or_repeat(store: Store) -> None:
     user, other = await store.funded_user(), await store.funded_user()
     start = (await store.queries.user_events(user, after=Position(0), limit=0)).horizon
     for _ in range(3):
@@ -86,7 +86,7 @@ async def test_a_user_channel_reads_on_without_gap_or_repeat(store: Store) -> No
     assert len(seen) == 6
 
 
-async def test_a_position_of_another_user_or_of_the_future_is_not_known(store: Store) -> None:
+async def test_a_position_of_another_user_or_of_the_future_is_unknown(store: Store) -> None:
     user, other = await store.funded_user(), await store.funded_user()
     await store.submit_one(store.new(other))
     theirs = (await store.queries.user_events(other, after=Position(0), limit=9)).events[0][0]

@@ -11,7 +11,8 @@ from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Stage, Status
+from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.providers.provider import Outcome
 from pixel_runtime.ids import new_id
 
@@ -49,7 +50,7 @@ async def test_a_claimed_job_is_started_once(store: Store) -> None:
     }
 
 
-async def test_a_claim_is_told_as_an_event_that_names_the_number_of_images(store: Store) -> None:
+async def test_a_claim_writes_an_event_with_the_number_of_images(store: Store) -> None:
     user = await store.funded_user()
     job = await store.running(user, images=3)
     events = await store.queries.events(job.id, user, after=1, limit=10)
@@ -150,13 +151,13 @@ async def test_the_first_worker_is_fenced_once_another_runs_the_job(store: Store
     assert await store.jobs.renew([(second.id, second.attempt)], lease_s=15) == {second.id: Stage.STARTING}
 
 
-async def test_a_lease_that_is_over_is_not_revived(store: Store) -> None:
+async def test_an_expired_lease_cannot_be_renewed(store: Store) -> None:
     job = await store.running(await store.funded_user())
     await store.end_leases()
     assert await store.jobs.renew([(job.id, job.attempt)], lease_s=15) == {}
 
 
-async def test_an_unknown_outcome_is_kept_with_the_attempt(store: Store) -> None:
+async def test_an_unknown_outcome_is_stored_with_the_attempt(store: Store) -> None:
     user = await store.funded_user()
     job = await store.running(user)
     job = await write(store, job, job.calling())
@@ -166,7 +167,7 @@ async def test_an_unknown_outcome_is_kept_with_the_attempt(store: Store) -> None
     assert await store.attempt_of(job) == ("unknown", "unknown")
 
 
-async def test_what_the_provider_said_is_kept_with_the_attempt(store: Store) -> None:
+async def test_the_provider_response_is_stored_with_the_attempt(store: Store) -> None:
     job = await store.running(await store.funded_user())
     job = await write(store, job, job.calling())
     call = CallRecord(Outcome.SENT, "req-1", 1500, "provider_rejected")
@@ -188,7 +189,7 @@ async def test_a_job_past_its_deadline_is_found_and_ended_by_anyone(store: Store
     assert await store.jobs.overdue(10) == []
 
 
-async def test_a_job_nothing_can_start_is_found_and_ended(store: Store) -> None:
+async def test_a_job_that_no_worker_can_start_is_found_and_ended(store: Store) -> None:
     user = await store.funded_user(10)
     item = store.new(user)
     await store.submit_one(item)
@@ -200,7 +201,7 @@ async def test_a_job_nothing_can_start_is_found_and_ended(store: Store) -> None:
     assert await store.queries.balance(user) == Balance(10, 0)
 
 
-async def test_what_ended_long_ago_is_archived_once_and_still_read(store: Store) -> None:
+async def test_old_ended_jobs_are_archived_once_and_stay_readable(store: Store) -> None:
     user = await store.funded_user()
     job = await store.running(user)
     ended = await write(store, job, job.failed(FAILURE, at=store.clock.now()))
@@ -228,14 +229,14 @@ async def test_events_count_up_without_a_gap(store: Store) -> None:
     assert events[-1].set_id == job.set_id
 
 
-async def test_what_waits_in_a_queue_is_counted(store: Store) -> None:
+async def test_queued_jobs_are_counted_by_queue(store: Store) -> None:
     user = await store.funded_user()
     await store.decisions.decide([store.new(user) for _ in range(3)])
     await store.claim()
     assert (await store.housekeeping.queue_depths())["sketch"] == 2
 
 
-async def test_the_job_is_found_as_it_is(store: Store) -> None:
+async def test_a_job_reads_back_as_it_was_written(store: Store) -> None:
     job = await store.running(await store.funded_user())
     assert await store.jobs.find(job.id) == job
     assert await store.jobs.find(new_id()) is None

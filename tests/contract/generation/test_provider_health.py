@@ -47,24 +47,24 @@ async def breakers(request: pytest.FixtureRequest, make_database: MakeDatabase) 
         yield Breakers(PostgresProviderHealth(pool), asyncio.sleep)
 
 
-async def test_failures_in_a_row_open_it(breakers: Breakers) -> None:
+async def test_consecutive_failures_open_the_breaker(breakers: Breakers) -> None:
     assert [(await breakers.fail()).state.value for _ in range(3)] == ["closed", "closed", "open"]
     health = (await breakers.store.load())["p"]
     assert (health.state, health.failures, health.open_until is not None) == (BreakerState.OPEN, 3, True)
 
 
-async def test_a_success_starts_the_count_again(breakers: Breakers) -> None:
+async def test_a_success_resets_the_failure_count(breakers: Breakers) -> None:
     await breakers.fail()
     await breakers.fail()
     assert (await breakers.store.succeeded("p", is_probe=False)).failures == 0
     assert (await breakers.fail()).state is BreakerState.CLOSED
 
 
-async def test_a_rate_opens_it_at_once(breakers: Breakers) -> None:
+async def test_a_failure_rate_opens_the_breaker_at_once(breakers: Breakers) -> None:
     assert (await breakers.fail(trip=True)).state is BreakerState.OPEN
 
 
-async def test_one_of_many_gets_the_probe_when_the_time_has_come(breakers: Breakers) -> None:
+async def test_of_concurrent_workers_one_gets_the_probe_when_it_is_due(breakers: Breakers) -> None:
     await breakers.opened()
     assert not await breakers.store.take_probe("p", policy=POLICY)
     await breakers.wait(0.25)
@@ -74,7 +74,7 @@ async def test_one_of_many_gets_the_probe_when_the_time_has_come(breakers: Break
     assert (await breakers.store.load())["p"].state is BreakerState.HALF_OPEN
 
 
-async def test_the_probe_decides_and_others_do_not(breakers: Breakers) -> None:
+async def test_only_the_probe_closes_or_reopens_the_breaker(breakers: Breakers) -> None:
     await breakers.opened()
     await breakers.wait(0.25)
     assert await breakers.store.take_probe("p", policy=POLICY)

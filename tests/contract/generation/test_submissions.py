@@ -47,7 +47,7 @@ async def test_each_submission_of_a_batch_is_decided_on_its_own(store: Store) ->
     assert await store.queries.balance(poor) == Balance(0, 1)
 
 
-async def test_what_only_its_company_made_too_dear_is_decided_again(store: Store) -> None:
+async def test_a_submission_refused_only_because_of_its_batch_is_decided_again(store: Store) -> None:
     user = await store.funded_user(3)
     batch = [store.new(user, images=2), store.new(user, images=2)]
     first, second = await store.decisions.decide(batch)
@@ -64,7 +64,7 @@ async def test_the_same_key_and_request_give_the_same_job(store: Store) -> None:
     assert (await store.queries.balance(user)).held == 1
 
 
-async def test_a_full_queue_takes_nothing_and_still_knows_what_it_took(store: Store) -> None:
+async def test_a_full_queue_refuses_new_submissions_and_still_answers_repeated_ones(store: Store) -> None:
     user = await store.funded_user()
     first = store.new(user, key="k")
     assert (await store.submit_one(first)).verdict is Verdict.ACCEPTED
@@ -81,7 +81,7 @@ async def test_a_key_is_not_reused_for_another_request(store: Store) -> None:
     assert decision.verdict is Verdict.KEY_REUSED
 
 
-async def test_twins_in_one_batch_become_one_job(store: Store) -> None:
+async def test_equal_submissions_in_one_batch_become_one_job(store: Store) -> None:
     user = await store.funded_user()
     twins = [store.new(user, key="k") for _ in range(3)]
     verdicts = [decision.verdict for decision in await store.decisions.decide(twins)]
@@ -95,7 +95,7 @@ async def test_a_key_belongs_to_one_user(store: Store) -> None:
     assert [decision.verdict for decision in decisions] == [Verdict.ACCEPTED, Verdict.ACCEPTED]
 
 
-async def test_two_hundred_at_once_spend_a_balance_of_ten_exactly(store: Store) -> None:
+async def test_two_hundred_concurrent_submissions_spend_a_balance_of_ten_exactly(store: Store) -> None:
     user = await store.funded_user(10)
     stores = [BatchedSubmissions(store.decisions, most=32) for _ in range(3)]
     items = [store.new(user) for _ in range(200)]
@@ -106,7 +106,7 @@ async def test_two_hundred_at_once_spend_a_balance_of_ten_exactly(store: Store) 
     assert await store.sum_of_entries() == 0
 
 
-async def test_one_key_from_many_doors_at_once_makes_one_job(store: Store) -> None:
+async def test_one_key_submitted_by_many_processes_at_once_makes_one_job(store: Store) -> None:
     user = await store.funded_user(50)
     stores = [BatchedSubmissions(store.decisions) for _ in range(4)]
     decisions = await asyncio.gather(*(stores[n % 4].submit(store.new(user, key="k")) for n in range(40)))
@@ -115,7 +115,7 @@ async def test_one_key_from_many_doors_at_once_makes_one_job(store: Store) -> No
     assert (await store.queries.balance(user)).held == 1
 
 
-async def test_many_users_at_once_from_two_doors_all_get_through(store: Store) -> None:
+async def test_concurrent_submissions_of_many_users_through_two_processes_are_all_accepted(store: Store) -> None:
     users = [await store.funded_user(10) for _ in range(10)]
     orders = [users, users[::-1]]
     batches = [[store.new(user) for user in orders[n % 2]] for n in range(10)]
@@ -124,7 +124,7 @@ async def test_many_users_at_once_from_two_doors_all_get_through(store: Store) -
     assert [await store.queries.balance(user) for user in users] == [Balance(0, 10)] * 10
 
 
-async def test_a_grant_is_given_once(store: Store) -> None:
+async def test_a_grant_is_booked_once(store: Store) -> None:
     user = a_user()
     assert await store.ledger.grant(user, 10, grant_id="signup", reason="welcome") == (True, 10)
     assert await store.ledger.grant(user, 10, grant_id="signup", reason="welcome") == (False, 10)
@@ -132,7 +132,7 @@ async def test_a_grant_is_given_once(store: Store) -> None:
     assert await store.sum_of_entries() == 0
 
 
-async def test_nobody_reads_what_is_anothers(store: Store) -> None:
+async def test_a_generation_of_another_user_is_not_found(store: Store) -> None:
     owner, stranger = await store.funded_user(), a_user()
     item = store.new(owner)
     await store.submit_one(item)

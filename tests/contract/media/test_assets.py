@@ -60,19 +60,19 @@ async def test_an_asset_reads_back_as_it_was_finished(assets):
     assert await assets.find([]) == {}
 
 
-async def test_an_attempt_is_not_visible(assets):
+async def test_an_unfinished_upload_is_not_visible(assets):
     facts = facts_of(PNG)
     assert await assets.begin(facts, at=NOW) is None
     assert await assets.find([facts.id]) == {}
 
 
-async def test_an_attempt_may_begin_again(assets):
+async def test_an_upload_can_be_started_again(assets):
     facts = facts_of(PNG)
     assert await assets.begin(facts, at=NOW) is None
     assert await assets.begin(facts, at=LATER) is None
 
 
-async def test_beginning_what_is_stored_returns_it(assets):
+async def test_starting_an_upload_of_a_stored_asset_returns_the_asset(assets):
     facts = facts_of(PNG)
     asset = await stored(assets, facts)
     assert await assets.begin(facts, at=LATER) == asset
@@ -80,7 +80,7 @@ async def test_beginning_what_is_stored_returns_it(assets):
 
 @pytest.mark.parametrize("is_finished", [False, True])
 @pytest.mark.parametrize("other", ["user_id", "sha256"])
-async def test_an_id_belongs_to_its_owner_and_its_bytes(assets, is_finished, other):
+async def test_an_asset_id_cannot_be_used_by_another_owner_or_for_other_bytes(assets, is_finished, other):
     facts = facts_of(PNG)
     await assets.begin(facts, at=NOW)
     if is_finished:
@@ -96,14 +96,14 @@ async def test_finishing_twice_returns_the_first(assets):
     assert await assets.finish(facts, renditions_of(facts)[:1], at=LATER + timedelta(hours=1)) == asset
 
 
-async def test_many_that_finish_at_once_get_one_asset(assets):
+async def test_concurrent_uploads_that_finish_return_one_asset(assets):
     facts = facts_of(PNG)
     await assets.begin(facts, at=NOW)
     results = await asyncio.gather(*(assets.finish(facts, renditions_of(facts), at=LATER) for _ in range(8)))
     assert all(result == results[0] for result in results)
 
 
-async def test_many_with_other_bytes_that_begin_at_once_leave_one(assets):
+async def test_of_concurrent_uploads_with_different_bytes_one_starts(assets):
     asset_id, user_id = new_id(), new_id()
     attempts = [facts_of(PNG + bytes([number]), id=asset_id, user_id=user_id) for number in range(8)]
     results = await asyncio.gather(*(assets.begin(facts, at=NOW) for facts in attempts), return_exceptions=True)
@@ -111,7 +111,7 @@ async def test_many_with_other_bytes_that_begin_at_once_leave_one(assets):
     assert sum(isinstance(result, AssetConflict) for result in results) == 7
 
 
-async def test_what_was_given_up_cannot_be_begun_or_finished_until_it_is_forgotten(assets, leftovers):
+async def test_an_abandoned_upload_cannot_be_started_or_finished_until_its_record_is_deleted(assets, leftovers):
     facts = facts_of(PNG)
     await assets.begin(facts, at=NOW)
     assert await leftovers.give_up_stale(begun_before=LATER, limit=10) == [facts.id]
@@ -124,7 +124,7 @@ async def test_what_was_given_up_cannot_be_begun_or_finished_until_it_is_forgott
     assert await assets.begin(facts, at=LATER) is None
 
 
-async def test_only_old_attempts_are_given_up_and_stored_assets_never(assets, leftovers):
+async def test_only_old_uploads_are_abandoned_and_stored_assets_never(assets, leftovers):
     old, young, done = facts_of(PNG), facts_of(PNG), facts_of(PNG)
     await assets.begin(old, at=NOW)
     await assets.begin(young, at=LATER)
@@ -135,14 +135,14 @@ async def test_only_old_attempts_are_given_up_and_stored_assets_never(assets, le
     assert await assets.find([done.id]) == {done.id: asset}
 
 
-async def test_what_was_given_up_and_not_forgotten_is_given_up_again(assets, leftovers):
+async def test_abandoned_uploads_that_were_not_deleted_are_abandoned_again(assets, leftovers):
     facts = facts_of(PNG)
     await assets.begin(facts, at=NOW)
     for _ in range(2):
         assert await leftovers.give_up_stale(begun_before=LATER, limit=10) == [facts.id]
 
 
-async def test_only_ids_without_a_record_are_given_up_as_unknown(assets, leftovers):
+async def test_only_ids_without_a_record_are_claimed_as_unknown(assets, leftovers):
     begun, done, unknown = facts_of(PNG), facts_of(PNG), facts_of(PNG)
     await assets.begin(begun, at=NOW)
     await stored(assets, done)
@@ -153,7 +153,7 @@ async def test_only_ids_without_a_record_are_given_up_as_unknown(assets, leftove
     assert await assets.begin(unknown, at=LATER) is None
 
 
-async def test_one_sweeps_at_a_time(leftovers):
+async def test_one_process_sweeps_at_a_time(leftovers):
     async with leftovers.sweeping() as first:
         assert first
         async with leftovers.sweeping() as second:

@@ -45,11 +45,11 @@ async def collected(images, request):
     return sorted([image async for image in images.generate(request)], key=lambda image: image.index)
 
 
-async def test_every_picture_comes_once_with_its_index(model):
+async def test_every_image_is_delivered_once_with_its_index(model):
     assert [image.index for image in await collected(model, a_request())] == [0, 1, 2]
 
 
-async def test_the_bytes_are_a_picture_of_the_size_and_type_told(model):
+async def test_the_bytes_are_an_image_of_the_stated_size_and_type(model):
     for image in await collected(model, a_request()):
         decoded = Image.open(io.BytesIO(image.data))
         assert decoded.size == (128, 96)
@@ -59,11 +59,11 @@ async def test_the_bytes_are_a_picture_of_the_size_and_type_told(model):
 @pytest.mark.parametrize(
     "prompt", ["شروق الشمس فوق البحر", "夜の街、雨、ネオン", "🐱 'quotes' \"and\" \\ \u202eright-to-left", "x" * 4000]
 )
-async def test_prompts_people_write_are_taken_as_they_are(model, prompt):
+async def test_prompts_in_any_script_are_accepted_unchanged(model, prompt):
     assert len(await collected(model, a_request(prompt=prompt, count=1))) == 1
 
 
-async def test_a_reader_that_stops_early_leaves_nothing_behind(model):
+async def test_a_reader_that_stops_early_ends_the_call(model):
     pictures = model.generate(a_request())
     first = await anext(pictures)
     await pictures.aclose()
@@ -78,11 +78,11 @@ async def test_a_repeatable_model_gives_the_same_bytes_again(model):
         assert [image.cost_usd_micros for image in first] == [0, 0, 0]
 
 
-async def test_closing_twice_is_fine(model):
+async def test_closing_is_idempotent(model):
     await model.close()
 
 
-async def test_the_painter_numbers_its_seeds_from_the_requests():
+async def test_the_sketch_model_counts_seeds_from_the_requested_one():
     painter = SketchPainter()
     pictures = await collected(painter, a_request())
     alone = await collected(painter, a_request(seed=42, count=1))
@@ -91,7 +91,7 @@ async def test_the_painter_numbers_its_seeds_from_the_requests():
     assert alone[0].data == pictures[2].data
 
 
-async def test_the_painters_png_says_that_no_model_made_it():
+async def test_the_sketch_models_png_states_that_no_ai_model_made_it():
     painter = SketchPainter(threads=1)
     image = (await collected(painter, a_request(style=STYLES[1], count=1)))[0]
     await painter.close()
@@ -104,7 +104,7 @@ async def test_the_painters_png_says_that_no_model_made_it():
 
 
 @pytest.mark.parametrize(("width", "height"), [(0, 10), (63, 500), (5000, 64)])
-async def test_the_painter_refuses_sizes_it_cannot_paint(width, height):
+async def test_the_sketch_model_refuses_unsupported_sizes(width, height):
     painter = SketchPainter()
     with pytest.raises(ProviderError) as caught:
         await collected(painter, a_request(width=width, height=height))
@@ -112,7 +112,7 @@ async def test_the_painter_refuses_sizes_it_cannot_paint(width, height):
     assert (caught.value.failure_code, caught.value.retryable) == ("provider_rejected", False)
 
 
-async def test_faults_are_used_up_one_a_call():
+async def test_each_call_consumes_one_planned_fault():
     async with run_openai_server([Fault.SERVER_ERROR]) as server:
         images = OpenAIImages(api_key="sk-test", base_url=server.base_url)
         with pytest.raises(ProviderError):

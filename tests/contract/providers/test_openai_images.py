@@ -47,7 +47,7 @@ async def collected(images: OpenAIImages, request: ImageRequest) -> list[Produce
     return [image async for image in images.generate(request)]
 
 
-async def test_the_server_is_one_the_vendors_own_sdk_understands():
+async def test_the_test_server_is_compatible_with_the_vendors_sdk():
     async with run_openai_server() as server, openai.AsyncOpenAI(api_key="k", base_url=server.base_url) as client:
         models = await client.models.list()
         answer = await client.images.generate(model="gpt-image-2", prompt="a boat", size="64x64", n=3)
@@ -57,7 +57,7 @@ async def test_the_server_is_one_the_vendors_own_sdk_understands():
     assert [call.path for call in server.calls] == ["/v1/models", "/v1/images/generations"]
 
 
-async def test_the_request_is_sent_in_the_vendors_words():
+async def test_the_request_uses_the_vendors_field_names_and_values():
     async with provider() as (images, server):
         request = a_request(style="ink", quality="hd", end_user="u-7", parameters={"background": "opaque", "x": 1})
         await collected(images, request)
@@ -81,19 +81,19 @@ async def test_each_picture_carries_its_index_the_request_id_and_its_share_of_th
     assert sum(picture.cost_usd_micros or 0 for picture in pictures) == 250 + 60_000
 
 
-async def test_the_cost_is_unknown_when_the_price_is():
+async def test_the_cost_is_unknown_without_a_price():
     async with provider() as (images, _):
         pictures = await collected(images, a_request())
     assert [picture.cost_usd_micros for picture in pictures] == [None, None]
 
 
-async def test_fewer_pictures_than_asked_are_delivered_as_they_are():
+async def test_fewer_images_than_requested_are_delivered():
     async with provider(Fault.FEWER) as (images, _):
         pictures = await collected(images, a_request(count=3))
     assert [picture.index for picture in pictures] == [0, 1]
 
 
-async def test_a_truncated_picture_is_handed_on_for_the_store_to_refuse():
+async def test_a_truncated_image_is_passed_on_for_the_store_to_refuse():
     async with provider(Fault.TRUNCATED_PNG) as (images, _):
         pictures = await collected(images, a_request(count=1, width=512, height=512))
     with pytest.raises(OSError, match="truncated"):
@@ -123,7 +123,7 @@ FAILURES = [
 @pytest.mark.parametrize(
     ("fault", "code", "outcome", "retryable", "wait_s"), FAILURES, ids=[row[0] for row in FAILURES]
 )
-async def test_a_failed_call_says_what_happened_and_was_made_once(fault, code, outcome, retryable, wait_s):
+async def test_a_failed_call_has_its_outcome_and_is_made_once(fault, code, outcome, retryable, wait_s):
     async with provider(fault) as (images, server):
         timeout_s = 0.4 if fault in {Fault.HANG, Fault.DRIP} else 5.0
         with pytest.raises(ProviderError) as caught:
@@ -134,7 +134,7 @@ async def test_a_failed_call_says_what_happened_and_was_made_once(fault, code, o
     assert len(server.generations) == 1
 
 
-async def test_nothing_was_sent_when_no_one_listens():
+async def test_a_refused_connection_counts_as_not_sent():
     async with run_openai_server() as server:
         pass
     images = OpenAIImages(api_key="sk-test", base_url=server.base_url)
@@ -148,7 +148,7 @@ async def test_nothing_was_sent_when_no_one_listens():
     )
 
 
-async def test_the_providers_text_and_the_key_stay_out_of_the_error():
+async def test_the_error_contains_neither_the_providers_text_nor_the_key():
     async with provider(Fault.UNAUTHORIZED) as (images, _):
         with pytest.raises(ProviderError) as caught:
             await collected(images, a_request())
@@ -176,6 +176,6 @@ def test_token_prices_are_read_in_dollars_for_a_million_tokens():
 
 
 @pytest.mark.parametrize("text", ["gpt-image-2", "gpt-image-2=5,10", "m=a,b,c", "m=-1,0,0", "m=nan,0,0", "m=inf,0,0"])
-def test_token_prices_that_make_no_sense_are_refused(text):
+def test_invalid_token_prices_are_refused(text):
     with pytest.raises(ValueError, match=r"float|form"):
         parse_token_prices(text)

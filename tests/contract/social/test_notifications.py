@@ -60,7 +60,7 @@ async def test_failures_of_six_classes_are_one_notification_with_their_numbers(b
     assert (page.unread_count, page.next_page_token) == (1, "")
 
 
-async def test_an_event_that_comes_again_is_not_counted_again(backend):
+async def test_a_repeated_event_is_not_counted_again(backend):
     user, event_id = uuid4(), str(uuid4())
     notification_event = failed(user)
 
@@ -70,7 +70,7 @@ async def test_an_event_that_comes_again_is_not_counted_again(backend):
     assert (await listed(backend, user)).notifications[0].count == 1
 
 
-async def test_what_happens_after_reading_is_a_new_notification(backend):
+async def test_an_event_after_reading_makes_a_new_notification(backend):
     user = uuid4()
     await backend.add(str(uuid4()), failed(user, 0))
     assert await mark_notifications_read(user, [], notifications=backend) == 1
@@ -84,7 +84,7 @@ async def test_what_happens_after_reading_is_a_new_notification(backend):
     assert len((await listed(backend, user, unread=True)).notifications) == 1
 
 
-async def test_nobody_reads_or_marks_what_is_anothers(backend):
+async def test_notifications_of_another_user_can_be_neither_read_nor_marked(backend):
     user, other = uuid4(), uuid4()
     await backend.add(str(uuid4()), failed(user))
     (mine,) = (await listed(backend, user)).notifications
@@ -111,12 +111,12 @@ async def test_pages_follow_each_other_without_gap_or_repeat(backend):
 
 
 @pytest.mark.parametrize("token", ["x", "1", "1-x", f"{10**30}-{'1' * 32}"])
-async def test_a_token_that_was_never_given_is_refused(fake_backend, token):
+async def test_a_forged_page_token_is_refused(fake_backend, token):
     with pytest.raises(InvalidPageToken):
         await listed(fake_backend, uuid4(), page_token=token)
 
 
-async def test_bounds_are_kept(fake_backend):
+async def test_requests_out_of_bounds_are_refused(fake_backend):
     with pytest.raises(Invalid):
         await listed(fake_backend, uuid4(), page_size=101)
     with pytest.raises(Invalid):

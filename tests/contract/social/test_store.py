@@ -77,7 +77,7 @@ async def test_different_events_about_one_set_make_it_once(backend):
     assert await backend.announced() == 2
 
 
-async def test_a_transaction_that_raises_leaves_no_trace(backend):
+async def test_a_transaction_that_raises_writes_nothing(backend):
     image_set = make_image_set(1)
     event_id = str(uuid4())
 
@@ -99,7 +99,7 @@ async def test_a_transaction_that_raises_leaves_no_trace(backend):
 @pytest.mark.parametrize(
     "wanted", [FeedFilter(), FeedFilter(model="a"), FeedFilter(style="ink"), FeedFilter(user_id=UUID(int=2))]
 )
-async def test_both_stores_page_through_the_feed_alike(backend, sort, wanted):
+async def test_the_feed_is_paged_in_the_same_order_by_fake_and_postgres(backend, sort, wanted):
     reference = FakeStore()
     for number in range(1, 30):
         image_set = make_image_set(

@@ -29,7 +29,7 @@ def parts_of(address):
     return split.path.removeprefix("/media/objects/"), int(query["expires"][0]), query["signature"][0]
 
 
-def test_a_signed_address_is_relative_and_verifies(blobs):
+def test_a_signed_url_is_relative_and_verifies(blobs):
     address = blobs.presign_get("images/a.png", expires_s=60, content_type="image/png")
     key, expires, signature = parts_of(address)
     assert address.startswith("/media/objects/images/a.png?")
@@ -37,7 +37,7 @@ def test_a_signed_address_is_relative_and_verifies(blobs):
     blobs.verify(key, expires, signature)
 
 
-def test_an_address_ends(blobs):
+def test_a_signed_url_expires(blobs):
     signed_at = datetime.now(UTC) - timedelta(seconds=61)
     address = blobs.presign_get("a", expires_s=60, content_type="image/png", signed_at=signed_at)
     with pytest.raises(Forbidden) as ended:
@@ -45,7 +45,7 @@ def test_an_address_ends(blobs):
     assert ended.value.code == "ADDRESS_EXPIRED"
 
 
-def test_an_altered_address_is_refused(blobs, tmp_path):
+def test_an_altered_url_is_refused(blobs, tmp_path):
     key, expires, signature = parts_of(blobs.presign_get("a", expires_s=60, content_type="image/png"))
     for altered in (
         ("b", expires, signature),
@@ -68,7 +68,7 @@ def test_a_store_without_a_signing_key_does_not_open(tmp_path):
         DirectoryBlobs(tmp_path, b"")
 
 
-async def test_addresses_and_objects_outlive_the_process(blobs, tmp_path):
+async def test_urls_and_objects_survive_a_restart(blobs, tmp_path):
     await put(blobs, "a", b"one")
     address = blobs.presign_get("a", expires_s=60, content_type="image/png")
     reopened = DirectoryBlobs(tmp_path, b"key")
@@ -76,7 +76,7 @@ async def test_addresses_and_objects_outlive_the_process(blobs, tmp_path):
     assert await reopened.get("a") == b"one"
 
 
-async def test_facts_lost_in_a_crash_are_worked_out_again(blobs, tmp_path):
+async def test_metadata_lost_in_a_crash_is_computed_again(blobs, tmp_path):
     await put(blobs, "a/b.webp", b"one")
     (tmp_path / "facts/a/b.webp.json").unlink()
     stat = await blobs.stat("a/b.webp")
@@ -94,7 +94,7 @@ async def test_a_key_below_an_object_is_a_conflict(blobs):
         await put(blobs, "c", b"two")
 
 
-async def test_nothing_is_left_in_the_folder_for_drafts(blobs, tmp_path):
+async def test_no_temporary_file_is_left(blobs, tmp_path):
     await put(blobs, "a", b"one")
     await put(blobs, "a", b"one")
     with pytest.raises(BlobConflict):
@@ -103,7 +103,7 @@ async def test_nothing_is_left_in_the_folder_for_drafts(blobs, tmp_path):
     assert list((tmp_path / "incoming").iterdir()) == []
 
 
-async def test_drafts_of_a_killed_process_are_removed_after_an_hour(blobs, tmp_path):
+async def test_temporary_files_of_a_killed_process_are_removed_after_an_hour(blobs, tmp_path):
     for name, age_s in (("old", 4000), ("young", 60)):
         draft = tmp_path / "incoming" / name
         draft.write_bytes(b"half")
@@ -112,7 +112,7 @@ async def test_drafts_of_a_killed_process_are_removed_after_an_hour(blobs, tmp_p
     assert [draft.name for draft in (tmp_path / "incoming").iterdir()] == ["young"]
 
 
-async def test_a_full_disk_is_told_apart_and_leaves_nothing(blobs, tmp_path, monkeypatch):
+async def test_a_full_disk_has_its_own_reason_and_leaves_nothing(blobs, tmp_path, monkeypatch):
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -126,6 +126,6 @@ async def test_a_full_disk_is_told_apart_and_leaves_nothing(blobs, tmp_path, mon
     assert await blobs.get("a") == b"one"
 
 
-async def test_files_are_for_the_owner_alone(blobs, tmp_path):
+async def test_files_are_readable_by_the_owner_only(blobs, tmp_path):
     await put(blobs, "a/b", b"one")
     assert (tmp_path / "objects/a").stat().st_mode & 0o077 == 0

@@ -39,14 +39,14 @@ def fetch(address: str) -> tuple[int, str, bytes]:
             return error.code, "", b""
 
 
-async def test_anyone_may_read_from_a_signed_address(blobs):
+async def test_anyone_can_read_a_signed_url(blobs):
     await put(blobs, "images/a.png", b"one")
     for signed_at in (None, datetime.now(UTC) - timedelta(minutes=50)):
         address = blobs.presign_get("images/a.png", expires_s=7200, content_type="image/webp", signed_at=signed_at)
         assert await to_thread(fetch, address) == (200, "image/webp", b"one")
 
 
-async def test_an_altered_or_ended_address_is_refused_by_the_store(blobs):
+async def test_an_altered_or_expired_url_is_refused_by_the_store(blobs):
     await put(blobs, "a", b"one")
     await put(blobs, "b", b"two")
     good = blobs.presign_get("a", expires_s=60, content_type="image/png")
@@ -57,12 +57,12 @@ async def test_an_altered_or_ended_address_is_refused_by_the_store(blobs):
         assert (await to_thread(fetch, address))[0] == 403
 
 
-async def test_ensuring_the_bucket_twice_is_fine(blobs):
+async def test_ensuring_the_bucket_is_idempotent(blobs):
     await blobs.ensure_bucket()
     await blobs.check()
 
 
-async def test_a_missing_bucket_is_told(s3):
+async def test_a_missing_bucket_is_reported(s3):
     blobs = S3Blobs("nowhere", s3.endpoint_url, access_key=s3.access_key, secret_key=s3.secret_key)
     with pytest.raises(NotFound):
         await blobs.check()
@@ -72,7 +72,7 @@ async def test_a_missing_bucket_is_told(s3):
     await blobs.close()
 
 
-async def test_a_store_that_is_away_is_unavailable(free_port):
+async def test_an_unreachable_store_is_unavailable(free_port):
     blobs = S3Blobs("bucket", f"http://127.0.0.1:{free_port}", access_key="a", secret_key="b", timeout_s=1)
     with pytest.raises(Unavailable):
         await blobs.get("a")

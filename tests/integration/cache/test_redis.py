@@ -11,7 +11,7 @@ from pixel_cache import RedisCache, RedisLeakyBuckets
 from pixel_errors import Unavailable
 
 
-async def test_a_server_that_is_away_is_unavailable(free_port):
+async def test_an_unreachable_server_is_unavailable(free_port):
     cache = RedisCache(f"redis://127.0.0.1:{free_port}")
     for call in (cache.get("a"), cache.set("a", b"1", ttl_s=1), cache.delete("a"), cache.check()):
         with pytest.raises(Unavailable):
@@ -19,7 +19,7 @@ async def test_a_server_that_is_away_is_unavailable(free_port):
     await cache.close()
 
 
-async def test_a_server_that_never_answers_costs_no_more_than_the_timeout():
+async def test_a_call_to_a_hanging_server_ends_after_the_timeout():
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(-1)
         writer.close()
@@ -35,7 +35,7 @@ async def test_a_server_that_never_answers_costs_no_more_than_the_timeout():
 
 
 @pytest.mark.real
-async def test_a_cancelled_call_never_leaves_its_answer_to_another(redis_url):
+async def test_the_reply_of_a_cancelled_call_never_reaches_another_call(redis_url):
     cache = RedisCache(redis_url, timeout_s=2)
     for number in range(20):
         await cache.set(f"cancel:{number}", str(number).encode(), ttl_s=60)
@@ -51,7 +51,7 @@ async def test_a_cancelled_call_never_leaves_its_answer_to_another(redis_url):
     await cache.close()
 
 
-async def test_buckets_that_never_answer_cost_less_than_a_tenth_of_a_second():
+async def test_a_take_from_a_hanging_server_ends_within_a_tenth_of_a_second():
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(-1)
         writer.close()

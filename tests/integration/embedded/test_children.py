@@ -52,7 +52,7 @@ def child(tmp_path: Path, script: str, **more) -> Child:
     return Child(name="toy", command=["/bin/sh", "-c", script], log=tmp_path / "toy.log", cwd=tmp_path, **more)
 
 
-async def test_a_child_that_ends_early_quotes_its_last_words(tmp_path):
+async def test_the_error_of_a_child_that_ends_early_quotes_its_log(tmp_path):
     toy = child(tmp_path, "echo no room; exit 3")
     await toy.start()
     with pytest.raises(StartFailedError, match=r"toy ended with code 3[^$]*no room"):
@@ -60,7 +60,7 @@ async def test_a_child_that_ends_early_quotes_its_last_words(tmp_path):
     await toy.stop()
 
 
-async def test_a_child_that_is_never_ready_is_told_in_time(tmp_path):
+async def test_a_child_that_is_never_ready_is_reported_after_the_timeout(tmp_path):
     toy = child(tmp_path, "echo thinking; sleep 60")
     await toy.start()
     with pytest.raises(StartFailedError, match=r"toy was not ready within 0\.2 s"):
@@ -88,7 +88,7 @@ async def test_stopping_twice_or_before_the_start_does_nothing(tmp_path):
     assert toy.exit_code == -signal.SIGTERM
 
 
-async def test_a_log_that_grew_large_is_put_aside(tmp_path):
+async def test_a_large_log_is_rotated(tmp_path):
     toy = child(tmp_path, "echo fresh")
     toy.log.write_bytes(b"x" * 10_000_001)
     await toy.start()
@@ -116,7 +116,7 @@ async def test_redis_answers(tmp_path):
 
 
 @pytest.mark.parametrize("run", [run_kafka, run_s3])
-async def test_a_part_that_was_not_fetched_is_told_with_the_remedy(run, tmp_path):
+async def test_a_missing_part_is_reported_with_the_remedy(run, tmp_path):
     with pytest.raises(StartFailedError, match="make parts"):
         await run(tmp_path / "data", tmp_path / "missing").__aenter__()
 

@@ -61,7 +61,7 @@ def test_a_changed_version_is_fetched_again(desk):
     assert not (desk.into / "kafka" / "old.jar").exists()
 
 
-def test_a_fetch_that_failed_is_told_and_tried_again_next_time(desk, capsys):
+def test_a_failed_fetch_is_reported_and_repeated_next_time(desk, capsys):
     desk.put("mvn", "echo no route to the repository; exit 1")
     with pytest.raises(FetchError, match="mvn ended with code 1"):
         fetch_parts(desk.into, desk.pom)
@@ -72,7 +72,7 @@ def test_a_fetch_that_failed_is_told_and_tried_again_next_time(desk, capsys):
 
 
 @pytest.mark.parametrize(("program", "package"), [("java", "default-jre-headless"), ("mvn", "maven")])
-def test_what_is_missing_is_said_in_one_line(desk, monkeypatch, capsys, program, package):
+def test_a_missing_program_is_reported_in_one_line(desk, monkeypatch, capsys, program, package):
     (desk.path / program).unlink()
     monkeypatch.setattr("sys.argv", ["parts", "fetch", "--into", str(desk.into), "--pom", str(desk.pom)])
     with pytest.raises(SystemExit) as caught:
@@ -83,7 +83,7 @@ def test_what_is_missing_is_said_in_one_line(desk, monkeypatch, capsys, program,
     )
 
 
-def test_root_on_debian_gets_what_is_missing(desk, monkeypatch):
+def test_missing_programs_are_installed_for_root_on_debian(desk, monkeypatch):
     monkeypatch.setattr("os.geteuid", lambda: 0)
     (desk.path / "mvn").unlink()
     desk.put("parked", TOOLS["mvn"])
@@ -98,7 +98,7 @@ def test_an_old_java_is_refused(desk):
         fetch_parts(desk.into, desk.pom)
 
 
-def test_an_old_go_gives_way_to_the_one_of_the_python_package(desk):
+def test_an_old_go_is_replaced_by_the_one_of_the_python_package(desk):
     (desk.into / "go" / "bin").mkdir(parents=True)
     packaged = desk.into / "go" / "bin" / "go"
     desk.put("packaged-go", TOOLS["go"])
@@ -109,6 +109,6 @@ def test_an_old_go_gives_way_to_the_one_of_the_python_package(desk):
     assert (desk.into / "versitygw").exists()
 
 
-def test_outside_of_a_checkout_it_says_so(tmp_path):
+def test_running_outside_of_a_checkout_is_reported(tmp_path):
     with pytest.raises(FetchError, match="root of the checkout"):
         fetch_parts(tmp_path, tmp_path / "none.xml")

@@ -53,7 +53,7 @@ async def test_the_server_is_durable_on_loopback_and_asks_for_a_password(tmp_pat
             await query(server.url("postgres", "postgres", "guess"), "SELECT 1")
 
 
-async def test_the_password_is_for_us_alone_and_not_in_the_log(tmp_path):
+async def test_the_password_is_readable_by_the_owner_only_and_not_logged(tmp_path):
     async with run_postgres(tmp_path / "pg") as server:
         pass
     file = tmp_path / "secrets" / "pg-password"
@@ -64,7 +64,7 @@ async def test_the_password_is_for_us_alone_and_not_in_the_log(tmp_path):
 
 
 @needs_root
-async def test_a_folder_closed_to_others_is_no_obstacle(tmp_path):
+async def test_data_in_a_folder_closed_to_others_is_usable(tmp_path):
     closed = tmp_path / "closed to others"
     closed.mkdir(mode=0o700)
     async with run_postgres(closed / "pg") as server:
@@ -72,7 +72,7 @@ async def test_a_folder_closed_to_others_is_no_obstacle(tmp_path):
 
 
 @needs_root
-async def test_binaries_in_a_folder_closed_to_others_are_no_obstacle(tmp_path, monkeypatch):
+async def test_binaries_in_a_folder_closed_to_others_are_usable(tmp_path, monkeypatch):
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     package = embedded_postgres._binaries().parent.parent
@@ -84,7 +84,7 @@ async def test_binaries_in_a_folder_closed_to_others_are_no_obstacle(tmp_path, m
 
 
 @needs_root
-async def test_root_gives_the_server_an_account_with_no_more_than_it_needs(tmp_path):
+async def test_under_root_the_server_runs_with_an_account_of_minimal_rights(tmp_path):
     async with run_postgres(tmp_path / "pg") as server:
         facts = facts_of(server.pid)
     assert "0" not in facts["Uid"].split()
@@ -99,14 +99,14 @@ async def test_a_second_start_on_the_same_data_is_refused(tmp_path):
         assert await query(server.admin_url, "SELECT 1") == [(1,)]
 
 
-async def test_a_server_that_does_not_come_up_quotes_its_log(tmp_path):
+async def test_the_error_of_a_server_that_does_not_start_quotes_its_log(tmp_path):
     with pytest.raises(StartFailedError, match="shared_buffers"):
         await run_postgres(tmp_path / "pg", settings={"shared_buffers": "a lot"}).__aenter__()
     async with run_postgres(tmp_path / "pg") as server:
         assert await query(server.admin_url, "SELECT 1") == [(1,)]
 
 
-async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path):
+async def test_a_stored_port_that_is_taken_is_replaced(tmp_path):
     async with run_postgres(tmp_path / "pg") as first:
         pass
     taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", first.port)
@@ -115,7 +115,7 @@ async def test_a_port_that_was_taken_meanwhile_is_replaced(tmp_path):
         assert await query(second.admin_url, "SELECT 1") == [(1,)]
 
 
-async def test_a_wanted_port_that_is_taken_is_told(tmp_path):
+async def test_a_requested_port_that_is_taken_is_reported(tmp_path):
     taken = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
     async with taken:
         port = taken.sockets[0].getsockname()[1]
@@ -131,7 +131,7 @@ async def test_an_initdb_cut_short_is_done_again(tmp_path):
         assert await query(server.admin_url, "SELECT 1") == [(1,)]
 
 
-async def test_data_without_its_password_is_told(tmp_path):
+async def test_data_without_its_password_is_reported(tmp_path):
     async with run_postgres(tmp_path / "pg"):
         pass
     (tmp_path / "secrets" / "pg-password").unlink()
@@ -139,7 +139,7 @@ async def test_data_without_its_password_is_told(tmp_path):
         await run_postgres(tmp_path / "pg").__aenter__()
 
 
-async def test_data_of_another_version_is_told(tmp_path):
+async def test_data_of_another_version_is_reported(tmp_path):
     async with run_postgres(tmp_path / "pg"):
         pass
     (tmp_path / "pg" / "cluster" / "PG_VERSION").write_text("17\n")

@@ -21,7 +21,7 @@ async def test_an_event_is_new_once_per_consumer(pool: Pool) -> None:
         assert await first_time(conn, "counters", event_id)
 
 
-async def test_an_effect_that_was_rolled_back_may_be_made_again(pool: Pool) -> None:
+async def test_an_event_whose_effect_was_rolled_back_is_new_again(pool: Pool) -> None:
     event_id = str(uuid4())
     async with pool.autocommit() as conn, conn.transaction(force_rollback=True):
         assert await first_time(conn, "sets", event_id)
@@ -29,7 +29,7 @@ async def test_an_effect_that_was_rolled_back_may_be_made_again(pool: Pool) -> N
         assert await first_time(conn, "sets", event_id)
 
 
-async def test_of_two_deliveries_at_the_same_time_one_is_the_first(pool: Pool) -> None:
+async def test_of_two_concurrent_deliveries_one_is_new(pool: Pool) -> None:
     event_id = str(uuid4())
 
     async def deliver() -> bool:
@@ -40,7 +40,7 @@ async def test_of_two_deliveries_at_the_same_time_one_is_the_first(pool: Pool) -
     assert sum(firsts) == 1
 
 
-async def test_only_events_that_no_topic_still_holds_are_forgotten(pool: Pool) -> None:
+async def test_only_events_past_every_retention_are_deleted_from_the_inbox(pool: Pool) -> None:
     old, fresh = str(uuid4()), str(uuid4())
     async with pool.transaction() as conn:
         await first_time(conn, "sets", old)

@@ -89,7 +89,7 @@ async def test_the_outbox_reaches_kafka_in_order(kafka_brokers: str, pool: Pool)
     assert [told(event) for event in events] == [f"{number:05}" for number in range(2100)]
 
 
-async def test_a_broker_that_is_away_fails_publishing_in_bounded_time(
+async def test_publishing_to_an_unreachable_broker_fails_in_bounded_time(
     free_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_producer, "DELIVER_WITHIN_MS", 2000)
@@ -116,7 +116,7 @@ async def test_a_full_queue_refuses_at_once(free_port: int, monkeypatch: pytest.
     await bus.close()
 
 
-async def test_readers_and_publishers_go_on_after_the_broker_came_back(tmp_path: Path) -> None:
+async def test_readers_and_publishers_continue_after_a_restart_of_the_broker(tmp_path: Path) -> None:
     async with run_kafka(tmp_path / "kafka", TOOLS / "kafka") as server:
         brokers = server.brokers
         bus = KafkaBus(brokers, catalogue=SMALL)

@@ -27,7 +27,7 @@ async def run(url: str, *arguments: str) -> int:
     return await asyncio.to_thread(main, ["--bus-url", url, *arguments])
 
 
-async def test_topics_are_created_and_looked_at(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_topics_are_created_and_listed(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     assert await run(database.url, "topics", "health") == 1
     assert "missing: image.generation.requests" in capsys.readouterr().out
     assert await run(database.url, "topics", "create") == 0
@@ -59,7 +59,7 @@ async def test_dead_letters_are_listed_and_redriven(database: Database, capsys: 
     assert (back.id, back.headers) == (event.id, {})
 
 
-async def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_wrong_usage_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["topics", "health"]) == 2
     assert "--bus-url" in capsys.readouterr().err
     assert await run("amqp://localhost", "topics", "health") == 2
@@ -67,7 +67,9 @@ async def test_wrong_usage_is_told(capsys: pytest.CaptureFixture[str]) -> None:
         main(["dead-letters", "redrive", ACTIVITIES, "--rate", "0"])
 
 
-async def test_a_bus_that_is_away_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_bus_is_reported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.2)
     assert await run("postgresql://bus@127.0.0.1:1/pixel", "topics", "create") == 1
     assert "database" in capsys.readouterr().err

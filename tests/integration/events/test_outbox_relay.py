@@ -74,7 +74,9 @@ async def test_committed_events_reach_the_bus_and_leave_the_table(
     assert await left(pool) == 0
 
 
-async def test_what_was_rolled_back_is_never_told(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_events_of_a_rolled_back_transaction_are_never_published(
+    pool: Pool, bus: FakeBus, wait_until: WaitUntil
+) -> None:
     async with relaying(pool, bus):
         await write_and_roll_back(pool, noted("usr_a", "never"))
         await write(pool, noted("usr_a", "told"))
@@ -82,7 +84,7 @@ async def test_what_was_rolled_back_is_never_told(pool: Pool, bus: FakeBus, wait
     assert [told(event) for event in bus.records(ACTIVITIES)] == ["told"]
 
 
-async def test_the_trace_of_the_change_goes_on_in_the_event(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_the_event_continues_the_trace_of_the_change(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
     async with relaying(pool, bus):
         with span("submit"):
             carrier = inject()
@@ -92,7 +94,7 @@ async def test_the_trace_of_the_change_goes_on_in_the_event(pool: Pool, bus: Fak
     assert event.headers["traceparent"] == carrier["traceparent"]
 
 
-async def test_an_event_behind_an_open_transaction_waits_and_comes_soon_after_it(
+async def test_an_event_behind_an_open_transaction_is_published_soon_after_its_end(
     pool: Pool, bus: FakeBus, wait_until: WaitUntil
 ) -> None:
     async with relaying(pool, bus):
@@ -106,7 +108,7 @@ async def test_an_event_behind_an_open_transaction_waits_and_comes_soon_after_it
     assert [told(event) for event in bus.records(ACTIVITIES)] == ["early", "late"]
 
 
-async def test_a_bus_that_is_away_delays_but_loses_nothing(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_an_unreachable_bus_delays_events_and_loses_none(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
     bus.down = True
     async with relaying(pool, bus):
         for number in range(5):
@@ -134,7 +136,7 @@ def counted(name: str, pool: Pool) -> float:
     return REGISTRY.get_sample_value(name, {"schema": pool.schema}) or 0.0
 
 
-async def test_an_event_its_topic_can_never_take_goes_to_the_dead_letters(pool: Pool, wait_until: WaitUntil) -> None:
+async def test_an_event_that_its_topic_refuses_goes_to_the_dead_letters(pool: Pool, wait_until: WaitUntil) -> None:
     bus = FussyBus(ACTIVITIES)
     await bus.ensure_topics()
     before = counted("pixel_outbox_dead_lettered_total", pool)
@@ -152,7 +154,7 @@ async def test_an_event_its_topic_can_never_take_goes_to_the_dead_letters(pool: 
     assert counted("pixel_outbox_dead_lettered_total", pool) == before + 1
 
 
-async def test_an_event_that_nothing_takes_stays_and_does_not_hold_up_the_others(
+async def test_an_event_refused_everywhere_stays_and_does_not_block_the_others(
     pool: Pool, wait_until: WaitUntil
 ) -> None:
     bus = FussyBus(ACTIVITIES, DEAD)
@@ -168,7 +170,7 @@ async def test_an_event_that_nothing_takes_stays_and_does_not_hold_up_the_others
     assert counted("pixel_outbox_refused_total", pool) == before + 1
 
 
-async def test_of_many_events_that_nothing_takes_few_are_remembered_and_others_still_go_out(
+async def test_many_events_refused_everywhere_do_not_block_the_others(
     pool: Pool, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "MAX_SKIPPED", 3)
@@ -190,7 +192,7 @@ async def test_an_event_too_large_for_its_topic_never_enters_the_outbox(pool: Po
     assert await left(pool) == 0
 
 
-async def test_a_message_of_another_type_is_our_mistake(pool: Pool) -> None:
+async def test_a_message_of_another_type_is_a_defect_of_the_caller(pool: Pool) -> None:
     async with pool.transaction() as conn:
         with pytest.raises(TypeError):
             await append_outbox(conn, [OutboxEvent(ACTIVITIES, "usr_a", social.UserNotification())])
@@ -214,7 +216,7 @@ async def test_one_of_two_relays_leads_and_the_other_takes_over(
     assert [event.source for event in bus.records(ACTIVITIES)] == ["/one"] * 31 + ["/two"]
 
 
-async def test_what_an_old_snapshot_keeps_is_not_read_past_each_time(
+async def test_deleted_rows_kept_by_an_old_snapshot_are_not_scanned_each_time(
     pool: Pool, bus: FakeBus, database: Database, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "MARK_EVERY_S", 0.02)
@@ -295,7 +297,7 @@ async def test_under_concurrent_writers_nothing_is_lost_doubled_or_out_of_order(
     assert await left(pool) == 0
 
 
-async def test_with_a_bus_that_comes_and_goes_nothing_is_lost(pool: Pool, wait_until: WaitUntil) -> None:
+async def test_with_an_unstable_bus_nothing_is_lost(pool: Pool, wait_until: WaitUntil) -> None:
     bus = FlakyBus()
     await bus.ensure_topics()
     committed = await _write_concurrently(pool, bus, random.Random(99), wait_until)

@@ -78,7 +78,7 @@ async def test_text_that_cannot_be_stored_is_refused(database: Database) -> None
     await bus.close()
 
 
-async def test_of_a_batch_with_a_missing_topic_nothing_is_stored(database: Database) -> None:
+async def test_a_batch_with_a_missing_topic_stores_nothing(database: Database) -> None:
     small = PostgresBus(database.url, catalogue=SHORT)
     await small.ensure_topics()
     whole = PostgresBus(database.url)
@@ -96,7 +96,9 @@ async def test_of_a_batch_with_a_missing_topic_nothing_is_stored(database: Datab
     await small.close()
 
 
-async def test_records_are_kept_as_long_as_the_catalogue_says(database: Database, wait_until: WaitUntil) -> None:
+async def test_records_are_deleted_after_the_retention_of_the_catalogue(
+    database: Database, wait_until: WaitUntil
+) -> None:
     bus = PostgresBus(database.url, catalogue=SHORT)
     await bus.ensure_topics()
     await bus.publish([activity(f"usr_{number}", "old") for number in range(20)])
@@ -134,7 +136,7 @@ async def test_a_database_without_the_schema_is_reported(make_database: MakeData
     assert health.missing == (ACTIVITIES,)
 
 
-async def test_a_database_that_is_away_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_database_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.2)
     bus = PostgresBus("postgresql://bus@127.0.0.1:1/pixel", catalogue=SHORT)
     health = await bus.health()

@@ -16,6 +16,7 @@ from pixel_gateway.application.accounts.api_keys import CreateApiKey
 
 from tests.fakes.gateway import Backstage
 from tests.fakes.gateway_app import health, http_app
+from tests.loopback import http_client
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ async def secret(backstage: Backstage, user_id: str) -> str:
 @pytest.fixture
 async def client(server: HttpServer, secret: str) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"authorization": f"Bearer {secret}"}
-    async with httpx2.AsyncClient(base_url=f"http://{server.address}", headers=headers, trust_env=False) as client:
+    async with http_client(f"http://{server.address}", headers=headers) as client:
         yield client
 
 
@@ -62,7 +63,7 @@ class Gateway:
     clients: list[httpx2.AsyncClient] = field(default_factory=list)
 
     def client(self, headers: dict[str, str]) -> httpx2.AsyncClient:
-        client = httpx2.AsyncClient(base_url=f"http://{self.server.address}", headers=headers, trust_env=False)
+        client = http_client(f"http://{self.server.address}", headers=headers)
         self.clients.append(client)
         return client
 

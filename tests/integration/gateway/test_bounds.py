@@ -6,7 +6,6 @@ import asyncio
 import json
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import httpx2
 import pytest
 from pixel_events import BusHealth
 from pixel_gateway.adapters.inbound.http.app import create_app
@@ -18,6 +17,8 @@ from pixel_gateway.application.accounts.api_keys import CreateApiKey
 from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.loopback import http_client
 
 
 @asynccontextmanager
@@ -44,7 +45,7 @@ async def client_of(backstage, server, username: str):
     account = await backstage.app.ensure_account(EnsureAccount(username, first_credits=1000))
     _, secret = await backstage.app.create_api_key(CreateApiKey(account.id, "laptop"))
     headers = {"authorization": f"Bearer {secret}"}
-    async with httpx2.AsyncClient(base_url=f"http://{server.address}", headers=headers, trust_env=False) as client:
+    async with http_client(f"http://{server.address}", headers=headers) as client:
         yield client
 
 

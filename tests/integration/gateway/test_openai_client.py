@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 
-import httpx2
 import openai
 import pytest
 from pixel_errors import PixelError
 
 from tests.fakes.gateway import PNG
+from tests.loopback import http_client
 
 
 class InsufficientCredits(PixelError):
@@ -20,7 +20,7 @@ class InsufficientCredits(PixelError):
 
 @pytest.fixture
 async def sdk(server, secret):
-    transport = httpx2.AsyncClient(trust_env=False)
+    transport = http_client()
     async with openai.AsyncOpenAI(
         api_key=secret, base_url=f"http://{server.address}/v1", http_client=transport
     ) as client:

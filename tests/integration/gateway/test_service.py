@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import httpx2
 import pytest
 from pixel.gateway.v1 import accounts_service_pb2 as pb
 from pixel.gateway.v1 import accounts_service_pb2_grpc as stubs
@@ -14,6 +13,8 @@ from pixel_gateway.main import build
 from pixel_gateway.settings import Settings
 from pixel_rpc import RpcServer, open_channel
 from pixel_telemetry import MetricsServer
+
+from tests.loopback import http_client
 
 AWAY = "127.0.0.1:9"
 
@@ -48,7 +49,7 @@ async def accounts(service):
 @pytest.fixture
 async def http(service):
     address = next(part.address for part in service.parts if isinstance(part, HttpServer))
-    async with httpx2.AsyncClient(base_url=f"http://{address}", trust_env=False) as client:
+    async with http_client(f"http://{address}") as client:
         yield client
 
 
@@ -87,7 +88,7 @@ async def test_its_metrics_are_served_on_their_own_port(service, http):
     port = next(part.port for part in service.parts if isinstance(part, MetricsServer))
     await http.get("/healthz")
 
-    async with httpx2.AsyncClient(trust_env=False) as prometheus:
+    async with http_client() as prometheus:
         text = (await prometheus.get(f"http://127.0.0.1:{port}/metrics")).text
 
     assert 'http_requests_total{method="GET",route="/healthz",status="200"}' in text

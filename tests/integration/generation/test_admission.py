@@ -33,7 +33,9 @@ async def submit_in_parallel(submitter: Submitter, users: list[UUID], **changes:
 
 
 @pytest.mark.parametrize("scope", list(Scope))
-async def test_five_hundred_at_once_on_a_budget_of_seven_are_seven(submitter: Submitter, scope: Scope) -> None:
+async def test_five_hundred_concurrent_submissions_on_a_budget_of_seven_accept_seven(
+    submitter: Submitter, scope: Scope
+) -> None:
     key = new_id()
     users = [await submitter.user() for _ in range(1 if scope is Scope.USER else 10)]
     subject = {Scope.KEY: key.hex, Scope.USER: users[0].hex, Scope.PROVIDER: "sketch", Scope.PLATFORM: ""}[scope]
@@ -49,7 +51,7 @@ async def test_five_hundred_at_once_on_a_budget_of_seven_are_seven(submitter: Su
     assert held == {"held": 7, "jobs": 7}
 
 
-async def test_five_hundred_at_once_on_four_budgets_of_seven_are_seven(submitter: Submitter) -> None:
+async def test_five_hundred_concurrent_submissions_on_four_budgets_of_seven_accept_seven(submitter: Submitter) -> None:
     user, key = await submitter.user(), new_id()
     subjects = {Scope.KEY: key.hex, Scope.USER: user.hex, Scope.PROVIDER: "sketch", Scope.PLATFORM: ""}
     for scope, subject in subjects.items():
@@ -60,7 +62,7 @@ async def test_five_hundred_at_once_on_four_budgets_of_seven_are_seven(submitter
     assert {row["scope"]: row["used"] for row in used} == dict.fromkeys(subjects, 7)
 
 
-async def test_five_hundred_at_once_of_an_unknown_price_are_none(submitter: Submitter) -> None:
+async def test_five_hundred_concurrent_submissions_of_an_unknown_price_accept_none(submitter: Submitter) -> None:
     user = await submitter.user()
     await submitter.budget(Scope.PLATFORM, "", 1_000_000_000, unit=Unit.USD_MICROS)
     assert await submit_in_parallel(submitter, [user] * 500) == {Verdict.PRICE_UNKNOWN: 500}
@@ -69,7 +71,7 @@ async def test_five_hundred_at_once_of_an_unknown_price_are_none(submitter: Subm
     }  # fmt: skip
 
 
-async def test_two_hundred_at_once_with_a_balance_of_ten_are_ten(submitter: Submitter) -> None:
+async def test_two_hundred_concurrent_submissions_with_a_balance_of_ten_accept_ten(submitter: Submitter) -> None:
     user = await submitter.user(10)
     assert await submit_in_parallel(submitter, [user] * 200) == {Verdict.ACCEPTED: 10, Verdict.INSUFFICIENT: 190}
     assert await submitter.row("SELECT available, held, open_jobs, slots_taken FROM accounts") == {
@@ -77,7 +79,7 @@ async def test_two_hundred_at_once_with_a_balance_of_ten_are_ten(submitter: Subm
     }  # fmt: skip
 
 
-async def test_every_budget_that_applies_must_have_room(submitter: Submitter) -> None:
+async def test_every_applicable_budget_must_have_enough_left(submitter: Submitter) -> None:
     user, other, key = await submitter.user(), await submitter.user(), new_id()
     await submitter.budget(Scope.PLATFORM, "", 5)
     await submitter.budget(Scope.USER, user.hex, 3)
@@ -94,7 +96,7 @@ async def test_every_budget_that_applies_must_have_room(submitter: Submitter) ->
     assert (await submitter.submit_one(submitter.new(other, images=3))).verdict is Verdict.ACCEPTED
 
 
-async def test_money_of_a_provider_that_is_not_known_is_never_within_a_budget(submitter: Submitter) -> None:
+async def test_an_unknown_provider_cost_never_fits_a_budget(submitter: Submitter) -> None:
     user = await submitter.user()
     await submitter.budget(Scope.PROVIDER, "sketch", 1_000, unit=Unit.USD_MICROS, period=Period.MONTH)
     unknown, dear, fits = (
@@ -135,7 +137,7 @@ async def test_the_daily_limit_counts_what_is_held_today_and_starts_again_at_mid
     assert account.reset_at == datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
-async def test_a_statement_from_before_midnight_does_not_turn_the_new_day_back(submitter: Submitter) -> None:
+async def test_a_statement_from_before_midnight_does_not_reset_the_new_day(submitter: Submitter) -> None:
     user = await submitter.user()
     await submitter.run("UPDATE accounts SET daily_limit = 5, spent_today = 4, spent_on = current_date + 1")
     assert (await submitter.submit_one(submitter.new(user, images=2))).verdict is Verdict.DAILY_LIMIT
@@ -152,7 +154,7 @@ async def test_open_jobs_are_bounded_by_the_plan_at_any_concurrency(submitter: S
     assert (await submitter.submit_one(submitter.new(user))).limit == 12
 
 
-async def test_jobs_beyond_the_places_of_their_user_are_capped(submitter: Submitter) -> None:
+async def test_jobs_beyond_the_users_concurrency_limit_are_held(submitter: Submitter) -> None:
     user, other = await submitter.user(), await submitter.user()
     await submitter.run("UPDATE accounts SET max_running = 2 WHERE user_id = %s", user)
     later = datetime.now(UTC) + timedelta(hours=2)
@@ -176,7 +178,7 @@ async def test_jobs_beyond_the_places_of_their_user_are_capped(submitter: Submit
     }  # fmt: skip
 
 
-async def test_a_draining_queue_takes_nothing_and_a_paused_one_does(submitter: Submitter) -> None:
+async def test_a_draining_queue_refuses_submissions_and_a_paused_one_accepts_them(submitter: Submitter) -> None:
     user = await submitter.user()
     await submitter.run("UPDATE queues SET state = 'draining' WHERE queue = 'sketch'")
     assert (await submitter.submit_one(submitter.new(user))).verdict is Verdict.QUEUE_CLOSED
@@ -193,7 +195,7 @@ async def test_a_priority_above_the_plan_is_refused(submitter: Submitter) -> Non
     assert [row["priority"] for row in await submitter.rows("SELECT priority FROM live_jobs ORDER BY id")] == [0, 2]
 
 
-async def test_a_heavier_plan_stands_closer_in_virtual_time(submitter: Submitter) -> None:
+async def test_a_plan_with_more_weight_gets_an_earlier_virtual_time(submitter: Submitter) -> None:
     free, pro = await submitter.user(), await submitter.user()
     await submitter.run("UPDATE accounts SET plan = 'pro' WHERE user_id = %s", pro)
     await submitter.submit(*(submitter.new(user, images=2) for user in (free, pro) for _ in range(3)))
@@ -203,7 +205,7 @@ async def test_a_heavier_plan_stands_closer_in_virtual_time(submitter: Submitter
     assert {(row["user_id"], row["plan"]) for row in starts} == {(free, "free"), (pro, "pro")}
 
 
-async def test_a_submission_is_stored_with_all_its_facts(submitter: Submitter) -> None:
+async def test_a_submission_is_stored_with_all_its_fields(submitter: Submitter) -> None:
     user, key = await submitter.user(), new_id()
     cancel_at = datetime.now(UTC) + timedelta(minutes=5)
     item = submitter.new(
@@ -216,8 +218,7 @@ async def test_a_submission_is_stored_with_all_its_facts(submitter: Submitter) -
     )
     assert (await submitter.submit_one(item)).verdict is Verdict.ACCEPTED
     row = await submitter.row(
-        "SELECT kind, api_key_id, end_user, metadata, route, price_id, cancel_at, round, start_after"
-        " FROM live_jobs"
+        "SELECT kind, api_key_id, end_user, metadata, route, price_id, cancel_at, round, start_after FROM live_jobs"
     )
     assert row == {
         "kind": "image", "api_key_id": key, "end_user": "customer 7", "metadata": {"team": "north"},
@@ -231,7 +232,7 @@ async def test_a_submission_is_stored_with_all_its_facts(submitter: Submitter) -
     assert facts["work"] == item.job.work.as_dict()
 
 
-async def test_a_batch_that_waits_for_a_budget_never_stops_another_that_waits_for_an_account(
+async def test_a_batch_waiting_for_a_budget_never_deadlocks_with_one_waiting_for_an_account(
     submitter: Submitter,
 ) -> None:
     users = [await submitter.user(1_000) for _ in range(12)]
@@ -244,7 +245,9 @@ async def test_a_batch_that_waits_for_a_budget_never_stops_another_that_waits_fo
     assert (await submitter.row("SELECT used FROM budgets WHERE scope = 'platform'"))["used"] == 360
 
 
-async def test_a_submission_waits_for_whoever_changes_its_account_and_reads_what_is_left(submitter: Submitter) -> None:
+async def test_a_submission_waits_for_a_concurrent_change_of_its_account_and_reads_the_new_balance(
+    submitter: Submitter,
+) -> None:
     user = await submitter.user(1)
     async with submitter.admin.transaction():
         await submitter.run("UPDATE accounts SET available = 0 WHERE user_id = %s", user)

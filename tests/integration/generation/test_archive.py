@@ -141,7 +141,7 @@ async def answers(archive: Archive, user: UUID, jobs: dict[str, Job]) -> dict[st
     return told
 
 
-async def test_no_answer_about_a_job_changes_when_it_is_archived(archive: Archive) -> None:
+async def test_archiving_a_job_changes_no_response_about_it(archive: Archive) -> None:
     user = await archive.submitter.user(100)
     jobs = await archive.endings.of_every_kind(user)
     keyed = archive.submitter.new(user)
@@ -165,7 +165,7 @@ async def test_no_answer_about_a_job_changes_when_it_is_archived(archive: Archiv
     assert (told.jobs, told.differing) == (len(jobs), {})
 
 
-async def test_an_archived_job_is_not_run_again_and_its_user_is_told_why(archive: Archive) -> None:
+async def test_a_retry_of_an_archived_job_is_refused_with_a_reason(archive: Archive) -> None:
     user = await archive.submitter.user(100)
     job = await archive.endings.failed(user)
     await archive.move()
@@ -185,7 +185,7 @@ async def test_an_archived_job_is_not_run_again_and_its_user_is_told_why(archive
     assert await archive.counts() == (0, 1)
 
 
-async def test_what_ended_first_goes_first_and_no_more_at_once_than_asked_for(archive: Archive) -> None:
+async def test_jobs_are_archived_oldest_first_up_to_the_limit(archive: Archive) -> None:
     user = await archive.submitter.user(100)
     jobs = [await archive.endings.cancelled_in_queue(user) for _ in range(3)]
     jobs += [await archive.endings.failed(user), await archive.endings.completed(user)]
@@ -198,7 +198,7 @@ async def test_what_ended_first_goes_first_and_no_more_at_once_than_asked_for(ar
     assert (await archive.submitter.row("SELECT id FROM live_jobs"))["id"] == running.id
 
 
-async def test_a_job_that_begins_a_new_round_at_that_moment_stays(archive: Archive) -> None:
+async def test_a_job_retried_during_the_archive_run_is_not_archived(archive: Archive) -> None:
     user = await archive.submitter.user(100)
     held, free = await archive.endings.failed(user), await archive.endings.failed(user)
     async with archive.submitter.admin.transaction():
@@ -211,7 +211,7 @@ async def test_a_job_that_begins_a_new_round_at_that_moment_stays(archive: Archi
     await archive.endings.cancel(again)
 
 
-async def test_who_reads_while_jobs_are_moved_sees_each_exactly_once(archive: Archive) -> None:
+async def test_a_reader_sees_each_job_exactly_once_during_the_archive_run(archive: Archive) -> None:
     user = await archive.submitter.user(JOBS)
     at = datetime.now(UTC)
     items = [archive.submitter.new(user) for _ in range(JOBS)]
@@ -248,7 +248,7 @@ async def test_who_reads_while_jobs_are_moved_sees_each_exactly_once(archive: Ar
     assert await archive.counts() == (0, JOBS)
 
 
-async def test_the_sweep_archives_by_age_and_counts_it(make_database: MakeDatabase) -> None:
+async def test_the_sweep_archives_by_age_and_counts_the_jobs(make_database: MakeDatabase) -> None:
     async with open_submitter(make_database) as submitter:
         endings = Endings(submitter)
         user = await submitter.user(100)
@@ -270,7 +270,7 @@ async def test_the_sweep_archives_by_age_and_counts_it(make_database: MakeDataba
         assert (await submitter.row("SELECT id FROM live_jobs"))["id"] == young.id
 
 
-async def test_reservations_of_periods_long_over_are_forgotten(archive: Archive) -> None:
+async def test_budget_reservations_of_old_periods_are_deleted(archive: Archive) -> None:
     user = await archive.submitter.user(100)
     await archive.submitter.budget(Scope.USER, user.hex, 50)
     await archive.submitter.budget(Scope.USER, user.hex, 50, period=Period.MONTH)
@@ -301,7 +301,7 @@ async def test_both_tables_and_the_view_have_the_same_columns(archive: Archive) 
     assert columns["live_jobs"] == columns["archived_jobs"] == columns["stored_jobs"]
 
 
-async def test_tables_are_vacuumed_and_filled_as_they_are_used(archive: Archive) -> None:
+async def test_tables_have_autovacuum_and_fillfactor_settings_for_their_use(archive: Archive) -> None:
     rows = await archive.submitter.rows(
         """
         SELECT c.relname, c.reloptions

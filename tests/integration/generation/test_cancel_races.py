@@ -13,13 +13,13 @@ from uuid import UUID
 
 import pytest
 from pixel_generation.adapters.inbound.worker_signals import on_cancel, on_runnable
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.cancel import Cancellation, CancelTools, cancel_generations
 from pixel_generation.domain.jobs.cancellation import CancelOutcome, outcome_of_cancel
 from pixel_generation.domain.jobs.job import Job, Status
@@ -64,7 +64,7 @@ class SlowPainter:
 @asynccontextmanager
 async def working(engine: RealEngine, draw: random.Random) -> AsyncIterator[None]:
     painter = SlowPainter(draw)
-    catalogue = LiveCatalogue(FakeCatalogue())
+    catalogue = CachedCatalogue(FakeCatalogue())
     tools = RunTools(
         engine.jobs,
         FakeAssets(),
@@ -121,7 +121,7 @@ async def ended(engine: RealEngine, user: UUID, jobs: list[Job]) -> dict[UUID, J
         await asyncio.sleep(0.05)
 
 
-async def test_each_race_has_one_winner_and_the_money_follows_it(make_database: MakeDatabase) -> None:
+async def test_a_cancel_race_has_one_winner_and_the_charge_matches_it(make_database: MakeDatabase) -> None:
     draw = random.Random(SEED)
     answers: Counter[CancelOutcome] = Counter()
     async with open_engine(make_database) as engine, working(engine, draw):
@@ -159,7 +159,9 @@ async def assert_one_end_each(engine: RealEngine) -> None:
 
 
 @pytest.mark.parametrize("places", [1, None])
-async def test_users_who_cancel_at_once_free_their_places(make_database: MakeDatabase, places: int | None) -> None:
+async def test_concurrent_cancellations_free_their_concurrency_slots(
+    make_database: MakeDatabase, places: int | None
+) -> None:
     async with open_engine(make_database) as engine:
         user = await engine.user(max_running=places)
         jobs = await engine.submit(user, 20)

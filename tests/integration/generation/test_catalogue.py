@@ -14,10 +14,10 @@ from tests.parts import MakeDatabase
 async def load(make_database: MakeDatabase) -> Catalogue:
     database = await make_database("generation")
     async with open_pool(database.url, schema="generation", application="test") as pool:
-        return await PostgresCatalogue(pool, default="studio-sketch", providers=painting("sketch")).load()
+        return await PostgresCatalogue(pool, default="studio-sketch", providers=painting("sketch")).current()
 
 
-async def test_the_default_model_is_the_painter_with_the_styles_it_paints(make_database: MakeDatabase) -> None:
+async def test_the_default_model_is_sketch_with_its_styles(make_database: MakeDatabase) -> None:
     sketch = (await load(make_database)).find("")
     assert sketch.id == "studio-sketch"
     assert set(sketch.styles) == set(STYLES)
@@ -31,6 +31,6 @@ async def test_sizes_fit_their_ratios_and_have_even_edges(make_database: MakeDat
             assert size.width % 16 == size.height % 16 == 0
 
 
-async def test_retired_names_stand_for_a_present_model(make_database: MakeDatabase) -> None:
+async def test_retired_model_names_are_aliases_of_current_models(make_database: MakeDatabase) -> None:
     catalogue = await load(make_database)
     assert {catalogue.find(name).id for name in ("dall-e-3", "dall-e", "gpt-image-1")} == {"gpt-image-2.5-flare"}

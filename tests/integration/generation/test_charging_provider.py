@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
@@ -23,7 +24,6 @@ from pixel_generation.application.execution.run import Run, RunTools
 from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
 from pixel_generation.application.ports import Writer
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Job, Stage
@@ -111,7 +111,7 @@ def submission(user: UUID, at: datetime) -> NewGeneration:
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
 @pytest.mark.parametrize("name", MOMENTS)
-async def test_no_call_and_no_credit_is_taken_twice(
+async def test_no_call_is_made_twice_and_no_credit_charged_twice(
     name: str, is_killed: bool, make_database: MakeDatabase, wait_until: WaitUntil
 ) -> None:
     moment, clock, database = MOMENTS[name], SystemClock(), await make_database("generation")
@@ -125,7 +125,7 @@ async def test_no_call_and_no_credit_is_taken_twice(
     ):
         jobs = HeldJobs(pool, clock, KINDS, MESSAGES)
         jobs.fits = moment.before_write
-        catalogue = LiveCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=painting("openai")))
+        catalogue = CachedCatalogue(PostgresCatalogue(pool, default="gpt-image-2", providers=painting("openai")))
         model = (await catalogue.current()).find("gpt-image-2")
         health = HealthOfProviders(PostgresProviderHealth(pool), FakeHealthObserver(), SystemRandomness().fraction)
         tools = RunTools(

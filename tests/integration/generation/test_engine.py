@@ -33,7 +33,7 @@ async def fail(engine: RealEngine, job: Job, writer: Writer = Writer.WORKER) -> 
     return await engine.write(job, job.failed(FAILURE, at=datetime.now(UTC)), writer)
 
 
-async def test_a_user_runs_no_more_jobs_than_places(engine: RealEngine) -> None:
+async def test_a_user_runs_no_more_jobs_than_concurrency_slots(engine: RealEngine) -> None:
     user = await engine.user(max_running=2)
     jobs = await engine.submit(user, 5)
     assert await engine.hold_reasons_of(jobs) == ["open", "open", "capped", "capped", "capped"]
@@ -41,7 +41,7 @@ async def test_a_user_runs_no_more_jobs_than_places(engine: RealEngine) -> None:
     assert (await engine.account(user))["slots_taken"] == 2
 
 
-async def test_the_end_of_a_job_opens_the_gate_of_the_next(engine: RealEngine) -> None:
+async def test_the_end_of_a_job_releases_the_next_held_job(engine: RealEngine) -> None:
     user = await engine.user(max_running=1)
     jobs = await engine.submit(user, 3)
     for place in range(3):
@@ -53,7 +53,7 @@ async def test_the_end_of_a_job_opens_the_gate_of_the_next(engine: RealEngine) -
     assert (account["slots_taken"], account["open_jobs"], account["held"]) == (0, 0, 0)
 
 
-async def test_a_pause_before_a_retry_gives_the_place_to_another_job(engine: RealEngine) -> None:
+async def test_a_job_waiting_for_its_retry_frees_its_concurrency_slot(engine: RealEngine) -> None:
     user = await engine.user(max_running=1)
     first, second = await engine.submit(user, 2)
     (running,) = await engine.claim(5)
@@ -63,7 +63,7 @@ async def test_a_pause_before_a_retry_gives_the_place_to_another_job(engine: Rea
     assert [job.id for job in await engine.claim(5)] == [second.id]
 
 
-async def test_a_scheduled_job_starts_when_its_time_has_come_and_a_place_is_free(engine: RealEngine) -> None:
+async def test_a_scheduled_job_starts_when_it_is_due_and_a_concurrency_slot_is_free(engine: RealEngine) -> None:
     user = await engine.user(max_running=1)
     soon = datetime.now(UTC) + timedelta(hours=1)
     jobs = await engine.submit(user, 2, scheduled_at=soon, deadline_at=soon + timedelta(hours=1))
@@ -90,7 +90,7 @@ async def backdate(engine: RealEngine, jobs: list[Job]) -> None:
     )
 
 
-async def test_a_greater_limit_lets_waiting_jobs_go(engine: RealEngine) -> None:
+async def test_a_raised_limit_releases_held_jobs(engine: RealEngine) -> None:
     user = await engine.user(max_running=1)
     jobs = await engine.submit(user, 4)
     await engine.admin.execute("UPDATE accounts SET max_running = 3 WHERE user_id = %s", (user,))
@@ -130,7 +130,7 @@ async def test_a_plan_never_runs_more_than_its_limit_in_a_queue(engine: RealEngi
     assert sorted(running) == ["free", "free", "pro", "pro", "pro"]
 
 
-async def test_what_waits_two_minutes_behind_others_gains_a_class(engine: RealEngine) -> None:
+async def test_a_job_queued_for_two_minutes_gains_a_priority_class(engine: RealEngine) -> None:
     (low,) = await engine.submit(await engine.user(), priority=Priority.LOW)
     await engine.submit(await engine.user(), 2)
     assert await engine.queue_holds.age(100) == 0
@@ -146,7 +146,7 @@ async def test_what_waits_two_minutes_behind_others_gains_a_class(engine: RealEn
     await engine.admin.execute("UPDATE live_jobs SET scheduled_at = created_at WHERE id = %s", (low.id,))
 
 
-async def test_the_end_of_a_job_books_what_the_provider_charges(engine: RealEngine) -> None:
+async def test_the_end_of_a_job_books_the_provider_cost(engine: RealEngine) -> None:
     await engine.submit(await engine.user())
     (job,) = await engine.claim()
     await engine.complete(job, CallRecord(Outcome.SENT, "req-1", 1_500))
@@ -162,7 +162,7 @@ async def test_the_end_of_a_job_books_what_the_provider_charges(engine: RealEngi
     assert [tuple(entry.values()) for entry in entries] == [("provider_cost", 1_500), ("payments", -1_500)]
 
 
-async def test_a_job_that_ends_in_the_queue_keeps_what_its_last_run_was_told(engine: RealEngine) -> None:
+async def test_a_job_that_times_out_in_the_queue_keeps_the_call_record_of_its_last_run(engine: RealEngine) -> None:
     await engine.submit(await engine.user())
     (job,) = await engine.claim()
     job = await engine.write(job, job.calling())
@@ -227,7 +227,7 @@ async def test_a_budget_of_money_counts_what_the_provider_charged_if_that_is_kno
     assert (await engine.row("SELECT used FROM budgets WHERE id = %s", budget_id))["used"] == used
 
 
-async def test_a_job_that_called_nobody_gives_its_whole_reservation_back(engine: RealEngine) -> None:
+async def test_a_job_without_a_provider_call_releases_its_whole_reservation(engine: RealEngine) -> None:
     user = await engine.user()
     budget_id = await budget(engine, user, "usd_micros", 10_000)
     (job,) = await engine.submit(user, cost_usd_micros=1_000)
@@ -235,7 +235,7 @@ async def test_a_job_that_called_nobody_gives_its_whole_reservation_back(engine:
     assert (await engine.row("SELECT used FROM budgets WHERE id = %s", budget_id))["used"] == 0
 
 
-async def test_what_is_released_counts_against_the_day_it_was_held(engine: RealEngine) -> None:
+async def test_a_hold_released_the_next_day_does_not_lower_that_days_spending(engine: RealEngine) -> None:
     user = await engine.user()
     await engine.submit(user, 2)
     assert (await engine.account(user))["spent_today"] == 4
@@ -247,7 +247,7 @@ async def test_what_is_released_counts_against_the_day_it_was_held(engine: RealE
     assert (await engine.account(user))["spent_today"] == 2
 
 
-async def test_a_cancellation_is_written_down_with_its_change(engine: RealEngine) -> None:
+async def test_a_cancellation_and_its_action_are_written_together(engine: RealEngine) -> None:
     user = await engine.user()
     waiting, _ = await engine.submit(user, 2)
     await engine.write(waiting, waiting.cancelled(at=datetime.now(UTC)), Writer.OWNER)
@@ -261,7 +261,7 @@ async def test_a_cancellation_is_written_down_with_its_change(engine: RealEngine
     assert [tuple(row.values()) for row in actions] == [(waiting.id, actor, "cancel"), (running.id, actor, "cancel")]
 
 
-async def test_a_cancelled_job_with_pictures_announces_its_set(engine: RealEngine) -> None:
+async def test_a_cancelled_job_with_images_publishes_its_set(engine: RealEngine) -> None:
     await engine.submit(await engine.user())
     (job,) = await engine.claim()
     job = await engine.deliver(job, 1)
@@ -272,7 +272,7 @@ async def test_a_cancelled_job_with_pictures_announces_its_set(engine: RealEngin
     assert (ended.status, ended.captured_credits) == (Status.CANCELLED, 1)
 
 
-async def test_a_job_goes_on_in_the_queue_of_its_next_model(engine: RealEngine) -> None:
+async def test_a_fallback_moves_the_job_to_the_queue_of_the_next_model(engine: RealEngine) -> None:
     from dataclasses import replace
 
     await engine.submit(await engine.user())

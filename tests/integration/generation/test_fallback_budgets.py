@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresBudgets
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
@@ -19,7 +20,6 @@ from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.ports import Writer
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.domain.billing.budgets import BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.job import Job, Status
@@ -71,7 +71,7 @@ async def fall_back(engine: RealEngine, job: Job, cost_usd_micros: int | None = 
     return await engine.write(job, moved(job, cost_usd_micros))
 
 
-async def test_the_reservation_goes_with_the_job_to_the_other_provider(engine: RealEngine) -> None:
+async def test_the_budget_reservation_moves_with_the_job_to_the_other_provider(engine: RealEngine) -> None:
     user = await engine.user()
     await budget(engine, Scope.PROVIDER, "openai", 5)
     await budget(engine, Scope.USER, user.hex, 5)
@@ -89,7 +89,7 @@ async def test_the_reservation_goes_with_the_job_to_the_other_provider(engine: R
 
 
 @pytest.mark.parametrize(("unit", "limit", "cost"), [(Unit.CREDITS, 1, 0), (Unit.USD_MICROS, 99, 100)])
-async def test_a_fallback_that_its_provider_has_no_room_for_changes_nothing(
+async def test_a_fallback_over_the_budget_of_its_provider_changes_nothing(
     engine: RealEngine, unit: Unit, limit: int, cost: int
 ) -> None:
     user = await engine.user()
@@ -116,7 +116,7 @@ async def test_a_dearer_provider_must_be_within_the_budget_of_the_platform(engin
     assert await used(engine, Scope.PLATFORM) == 150
 
 
-async def test_fallbacks_at_once_never_go_over_the_budget(engine: RealEngine) -> None:
+async def test_concurrent_fallbacks_never_exceed_the_budget(engine: RealEngine) -> None:
     user = await engine.user()
     await budget(engine, Scope.PROVIDER, "sketch", 14)
     await engine.submit(user, 40, queue="openai")
@@ -133,13 +133,13 @@ def down(_request: ImageRequest) -> None:
 
 
 @pytest.mark.parametrize(("limit", "status", "refused"), [(2, Status.COMPLETED, {}), (1, Status.FAILED, {"sketch": 1})])
-async def test_a_worker_leaves_a_fallback_that_is_over_its_budget(
+async def test_a_worker_skips_a_fallback_that_is_over_its_budget(
     engine: RealEngine, limit: int, status: Status, refused: dict[str, int]
 ) -> None:
     user, home, observer = await engine.user(), FakeImageModel(repeatable=False), FakeHealthObserver()
     await budget(engine, Scope.PROVIDER, "sketch", limit)
     home.before = down
-    catalogue = LiveCatalogue(FakeCatalogue(SKETCH, FLARE, HOME, providers=frozenset({"sketch", "openai"})))
+    catalogue = CachedCatalogue(FakeCatalogue(SKETCH, FLARE, HOME, providers=frozenset({"sketch", "openai"})))
     tools = RunTools(
         engine.jobs,
         FakeAssets(),

@@ -16,10 +16,17 @@ from pixel_errors import FailedPrecondition, Unavailable
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Stage, Status
+from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.settings import Settings
+from pixel_generation.wiring.adapters import open_adapters
 from pixel_generation.wiring.kinds import KINDS, MESSAGES
+from pixel_generation.wiring.relay import sweep_tools
+from pixel_generation.wiring.serve import bind_application
+from pixel_generation.wiring.work import run_tools
 from pixel_postgres import open_pool
+from pixel_rpc import open_channel
 from pixel_runtime.clock import SystemClock
 from pixel_runtime.ids import new_id
 from prometheus_client import REGISTRY
@@ -163,7 +170,7 @@ def statements(name: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_changes_that_share_a_statement_do_what_they_do_one_by_one(
+async def test_changes_in_one_statement_have_the_same_effect_as_one_by_one(
     make_database: MakeDatabase, seed: int
 ) -> None:
     async with open_engine(make_database) as one_by_one:
@@ -175,7 +182,37 @@ async def test_changes_that_share_a_statement_do_what_they_do_one_by_one(
     assert 0 < count_now - count < total_now - total
 
 
-async def test_concurrent_statements_over_the_same_users_never_wait_in_a_circle(engine: RealEngine) -> None:
+async def test_changes_of_all_roles_of_a_process_share_a_statement(make_database: MakeDatabase) -> None:
+    """A cancellation (serve), a run (work) and the clock (relay) end jobs at the same time."""
+    database = await make_database("generation")
+    settings = Settings(database_url=database.url)
+
+    async def the_same(_: str) -> Database:
+        return database
+
+    async with (
+        open_engine(the_same) as engine,
+        open_adapters(settings) as adapters,
+        open_channel("127.0.0.1:9") as media,
+    ):
+        cancel: Any = bind_application(settings, adapters).generations.cancel
+        stores = [
+            cancel.keywords["tools"].jobs,
+            run_tools(settings, adapters, media).jobs,
+            sweep_tools(settings, adapters).jobs,
+        ]
+        jobs = await claimed(engine, 9)
+        count, total = statements("end_jobs")
+        ends = [
+            stores[number % 3].write(job, job.failed(FAILURE, at=now()), writer=Writer.WORKER)
+            for number, job in enumerate(jobs)
+        ]
+        assert all(await asyncio.gather(*ends))
+    count_now, total_now = statements("end_jobs")
+    assert (count_now - count, total_now - total) == (1, 9)
+
+
+async def test_concurrent_statements_over_the_same_users_never_deadlock(engine: RealEngine) -> None:
     users = [await engine.user(10_000, max_running=20) for _ in range(6)]
     await asyncio.gather(*(engine.submit(user, 20) for user in users))
     running = await engine.claim(100, lease_s=600)
@@ -211,7 +248,7 @@ async def test_a_change_that_breaks_a_rule_fails_alone(engine: RealEngine) -> No
     assert isinstance(results[1], FailedPrecondition)
 
 
-async def test_a_row_that_somebody_holds_fails_only_its_own_change(make_database: MakeDatabase) -> None:
+async def test_a_locked_row_fails_only_its_own_change(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
 
     async def the_same(_: str) -> Database:
@@ -233,7 +270,7 @@ async def test_a_row_that_somebody_holds_fails_only_its_own_change(make_database
     assert results[1] is True
 
 
-async def test_a_cancelled_caller_leaves_when_its_change_is_decided_and_takes_back_one_that_waits(
+async def test_a_cancelled_caller_waits_for_a_change_being_written_and_withdraws_a_queued_one(
     engine: RealEngine,
 ) -> None:
     (job,) = await claimed(engine, 1)
@@ -269,7 +306,7 @@ async def claimed(engine: RealEngine, count: int) -> list[Job]:
     return await engine.claim(count, lease_s=600)
 
 
-async def test_the_claims_event_is_announced_with_the_next_change_and_before_it(engine: RealEngine) -> None:
+async def test_the_event_of_a_claim_is_written_with_the_next_change_and_before_its_event(engine: RealEngine) -> None:
     """Whatever the next change is: the run goes on, is given back by an reclaimer, or ends."""
     first, second, third = await claimed(engine, 3)
     await engine.admin.execute("DELETE FROM outbox")
@@ -286,7 +323,7 @@ async def test_the_claims_event_is_announced_with_the_next_change_and_before_it(
     assert told == [(f"gen_{job.id.hex}", sequence) for job in (first, second, third) for sequence in (2, 3)]
 
 
-async def test_a_claim_takes_what_nobody_holds_and_waits_for_nobody(engine: RealEngine) -> None:
+async def test_a_claim_skips_locked_jobs(engine: RealEngine) -> None:
     held, *free = await engine.submit(await engine.user(), 4)
     async with engine.admin.transaction():
         await engine.admin.execute("SELECT 1 FROM live_jobs WHERE id = %s FOR UPDATE", (held.id,))

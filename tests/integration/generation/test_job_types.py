@@ -43,7 +43,7 @@ async def money(engine: RealEngine, job: Job) -> tuple[int, int]:
     return account["available"], account["held"]
 
 
-async def test_what_is_delivered_is_captured_and_counted_for_its_kind(engine: RealEngine, kind: str) -> None:
+async def test_delivered_units_are_captured_and_counted_by_job_type(engine: RealEngine, kind: str) -> None:
     done = await engine.complete(await claimed(engine, kind), SENT)
     assert (done.status, await money(engine, done)) == (Status.COMPLETED, (998, 0))
     stats = await engine.row("SELECT kind AS kind, status, jobs, credits FROM job_statistics")
@@ -63,14 +63,14 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, k
     await engine.complete(again)
 
 
-async def test_a_waiting_one_is_cancelled_for_free(engine: RealEngine, kind: str) -> None:
+async def test_a_queued_job_is_cancelled_for_free(engine: RealEngine, kind: str) -> None:
     (job,) = await engine.submit(await engine.user(), kind=kind)
     job = await engine.write(job, job.cancelled(at=datetime.now(UTC)), Writer.OWNER)
     assert (outcome_of_cancel(job), await money(engine, job)) == (CancelOutcome.FREE, (1_000, 0))
     assert await engine.claim() == []
 
 
-async def test_a_running_one_is_cancelled_over_its_worker_and_pays_for_what_it_has(
+async def test_a_running_job_is_cancelled_through_its_worker_and_charged_for_what_was_delivered(
     engine: RealEngine, kind: str
 ) -> None:
     running = await engine.deliver(await claimed(engine, kind), 1, SENT)
@@ -80,7 +80,7 @@ async def test_a_running_one_is_cancelled_over_its_worker_and_pays_for_what_it_h
     assert (outcome_of_cancel(ended), await money(engine, ended)) == (CancelOutcome.PARTIAL, (999, 0))
 
 
-async def test_a_failed_one_pays_nothing_and_runs_again_in_a_new_round(engine: RealEngine, kind: str) -> None:
+async def test_a_failed_job_is_not_charged_and_can_be_retried(engine: RealEngine, kind: str) -> None:
     job = await claimed(engine, kind)
     failed = await engine.write(job, job.failed(FAILURE, at=datetime.now(UTC)))
     assert await money(engine, failed) == (1_000, 0)

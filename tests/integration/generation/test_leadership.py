@@ -11,7 +11,7 @@ from pixel_runtime.clock import SystemClock
 from tests.parts import MakeDatabase
 
 
-async def test_one_leads_until_its_round_ends_and_holds_no_transaction(make_database: MakeDatabase) -> None:
+async def test_one_process_leads_until_its_turn_ends_and_holds_no_transaction(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
     async with (
         open_pool(database.url, schema="generation", application="one") as one_pool,

@@ -158,7 +158,9 @@ async def violations(submitter: Submitter) -> dict[str, Any]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
-async def test_the_ledger_says_what_happened(submitter: Submitter, steps: list[tuple[str, int]]) -> None:
+async def test_the_ledger_matches_every_sequence_of_operations(
+    submitter: Submitter, steps: list[tuple[str, int]]
+) -> None:
     books = LedgerReads(submitter, PostgresJobs(submitter.pool, SystemClock(), KINDS, MESSAGES), new_id())
     for word, amount in steps:
         await books.step(word, amount)

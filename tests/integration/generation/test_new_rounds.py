@@ -47,7 +47,7 @@ def again(job: Job) -> NewGeneration:
     return NewGeneration(job.retried(at=now, deadline_at=now + timedelta(hours=1)), retried_at=now)
 
 
-async def test_a_new_round_holds_again_and_goes_on_with_the_sequence(submitter: Submitter) -> None:
+async def test_a_retry_holds_credits_again_and_continues_the_sequence(submitter: Submitter) -> None:
     user = await submitter.user(10)
     failed = await failed_job(submitter, user, images=3)
     item = again(failed)
@@ -66,7 +66,7 @@ async def test_a_new_round_holds_again_and_goes_on_with_the_sequence(submitter: 
     assert announced["events"] == 2
 
 
-async def test_what_is_released_on_the_same_day_may_be_spent_again(submitter: Submitter) -> None:
+async def test_credits_released_on_the_same_day_can_be_spent_again(submitter: Submitter) -> None:
     user = await submitter.user(10)
     await submitter.run("UPDATE accounts SET daily_limit = 3")
     await submitter.budget(Scope.USER, user.hex, 3)
@@ -76,7 +76,7 @@ async def test_what_is_released_on_the_same_day_may_be_spent_again(submitter: Su
     assert (await submitter.submit_one(submitter.new(user))).verdict is Verdict.DAILY_LIMIT
 
 
-async def test_a_hundred_retries_at_once_are_one_round(submitter: Submitter) -> None:
+async def test_a_hundred_concurrent_retries_start_one_round(submitter: Submitter) -> None:
     user = await submitter.user(10)
     failed = await failed_job(submitter, user)
     decisions = await asyncio.gather(*(submitter.submit_one(again(failed)) for _ in range(100)))
@@ -85,13 +85,13 @@ async def test_a_hundred_retries_at_once_are_one_round(submitter: Submitter) -> 
     assert (await submitter.accounts.find(user)).balance.held == 1
 
 
-async def test_the_same_job_twice_in_a_batch_is_one_round(submitter: Submitter) -> None:
+async def test_the_same_job_twice_in_a_batch_starts_one_round(submitter: Submitter) -> None:
     failed = await failed_job(submitter, await submitter.user(10))
     first, second = await submitter.submit(again(failed), again(failed))
     assert (first.verdict, second.verdict) == (Verdict.ACCEPTED, Verdict.AGAIN)
 
 
-async def test_a_job_that_has_not_ended_or_is_anothers_is_not_taken(submitter: Submitter) -> None:
+async def test_a_retry_of_an_open_job_or_of_another_users_is_refused(submitter: Submitter) -> None:
     user, other = await submitter.user(10), await submitter.user(10)
     failed = await failed_job(submitter, user)
     stolen = again(failed)
@@ -103,7 +103,7 @@ async def test_a_job_that_has_not_ended_or_is_anothers_is_not_taken(submitter: S
 
 
 @pytest.mark.parametrize("limit", ["balance", "budget", "depth", "day"])
-async def test_a_new_round_is_refused_by_every_limit_of_a_submission(submitter: Submitter, limit: str) -> None:
+async def test_a_retry_is_refused_by_every_limit_of_a_submission(submitter: Submitter, limit: str) -> None:
     user = await submitter.user(3)
     failed = await failed_job(submitter, user, images=3)
     match limit:

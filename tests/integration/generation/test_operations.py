@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -16,6 +17,8 @@ from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel_errors import Invalid
 from pixel_generation.adapters.inbound.grpc.operations.servicer import OperationsServicer
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queues import CachedQueues
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.operations import (
@@ -25,13 +28,13 @@ from pixel_generation.adapters.outbound.postgres.operations import (
     PostgresStatistics,
 )
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.operations.failed_jobs import FailedJobs
-from pixel_generation.application.operations.operate_queue import QueueOperator
-from pixel_generation.application.operations.operations import Operations
+from pixel_generation.application import Application, Operations
+from pixel_generation.application.operations.failed_jobs import RedriveTools, list_failures, redrive_failures
+from pixel_generation.application.operations.list_actions import list_actions
+from pixel_generation.application.operations.operate_queue import process_queue, update_queue
 from pixel_generation.application.operations.read_statistics import read_statistics
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.ports import Verdict
-from pixel_generation.application.submission.resubmissions import Resubmissions
+from pixel_generation.application.submission.resubmissions import ResubmitTools, resubmit_jobs
 from pixel_generation.domain.errors import QueueNotFound
 from pixel_generation.domain.jobs.job import HoldReason, Status
 from pixel_generation.wiring.kinds import KINDS
@@ -77,9 +80,7 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
         endings, signalled, observer = Endings(submitter), list[str](), FakeObserver()
         submissions = BatchedSubmissions(submitter.submissions)
         source = PostgresCatalogue(submitter.pool, default="studio-sketch", providers=painting("sketch"))
-        resubmissions = Resubmissions(
-            submissions, LiveCatalogue(source), endings.clock, observer, max_wait=timedelta(hours=1)
-        )
+        rounds = ResubmitTools(submissions, CachedCatalogue(source), endings.clock, observer, timedelta(hours=1))
 
         async def signal() -> int:
             signalled.append("signal")
@@ -89,21 +90,29 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
             signalled.append("sweep")
             return 2
 
-        actions = PostgresActions(submitter.pool)
-        operations = Operations(
-            queue=QueueOperator(PostgresQueues(submitter.pool), signal_queues=signal, sweep=sweep),
-            failures=FailedJobs(
-                PostgresFailures(submitter.pool, KINDS, window=window),
-                actions,
-                PostgresAllJobs(submitter.pool, KINDS),
-                resubmissions,
-                endings.clock,
-                SystemRandomness(),
-            ),
-            statistics=partial(read_statistics, statistics=PostgresStatistics(submitter.pool), clock=endings.clock),
-            actions=actions,
+        unused: Any = None
+        pool = submitter.pool
+        actions, failures = PostgresActions(pool), PostgresFailures(pool, KINDS, window=window)
+        queues = CachedQueues(PostgresQueues(pool))
+        redriving = RedriveTools(
+            failures,
+            actions,
+            PostgresAllJobs(pool, KINDS),
+            partial(resubmit_jobs, tools=rounds),
+            endings.clock,
+            SystemRandomness(),
         )
-        yield Operators(submitter, endings, OperationsServicer(operations), signalled)
+        operations = Operations(
+            get_queues=queues.status,
+            process_queue=partial(process_queue, signal_queues=signal, sweep=sweep),
+            update_queue=partial(update_queue, queues=queues),
+            get_statistics=partial(read_statistics, statistics=PostgresStatistics(pool), clock=endings.clock),
+            list_failures=partial(list_failures, failures=failures),
+            redrive_failures=partial(redrive_failures, tools=redriving),
+            list_actions=partial(list_actions, actions=actions),
+        )
+        service = OperationsServicer(Application(unused, unused, operations))
+        yield Operators(submitter, endings, service, signalled)
         await submissions.close()
 
 
@@ -113,7 +122,7 @@ async def operators(make_database: MakeDatabase) -> AsyncIterator[Operators]:
         yield operators
 
 
-async def test_the_queue_is_told_by_queue_with_waits_and_runs(operators: Operators) -> None:
+async def test_the_queue_view_lists_each_queue_with_queued_and_running_jobs(operators: Operators) -> None:
     user = await operators.submitter.user()
     await operators.endings.completed(user)
     await operators.endings.claimed(user)
@@ -134,19 +143,19 @@ async def test_the_queue_is_told_by_queue_with_waits_and_runs(operators: Operato
     assert again == status, "it is measured at most once a second"
 
 
-async def test_without_work_times_are_unknown_and_not_zero(operators: Operators) -> None:
+async def test_without_jobs_durations_are_unknown_and_not_zero(operators: Operators) -> None:
     status = await operators.operations.GetQueueStatus(pb.GetQueueStatusRequest(), None)
     assert (status.queue_length, status.processing_count) == (0, 0)
     assert not status.HasField("average_wait_seconds")
     assert not status.HasField("estimated_processing_seconds")
 
 
-async def test_processing_the_queue_wakes_and_sweeps_once(operators: Operators) -> None:
+async def test_processing_the_queue_signals_the_workers_and_sweeps_once(operators: Operators) -> None:
     answer = await operators.operations.ProcessQueue(pb.ProcessQueueRequest(), None)
     assert (answer.signalled_queues, answer.swept_jobs, operators.signalled) == (1, 2, ["signal", "sweep"])
 
 
-async def test_a_paused_queue_accepts_and_does_not_start_and_the_change_is_written_down(operators: Operators) -> None:
+async def test_a_paused_queue_accepts_and_does_not_start_and_the_change_is_recorded(operators: Operators) -> None:
     user = await operators.submitter.user()
     request = pb.UpdateQueueRequest(queue="sketch", state="paused", max_running=3, actor=ADMIN, reason="provider ill")
     queue = (await operators.operations.UpdateQueue(request, None)).queue
@@ -172,7 +181,7 @@ async def test_a_paused_queue_accepts_and_does_not_start_and_the_change_is_writt
     assert {action.actor for action in actions} == {ADMIN}
 
 
-async def test_a_queue_change_that_makes_no_sense_is_refused(operators: Operators) -> None:
+async def test_an_invalid_queue_change_is_refused(operators: Operators) -> None:
     for change in (
         {},
         {"state": "closed"},
@@ -199,7 +208,7 @@ async def six_classes(operators: Operators) -> dict[str, list[str]]:
     return ids
 
 
-async def test_each_class_of_failure_is_shown_with_its_runs_and_without_the_users_words(operators: Operators) -> None:
+async def test_each_failure_class_is_listed_with_its_runs_and_without_prompts(operators: Operators) -> None:
     ids = await six_classes(operators)
     answer = await operators.operations.ListFailures(pb.ListFailuresRequest(), None)
     assert dict(answer.count_by_code) == dict.fromkeys(CLASSES, 2)
@@ -227,7 +236,7 @@ async def test_failures_are_filtered_by_user_model_type_and_time(operators: Oper
     assert [work.id for work in await operators.failures(ended_after=newest.end_time)] == [newest.id]
 
 
-async def test_every_word_of_a_filter_counts_beside_the_id_of_a_generation(operators: Operators) -> None:
+async def test_every_filter_applies_together_with_a_generation_id(operators: Operators) -> None:
     ids = await six_classes(operators)
     (work,) = await operators.failures(generation_id=ids["timeout"][0], failure_code="timeout")
     for other in (
@@ -244,7 +253,7 @@ async def test_every_word_of_a_filter_counts_beside_the_id_of_a_generation(opera
     assert list((await operators.operations.RedriveFailures(request, None)).ids) == []
 
 
-async def test_a_filter_reads_on_behind_the_failures_that_one_page_looks_at(make_database: MakeDatabase) -> None:
+async def test_a_filter_continues_past_the_failures_scanned_for_one_page(make_database: MakeDatabase) -> None:
     async with opened(make_database, window=4) as operators:
         ids = await six_classes(operators)
         assert [work.id for work in await operators.failures(failure_code="blocked")] == ids["blocked"][::-1]
@@ -273,7 +282,7 @@ async def test_redriving_one_class_leaves_the_others(operators: Operators) -> No
     assert [(action.action, action.actor) for action in actions] == [("redrive", ADMIN)]
 
 
-async def test_a_redrive_that_its_owner_cannot_pay_is_refused_by_name(operators: Operators) -> None:
+async def test_a_redrive_that_its_owner_cannot_pay_is_refused_with_a_reason(operators: Operators) -> None:
     user = await operators.submitter.user(2)
     job = await operators.endings.failed(user)
     await operators.endings.queued(user, images=1)
@@ -291,7 +300,7 @@ async def test_a_redrive_that_its_owner_cannot_pay_is_refused_by_name(operators:
             await operators.operations.RedriveFailures(refused, None)
 
 
-async def test_two_redrives_at_once_queue_each_job_once(operators: Operators) -> None:
+async def test_concurrent_redrives_queue_each_job_once(operators: Operators) -> None:
     await six_classes(operators)
     request = pb.RedriveFailuresRequest(filter=pb.FailureFilter(model="studio-sketch"), actor=ADMIN)
     answers = await asyncio.gather(*(operators.operations.RedriveFailures(request, None) for _ in range(2)))
@@ -302,7 +311,7 @@ async def test_two_redrives_at_once_queue_each_job_once(operators: Operators) ->
     assert (row["again"], row["most"]) == (12, 2)
 
 
-async def test_statistics_are_the_sums_of_the_endings_and_costs_are_for_operators(operators: Operators) -> None:
+async def test_statistics_sum_ended_jobs_and_show_costs_to_operators_only(operators: Operators) -> None:
     user, other = await operators.submitter.user(), await operators.submitter.user()
     jobs = await operators.endings.of_every_kind(user)
     await operators.endings.completed(other, images=1, delivered=1)
@@ -341,7 +350,7 @@ async def test_statistics_are_the_sums_of_the_endings_and_costs_are_for_operator
         (datetime(2024, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)),
     ],
 )
-async def test_days_that_cannot_be_summed_are_refused(
+async def test_an_invalid_range_of_days_is_refused(
     operators: Operators, first: datetime | None, last: datetime | None
 ) -> None:
     request = pb.GetGenerationStatsRequest()
@@ -353,7 +362,7 @@ async def test_days_that_cannot_be_summed_are_refused(
         await operators.operations.GetGenerationStats(request, None)
 
 
-async def test_actions_are_read_by_pages_about_a_user(operators: Operators) -> None:
+async def test_actions_are_paged_and_filtered_by_user(operators: Operators) -> None:
     user = await operators.submitter.user()
     for _ in range(3):
         await operators.endings.cancelled_in_queue(user)

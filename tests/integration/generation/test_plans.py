@@ -120,7 +120,7 @@ def value_of(name: str, kind: str, job: str) -> str:
 
 
 @pytest.mark.parametrize(("file", "name"), STATEMENTS, ids=[name for _, name in STATEMENTS])
-async def test_no_table_that_grows_is_read_whole(history: psycopg.AsyncConnection[Any], file: str, name: str) -> None:
+async def test_no_query_scans_a_growing_table(history: psycopg.AsyncConnection[Any], file: str, name: str) -> None:
     query = load_queries("pixel_generation.sql", file)[name]
     plan = await plan_of(history, query)
     for examined in (plan, await plan_of(history, query, mode="force_generic_plan")):
@@ -130,7 +130,7 @@ async def test_no_table_that_grows_is_read_whole(history: psycopg.AsyncConnectio
 
 
 @pytest.mark.parametrize(("file", "name"), STATEMENTS, ids=[name for _, name in STATEMENTS])
-async def test_a_plan_made_on_the_first_day_still_serves_when_the_tables_have_grown(
+async def test_a_plan_cached_on_empty_tables_stays_fast_when_they_have_grown(
     first_day: psycopg.AsyncConnection[Any], file: str, name: str
 ) -> None:
     """A generic plan of a prepared statement is kept until the server analyzes its tables: minutes, at times."""
@@ -149,7 +149,7 @@ IN_ORDER = (
 
 
 @pytest.mark.parametrize(("file", "name"), IN_ORDER, ids=[name for _, name in IN_ORDER])
-async def test_a_list_merges_the_indexes_of_both_tables(
+async def test_a_list_merges_index_scans_of_jobs_and_archive(
     history: psycopg.AsyncConnection[Any], file: str, name: str
 ) -> None:
     query = load_queries("pixel_generation.sql", file)[name]
@@ -162,7 +162,7 @@ async def test_a_list_merges_the_indexes_of_both_tables(
     assert re.search(r"Index (?:Only )?Scan .*using jobs_archive_\w+ on archived_jobs ", merged[1]), plan
 
 
-async def test_what_waits_or_runs_is_not_looked_for_in_the_archive(history: psycopg.AsyncConnection[Any]) -> None:
+async def test_open_jobs_are_not_searched_in_the_archive(history: psycopg.AsyncConnection[Any]) -> None:
     for status in ("queued", "processing"):
         plan = await plan_of(history, f"SELECT j.id FROM stored_jobs AS j WHERE j.status = '{status}'")
         assert "archived_jobs" not in plan

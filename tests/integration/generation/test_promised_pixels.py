@@ -28,7 +28,7 @@ async def catalogue(make_database: MakeDatabase) -> Catalogue:
     database = await make_database("generation")
     async with open_pool(database.url, schema="generation", application="test") as pool:
         providers = painting("sketch", "openai")
-        return await PostgresCatalogue(pool, default="studio-sketch", providers=providers).load()
+        return await PostgresCatalogue(pool, default="studio-sketch", providers=providers).current()
 
 
 def out_of_range(model: Model) -> dict[str, ImageWork]:
@@ -48,7 +48,7 @@ def out_of_range(model: Model) -> dict[str, ImageWork]:
     return requests
 
 
-async def test_no_value_of_any_model_is_lost_in_silence(catalogue: Catalogue) -> None:
+async def test_no_value_of_any_model_is_dropped_silently(catalogue: Catalogue) -> None:
     for model in catalogue.models:
         for field, work in out_of_range(model).items():
             with pytest.raises(WorkInvalid) as refused:
@@ -60,14 +60,14 @@ async def test_no_value_of_any_model_is_lost_in_silence(catalogue: Catalogue) ->
             assert found.work.size in map(str, model.sizes)
 
 
-async def test_seeds_are_for_models_that_repeat_a_picture(catalogue: Catalogue) -> None:
+async def test_a_seed_is_accepted_by_models_with_repeatable_output_only(catalogue: Catalogue) -> None:
     assert {model.id for model in catalogue.models if model.takes_seed} == {"studio-sketch"}
 
 
 @pytest.mark.parametrize(
     "changes", [{"size": "260x250"}, {"size": "300x256"}, {"aspect_ratio": "1:1", "size": "500x400"}]
 )
-async def test_the_picture_has_the_size_that_was_promised(catalogue: Catalogue, changes: dict[str, str]) -> None:
+async def test_the_image_has_the_promised_size(catalogue: Catalogue, changes: dict[str, str]) -> None:
     found = route(replace(FOX, **changes), catalogue, lambda: 1, adjust=True)  # type: ignore[arg-type]
     assert found.adjustments
     painter, size = SketchPainter(), Size.parse(found.work.size)

@@ -26,7 +26,7 @@ async def until_somebody_waits(submitter: Submitter, count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_whoever_waited_behind_the_end_of_a_code_is_too_late(submitter: Submitter) -> None:
+async def test_a_redemption_that_waited_for_the_end_of_a_code_is_refused(submitter: Submitter) -> None:
     """Those in the queue of a leaked code began before it was ended."""
     await submitter.promotions.create("LEAKED", 25, max_uses=None, ends_at=None, actor="usr_admin")
     async with submitter.admin.transaction():
@@ -43,7 +43,7 @@ async def test_whoever_waited_behind_the_end_of_a_code_is_too_late(submitter: Su
     assert (row["used"], row["ends_at"]) == (0, ended.ends_at)
 
 
-async def test_of_two_ends_that_wait_the_first_to_come_through_stays(submitter: Submitter) -> None:
+async def test_of_two_concurrent_ends_of_a_code_the_first_one_counts(submitter: Submitter) -> None:
     await submitter.promotions.create("LEAKED", 25, max_uses=None, ends_at=None, actor="usr_admin")
     async with submitter.admin.transaction():
         await submitter.run("SELECT FROM promotions WHERE code = 'LEAKED' FOR NO KEY UPDATE")

@@ -18,7 +18,7 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
         yield opened
 
 
-async def test_what_waits_is_counted_up_to_what_the_queue_takes(submitter: Submitter) -> None:
+async def test_queued_jobs_are_counted_up_to_the_capacity_of_the_queue(submitter: Submitter) -> None:
     counts = PostgresQueueCounts(submitter.pool)
     user = await submitter.user(100)
     assert await counts.count("sketch") == (0, 200_000)

@@ -13,14 +13,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.application.ports import Writer
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-from pixel_generation.application.reading.read_generations import GenerationReader, GenerationView
+from pixel_generation.application.reading.read_generations import GenerationView, ReadTools, find_generation
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Priority
 from pixel_generation.domain.queueing.queues import PositionReason
@@ -50,11 +51,9 @@ class Queue:
         self.jobs = PostgresJobs(self.submitter.pool, self.clock, KINDS, MESSAGES)
         self.queue_holds = PostgresQueueHolds(self.submitter.pool)
         source = PostgresCatalogue(self.submitter.pool, default="studio-sketch", providers=painting("sketch"))
-        snapshots = PostgresQueueSnapshots(self.submitter.pool)
-        self.starts = StartEstimates(
-            snapshots, LiveCatalogue(source), slots=AT_ONCE, queue_slots={}, monotonic=lambda: self.now_s
-        )
-        self.reader = GenerationReader(PostgresQueries(self.submitter.pool, KINDS), self.starts, self.clock)
+        snapshots = CachedQueueSnapshots(PostgresQueueSnapshots(self.submitter.pool), monotonic=lambda: self.now_s)
+        self.starts = StartEstimates(snapshots, CachedCatalogue(source), slots=AT_ONCE, queue_slots={})
+        self.reading = ReadTools(PostgresQueries(self.submitter.pool, KINDS), self.starts, self.clock)
         self.now_s = 0.0
 
     async def user(self, max_running: int | None = None) -> UUID:
@@ -88,7 +87,7 @@ class Queue:
     async def view(self, job: Job) -> GenerationView:
         """Look a while later, so that the snapshot of the queue is a new one."""
         self.now_s += 2.0
-        return await self.reader.get_one(job.id, job.user_id)
+        return await find_generation(job.id, job.user_id, tools=self.reading)
 
 
 @pytest.fixture
@@ -154,7 +153,7 @@ async def test_a_position_rises_only_with_a_stated_reason(queue: Queue, seed: in
     assert all(view.position_reason for view in rises), [(view.queue_position, view.position_reason) for view in told]
 
 
-async def test_a_position_says_who_came_ahead(queue: Queue) -> None:
+async def test_the_position_reason_says_why_other_jobs_came_ahead(queue: Queue) -> None:
     fox, owl = await queue.user(), await queue.user()
     early, *_, watched = await queue.submit(fox, 5)
     assert (await queue.view(watched)).position_reason is None
@@ -174,7 +173,7 @@ async def test_a_position_says_who_came_ahead(queue: Queue) -> None:
     assert (await queue.view(watched)).position_reason is PositionReason.PRIORITY
 
 
-async def test_only_what_waits_for_its_turn_alone_has_a_start_interval(queue: Queue) -> None:
+async def test_only_a_job_that_is_not_held_has_a_start_estimate(queue: Queue) -> None:
     user = await queue.user(max_running=1)
     open_one, capped = await queue.submit(user, 2, start_after=queue.clock.now(), start_before=queue.clock.now())
     later = queue.clock.now() + timedelta(hours=1)

@@ -13,6 +13,9 @@ import pytest
 from pixel_errors import PixelError
 from pixel_generation.adapters.metrics import SubmissionMetrics
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
@@ -20,9 +23,7 @@ from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQue
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration
-from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.quote import Quote, quote_generation
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, submit_generations
@@ -50,9 +51,11 @@ class Submitter:
 
     def __post_init__(self) -> None:
         source = PostgresCatalogue(self.pool, default="studio-sketch", providers=painting("sketch", "openai"))
-        self.catalogue = LiveCatalogue(source, max_age_s=0)
-        self.capacity = QueueCapacity(PostgresQueueCounts(self.pool))
-        self.starts = StartEstimates(PostgresQueueSnapshots(self.pool), self.catalogue, slots=1, queue_slots={})
+        self.catalogue = CachedCatalogue(source, max_age_s=0)
+        self.capacity = CountedQueueCapacity(PostgresQueueCounts(self.pool))
+        self.starts = StartEstimates(
+            CachedQueueSnapshots(PostgresQueueSnapshots(self.pool)), self.catalogue, slots=1, queue_slots={}
+        )
 
     async def user(self, credit_count: int = 100) -> UUID:
         user = a_user()
@@ -110,7 +113,7 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
         yield submitter
 
 
-async def test_a_quote_leaves_nothing_behind(submitter: Submitter) -> None:
+async def test_a_quote_writes_nothing(submitter: Submitter) -> None:
     quoted = await submitter.quote(SubmitGeneration(await submitter.user(), FOX))
     assert (quoted.would_be_refused, quoted.job.cost_credits, quoted.available_credits) == ("", 2, 100)
     for table in ("live_jobs", "job_events", "outbox", "queue_shares", "budget_reservations"):
@@ -135,7 +138,7 @@ async def test_a_quote_leaves_nothing_behind(submitter: Submitter) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) and value.isupper() else "",
 )
-async def test_the_reason_is_the_one_that_the_submission_gets(
+async def test_a_quote_has_the_same_rejection_reason_as_the_submission(
     submitter: Submitter, preparation: str, command: dict[str, object], reason: str
 ) -> None:
     user = await submitter.user(50)
@@ -157,7 +160,7 @@ async def test_the_quoted_start_is_stored_with_the_job(submitter: Submitter) -> 
     assert [isinstance(row[0], timedelta) for row in rows] == [True] * 3
 
 
-async def test_the_outline_reads_who_waits_and_how_fast_it_goes(submitter: Submitter) -> None:
+async def test_the_queue_snapshot_has_the_queued_jobs_and_the_throughput(submitter: Submitter) -> None:
     users = [await submitter.user() for _ in range(2)]
     for user in (users[0], users[0], users[1]):
         await submitter.submit(SubmitGeneration(user, FOX))
@@ -172,7 +175,7 @@ async def test_the_outline_reads_who_waits_and_how_fast_it_goes(submitter: Submi
     assert unknown.start_interval_s(users[0], Priority.NORMAL) == (0.0, 1.0)
 
 
-async def test_the_catalogue_carries_prices_queue_states_and_breakers(submitter: Submitter) -> None:
+async def test_the_catalogue_has_prices_queue_states_and_breakers(submitter: Submitter) -> None:
     await submitter.execute(
         "INSERT INTO prices (id, model, quality, credits_per_unit, cost_usd_micros)"
         " VALUES ('flare/low', 'gpt-image-2.5-flare', 'low', 3, 11000)"
@@ -205,7 +208,7 @@ async def test_the_catalogue_carries_prices_queue_states_and_breakers(submitter:
         ("('user', 'openai', 'total', 5, 5, date '1970-01-01')", False),
     ],
 )
-async def test_the_catalogue_knows_whose_budget_is_spent_in_the_present_period(
+async def test_the_catalogue_knows_which_budgets_are_spent_in_the_current_period(
     submitter: Submitter, budget: str, is_spent: bool
 ) -> None:
     await submitter.execute(

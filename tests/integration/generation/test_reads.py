@@ -57,7 +57,7 @@ async def served(make_database: MakeDatabase) -> AsyncIterator[Served]:
             await service.stop()
 
 
-async def test_the_user_channel_gives_every_event_of_the_own_jobs_once_and_in_order(served: Served) -> None:
+async def test_the_user_channel_has_every_event_of_the_users_jobs_once_and_in_order(served: Served) -> None:
     user = await served.submitter.user(100)
     name = format_id("usr", user)
     start = await served.events(name, "")
@@ -80,7 +80,7 @@ async def test_the_user_channel_gives_every_event_of_the_own_jobs_once_and_in_or
     assert [item.position for item in rest.events] == [item.position for item in seen[len(seen) // 2 + 1 :]]
 
 
-async def test_an_event_that_commits_late_is_never_behind_a_position_that_was_given_out(served: Served) -> None:
+async def test_an_event_that_commits_late_is_never_before_an_issued_position(served: Served) -> None:
     user = await served.submitter.user(100)
     name = format_id("usr", user)
     first = await served.endings.queued(user)
@@ -105,7 +105,7 @@ async def test_an_event_that_commits_late_is_never_behind_a_position_that_was_gi
         await served.endings.cancel(job)
 
 
-async def test_a_position_that_was_never_given_out_asks_for_a_new_snapshot(served: Served) -> None:
+async def test_an_unknown_position_requires_a_new_snapshot(served: Served) -> None:
     user, other = await served.submitter.user(), await served.submitter.user()
     await served.endings.completed(other)
     start = await served.events(format_id("usr", other), f"0.{'0' * 32}.0")
@@ -124,7 +124,7 @@ async def test_a_position_that_was_never_given_out_asks_for_a_new_snapshot(serve
         assert not (await served.events(name, answer.position)).resync
 
 
-async def test_history_money_and_route_are_told_of_one_generation(served: Served) -> None:
+async def test_a_generation_is_read_with_history_charges_and_route(served: Served) -> None:
     user = await served.submitter.user()
     name = format_id("usr", user)
     job = await served.endings.completed(
@@ -150,7 +150,7 @@ async def test_history_money_and_route_are_told_of_one_generation(served: Served
         await served.generations.GetReceipt(pb.GetReceiptRequest(id=generation_id, user_id=format_id("usr", new_id())))
 
 
-async def test_a_waiting_generation_says_why_it_waits(served: Served) -> None:
+async def test_a_queued_generation_has_a_hold_reason(served: Served) -> None:
     user = await served.submitter.user()
     later = served.endings.clock.now().replace(microsecond=0)
     later = later.replace(year=later.year + 1)

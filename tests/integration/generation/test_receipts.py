@@ -11,7 +11,13 @@ import pytest
 from pixel_errors import Invalid
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.application.billing.correct_credits import RefundGeneration, refund_generation
-from pixel_generation.application.billing.read_statement import StatementReader, TransactionsPage
+from pixel_generation.application.billing.read_statement import (
+    ListTransactions,
+    SumUsage,
+    get_receipt,
+    list_transactions,
+    sum_usage,
+)
 from pixel_generation.application.reading.page import FIRST
 from pixel_generation.domain.billing.statement import Transaction
 from pixel_generation.domain.errors import GenerationNotFound
@@ -29,9 +35,11 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
         yield submitter
 
 
-def reader_of(submitter: Submitter, *, window: int = 10_000, most: int = 500_000) -> StatementReader:
-    statements = PostgresStatements(submitter.pool, window=window, most_usage_transfers=most)
-    return StatementReader(statements, SystemClock())
+CLOCK = SystemClock()
+
+
+def statements_of(submitter: Submitter, *, window: int = 10_000, most: int = 500_000) -> PostgresStatements:
+    return PostgresStatements(submitter.pool, window=window, most_usage_transfers=most)
 
 
 async def ledger_of(submitter: Submitter, user: UUID) -> int:
@@ -47,11 +55,11 @@ async def ledger_of(submitter: Submitter, user: UUID) -> int:
     return int(row["credits"])
 
 
-async def test_every_ending_has_an_exact_receipt_and_their_sum_is_the_ledger(submitter: Submitter) -> None:
+async def test_every_ended_job_has_an_exact_receipt_and_their_sum_is_the_ledger(submitter: Submitter) -> None:
     user = await submitter.user(100)
     jobs = await Endings(submitter).of_every_kind(user)
-    reader = reader_of(submitter)
-    receipts = {name: await reader.receipt(job.id, user) for name, job in jobs.items()}
+    statements = statements_of(submitter)
+    receipts = {name: await get_receipt(job.id, user, statements=statements) for name, job in jobs.items()}
     for name, receipt in receipts.items():
         assert all(money.settled and money.held == money.captured + money.released for money in receipt.rounds), name
         assert receipt.charged == (jobs[name].captured_credits or 0), name
@@ -96,23 +104,23 @@ async def test_every_ending_has_an_exact_receipt_and_their_sum_is_the_ledger(sub
 async def test_an_open_job_is_not_settled_and_a_receipt_is_its_owners_only(submitter: Submitter) -> None:
     user = await submitter.user()
     job = await Endings(submitter).claimed(user)
-    receipt = await reader_of(submitter).receipt(job.id, user)
+    receipt = await get_receipt(job.id, user, statements=statements_of(submitter))
     (money,) = receipt.rounds
     assert (money.held, money.settled, receipt.charged) == (2, False, 0)
     with pytest.raises(GenerationNotFound):
-        await reader_of(submitter).receipt(job.id, new_id())
+        await get_receipt(job.id, new_id(), statements=statements_of(submitter))
 
 
-async def test_a_refund_stands_on_the_receipt_in_the_statement_and_in_the_usage(submitter: Submitter) -> None:
+async def test_a_refund_appears_in_receipt_statement_and_usage(submitter: Submitter) -> None:
     user = await submitter.user()
     job = await Endings(submitter).completed(user, images=3, delivered=3)
     await refund_generation(RefundGeneration(job.id, 2, "blurred", "usr_admin"), corrections=submitter.ledger)
-    reader = reader_of(submitter)
-    receipt = await reader.receipt(job.id, user)
+    statements = statements_of(submitter)
+    receipt = await get_receipt(job.id, user, statements=statements)
     assert (receipt.rounds[0].captured, receipt.rounds[0].refunded, receipt.charged) == (3, 2, 1)
-    page = await reader.transactions(TransactionsPage(user, kind="refund"))
+    page = await list_transactions(ListTransactions(user, kind="refund"), statements=statements)
     assert [(item.available, item.held, item.reason) for item in page.items] == [(2, 0, "blurred")]
-    usage = await reader.usage(user, group_by=("model",), start=None, end=None)
+    usage = await sum_usage(SumUsage(user, ("model",), None, None), statements=statements, clock=CLOCK)
     assert [(row.group, row.generations, row.credits) for row in usage.rows] == [(("studio-sketch",), 1, 1)]
     assert usage.total_credits == await ledger_of(submitter, user) == 1
 
@@ -123,23 +131,23 @@ async def test_a_statement_read_by_pages_is_the_whole_ledger_of_its_user(submitt
     jobs = await endings.of_every_kind(user)
     await endings.completed(other)
     for window in (3, 10_000):
-        reader = reader_of(submitter, window=window)
-        seen = await whole_statement(reader, user)
+        statements = statements_of(submitter, window=window)
+        seen = await whole_statement(statements, user)
         assert [item.id for item in seen] == sorted((item.id for item in seen), reverse=True)
         assert sum(item.available for item in seen) == 100 - 9
         assert sum(item.held for item in seen) == 0
         assert Counter(item.kind for item in seen)["hold"] == len(jobs) + 1
-        releases = await whole_statement(reader, user, kind="release")
+        releases = await whole_statement(statements, user, kind="release")
         assert {item.id for item in releases} == {item.id for item in seen if item.kind == "release"}
-    of_job = await reader.transactions(TransactionsPage(user, job_id=jobs["completed_in_part"].id))
+    of_job = await list_transactions(ListTransactions(user, job_id=jobs["completed_in_part"].id), statements=statements)
     assert [item.kind for item in of_job.items] in (["release", "capture", "hold"], ["capture", "release", "hold"])
 
 
-async def whole_statement(reader: StatementReader, user: UUID, *, kind: str = "") -> list[Transaction]:
+async def whole_statement(statements: PostgresStatements, user: UUID, *, kind: str = "") -> list[Transaction]:
     seen: list[Transaction] = []
     before: UUID | None = FIRST
     while before is not None:
-        page = await reader.transactions(TransactionsPage(user, kind=kind, before=before, limit=4))
+        page = await list_transactions(ListTransactions(user, kind=kind, before=before, limit=4), statements=statements)
         seen += page.items
         before = page.next
     return seen
@@ -160,25 +168,30 @@ async def test_usage_by_key_end_user_and_label_is_the_ledger(submitter: Submitte
                 )
                 expected[f"key_{key.hex}", who] += images
             await endings.failed(user, api_key_id=key, end_user=who, metadata=labels)
-    reader = reader_of(submitter)
-    usage = await reader.usage(user, group_by=("api_key", "end_user"), start=None, end=None)
+    statements = statements_of(submitter)
+    usage = await sum_usage(SumUsage(user, ("api_key", "end_user"), None, None), statements=statements, clock=CLOCK)
     assert {row.group: row.credits for row in usage.rows} == dict(expected)
     assert {row.group: row.images for row in usage.rows} == dict(expected)
     assert usage.total_credits == await ledger_of(submitter, user) == sum(expected.values())
-    by_team = await reader.usage(user, group_by=("metadata.team", "day", "model"), start=None, end=None)
+    by_team = await sum_usage(
+        SumUsage(user, ("metadata.team", "day", "model"), None, None), statements=statements, clock=CLOCK
+    )
     assert sum(row.credits for row in by_team.rows) == usage.total_credits
     assert {row.group[0] for row in by_team.rows} == {"team-0", "team-1"}
-    assert (await reader.usage(user, group_by=("metadata.none",), start=None, end=None)).rows[0].group == ("",)
+    none = await sum_usage(SumUsage(user, ("metadata.none",), None, None), statements=statements, clock=CLOCK)
+    assert none.rows[0].group == ("",)
     now = SystemClock().now()
     tomorrow = now + timedelta(days=1)
-    assert (await reader.usage(user, group_by=("day",), start=now, end=tomorrow)).rows == []
+    assert (await sum_usage(SumUsage(user, ("day",), now, tomorrow), statements=statements, clock=CLOCK)).rows == []
 
 
-async def test_usage_of_more_than_one_answer_sums_and_of_unknown_words_is_refused(submitter: Submitter) -> None:
+async def test_usage_with_too_many_rows_or_unknown_groupings_is_refused(submitter: Submitter) -> None:
     user = await submitter.user()
     await Endings(submitter).completed(user, delivered=1)
     with pytest.raises(Invalid, match="shorter"):
-        await reader_of(submitter, most=1).usage(user, group_by=("model",), start=None, end=None)
+        await sum_usage(
+            SumUsage(user, ("model",), None, None), statements=statements_of(submitter, most=1), clock=CLOCK
+        )
     for words in ((), ("prompt",), ("metadata.",), ("model", "day", "api_key", "end_user")):
         with pytest.raises(Invalid, match="grouped by"):
-            await reader_of(submitter).usage(user, group_by=words, start=None, end=None)
+            await sum_usage(SumUsage(user, words, None, None), statements=statements_of(submitter), clock=CLOCK)

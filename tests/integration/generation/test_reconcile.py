@@ -56,7 +56,7 @@ async def broken_rules(submitter: Submitter) -> set[str]:
     return {result.name for result in results if result.violations}
 
 
-async def test_no_rule_is_broken_by_jobs_of_every_ending(submitter: Submitter) -> None:
+async def test_jobs_of_every_final_state_break_no_rule(submitter: Submitter) -> None:
     await Endings(submitter).of_every_kind(await submitter.user(100))
     await fill(submitter)
     assert await broken_rules(submitter) == set()
@@ -86,7 +86,7 @@ def test_every_rule_has_a_breach_that_it_finds() -> None:
     assert {rule.removeprefix("check_") for rule in RULES} == set(BREACHES)
 
 
-async def test_one_process_does_the_nightly_run(submitter: Submitter) -> None:
+async def test_one_process_runs_the_nightly_reconciliation(submitter: Submitter) -> None:
     rules = PostgresLedgerRules(submitter.pool)
     async with rules.lead() as leading:
         assert leading
@@ -111,7 +111,7 @@ async def test_one_process_does_the_nightly_run(submitter: Submitter) -> None:
     assert (pauses, runs) == ([1_800, 86_400, 86_400], 2)
 
 
-async def test_the_events_of_every_ending_give_their_rows_and_a_changed_row_is_found(submitter: Submitter) -> None:
+async def test_replaying_events_gives_the_rows_and_a_changed_row_is_found(submitter: Submitter) -> None:
     user = await submitter.user(100)
     endings = Endings(submitter)
     jobs = await endings.of_every_kind(user)
@@ -127,7 +127,7 @@ async def test_the_events_of_every_ending_give_their_rows_and_a_changed_row_is_f
     assert replayed.differing.keys() == {changed, gone}
 
 
-async def test_the_commands_tell_the_result_by_their_exit(make_database: MakeDatabase) -> None:
+async def test_the_commands_report_the_result_by_exit_code(make_database: MakeDatabase) -> None:
     async with open_submitter(make_database) as submitter:
         await fill(submitter)
         assert await command(submitter, "reconcile") == (0, "transfers_sum_to_zero                   0")
@@ -139,7 +139,7 @@ async def test_the_commands_tell_the_result_by_their_exit(make_database: MakeDat
         assert (code, told.split("  ")[1]) == (1, "progress")
 
 
-async def test_a_command_that_could_not_look_says_so_and_proves_nothing(submitter: Submitter) -> None:
+async def test_a_command_that_cannot_check_reports_failure(submitter: Submitter) -> None:
     away = replace(submitter, url="postgresql://generation@127.0.0.1:1/pixel?connect_timeout=1")
     assert await command(away, "reconcile") == (3, "reconcile: the database does not answer (DATABASE_UNREACHABLE)")
     assert (await command(submitter, "replay", "--limit", "0"))[0] == 2

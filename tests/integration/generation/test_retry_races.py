@@ -8,16 +8,17 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from pixel_errors import PixelError
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.operations import PostgresActions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
-from pixel_generation.application.submission.resubmissions import Resubmissions
+from pixel_generation.application.submission.resubmissions import ResubmitTools, resubmit_jobs
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
 from pixel_generation.wiring.kinds import KINDS
 from pixel_runtime.clock import SystemClock
@@ -36,11 +37,12 @@ LONGEST_S = 0.5
 async def retrying(engine: RealEngine) -> AsyncIterator[RetryTools]:
     clock, observer = SystemClock(), FakeObserver()
     submissions = BatchedSubmissions(engine.submissions)
-    catalogue = LiveCatalogue(FakeCatalogue())
-    resubmissions = Resubmissions(submissions, catalogue, clock, observer, max_wait=timedelta(hours=1))
+    catalogue = CachedCatalogue(FakeCatalogue())
+    rounds = ResubmitTools(submissions, catalogue, clock, observer, timedelta(hours=1))
+    resubmit = partial(resubmit_jobs, tools=rounds)
     try:
         yield RetryTools(
-            PostgresAllJobs(engine.pool, KINDS), resubmissions, PostgresActions(engine.pool), clock, SystemRandomness()
+            PostgresAllJobs(engine.pool, KINDS), resubmit, PostgresActions(engine.pool), clock, SystemRandomness()
         )
     finally:
         await submissions.close()
@@ -68,7 +70,7 @@ async def rounds(engine: RealEngine, job_id: UUID) -> int:
     return int((await engine.row("SELECT round FROM live_jobs WHERE id = %s", job_id))["round"])
 
 
-async def test_retries_at_once_are_one_round(make_database: MakeDatabase) -> None:
+async def test_concurrent_retries_start_one_round(make_database: MakeDatabase) -> None:
     async with open_engine(make_database) as engine, retrying(engine) as tools:
         user = await engine.user()
         (job,) = await engine.submit(user)
@@ -79,7 +81,7 @@ async def test_retries_at_once_are_one_round(make_database: MakeDatabase) -> Non
         await engine.assert_consistent()
 
 
-async def test_a_retry_between_cancellations_is_never_told_that_it_cannot_be(make_database: MakeDatabase) -> None:
+async def test_a_retry_between_cancellations_is_never_refused_as_impossible(make_database: MakeDatabase) -> None:
     draw = random.Random(SEED)
     async with open_engine(make_database) as engine, retrying(engine) as tools:
         user = await engine.user()

@@ -100,7 +100,9 @@ def is_ended(generation: messages.Generation | messages.GenerationEvent) -> bool
     return generation.status >= messages.GENERATION_STATUS_COMPLETED
 
 
-async def test_a_picture_is_painted_stored_paid_and_announced(running: Running, wait_until: WaitUntil) -> None:
+async def test_a_submitted_job_is_generated_stored_charged_and_published(
+    running: Running, wait_until: WaitUntil
+) -> None:
     user = await running.user(10)
     follower = running.bus.follower(STORY)
     await follower.start()
@@ -136,7 +138,7 @@ async def test_a_picture_is_painted_stored_paid_and_announced(running: Running, 
     assert (complete.request_id, complete.set_id, len(complete.outputs)) == (done.id, done.set_id, 2)
 
 
-async def test_stored_events_tell_the_whole_story(running: Running, wait_until: WaitUntil) -> None:
+async def test_the_stored_events_cover_the_whole_life_of_a_job(running: Running, wait_until: WaitUntil) -> None:
     user = await running.user()
     accepted = (await running.submit(user)).generation
 
@@ -158,7 +160,7 @@ async def test_stored_events_tell_the_whole_story(running: Running, wait_until: 
     assert len((await running.generations.ListGenerationEvents(request)).events) == len(events) - 3
 
 
-async def test_pictures_survive_a_moment_without_media(running: Running, wait_until: WaitUntil) -> None:
+async def test_images_are_stored_after_a_short_outage_of_media(running: Running, wait_until: WaitUntil) -> None:
     user = await running.user()
     running.media.away = 2
     accepted = (await running.submit(user)).generation
@@ -200,7 +202,7 @@ async def test_the_ledger_is_balanced_and_agrees_with_the_balances(running: Runn
         ({"number_of_images": 10}, "INSUFFICIENT_CREDITS", ""),
     ],
 )
-async def test_a_rejection_says_why(running: Running, work: dict[str, Any], reason: str, field: str) -> None:
+async def test_a_rejection_has_a_reason(running: Running, work: dict[str, Any], reason: str, field: str) -> None:
     user = await running.user(5)
     result = await running.submit(user, **work)
     assert (result.error.reason, result.error.field, bool(result.error.detail)) == (reason, field, True)
@@ -231,7 +233,7 @@ async def test_items_of_one_call_are_answered_in_order(running: Running) -> None
     ]
 
 
-async def test_more_items_than_a_call_may_carry_are_refused(running: Running) -> None:
+async def test_a_call_with_too_many_items_is_refused(running: Running) -> None:
     with pytest.raises(Exhausted):
         await running.generations.SubmitMany(pb.SubmitManyRequest(submissions=[pb.Submission()] * 1001))
 
@@ -251,13 +253,13 @@ async def test_generations_are_paged(running: Running) -> None:
 
 
 @pytest.mark.parametrize("generation_id", ["gen_" + "0" * 32, "gen_x", "", "' OR 1=1 --"])
-async def test_an_id_that_names_nothing_is_not_found(running: Running, generation_id: str) -> None:
+async def test_an_unknown_id_is_not_found(running: Running, generation_id: str) -> None:
     with pytest.raises(NotFound) as refused:
         await running.get(await running.user(), generation_id)
     assert refused.value.code == "GENERATION_NOT_FOUND"
 
 
-async def test_the_catalogue_tells_what_can_run(running: Running) -> None:
+async def test_the_catalogue_lists_available_models(running: Running) -> None:
     models = {model.id: model for model in (await running.generations.ListModels(pb.ListModelsRequest())).models}
     sketch, flare = models["studio-sketch"], models["gpt-image-2.5-flare"]
     assert (sketch.available, flare.available, list(flare.aliases)) == (
@@ -271,7 +273,7 @@ async def test_the_catalogue_tells_what_can_run(running: Running) -> None:
     ]
 
 
-async def test_the_service_may_not_change_the_ledger(running: Running, make_database: MakeDatabase) -> None:
+async def test_the_service_role_cannot_change_ledger_entries(running: Running, make_database: MakeDatabase) -> None:
     await running.user()
     database = await make_database("generation")
     for url in (database.url, database.admin_url):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.operations import PostgresQueues
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
 from pixel_generation.application.execution.worker_presence import WorkerPresence
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation_catalogue import painting
@@ -29,7 +29,7 @@ async def workers_of(engine: RealEngine) -> dict[str, int]:
 
 def presence_of(engine: RealEngine, worker_id: str, *providers: str) -> WorkerPresence:
     source = PostgresCatalogue(engine.pool, default="studio-sketch", providers=painting(*providers))
-    return WorkerPresence(worker_id, PostgresWorkers(engine.pool), LiveCatalogue(source), slots=3, beat_s=0.05)
+    return WorkerPresence(worker_id, PostgresWorkers(engine.pool), CachedCatalogue(source), slots=3, beat_s=0.05)
 
 
 async def test_workers_are_counted_for_the_queues_they_serve_until_they_leave(
@@ -50,7 +50,7 @@ async def test_workers_are_counted_for_the_queues_they_serve_until_they_leave(
     assert await workers_of(engine) == {"openai": 0, "sketch": 0}
 
 
-async def test_a_worker_that_is_silent_is_not_counted_and_after_a_day_forgotten(engine: RealEngine) -> None:
+async def test_a_silent_worker_is_not_counted_and_deleted_after_a_day(engine: RealEngine) -> None:
     register = PostgresWorkers(engine.pool)
     await register.seen("silent", queues={"sketch"}, slots=1)
     await engine.admin.execute("UPDATE worker_presence SET seen_at = now() - interval '20 seconds'")

@@ -37,9 +37,7 @@ async def database(make_database):
     return replace(empty, url=make_conninfo(migrated.url, dbname=empty.name))
 
 
-async def test_migrate_makes_the_tables_and_serve_answers_until_it_is_told_to_stop(
-    database, tmp_path, free_port, wait_until
-):
+async def test_migrate_creates_the_tables_and_serve_answers_until_sigterm(database, tmp_path, free_port, wait_until):
     environ = {
         "PIXEL_MEDIA_DATABASE_URL": database.url,
         "PIXEL_MEDIA_MIGRATE_URL": database.admin_url,
@@ -70,7 +68,7 @@ async def test_migrate_makes_the_tables_and_serve_answers_until_it_is_told_to_st
     assert b"Traceback" not in log
 
 
-async def test_a_setting_that_cannot_be_used_is_named_and_nothing_starts():
+async def test_an_invalid_setting_is_named_and_nothing_starts():
     process = await start("serve", PIXEL_MEDIA_SANDBOXES="many")
     _, said = await process.communicate()
     assert process.returncode == 2

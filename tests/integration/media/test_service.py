@@ -103,7 +103,7 @@ async def client(settings):
 
 
 @pytest.mark.parametrize("name", media_images.PHOTOGRAPHS)
-async def test_a_photograph_is_kept_byte_for_byte_and_read_through_its_address(client, name):
+async def test_a_photograph_is_stored_byte_for_byte_and_read_through_its_url(client, name):
     data = media_images.photograph(name)
     stored = await client.store(data)
     assert [rendition.kind for rendition in stored.renditions] == [
@@ -131,7 +131,7 @@ async def test_storing_again_returns_the_same_asset_and_other_bytes_are_a_confli
         await client.store(data, asset_id=stored.id)
 
 
-async def test_many_calls_at_once_are_all_stored(client):
+async def test_concurrent_uploads_are_all_stored(client):
     counted = STORED_IMAGES._value.get()
     data = media_images.photograph("text.png")
     stored = await asyncio.gather(*(client.store(data) for _ in range(20)))
@@ -158,7 +158,7 @@ async def test_many_calls_at_once_are_all_stored(client):
     ],
     ids=str,
 )
-async def test_facts_that_do_not_hold_are_refused(client, changes, reason):
+async def test_metadata_that_does_not_match_the_bytes_is_refused(client, changes, reason):
     with pytest.raises(Invalid) as error:
         await client.store(media_images.photograph("astronaut.png"), **changes)
     assert error.value.code == reason
@@ -181,7 +181,7 @@ async def test_other_kinds_of_file_are_refused_by_content(client, name):
     assert error.value.code == "UNSUPPORTED_IMAGE"
 
 
-async def test_a_truncated_image_is_refused_and_nothing_of_it_is_kept(client):
+async def test_a_truncated_image_is_refused_and_not_stored(client):
     header = {"asset_id": format_id("ast", new_id())}
     with pytest.raises(Invalid) as error:
         await client.store(media_images.photograph("rocket.jpg")[:20_000], **header)
@@ -206,7 +206,7 @@ async def test_an_altered_address_is_forbidden(client):
         assert error.value.code == "ADDRESS_INVALID"
 
 
-async def test_everything_is_there_after_a_restart(client, settings):
+async def test_assets_survive_a_restart(client, settings):
     stored = await client.store(media_images.photograph("coffee.png"))
     async with running(settings) as restarted:
         assert await restarted.get(stored.id) == [stored]
@@ -225,7 +225,7 @@ async def test_an_upload_that_takes_too_long_is_ended(settings):
             await client.stub.StoreAsset(trickle())
 
 
-async def test_the_relay_removes_leftovers_and_measures_what_is_stored(make_database, tmp_path, wait_until):
+async def test_the_relay_role_removes_leftovers_and_measures_stored_bytes(make_database, tmp_path, wait_until):
     database = await make_database("media")
     settings = Settings(
         database_url=database.url,

@@ -56,14 +56,14 @@ async def test_others_do_not_lead_until_the_block_ends(database: Database, pool:
     assert await leads(database.url)
 
 
-async def test_a_session_that_was_lost_leads_no_longer_and_its_error_is_told(database: Database, pool: Pool) -> None:
+async def test_a_lost_session_no_longer_leads_and_its_error_is_raised(database: Database, pool: Pool) -> None:
     with pytest.raises(PixelError):
         async with pool.autocommit() as conn, leading(conn, "sort the jars"):
             await execute(conn, "SELECT pg_terminate_backend(pg_backend_pid())")
     assert await leads(database.url)
 
 
-async def test_a_connection_that_could_not_give_the_lead_up_takes_it_to_no_pool(database: Database, pool: Pool) -> None:
+async def test_a_connection_that_could_not_release_the_lead_is_closed(database: Database, pool: Pool) -> None:
     async with await psycopg.AsyncConnection.connect(database.url, autocommit=True) as admin:
         await admin.execute(SLOW_HASH)
     async with pool.autocommit() as conn, leading(conn, "sort the jars"):

@@ -71,7 +71,7 @@ async def test_a_notification_is_a_turn(pool, wait_until):
             await wait_until(lambda wanted=number + 3: turns.count >= wanted)
 
 
-async def test_a_notification_while_nobody_waits_is_not_lost(pool, wait_until):
+async def test_a_notification_between_turns_is_not_lost(pool, wait_until):
     stop = asyncio.Event()
     turns = pool.listen("post", stop, FAR)
     await anext(turns)
@@ -81,7 +81,7 @@ async def test_a_notification_while_nobody_waits_is_not_lost(pool, wait_until):
     await turns.aclose()
 
 
-async def test_turns_come_by_time_when_nobody_notifies(pool, wait_until):
+async def test_turns_come_by_time_without_notifications(pool, wait_until):
     async with listening(pool, "silence", 0.02) as turns:
         await wait_until(lambda: turns.count >= 6)
 
@@ -98,7 +98,7 @@ async def nobody_listens(pool: Pool) -> bool:
     return await listeners(pool) == []
 
 
-async def test_a_lost_connection_is_made_again(pool, database, wait_until):
+async def test_a_lost_connection_is_reconnected(pool, database, wait_until):
     async with listening(pool, "post", 0.05) as turns:
         await wait_until(lambda: turns.count >= 2)
         (lost,) = await listeners(pool)
@@ -111,7 +111,7 @@ async def test_a_lost_connection_is_made_again(pool, database, wait_until):
         await wait_until(another_listens)
 
 
-async def test_turns_go_on_by_time_while_the_database_is_away(free_port, wait_until):
+async def test_turns_come_by_time_while_the_database_is_unreachable(free_port, wait_until):
     nowhere = f"postgresql://nobody@127.0.0.1:{free_port}/none"
     async with (
         open_pool(nowhere, schema="public", application="lonely") as away,

@@ -114,14 +114,14 @@ async def test_a_migration_that_fails_leaves_nothing_of_itself_and_keeps_those_b
     assert await query(database.admin_url, "SELECT version_num FROM attic.alembic_version") == [("0001",)]
 
 
-async def test_many_may_migrate_at_the_same_time(database, package):
+async def test_concurrent_migrations_succeed(database, package):
     package.add(1, "CREATE TABLE boxes (id int PRIMARY KEY);")
     package.add(2, "INSERT INTO boxes SELECT count(*) FROM boxes;")
     await asyncio.gather(*(run_migrations(database, package) for _ in range(4)))
     assert await query(database.admin_url, "SELECT id FROM attic.boxes") == [(0,)]
 
 
-async def test_a_migration_waits_its_turn_behind_a_long_transaction(database, package, monkeypatch, wait_until):
+async def test_a_migration_retries_while_a_long_transaction_holds_the_lock(database, package, monkeypatch, wait_until):
     monkeypatch.setattr("pixel_postgres.migrations._PAUSES_S", (0.01,) * 200)
     package.add(1, "CREATE TABLE boxes (id int PRIMARY KEY);")
     await run_migrations(database, package)

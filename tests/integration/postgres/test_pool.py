@@ -79,7 +79,7 @@ async def test_a_transaction_that_raises_leaves_nothing(pool):
     assert await labels(pool) == []
 
 
-async def test_a_statement_outside_a_transaction_stands_by_itself(pool):
+async def test_a_statement_outside_a_transaction_commits_by_itself(pool):
     async with pool.autocommit() as conn:
         await execute(conn, "INSERT INTO jars VALUES (1, 'kept')")
         with pytest.raises(Conflict):
@@ -87,14 +87,14 @@ async def test_a_statement_outside_a_transaction_stands_by_itself(pool):
         assert await fetch_one(conn, "SELECT label FROM jars") == {"label": "kept"}
 
 
-async def test_nothing_found_is_none_or_an_empty_list(pool):
+async def test_no_rows_are_none_or_an_empty_list(pool):
     async with pool.autocommit() as conn:
         assert await fetch_one(conn, "SELECT id FROM jars") is None
         assert await fetch_all(conn, "SELECT id FROM jars") == []
         assert await execute(conn, "DELETE FROM jars") == 0
 
 
-async def test_many_rows_go_in_one_call(pool):
+async def test_many_rows_are_written_in_one_round_trip(pool):
     async with pool.transaction() as conn:
         rows = [{"id": number, "label": f"jar {number}"} for number in range(500)]
         assert await execute_many(conn, "INSERT INTO jars (id, label) VALUES (%(id)s, %(label)s)", rows) == 500
@@ -109,19 +109,19 @@ async def test_a_taken_key_is_a_conflict_that_names_the_constraint(pool):
     assert isinstance(caught.value.__cause__, psycopg.errors.UniqueViolation)
 
 
-async def test_a_broken_rule_is_a_failed_precondition(pool):
+async def test_a_violated_check_is_a_failed_precondition(pool):
     with pytest.raises(FailedPrecondition) as caught:
         await run(pool, "INSERT INTO jars (id, marbles) VALUES (1, -1)")
     assert caught.value.metadata == {"constraint": "never_negative"}
 
 
-async def test_a_rule_that_is_checked_at_commit_refuses_the_transaction(pool):
+async def test_a_deferred_constraint_refuses_the_transaction_at_commit(pool):
     with pytest.raises(FailedPrecondition):
         await run(pool, "INSERT INTO jars (id, twin) VALUES (1, 2)")
     assert await labels(pool) == []
 
 
-async def test_errors_of_statements_run_on_the_bare_connection_have_their_kind_too(pool):
+async def test_errors_of_statements_on_the_raw_connection_are_translated(pool):
     async def twice() -> None:
         async with pool.transaction() as conn:
             await conn.execute("INSERT INTO jars VALUES (1), (1)")
@@ -180,7 +180,7 @@ async def test_a_connection_lost_at_commit_leaves_the_outcome_open(pool):
     assert caught.value.code == "COMMIT_UNKNOWN"
 
 
-async def test_idle_connections_the_server_closed_are_replaced_unseen(pool, database):
+async def test_idle_connections_closed_by_the_server_are_replaced(pool, database):
     async with pool.autocommit(), pool.autocommit(), pool.autocommit(), pool.autocommit():
         pass
     await terminate(database)
@@ -188,7 +188,7 @@ async def test_idle_connections_the_server_closed_are_replaced_unseen(pool, data
         assert await labels(pool) == []
 
 
-async def test_a_cancelled_query_gives_its_connection_back_clean(pool, wait_until):
+async def test_a_cancelled_query_returns_a_usable_connection(pool, wait_until):
     async def wait_long() -> None:
         async with pool.transaction() as conn:
             await execute(conn, "INSERT INTO jars VALUES (1)")
@@ -210,7 +210,7 @@ async def test_a_cancelled_query_gives_its_connection_back_clean(pool, wait_unti
         pass
 
 
-async def test_who_finds_no_free_connection_in_time_is_told(database, monkeypatch):
+async def test_waiting_too_long_for_a_connection_is_unavailable(database, monkeypatch):
     monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.05)
     async with open_pool(database.url, schema="shelf", application="small", max_size=1) as small, small.autocommit():
         with pytest.raises(Unavailable) as caught:

@@ -76,11 +76,11 @@ async def test_provisioning_again_keeps_everything_and_sets_the_password(databas
     await provision(database.admin_url, schemas={"coffee": "black"})
 
 
-async def test_a_transaction_that_nobody_goes_on_with_is_ended_whoever_opened_it(database):
+async def test_an_idle_transaction_of_any_role_is_ended(database):
     assert await run(database.admin_url, "SHOW idle_in_transaction_session_timeout") == [("25s",)]
 
 
-async def test_many_may_provision_at_the_same_time_in_many_databases(make_database):
+async def test_concurrent_provisioning_in_several_databases_succeeds(make_database):
     databases = [await make_database() for _ in range(3)]
     schemas = {f"crowd_{number}": "same" for number in range(3)}
     await asyncio.gather(*(provision(each.admin_url, schemas=schemas) for each in databases for _ in range(3)))

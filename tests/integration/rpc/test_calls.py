@@ -39,7 +39,7 @@ async def test_a_stream_of_responses_has_no_default_deadline():
         assert [text async for text in echo.many("a b")] == ["None", "None"]
 
 
-async def test_an_inherited_deadline_travels_20_ms_shorter():
+async def test_an_inherited_deadline_is_sent_20_ms_shorter():
     async with echoing(left) as echo:
         with deadline(2.0):
             # The transport rounds what it sends up by some milliseconds.
@@ -66,7 +66,7 @@ async def test_with_less_than_100_ms_left_no_call_is_made():
     assert calls == []
 
 
-async def test_a_call_sent_with_1_ms_has_no_effect():
+async def test_a_call_that_arrives_without_time_left_has_no_effect():
     calls = []
 
     async def answer(text: str) -> str:
@@ -124,7 +124,7 @@ async def test_a_time_out_inside_the_handler_is_not_the_callers_deadline():
     assert getattr(raised.value, "kind", "") == "internal"
 
 
-async def test_who_calls_reaches_the_server_and_does_not_stay_there():
+async def test_the_identity_reaches_the_server_for_that_call_only():
     async def answer(_text: str) -> str:
         who = caller()
         return f"{who.user_id}/{who.request_id}"
@@ -137,7 +137,7 @@ async def test_who_calls_reaches_the_server_and_does_not_stay_there():
         assert await echo.one() == "/"
 
 
-async def test_neither_caller_nor_deadline_of_the_starter_leaks_into_calls():
+async def test_identity_and_deadline_of_the_starting_task_do_not_leak_into_calls():
     async def answer(_text: str) -> str:
         return f"{caller().user_id}"
 

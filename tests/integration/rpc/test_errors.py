@@ -66,7 +66,7 @@ async def test_a_service_error_comes_back_as_its_kind_with_its_reason():
 
 
 @pytest.mark.parametrize("shape", ["one", "many", "join"])
-async def test_the_text_of_an_unexpected_error_stays_with_the_server(shape, caplog):
+async def test_the_text_of_an_unexpected_error_is_not_sent(shape, caplog):
     with caplog.at_level(logging.CRITICAL):
         got = await caught(RuntimeError("password=hunter2"), shape)
     assert type(got) is Internal
@@ -74,7 +74,7 @@ async def test_the_text_of_an_unexpected_error_stays_with_the_server(shape, capl
     assert len(got.metadata["trace_id"]) == 32
 
 
-async def test_an_error_with_too_many_facts_arrives_shortened():
+async def test_an_error_that_is_too_large_arrives_truncated():
     sent = Exhausted(
         "ü" * 100_000,
         metadata={f"key{number}": "v" * 10_000 for number in range(100)},
@@ -106,7 +106,7 @@ async def test_a_message_over_the_limit_is_exhausted():
         assert await echo.one("fits") == "fits" * 10
 
 
-async def test_a_server_that_is_not_there_is_unavailable_and_its_address_is_not_told():
+async def test_an_unreachable_server_is_unavailable_and_its_address_is_withheld():
     async def answer(text: str) -> str:
         return text
 

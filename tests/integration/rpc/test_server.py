@@ -75,7 +75,7 @@ async def test_reflection_lists_the_services():
     assert {SERVICE, "grpc.health.v1.Health"} <= names
 
 
-async def test_a_stopping_server_says_so_and_lets_running_calls_end():
+async def test_a_stopping_server_reports_not_serving_and_finishes_running_calls():
     running, go_on = asyncio.Event(), asyncio.Event()
 
     async def answer(text: str) -> str:
@@ -99,7 +99,7 @@ async def test_a_stopping_server_says_so_and_lets_running_calls_end():
         await asyncio.wait_for(stopping, 5)
 
 
-async def test_a_call_that_outlives_the_grace_is_unavailable_to_its_caller():
+async def test_a_call_that_exceeds_the_grace_period_is_unavailable_to_its_caller():
     running = asyncio.Event()
 
     async def answer(_text: str) -> str:
@@ -117,7 +117,7 @@ async def test_a_call_that_outlives_the_grace_is_unavailable_to_its_caller():
             await call
 
 
-async def test_stopping_twice_is_fine_and_a_stopped_server_starts_again_on_its_port():
+async def test_stopping_is_idempotent_and_a_stopped_server_starts_again_on_its_port():
     server = echo_server(echo)
     await server.start()
     address = server.address

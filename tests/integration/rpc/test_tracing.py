@@ -53,7 +53,7 @@ async def test_one_trace_crosses_http_and_grpc(exported):
     ("error", "kind", "status"),
     [(NotFound(), NotFound, StatusCode.UNSET), (RuntimeError("password=hunter2"), Internal, StatusCode.ERROR)],
 )
-async def test_a_failed_call_marks_both_spans_by_who_is_to_blame(exported, error, kind, status):
+async def test_a_failed_call_marks_client_and_server_span_by_the_cause(exported, error, kind, status):
     async def answer(_text: str) -> str:
         raise error
 

@@ -96,7 +96,7 @@ async def read_set(sets, set_id: str, viewer_id: str):
         return None
 
 
-async def test_a_completed_generation_becomes_a_set_and_its_activities_go_out(bus, sets, wait_until):
+async def test_a_completed_generation_becomes_a_set_and_publishes_its_activities(bus, sets, wait_until):
     activities = bus.consumer("test", ["user.activities"])
     await activities.start()
     message = completed(1)
@@ -131,7 +131,7 @@ async def test_a_private_set_is_hidden_from_others_and_from_the_feed(bus, sets, 
     assert message.set_id not in {image.set_id for image in found.images}
 
 
-async def test_a_malformed_event_does_not_stop_those_behind_it(bus, sets, wait_until):
+async def test_a_malformed_event_does_not_block_later_events(bus, sets, wait_until):
     broken = completed(4)
     broken.set_id = "nonsense"
     good = completed(5)
@@ -175,7 +175,7 @@ async def test_a_malformed_or_unknown_set_is_not_found(sets, set_id):
         ({"page": 501}, "page"),
     ],
 )
-async def test_a_bad_question_to_the_feed_names_the_field(feed, facts, field):
+async def test_an_invalid_feed_request_names_the_field(feed, facts, field):
     with pytest.raises(Invalid) as rejection:
         await feed.Discover(sets_service_pb2.DiscoverRequest(**facts))
     assert [violation.field for violation in rejection.value.violations] == [field]

@@ -77,7 +77,7 @@ def test_a_second_start_keeps_everything_and_prints_the_same_lines(home: Path) -
     assert "Traceback" not in (home / "up.log").read_text()
 
 
-def test_what_is_secret_is_readable_by_its_owner_only(home: Path) -> None:
+def test_secrets_are_readable_by_their_owner_only(home: Path) -> None:
     data_dir = home / ".studio"
     secret = [data_dir / "key", *(data_dir / "secrets").iterdir()]
     assert {stat.S_IMODE(file.stat().st_mode) for file in secret} == {0o600}
@@ -124,12 +124,12 @@ def test_generate_starts_a_studio_when_none_runs(home: Path) -> None:
     assert "100%" in made.stderr
 
 
-def test_wrong_usage_ends_with_2(home: Path) -> None:
+def test_wrong_usage_exits_with_2(home: Path) -> None:
     assert studio("generate", cwd=home).returncode == 2
     assert studio("up", "--port=99999", cwd=home).returncode == 2
 
 
-def test_an_address_that_does_not_answer_is_told_in_one_line(home: Path, free_port: int) -> None:
+def test_an_address_that_does_not_answer_is_reported_in_one_line(home: Path, free_port: int) -> None:
     asked = studio("generate", "x", f"--address=http://127.0.0.1:{free_port}", "--api-key=pxl_x", cwd=home)
     assert asked.returncode == 1
     assert asked.stderr.startswith("studio: the studio does not answer")
@@ -142,11 +142,11 @@ def test_an_address_without_a_key_is_refused(home: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [(), ("up",), ("generate",), ("doctor",), ("keys",), ("keys", "create")])
-def test_help_is_everywhere(home: Path, command: tuple[str, ...]) -> None:
+def test_every_command_has_help(home: Path, command: tuple[str, ...]) -> None:
     shown = studio(*command, "--help", cwd=home)
     assert shown.returncode == 0
     assert "Usage: studio" in shown.stdout
 
 
-def test_the_version_is_told(home: Path) -> None:
+def test_the_version_is_printed(home: Path) -> None:
     assert studio("--version", cwd=home).stdout.startswith("studio ")

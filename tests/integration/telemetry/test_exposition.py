@@ -38,6 +38,6 @@ async def test_a_taken_port_is_refused():
 
 
 @pytest.mark.parametrize("address", ["", "9464", "localhost", "localhost:x"])
-def test_an_address_that_is_not_one_is_refused(address):
+def test_a_malformed_address_is_refused(address):
     with pytest.raises(ValueError, match="host:port"):
         MetricsServer(address)

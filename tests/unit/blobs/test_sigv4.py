@@ -12,7 +12,7 @@ from pixel_blobs.sigv4 import Signer
 
 
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:7070", "https://s3.example.org", "https://example.org/s3"])
-def test_our_signature_is_the_one_the_sdk_makes(endpoint, monkeypatch):
+def test_the_signature_equals_the_sdks(endpoint, monkeypatch):
     now = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
     signer = Signer(endpoint, "my-bucket", "eu-central-1", "AKID", "se/cr+et")
     ours = signer.presign_get("images/a~b.png", expires_s=7200, content_type="image/png", signed_at=now)

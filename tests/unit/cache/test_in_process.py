@@ -14,7 +14,7 @@ class FakeSeconds:
         return self.now
 
 
-async def test_a_value_lives_exactly_as_long_as_it_was_given():
+async def test_a_value_expires_exactly_at_its_time_to_live():
     seconds = FakeSeconds()
     cache = InProcessCache(clock=seconds)
     await cache.set("a", b"one", ttl_s=10)
@@ -24,7 +24,7 @@ async def test_a_value_lives_exactly_as_long_as_it_was_given():
     assert await cache.get("a") is None
 
 
-async def test_the_value_unused_for_longest_is_pushed_out():
+async def test_the_least_recently_used_value_is_evicted():
     cache = InProcessCache(max_entries=2)
     await cache.set("a", b"1", ttl_s=60)
     await cache.set("b", b"2", ttl_s=60)
@@ -33,6 +33,6 @@ async def test_the_value_unused_for_longest_is_pushed_out():
     assert [await cache.get(key) for key in "abc"] == [b"1", None, b"3"]
 
 
-def test_a_cache_for_nothing_is_refused():
+def test_a_cache_without_entries_is_refused():
     with pytest.raises(ValueError, match="max_entries"):
         InProcessCache(max_entries=0)

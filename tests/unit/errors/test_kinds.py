@@ -13,13 +13,13 @@ class JobNotFound(NotFound):
     reason = "JOB_NOT_FOUND"
 
 
-def test_there_are_ten_kinds_each_with_its_own_word_and_reason():
+def test_there_are_ten_kinds_each_with_its_own_name_and_reason():
     assert len(KINDS) == 10
     assert len({kind.reason for kind in KINDS.values()}) == 10
     assert all(word == kind.kind for word, kind in KINDS.items())
 
 
-def test_an_error_without_a_detail_speaks_with_the_first_line_of_its_docstring():
+def test_an_error_without_a_detail_uses_the_first_line_of_its_docstring():
     error = JobNotFound()
     assert (error.detail, str(error), error.code, error.kind) == (
         "There is no such job.",
@@ -35,7 +35,7 @@ def test_a_subclass_is_caught_as_its_kind():
 
 
 @pytest.mark.parametrize("word", sorted(KINDS))
-def test_a_restored_error_has_the_kind_and_facts_it_was_written_with(word):
+def test_a_restored_error_has_its_kind_and_metadata(word):
     violations = (Violation("n", "expected 1 to 10"),)
     error = restore(word, "WHY", "detail", metadata={"a": "b"}, violations=violations, retry_after_s=2.5)
     assert type(error) is KINDS[word]

@@ -78,7 +78,7 @@ async def test_events_of_one_partition_are_handled_one_after_the_other(bus: Fake
     assert bus.records(DEAD) == []
 
 
-async def test_a_partition_that_is_held_up_does_not_hold_up_the_others(bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_a_blocked_partition_does_not_block_the_others(bus: FakeBus, wait_until: WaitUntil) -> None:
     release = asyncio.Event()
     seen: list[str] = []
 
@@ -146,7 +146,7 @@ async def test_an_event_that_always_fails_goes_to_the_dead_letters_with_its_orig
     }
 
 
-async def test_what_can_never_work_is_not_tried_twice(bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_an_invalid_event_is_not_retried(bus: FakeBus, wait_until: WaitUntil) -> None:
     handled: list[str] = []
 
     async def handle(event: Event) -> None:
@@ -165,7 +165,7 @@ async def test_what_can_never_work_is_not_tried_twice(bus: FakeBus, wait_until: 
 
 
 @pytest.mark.parametrize("kind", [Unavailable, DeadlineExceeded])
-async def test_an_event_waits_as_long_as_a_system_is_away_or_too_slow(
+async def test_an_event_is_retried_as_long_as_a_dependency_is_unavailable_or_too_slow(
     bus: FakeBus, wait_until: WaitUntil, kind: type[PixelError]
 ) -> None:
     attempts = 0
@@ -204,7 +204,7 @@ async def test_when_everything_fails_the_topic_is_not_emptied_into_the_dead_lett
     assert len(bus.records(DEAD)) == 2
 
 
-async def test_a_stop_leaves_the_event_that_keeps_failing_for_later(bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_a_stop_leaves_a_failing_event_uncommitted(bus: FakeBus, wait_until: WaitUntil) -> None:
     attempts = 0
 
     async def handle(event: Event) -> None:
@@ -219,7 +219,7 @@ async def test_a_stop_leaves_the_event_that_keeps_failing_for_later(bus: FakeBus
     assert bus.records(DEAD) == []
 
 
-async def test_a_stop_lets_the_event_at_hand_end_and_commits_it(bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_a_stop_finishes_and_commits_the_current_event(bus: FakeBus, wait_until: WaitUntil) -> None:
     begun, release = asyncio.Event(), asyncio.Event()
 
     async def handle(event: Event) -> None:
@@ -238,7 +238,7 @@ async def test_a_stop_lets_the_event_at_hand_end_and_commits_it(bus: FakeBus, wa
     assert done(bus) == 1
 
 
-async def test_a_bus_that_was_away_is_read_once_it_is_back(bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_a_bus_is_read_again_after_an_outage(bus: FakeBus, wait_until: WaitUntil) -> None:
     seen: list[str] = []
 
     async def handle(event: Event) -> None:
@@ -271,7 +271,7 @@ async def test_a_stop_does_not_wait_for_a_bus_that_does_not_answer(
         await wait_until(asked.is_set)
 
 
-async def test_a_commit_that_fails_is_made_up_for(bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_a_failed_commit_is_repeated(bus: FakeBus, wait_until: WaitUntil) -> None:
     async def handle(event: Event) -> None:
         # The bus goes away while the event is handled.
         bus.down = not bus.committed and told(event) == "x" and not went_away
@@ -287,7 +287,7 @@ async def test_a_commit_that_fails_is_made_up_for(bus: FakeBus, wait_until: Wait
     assert went_away == ["x", "x"]
 
 
-async def test_no_more_events_are_taken_in_than_allowed(bus: FakeBus, wait_until: WaitUntil) -> None:
+async def test_no_more_events_are_in_progress_than_allowed(bus: FakeBus, wait_until: WaitUntil) -> None:
     release = asyncio.Event()
     at_work = 0
     most = 0
@@ -307,7 +307,7 @@ async def test_no_more_events_are_taken_in_than_allowed(bus: FakeBus, wait_until
     assert most == 3
 
 
-async def test_a_record_too_large_for_the_dead_letters_leaves_its_origin_there(
+async def test_a_record_too_large_for_the_dead_letters_is_recorded_by_its_origin(
     bus: FakeBus, wait_until: WaitUntil
 ) -> None:
     async def handle(event: Event) -> None:

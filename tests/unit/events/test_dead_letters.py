@@ -28,7 +28,7 @@ async def bus() -> FakeBus:
     return made
 
 
-async def test_dead_letters_are_listed_and_stay(bus: FakeBus) -> None:
+async def test_listing_dead_letters_does_not_remove_them(bus: FakeBus) -> None:
     for _ in range(2):
         letters = await list_dead_letters(bus, ACTIVITIES)
         assert {told_of(letter.headers) for letter in letters} == {"ValueError"}
@@ -42,11 +42,11 @@ def told_of(headers: object) -> str:
     return str(headers["dlq-error"])
 
 
-async def test_a_list_is_no_longer_than_asked(bus: FakeBus) -> None:
+async def test_a_list_has_at_most_the_requested_length(bus: FakeBus) -> None:
     assert len(await list_dead_letters(bus, ACTIVITIES, limit=2)) == 2
 
 
-async def test_a_redrive_publishes_each_letter_once_as_it_was(bus: FakeBus) -> None:
+async def test_a_redrive_publishes_each_letter_once_unchanged(bus: FakeBus) -> None:
     redriven = await redrive(bus, ACTIVITIES, rate_per_s=10_000)
     assert await redrive(bus, ACTIVITIES, rate_per_s=10_000) == []
     events = bus.records(ACTIVITIES)
@@ -55,14 +55,14 @@ async def test_a_redrive_publishes_each_letter_once_as_it_was(bus: FakeBus) -> N
     assert all(event.headers == {"note": "kept"} for event in events)
 
 
-async def test_a_redrive_goes_on_where_the_last_one_ended(bus: FakeBus) -> None:
+async def test_a_redrive_continues_where_the_last_one_ended(bus: FakeBus) -> None:
     first = await redrive(bus, ACTIVITIES, limit=2, rate_per_s=10_000)
     rest = await redrive(bus, ACTIVITIES, rate_per_s=10_000)
     assert (len(first), len(rest)) == (2, 3)
     assert len({event.id for event in first + rest}) == 5
 
 
-async def test_a_dry_run_publishes_and_takes_nothing(bus: FakeBus) -> None:
+async def test_a_dry_run_publishes_and_commits_nothing(bus: FakeBus) -> None:
     assert len(await redrive(bus, ACTIVITIES, is_dry_run=True)) == 5
     assert bus.records(ACTIVITIES) == []
     assert len(await redrive(bus, ACTIVITIES, rate_per_s=10_000)) == 5
@@ -73,6 +73,6 @@ async def test_dead_letters_are_named_by_their_topic(bus: FakeBus) -> None:
         await list_dead_letters(bus, DEAD)
 
 
-def test_a_record_without_an_origin_says_so() -> None:
+def test_a_record_without_an_origin_is_reported() -> None:
     with pytest.raises(Invalid):
         origin_of(activity("usr_a", "x"))

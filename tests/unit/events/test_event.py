@@ -32,13 +32,13 @@ def carried(event: Event, *, partition: int = 3, offset: int = 7) -> Event:
 @given(
     key=st.text(), what=st.text(max_size=200), headers=st.dictionaries(st.text(min_size=1).map("x-".__add__), st.text())
 )
-def test_an_event_survives_the_wire(key: str, what: str, headers: dict[str, str]) -> None:
+def test_an_event_survives_encoding_and_decoding(key: str, what: str, headers: dict[str, str]) -> None:
     sent = activity(key, what, headers=headers)
     assert carried(sent) == replace(sent, partition=3, offset=7)
     assert told(carried(sent)) == what
 
 
-def test_the_facts_ride_in_cloudevents_headers() -> None:
+def test_attributes_are_sent_in_cloudevents_headers() -> None:
     event = activity("usr_a", "x", headers={"traceparent": "00-1-2-01"})
     assert dict(wire_headers(event)) == {
         "ce_specversion": "1.0",
@@ -97,6 +97,6 @@ def test_a_record_too_large_for_its_topic_does_not_fit() -> None:
         require_fit(topic, key="k", value=b"x" * topic.max_message_bytes, headers={})
 
 
-def test_an_event_of_no_topic_is_refused() -> None:
+def test_an_event_of_an_unknown_topic_is_refused() -> None:
     with pytest.raises(UnknownTopic):
         replace(activity("usr_a", "x"), topic="elsewhere").message()

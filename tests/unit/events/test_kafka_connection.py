@@ -38,5 +38,5 @@ def test_a_connection_does_not_show_its_password() -> None:
         (KafkaError.UNKNOWN_TOPIC_OR_PART, Unavailable),
     ],
 )
-def test_each_error_of_the_cluster_has_a_kind(code: int, kind: type[PixelError]) -> None:
+def test_each_kafka_error_has_a_kind(code: int, kind: type[PixelError]) -> None:
     assert isinstance(kind_of(KafkaError(code)), kind)

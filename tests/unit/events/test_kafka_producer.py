@@ -79,7 +79,7 @@ def publishing(producer: BatchProducer, what: str) -> asyncio.Task[None]:
     return asyncio.create_task(producer.publish([activity("usr_a", what)], NAMES))
 
 
-async def test_a_report_that_never_comes_fails_the_batch_in_bounded_time(
+async def test_a_missing_delivery_report_fails_the_batch_in_bounded_time(
     producer: BatchProducer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka_producer, "DELIVER_WITHIN_MS", 10)
@@ -89,7 +89,7 @@ async def test_a_report_that_never_comes_fails_the_batch_in_bounded_time(
     await producer.close()
 
 
-async def test_a_fatal_error_settles_the_other_batches_and_the_next_one_gets_a_new_client(
+async def test_a_fatal_error_fails_the_other_batches_and_the_next_one_gets_a_new_client(
     producer: BatchProducer, library: Library, wait_until: WaitUntil
 ) -> None:
     fatal, other = publishing(producer, "fatal"), publishing(producer, "other")
@@ -105,7 +105,7 @@ async def test_a_fatal_error_settles_the_other_batches_and_the_next_one_gets_a_n
     await producer.close()
 
 
-async def test_a_late_error_of_an_old_client_leaves_the_new_one_alone(
+async def test_a_late_error_of_an_old_client_does_not_affect_the_new_one(
     producer: BatchProducer, library: Library, wait_until: WaitUntil
 ) -> None:
     first, second = publishing(producer, "first"), publishing(producer, "second")
@@ -130,7 +130,7 @@ async def test_a_late_error_of_an_old_client_leaves_the_new_one_alone(
     assert len(library.clients) == 2
 
 
-async def test_closing_settles_what_is_still_on_its_way(
+async def test_closing_fails_batches_in_flight(
     producer: BatchProducer, library: Library, wait_until: WaitUntil
 ) -> None:
     batch = publishing(producer, "x")

@@ -10,7 +10,7 @@ def read(*arguments: str, **environ: str) -> OperatorSettings:
     return read_settings(parser().parse_args(arguments), environ)
 
 
-def test_the_operator_reaches_a_secured_cluster_with_the_variables_of_the_services(tmp_path: Path) -> None:
+def test_the_command_connects_to_a_secured_cluster_with_the_variables_of_the_services(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("s3cret\n")
     settings = read(
         "topics",
@@ -30,7 +30,7 @@ def test_the_address_given_as_an_option_wins_over_the_variables() -> None:
     assert (settings.bus_url, settings.kafka_brokers) == ("postgresql://bus@h/db", "")
 
 
-def test_topics_have_three_copies_unless_told_otherwise() -> None:
+def test_topics_have_three_replicas_by_default() -> None:
     assert read("topics", "create", KAFKA_BROKERS="a").kafka_replication_factor == 3
     assert read("topics", "create", KAFKA_BROKERS="a", KAFKA_REPLICATION_FACTOR="2").kafka_replication_factor == 2
     given = read("topics", "create", "--replication", "1", KAFKA_BROKERS="a", KAFKA_REPLICATION_FACTOR="2")
@@ -38,6 +38,6 @@ def test_topics_have_three_copies_unless_told_otherwise() -> None:
 
 
 @pytest.mark.parametrize("copies", ["0", "-1"])
-def test_a_topic_has_at_least_one_copy(copies: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_topic_has_at_least_one_replica(copies: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--bus-url", "kafka://127.0.0.1:1", "topics", "create", "--replication", copies]) == 2
     assert "at least 1" in capsys.readouterr().err

@@ -67,7 +67,7 @@ LATE_ROW_WITH_A_SMALLER_ID = [
 @settings(max_examples=1_000)
 @example(LATE_ROW_WITH_A_SMALLER_ID)
 @given(STEPS)
-def test_nothing_that_can_be_read_stands_below_the_mark(steps: list[tuple[str, int]]) -> None:
+def test_no_unrelayed_row_is_below_the_mark(steps: list[tuple[str, int]]) -> None:
     store, mark, told = Store(), OutboxMark(), list[int]()
     for step, which in steps:
         match step:

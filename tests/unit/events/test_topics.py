@@ -24,7 +24,9 @@ PROMISED = [
 
 
 @pytest.mark.parametrize(("name", "partitions", "retention_ms", "max_message_bytes"), PROMISED)
-def test_a_topic_is_as_promised(name: str, partitions: int, retention_ms: int, max_message_bytes: int) -> None:
+def test_every_topic_matches_the_requirements(
+    name: str, partitions: int, retention_ms: int, max_message_bytes: int
+) -> None:
     topic = CATALOGUE[name]
     assert (topic.partitions, topic.retention_ms, topic.max_message_bytes) == (
         partitions,
@@ -34,13 +36,13 @@ def test_a_topic_is_as_promised(name: str, partitions: int, retention_ms: int, m
 
 
 @pytest.mark.parametrize("name", [promised[0] for promised in PROMISED])
-def test_every_topic_has_a_dead_letter_twin_with_room_for_the_origin(name: str) -> None:
+def test_every_topic_has_a_dead_letter_topic_with_space_for_the_origin(name: str) -> None:
     twin = CATALOGUE[f"{name}.dlq"]
     assert twin.message is CATALOGUE[name].message
     assert twin.max_message_bytes > CATALOGUE[name].max_message_bytes
     assert twin.retention_ms > CATALOGUE[name].retention_ms
 
 
-def test_nothing_else_is_in_the_catalogue() -> None:
+def test_the_catalogue_has_no_other_topic() -> None:
     names = [promised[0] for promised in PROMISED]
     assert sorted(CATALOGUE) == sorted([*names, *(f"{name}.dlq" for name in names)])

@@ -201,7 +201,7 @@ async def test_promotions_are_listed_page_by_page_with_their_uses(admin, backsta
         ("cursor=", "INVALID_PAGE_TOKEN"),
     ],
 )
-async def test_a_page_of_promotions_that_cannot_be_is_refused(admin, query, code):
+async def test_an_invalid_page_of_promotions_is_refused(admin, query, code):
     answer = await admin.get(f"/api/admin/promotions?{query}")
 
     assert (answer.status_code, answer.json()["code"]) == (422, code)

@@ -97,7 +97,7 @@ RAW_BODIES: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("name", RAW_BODIES)
-async def test_a_body_that_is_no_good_json_is_refused(client, backstage, name):
+async def test_a_body_that_is_not_strict_json_is_refused(client, backstage, name):
     body, status = RAW_BODIES[name]
 
     assert_problem(await client.post("/api/generations", content=body, headers=JSON), status)
@@ -129,7 +129,7 @@ async def test_a_malformed_id_is_not_found(client, path, id_):
     assert_problem(await client.get(path.format(id_)), 400 if "%00" in id_ else 404)
 
 
-async def test_a_foreign_id_answers_as_a_missing_one(client, backstage, other_secret):
+async def test_another_users_id_is_answered_like_a_missing_one(client, backstage, other_secret):
     theirs = {"authorization": f"Bearer {other_secret}"}
     submitted = await client.post("/api/generations", json={**GOOD, "private": True}, headers=theirs)
     data = submitted.json()["data"]
@@ -249,7 +249,7 @@ async def test_an_unknown_path_and_a_wrong_method_are_problems_too(client):
     assert "POST" in wrong.headers["allow"]
 
 
-async def test_a_media_address_that_was_altered_is_forbidden(client, backstage):
+async def test_an_altered_media_url_is_forbidden(client, backstage):
     data = (await client.post("/api/generations", json=GOOD)).json()["data"]
     backstage.finish(data["id"])
     shown = (await client.get(f"/api/generations/{data['id']}")).json()

@@ -90,7 +90,7 @@ async def test_a_completed_generation_is_not_run_again(client, backstage):
     assert (answer.status_code, answer.json()["code"]) == (409, "RETRY_NOT_POSSIBLE")
 
 
-async def test_many_are_cancelled_each_on_its_own(client, backstage):
+async def test_a_bulk_cancel_decides_each_job_on_its_own(client, backstage):
     own, ended = await submitted(client), await submitted(client)
     backstage.finish(ended)
 

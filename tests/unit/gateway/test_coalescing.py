@@ -44,7 +44,7 @@ async def test_what_waits_while_calls_run_goes_together():
     assert [len(batch) for batch in peer.batches] == [1, 1, 8]
 
 
-async def test_a_batch_has_a_bound():
+async def test_a_batch_has_a_maximum_size():
     peer = Peer()
     coalescer = Coalescer(peer.send_many, max_calls=1, max_batch=4)
     tasks = await started(coalescer, [str(number) for number in range(10)])
@@ -90,7 +90,7 @@ async def test_an_unexpected_failure_of_a_call_is_internal_and_keeps_its_cause()
     assert isinstance(told.value.__cause__, RuntimeError)
 
 
-async def test_a_caller_that_left_is_not_sent():
+async def test_a_queued_item_of_a_cancelled_caller_is_not_sent():
     peer = Peer()
     coalescer = Coalescer(peer.send_many, max_calls=1)
     tasks = await started(coalescer, ["running", "left", "stays"])

@@ -5,26 +5,38 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.maintenance.ports import CallLookup
 from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-from pixel_generation.application.reading.read_generations import GenerationReader
+from pixel_generation.application.reading.read_generations import (
+    GenerationView,
+    ListEvents,
+    ListUserEvents,
+    ReadTools,
+    UserEventsPage,
+    describe_accepted,
+    find_generation,
+    list_events,
+    list_user_events,
+)
 from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
-from pixel_generation.application.submission.queue_capacity import QueueCapacity
-from pixel_generation.application.submission.resubmissions import Resubmissions
+from pixel_generation.application.submission.resubmissions import ResubmitTools, resubmit_jobs
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
-from pixel_generation.domain.jobs.job import Job
+from pixel_generation.domain.jobs.job import Job, StoredEvent
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.work.image import ImageWork
 
@@ -53,13 +65,13 @@ class Engine:
     vendor: FakeImageModel
     assets: FakeAssets
     observer: FakeObserver
-    catalogue: LiveCatalogue
-    reader: GenerationReader
+    catalogue: CachedCatalogue
+    reading: ReadTools
     randomness: FakeRandomness
     starts: StartEstimates
     snapshots: FakeQueueSnapshots
     counts: FakeQueueCounts
-    capacity: QueueCapacity
+    capacity: CountedQueueCapacity
     breakers: FakeHealthStore
     breaker_observer: FakeHealthObserver
     accuracies: FakeEtaObserver
@@ -134,11 +146,22 @@ class Engine:
         return [result.code if isinstance(result, PixelError) else result.outcome for result in results]
 
     async def retry(self, user: UUID, *job_ids: UUID) -> list[Accepted | PixelError]:
-        resubmissions = Resubmissions(
-            self.store, self.catalogue, self.clock, self.observer, max_wait=timedelta(hours=1)
-        )
-        tools = RetryTools(self.store, resubmissions, self.actions, self.clock, self.randomness)
+        rounds = ResubmitTools(self.store, self.catalogue, self.clock, self.observer, timedelta(hours=1))
+        resubmit = partial(resubmit_jobs, tools=rounds)
+        tools = RetryTools(self.store, resubmit, self.actions, self.clock, self.randomness)
         return await retry_generations(user, job_ids, tools=tools)
+
+    async def find(self, job_id: UUID, user: UUID) -> GenerationView:
+        return await find_generation(job_id, user, tools=self.reading)
+
+    async def accepted_view(self, job: Job) -> GenerationView:
+        return await describe_accepted(job, tools=self.reading)
+
+    async def events(self, job_id: UUID, user: UUID, *, after: int, limit: int) -> list[StoredEvent]:
+        return await list_events(ListEvents(job_id, user, after, limit), tools=self.reading)
+
+    async def user_events(self, user: UUID, *, after: str, limit: int) -> UserEventsPage:
+        return await list_user_events(ListUserEvents(user, after, limit), tools=self.reading)
 
     def job(self, job_id: UUID) -> Job:
         return self.store.rows[job_id].job
@@ -149,10 +172,10 @@ async def engine() -> Engine:
     clock = FakeClock()
     store = FakeStore(clock)
     observer = FakeObserver()
-    catalogue = LiveCatalogue(FakeCatalogue(providers=frozenset({"sketch", "openai"})))
+    catalogue = CachedCatalogue(FakeCatalogue(providers=frozenset({"sketch", "openai"})))
     counts = FakeQueueCounts(store)
     snapshots = FakeQueueSnapshots(store)
-    starts = StartEstimates(snapshots, catalogue, slots=2, queue_slots={})
+    starts = StartEstimates(CachedQueueSnapshots(snapshots), catalogue, slots=2, queue_slots={})
     return Engine(
         store,
         clock,
@@ -161,12 +184,12 @@ async def engine() -> Engine:
         FakeAssets(),
         observer,
         catalogue,
-        GenerationReader(store, starts, clock),
+        ReadTools(store, starts, clock),
         FakeRandomness(),
         starts,
         snapshots,
         counts,
-        QueueCapacity(counts),
+        CountedQueueCapacity(counts),
         FakeHealthStore(clock),
         FakeHealthObserver(),
         FakeEtaObserver(),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from pixel_errors import Exhausted, Unavailable
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
 from pixel_generation.application.submission import retry_after
-from pixel_generation.application.submission.queue_capacity import QueueCapacity
 from pixel_generation.application.submission.submit import SubmitGeneration
 from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
 from pixel_generation.domain.work.image import ImageWork
@@ -21,11 +21,11 @@ def snapshot(shares: dict, *, slots: int = 4, seconds: float = 8.0) -> QueueSnap
     return QueueSnapshot(0.0, [], shares, running=slots, slots=slots, runs=runs, typical_s=1.0)
 
 
-def test_alone_in_the_queue_a_tenth_of_the_jobs_ends_at_the_pace_of_the_queue():
+def test_alone_in_the_queue_the_wait_is_the_time_for_a_tenth_of_the_jobs():
     assert retry_after.own_jobs_end_s(snapshot({FOX: Share(1.0)}), FOX, 100) == pytest.approx(10 * 8 / 4)
 
 
-def test_beside_others_the_wait_grows_with_their_weight():
+def test_the_wait_grows_with_the_weight_of_other_users():
     shares = {FOX: Share(1.0, weight=1.0), OWL: Share(1.0, weight=3.0)}
 
     assert retry_after.own_jobs_end_s(snapshot(shares), FOX, 10) == pytest.approx(2.0 * 4)
@@ -33,21 +33,21 @@ def test_beside_others_the_wait_grows_with_their_weight():
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.001, 1.0), (3600.0, 60.0)])
-def test_the_wait_is_never_too_short_nor_too_long(seconds, expected):
+def test_the_wait_is_between_its_bounds(seconds, expected):
     assert retry_after.own_jobs_end_s(snapshot({FOX: Share(1.0)}, seconds=seconds), FOX, 10) == expected
 
 
-def test_nobody_knows_how_fast_a_queue_moves_that_was_not_read():
+def test_the_wait_is_unknown_for_a_queue_that_was_not_measured():
     assert retry_after.own_jobs_end_s(None, FOX, 10) == retry_after.UNKNOWN_S
     assert retry_after.queue_has_capacity_s(None, 3) == retry_after.UNKNOWN_S
 
 
-def test_a_full_queue_has_room_for_all_it_refused_when_it_has_taken_them_up():
+def test_a_full_queue_has_capacity_once_as_many_jobs_ended_as_it_refused():
     assert retry_after.queue_has_capacity_s(snapshot({}), 10) == pytest.approx(20.0)
 
 
 @pytest.mark.parametrize("cap", [10, 100])
-def test_a_sender_that_waits_as_it_is_told_keeps_the_queue_busy_and_is_refused_once_a_wait(cap):
+def test_a_sender_that_obeys_retry_after_keeps_the_queue_busy_and_is_refused_once_per_wait(cap):
     """N23 at the depth cap: two minutes, in the second one nothing is lost and every wait was worth it."""
     slots, run_s, now_s = 4, 1.5, 0.0
     open_jobs, ends, next_try_s = 0, [place * run_s / slots for place in range(slots)], 0.0
@@ -74,7 +74,7 @@ def test_a_sender_that_waits_as_it_is_told_keeps_the_queue_busy_and_is_refused_o
     assert refused[1] <= 60 / retry_after.own_jobs_end_s(snapshot({FOX: Share(1.0)}, seconds=run_s), FOX, cap) + 1
 
 
-async def test_a_user_with_as_many_jobs_as_the_plan_allows_is_told_when_some_end(engine):
+async def test_a_user_at_the_open_jobs_limit_gets_a_retry_after(engine):
     user = await engine.user()
     engine.store.max_open_jobs = 2
     *_, refused = [(await engine.submit(SubmitGeneration(user, ImageWork("a fox"))))[0] for _ in range(3)]
@@ -86,7 +86,7 @@ async def test_a_user_with_as_many_jobs_as_the_plan_allows_is_told_when_some_end
     assert engine.observer.verdicts.count("too_many_open_jobs") == 1
 
 
-async def test_a_full_queue_refuses_with_a_wait_and_still_knows_earlier_requests(engine, wait_until):
+async def test_a_full_queue_refuses_with_retry_after_and_still_answers_repeated_requests(engine, wait_until):
     user = await engine.user()
     engine.counts.max_queued = 2
     kept = SubmitGeneration(user, ImageWork("a fox"), idempotency_key="k1")
@@ -112,10 +112,10 @@ class CountedQueue:
         self.store = FakeStore()
         self.counts = FakeQueueCounts(self.store)
         self.counts.max_queued = 3
-        self.capacity = QueueCapacity(self.counts, monotonic=lambda: self.now_s)
+        self.capacity = CountedQueueCapacity(self.counts, monotonic=lambda: self.now_s)
 
 
-async def test_a_queue_is_counted_once_a_second_and_what_is_accepted_meanwhile_is_added(wait_until):
+async def test_the_queue_length_is_read_once_a_second_and_accepted_jobs_are_added(wait_until):
     queue = CountedQueue()
     assert not queue.capacity.is_full("sketch")
     await wait_until(lambda: queue.counts.counted == 1)
@@ -131,7 +131,7 @@ async def test_a_queue_is_counted_once_a_second_and_what_is_accepted_meanwhile_i
     assert queue.counts.counted == 2
 
 
-async def test_a_queue_that_cannot_be_counted_takes_more(wait_until):
+async def test_a_queue_that_cannot_be_counted_accepts_jobs(wait_until):
     queue = CountedQueue()
     queue.capacity.is_full("sketch")
     await wait_until(lambda: queue.counts.counted == 1)

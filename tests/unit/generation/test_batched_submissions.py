@@ -78,7 +78,7 @@ async def queue(submissions: BatchedSubmissions, *prompts: str) -> list[asyncio.
     return tasks
 
 
-async def test_what_queues_while_a_statement_runs_goes_together(
+async def test_submissions_that_queue_during_a_statement_share_the_next_one(
     submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.hold_reason.clear()
@@ -99,7 +99,7 @@ async def test_an_undecided_submission_goes_first_in_the_next_batch(
     assert store.batches == [["1", "2"], ["1"]]
 
 
-async def test_one_poisoned_submission_does_not_take_others_down(
+async def test_one_poisoned_submission_does_not_fail_the_others(
     submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     results = await asyncio.gather(*await queue(submissions, "1", "2", "poison", "4"), return_exceptions=True)
@@ -107,7 +107,7 @@ async def test_one_poisoned_submission_does_not_take_others_down(
     assert [result.verdict for result in results if isinstance(result, Decision)] == [Verdict.ACCEPTED] * 3
 
 
-async def test_every_caller_learns_that_the_store_is_away_and_the_next_ones_get_through(
+async def test_every_caller_gets_unavailable_while_the_store_is_unreachable_and_later_ones_succeed(
     submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.error = Unavailable("the database cannot be reached", retry_after_s=1.0)
@@ -119,7 +119,7 @@ async def test_every_caller_learns_that_the_store_is_away_and_the_next_ones_get_
     assert (await submissions.submit(item())).verdict is Verdict.ACCEPTED
 
 
-async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(
+async def test_a_full_queue_refuses_at_once_with_retry_after(
     submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.hold_reason.clear()
@@ -133,7 +133,7 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(
     await asyncio.gather(*first, *rest)
 
 
-async def test_a_submission_whose_caller_is_gone_is_dropped(
+async def test_a_queued_submission_of_a_cancelled_caller_is_dropped(
     submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     store.hold_reason.clear()
@@ -146,7 +146,7 @@ async def test_a_submission_whose_caller_is_gone_is_dropped(
     assert store.batches == [["1"], ["stays"]]
 
 
-async def test_stopping_decides_what_waits_and_takes_nothing_new(
+async def test_stopping_decides_queued_submissions_and_refuses_new_ones(
     submissions: BatchedSubmissions, store: GatedSubmissions
 ) -> None:
     tasks = await queue(submissions, "1", "2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel_errors import PixelError
 from pixel_generation.adapters.codec import timestamp
 from pixel_generation.adapters.inbound.grpc.billing.servicer import BillingServicer
-from pixel_generation.application.billing.billing import Billing
+from pixel_generation.application import Application
 from pixel_generation.domain.billing.credits import Capture
+from pixel_generation.wiring.serve_billing import bind_billing
 from pixel_runtime.ids import format_id, new_id
 
 from tests.fakes.billing import FakeAccounts, FakeBudgets, FakeLedger
@@ -26,9 +28,18 @@ def ledger() -> FakeLedger:
 
 @pytest.fixture
 def service(ledger: FakeLedger) -> BillingServicer:
-    billing = Billing(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger))
     unused: Any = None
-    return BillingServicer(billing, unused, unused)
+    adapters: Any = SimpleNamespace(
+        ledger=ledger,
+        promotions=ledger,
+        accounts=FakeAccounts(ledger),
+        budgets=FakeBudgets(ledger),
+        statements=unused,
+        clock=unused,
+        ledger_rules=unused,
+        ledger_metrics=unused,
+    )
+    return BillingServicer(Application(unused, bind_billing(adapters), unused))
 
 
 def budget(**changes: Any) -> pb.SetBudgetRequest:
@@ -42,7 +53,7 @@ def budget(**changes: Any) -> pb.SetBudgetRequest:
     return pb.SetBudgetRequest(budget=pb.Budget(**facts), actor="usr_owner")
 
 
-async def test_a_budget_is_told_by_the_public_id_of_its_subject(service: BillingServicer) -> None:
+async def test_a_budget_shows_the_public_id_of_its_subject(service: BillingServicer) -> None:
     made = (await service.SetBudget(budget(), None)).budget
     assert (made.subject, made.period, made.limit_amount, made.used_amount) == (KEY, "month", 7, 0)
     assert made.HasField("period_start_time")
@@ -61,13 +72,15 @@ async def test_a_budget_without_periods_has_no_start(service: BillingServicer) -
     "changes",
     [{"scope": "team"}, {"period": "week"}, {"unit": "usd"}, {"subject": "usr_1"}, {"limit_amount": -1}],
 )
-async def test_a_budget_of_unknown_words_is_refused(service: BillingServicer, changes: dict[str, Any]) -> None:
+async def test_a_budget_with_unknown_scope_or_period_is_refused(
+    service: BillingServicer, changes: dict[str, Any]
+) -> None:
     with pytest.raises(PixelError) as caught:
         await service.SetBudget(budget(**changes), None)
     assert caught.value.code == "INVALID"
 
 
-async def test_an_account_without_a_limit_does_not_name_one(service: BillingServicer) -> None:
+async def test_an_account_without_a_limit_shows_none(service: BillingServicer) -> None:
     user = format_id("usr", a_user())
     before = await service.GetBalance(pb.GetBalanceRequest(user_id=user), None)
     assert (before.available_credits, before.plan, before.HasField("daily_limit_credits")) == (0, "free", False)
@@ -82,14 +95,14 @@ async def promote(service: BillingServicer, code: str, **changes: Any) -> pb.Pro
     return (await service.CreatePromotion(request, None)).promotion
 
 
-async def test_a_promotion_without_limits_names_none(service: BillingServicer, ledger: FakeLedger) -> None:
+async def test_a_promotion_without_limits_shows_none(service: BillingServicer, ledger: FakeLedger) -> None:
     bounded = await promote(service, "BOUNDED", max_uses=2, end_time=timestamp(ledger.now))
     free = await promote(service, "FREE")
     assert (bounded.max_uses, bounded.end_time, bounded.used) == (2, timestamp(ledger.now), 0)
     assert (free.max_uses, free.HasField("end_time"), free.create_time) == (0, False, timestamp(ledger.now))
 
 
-async def test_promotions_are_read_on_from_the_token_of_the_page_before(service: BillingServicer) -> None:
+async def test_promotions_continue_from_the_page_token(service: BillingServicer) -> None:
     made = [await promote(service, code) for code in ("A-1", "B-2", "C-3")]
     first = await service.ListPromotions(pb.ListPromotionsRequest(page_size=2), None)
     rest = await service.ListPromotions(pb.ListPromotionsRequest(page_token=first.next_page_token), None)
@@ -99,9 +112,7 @@ async def test_promotions_are_read_on_from_the_token_of_the_page_before(service:
 @pytest.mark.parametrize(
     "request_", [{"page_token": token} for token in ("AA", "YQ", "é", "A", "ww")] + [{"page_size": 101}]
 )
-async def test_a_page_of_promotions_that_cannot_be_is_refused(
-    service: BillingServicer, request_: dict[str, Any]
-) -> None:
+async def test_an_invalid_page_of_promotions_is_refused(service: BillingServicer, request_: dict[str, Any]) -> None:
     with pytest.raises(PixelError) as caught:
         await service.ListPromotions(pb.ListPromotionsRequest(**request_), None)
     assert caught.value.code == "INVALID"
@@ -135,7 +146,9 @@ async def test_a_refund_is_made_once_and_never_above_what_was_captured(
     assert ledger.available[user] == 4
 
 
-async def test_a_refund_of_what_was_not_charged_says_so(service: BillingServicer, ledger: FakeLedger) -> None:
+async def test_a_refund_of_an_uncharged_generation_has_its_own_reason(
+    service: BillingServicer, ledger: FakeLedger
+) -> None:
     job = new_id()
     ledger.captures[job] = Capture(a_user(), 1, 0, 0)
     request = pb.RefundGenerationRequest(generation_id=format_id("gen", job), reason="r", actor="usr_admin")

@@ -28,7 +28,7 @@ def hang(_request: ImageRequest) -> object:
     return asyncio.Event().wait()
 
 
-async def test_a_waiting_job_is_cancelled_at_once_and_free(engine: Engine) -> None:
+async def test_a_queued_job_is_cancelled_at_once_and_for_free(engine: Engine) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user)
     assert await engine.cancel(user, job_id) == [FREE]
@@ -36,7 +36,7 @@ async def test_a_waiting_job_is_cancelled_at_once_and_free(engine: Engine) -> No
     assert engine.engine_observer.cancels == ["free"]
 
 
-async def test_asking_twice_gives_the_same_answer_and_changes_nothing(engine: Engine) -> None:
+async def test_cancelling_twice_gives_the_same_answer_and_changes_nothing(engine: Engine) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user)
     await engine.cancel(user, job_id)
@@ -45,7 +45,7 @@ async def test_asking_twice_gives_the_same_answer_and_changes_nothing(engine: En
     assert engine.job(job_id) == job
 
 
-async def test_a_running_job_stops_its_call_and_is_free(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_cancelling_a_running_job_stops_its_call_and_is_free(engine: Engine, wait_until: WaitUntil) -> None:
     engine.vendor.before = hang
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1, model=FLARE)
@@ -57,7 +57,9 @@ async def test_a_running_job_stops_its_call_and_is_free(engine: Engine, wait_unt
     assert engine.observer.ends == [("cancelled", "")]
 
 
-async def test_what_was_delivered_before_is_kept_and_paid(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_images_delivered_before_a_cancellation_are_kept_and_charged(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
     engine.assets.stuck_after = 1
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=2)
@@ -84,7 +86,7 @@ async def test_the_next_write_of_a_cancelled_run_stops_it(engine: Engine, wait_u
     assert await engine.cancel(user, job_id) == [FREE]
 
 
-async def test_a_job_that_ended_before_is_too_late(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_job_that_has_ended_cannot_be_cancelled(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     done = await engine.accepted(user, images=1)
     async with working(engine):
@@ -113,7 +115,7 @@ async def test_a_job_whose_worker_died_is_cancelled_by_the_sweep(engine: Engine,
     assert engine.store.balances[user] == Balance(10, 0)
 
 
-async def test_a_stopping_worker_cancels_what_was_to_be_cancelled(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_stopping_worker_ends_its_cancelling_jobs(engine: Engine, wait_until: WaitUntil) -> None:
     engine.painter.before = hang
     user = await engine.user(10)
     job_id = await engine.accepted(user)
@@ -137,7 +139,7 @@ async def test_a_job_that_reconciles_is_cancelled_at_once_and_its_call_stays_unk
     assert (attempt.state, attempt.outcome) == (AttemptState.UNKNOWN, Outcome.UNKNOWN)
 
 
-async def test_nobody_cancels_what_is_anothers(engine: Engine) -> None:
+async def test_a_job_of_another_user_cannot_be_cancelled(engine: Engine) -> None:
     owner = await engine.user(10)
     job_id = await engine.accepted(owner)
     with pytest.raises(GenerationNotFound):
@@ -145,7 +147,7 @@ async def test_nobody_cancels_what_is_anothers(engine: Engine) -> None:
     assert engine.job(job_id).status is Status.QUEUED
 
 
-async def test_many_are_cancelled_each_on_its_own(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_bulk_cancel_decides_each_job_on_its_own(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(100)
     done = await engine.accepted(user, images=1)
     async with working(engine, FAST):
@@ -156,7 +158,7 @@ async def test_many_are_cancelled_each_on_its_own(engine: Engine, wait_until: Wa
     assert engine.job(bystander).status is Status.QUEUED
 
 
-async def test_none_is_cancelled_when_one_is_not_the_callers(engine: Engine) -> None:
+async def test_a_bulk_cancel_with_another_users_job_cancels_none(engine: Engine) -> None:
     user, missing = await engine.user(10), UUID(int=5)
     own, foreign = await engine.accepted(user), await engine.accepted(await engine.user(10))
     with pytest.raises(GenerationNotFound) as refused:
@@ -166,6 +168,6 @@ async def test_none_is_cancelled_when_one_is_not_the_callers(engine: Engine) -> 
 
 
 @pytest.mark.parametrize("count", [0, 101])
-async def test_a_call_names_one_to_a_hundred(engine: Engine, count: int) -> None:
+async def test_a_bulk_cancel_names_one_to_a_hundred_jobs(engine: Engine, count: int) -> None:
     with pytest.raises(Invalid):
         await engine.cancel(await engine.user(), *[UUID(int=n) for n in range(count)])

@@ -35,7 +35,7 @@ def test_an_idle_queue_starts_at_once() -> None:
     assert queue().waiting_interval_s(0) == (0.0, PICKUP_S)
 
 
-def test_a_job_that_waits_is_told_the_same_as_one_that_comes_to_its_place() -> None:
+def test_a_queued_job_has_the_same_estimate_as_a_new_one_at_its_position() -> None:
     snapshot = queue(waiting=20, running=2, seconds=[5.0] * 10)
     assert snapshot.waiting_interval_s(20) == pytest.approx(snapshot.start_interval_s(FOX, 1), rel=0.1)
 
@@ -51,12 +51,12 @@ def test_an_interval_is_ordered_and_grows_with_what_is_ahead(ahead: int, running
     assert later[1] >= interval[1]
 
 
-def test_nothing_is_said_of_a_place_behind_what_was_read() -> None:
+def test_there_is_no_estimate_beyond_the_queue_snapshot() -> None:
     assert queue(waiting=5, is_cut=True).waiting_interval_s(5) is None
     assert queue(waiting=5, is_cut=True).waiting_interval_s(4) is not None
 
 
-def test_the_newest_job_of_a_user_stands_where_its_tag_says() -> None:
+def test_the_position_of_a_users_newest_job_follows_its_tag() -> None:
     snapshot = queue(waiting=5)
     assert snapshot.newest_ahead(FOX, 1, 1) == 4
     assert snapshot.newest_ahead(FOX, 0, 1) == 0
@@ -64,7 +64,7 @@ def test_the_newest_job_of_a_user_stands_where_its_tag_says() -> None:
     assert snapshot.newest_ahead(OWL, 1, 3) == 1  # of the same tags the earlier one goes first
 
 
-def test_what_remains_is_the_wait_and_the_run_and_unknown_once_it_is_late() -> None:
+def test_the_remaining_time_is_wait_plus_run_and_unknown_once_overdue() -> None:
     snapshot = queue(seconds=[4.0, 6.0] * 5)
     assert remaining_s(job(Status.QUEUED), (2.0, 4.0), snapshot, NOW) == 8.0
     assert remaining_s(job(Status.QUEUED), None, snapshot, NOW) is None

@@ -6,8 +6,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.application.execution.worker import Worker, WorkLimits
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.providers.breaker import BreakerState
@@ -43,7 +43,7 @@ async def turn(engine: Engine, worker: Worker) -> None:
 def failing(engine: Engine) -> Engine:
     """An engine with a twin of the painter at a provider that is down."""
     source = FakeCatalogue(SKETCH, FLARE, TWIN, providers=frozenset({"sketch", "openai"}))
-    engine.catalogue = LiveCatalogue(source)
+    engine.catalogue = CachedCatalogue(source)
     engine.vendor.before = down
     return engine
 
@@ -55,7 +55,7 @@ async def submitted(engine: Engine, user: UUID, model: str, *, fallback: bool = 
     return engine.job(outcome.job_id)
 
 
-async def test_calls_to_a_provider_that_is_down_stay_within_a_fifth_above_what_was_offered(failing: Engine) -> None:
+async def test_calls_to_a_provider_that_is_down_stay_within_120_percent_of_the_offered_load(failing: Engine) -> None:
     offered, user, worker = 100, await failing.user(), failing.worker(WorkLimits(slots=10))
     jobs = [await submitted(failing, user, "twin") for _ in range(offered)]
     jobs += [await submitted(failing, await failing.user(), "studio-sketch") for _ in range(5)]
@@ -67,7 +67,7 @@ async def test_calls_to_a_provider_that_is_down_stay_within_a_fifth_above_what_w
     assert [failing.job(job.id).status for job in jobs[offered:]] == [Status.COMPLETED] * 5
 
 
-async def test_it_stops_calling_within_twenty_failures_and_goes_on_when_the_provider_is_back(failing: Engine) -> None:
+async def test_calls_stop_within_twenty_failures_and_resume_when_the_provider_recovers(failing: Engine) -> None:
     user, worker = await failing.user(), failing.worker(WorkLimits(slots=1))
     jobs = [await submitted(failing, user, "twin") for _ in range(40)]
     while failing.breaker_observer.states.get("openai") is not BreakerState.OPEN:
@@ -95,14 +95,14 @@ async def test_a_failed_run_of_a_job_with_a_fallback_is_done_by_the_other_provid
     assert len(failing.vendor.requests) == 1
 
 
-async def test_a_request_that_is_blocked_is_not_carried_to_another_provider(failing: Engine) -> None:
+async def test_a_blocked_request_does_not_fall_back_to_another_provider(failing: Engine) -> None:
     failing.vendor.before = blocked
     job = await submitted(failing, await failing.user(), "twin", fallback=True)
     await turn(failing, failing.worker())
     assert failing.job(job.id).status is Status.FAILED
 
 
-async def test_a_start_is_held_against_its_quote(engine: Engine) -> None:
+async def test_a_start_is_compared_with_its_quote(engine: Engine) -> None:
     user = await engine.user()
     await engine.accepted(user)
     late = await engine.accepted(user)

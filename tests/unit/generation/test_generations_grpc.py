@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from dataclasses import fields
+from functools import partial
+from typing import Any, NoReturn
 from uuid import UUID
 
 from pixel.generation.v1 import generation_pb2 as messages
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError, Unavailable
 from pixel_generation.adapters.inbound.grpc.generations.servicer import GenerationsServicer
-from pixel_generation.application import Application
+from pixel_generation.application import Application, Generations
 from pixel_generation.application.reading.ports import Standing
+from pixel_generation.application.reading.read_generations import describe_accepted, find_generation
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.wiring.kinds import MESSAGES
 from pixel_runtime.ids import format_id
@@ -27,7 +30,14 @@ def servicer(engine: Engine) -> GenerationsServicer:
     async def submit(commands: Sequence[SubmitGeneration]) -> list[Accepted | PixelError]:
         return await engine.submit(*commands)
 
-    return GenerationsServicer(Application(submit, engine.reader, engine.catalogue, *[unused] * 4), MESSAGES)
+    known = {
+        "submit": submit,
+        "find": partial(find_generation, tools=engine.reading),
+        "describe_accepted": partial(describe_accepted, tools=engine.reading),
+    }
+    use_cases: Any = {field.name: known.get(field.name, unused) for field in fields(Generations)}
+    nothing: Any = None
+    return GenerationsServicer(Application(Generations(**use_cases), nothing, nothing), MESSAGES)
 
 
 def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:
@@ -39,7 +49,7 @@ def request(user: UUID, *keys: str) -> pb.SubmitManyRequest:
     )
 
 
-async def test_an_accepted_job_is_told_without_estimates_when_its_queue_cannot_be_measured(engine: Engine) -> None:
+async def test_an_accepted_job_has_no_estimates_when_its_queue_cannot_be_measured(engine: Engine) -> None:
     engine.snapshots.trouble = Unavailable("away")
     answer = await servicer(engine).SubmitMany(request(await engine.user(), "a", "b", "c"), None)
     assert [result.generation.status for result in answer.results] == [messages.GENERATION_STATUS_QUEUED] * 3
@@ -49,7 +59,7 @@ async def test_an_accepted_job_is_told_without_estimates_when_its_queue_cannot_b
     assert not told.HasField("estimated_seconds_remaining")
 
 
-async def test_a_replay_that_cannot_be_read_is_that_items_error(engine: Engine) -> None:
+async def test_a_repeated_submission_that_cannot_be_read_is_an_error_of_its_item(engine: Engine) -> None:
     user = await engine.user()
     service = servicer(engine)
     await service.SubmitMany(request(user, "old"), None)

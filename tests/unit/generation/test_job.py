@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pixel_generation.domain.errors import IllegalTransition
-from pixel_generation.domain.jobs.job import TRANSITIONS, Failure, Job, Output, Stage, State, Status, Transition
+from pixel_generation.domain.jobs.job import TRANSITIONS, Failure, Job, Stage, State, Status, Transition
+from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.recovery import (
     RetryPolicy,
     after_broken_run,
@@ -85,7 +86,7 @@ def life(moves: list[Transition]) -> list[tuple[Transition, Job, Job]]:
 
 
 @given(st.lists(st.sampled_from(Transition), max_size=40))
-def test_whatever_happens_a_job_stays_consistent(moves: list[Transition]) -> None:
+def test_any_sequence_of_events_keeps_a_job_consistent(moves: list[Transition]) -> None:
     for what, job, after in life(moves):
         assert after.sequence == job.sequence + 1
         assert after.attempt == job.attempt + (what is Transition.CLAIM)
@@ -100,7 +101,7 @@ def test_whatever_happens_a_job_stays_consistent(moves: list[Transition]) -> Non
 
 
 @given(st.lists(st.sampled_from(Transition), max_size=40))
-def test_whatever_happens_money_moves_at_the_end_and_only_then(moves: list[Transition]) -> None:
+def test_any_sequence_of_events_settles_at_the_end_only(moves: list[Transition]) -> None:
     for _, _, after in life(moves):
         ended = after.status.is_final
         assert ended == (after.stage is Stage.DONE) == (after.captured_credits is not None) == bool(after.ended_at)
@@ -109,7 +110,7 @@ def test_whatever_happens_money_moves_at_the_end_and_only_then(moves: list[Trans
 
 
 @given(st.lists(st.sampled_from(Transition), max_size=60))
-def test_whatever_happens_each_round_ends_at_most_once(moves: list[Transition]) -> None:
+def test_any_sequence_of_events_ends_each_round_at_most_once(moves: list[Transition]) -> None:
     ends = Counter(after.round for _, _, after in life(moves) if after.status.is_final)
     assert all(count == 1 for count in ends.values())
     left = {what for what, job, _ in life(moves) if job.status.is_final}
@@ -120,12 +121,12 @@ def states() -> set[State]:
     return {state for state, _ in TRANSITIONS} | set(TRANSITIONS.values())
 
 
-def test_every_state_that_is_not_final_can_end_without_pictures() -> None:
+def test_every_open_state_can_end_without_outputs() -> None:
     can_end = {state for (state, move), _ in TRANSITIONS.items() if move in {Transition.FAIL, Transition.STOP}}
     assert {state for state in states() if not state[0].is_final} == can_end
 
 
-def test_every_state_that_is_not_final_can_be_cancelled() -> None:
+def test_every_open_state_can_be_cancelled() -> None:
     can_be = {state for state, move in TRANSITIONS if move in {Transition.CANCEL, Transition.STOP}}
     assert {state for state in states() if not state[0].is_final} == can_be
 
@@ -137,14 +138,14 @@ def test_only_a_retry_of_its_user_leaves_a_final_state() -> None:
     }
 
 
-def test_what_was_paid_for_is_not_retried() -> None:
+def test_a_charged_job_is_not_retried() -> None:
     stopped = claimed(4).calling().delivered(picture(0)).cancelling(at=NOW).cancelled(at=NOW)
     assert (stopped.status, stopped.captured_credits) == (Status.CANCELLED, 2)
     with pytest.raises(IllegalTransition):
         stopped.retried(at=NOW, deadline_at=LATER)
 
 
-def test_a_retry_begins_a_round_with_nothing_of_the_last_one() -> None:
+def test_a_retry_starts_a_round_without_the_outputs_of_the_last_one() -> None:
     job = claimed().cancelling(at=NOW).cancelled(at=NOW)
     again = job.retried(at=LATER, deadline_at=LATER)
     assert (again.status, again.round, again.attempt) == (Status.QUEUED, 2, 1)
@@ -158,7 +159,7 @@ def test_a_cancelled_run_that_had_delivered_everything_completes() -> None:
     assert [job.status for job in after_cancel(some, now=NOW)] == [Status.CANCELLED]
 
 
-def test_a_job_ends_by_the_time_its_user_set() -> None:
+def test_a_job_ends_by_its_users_deadline() -> None:
     job = replace(a_job(), cancel_at=NOW + timedelta(seconds=10))
     running = job.claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300))
     assert running.deadline_at == job.cancel_at
@@ -184,7 +185,7 @@ def test_a_job_without_pictures_does_not_complete() -> None:
         claimed().calling().completed(at=NOW)
 
 
-def test_steps_are_told_in_words() -> None:
+def test_every_step_has_a_message() -> None:
     job = claimed(1)
     told = [
         a_job().current_step,
@@ -216,12 +217,12 @@ def after_error(job: Job, trouble: ProviderError, *, repeatable: bool = False) -
     return after_provider_error(job, trouble, repeatable=repeatable, policy=POLICY, now=NOW, draw=0.5)
 
 
-def test_a_request_that_was_not_sent_is_tried_again_later() -> None:
+def test_a_request_that_was_not_sent_is_retried_later() -> None:
     (job,) = after_error(claimed().calling(), error(Outcome.NOT_SENT))
     assert (job.status, job.retry_count, job.scheduled_at) == (Status.QUEUED, 1, NOW + timedelta(seconds=0.5))
 
 
-def test_the_wait_the_provider_asks_for_is_respected() -> None:
+def test_the_retry_after_of_the_provider_is_respected() -> None:
     (job,) = after_error(claimed().calling(), error(Outcome.NOT_SENT, after_s=20))
     assert job.scheduled_at == NOW + timedelta(seconds=20)
 
@@ -231,7 +232,7 @@ def test_a_wait_beyond_the_deadline_fails_at_once() -> None:
     assert job.status is Status.FAILED
 
 
-def test_three_tries_are_all() -> None:
+def test_a_job_is_tried_at_most_three_times() -> None:
     job = a_job()
     for _ in range(2):
         job = job.claimed(at=NOW, deadline_at=NOW + timedelta(seconds=300))
@@ -240,7 +241,7 @@ def test_three_tries_are_all() -> None:
     assert (job.status, job.failure) == (Status.FAILED, Failure("provider_unavailable", "Trouble.", retryable=True))
 
 
-def test_a_rejection_is_not_tried_again() -> None:
+def test_a_rejection_is_not_retried() -> None:
     (job,) = after_error(claimed().calling(), error(Outcome.SENT, retryable=False))
     assert job.status is Status.FAILED
 
@@ -253,7 +254,7 @@ def test_an_unknown_outcome_is_never_repeated_at_a_provider_that_charges() -> No
     assert (failed.failure.code, failed.captured_credits) == ("provider_outcome_unknown", 0)
 
 
-def test_a_provider_that_tells_what_became_of_a_call_ends_the_doubt() -> None:
+def test_a_provider_that_reports_the_outcome_resolves_an_unknown_call() -> None:
     def after(outcome: Outcome) -> list[Status]:
         unknown = claimed().calling().reconciling()
         return [job.status for job in after_lookup(unknown, outcome, policy=POLICY, now=NOW)]
@@ -265,7 +266,7 @@ def test_a_provider_that_tells_what_became_of_a_call_ends_the_doubt() -> None:
     )
 
 
-def test_an_unknown_outcome_is_repeated_where_a_second_call_costs_nothing() -> None:
+def test_an_unknown_outcome_is_repeated_if_a_second_call_costs_nothing() -> None:
     (job,) = after_error(claimed().calling(), error(Outcome.UNKNOWN), repeatable=True)
     assert job.status is Status.QUEUED
 
@@ -274,17 +275,17 @@ def lost(job: Job, *, repeatable: bool, now: datetime = NOW) -> tuple[Job, ...]:
     return after_lost_run(job, repeatable=repeatable, policy=POLICY, now=now)
 
 
-def test_a_run_lost_before_its_call_is_repeated_without_counting() -> None:
+def test_a_run_lost_before_its_call_is_repeated_without_counting_an_attempt() -> None:
     (job,) = lost(claimed(), repeatable=False)
     assert (job.status, job.retry_count, job.scheduled_at) == (Status.QUEUED, 0, NOW)
 
 
-def test_a_run_lost_in_its_call_is_repeated_only_where_that_is_free() -> None:
+def test_a_run_lost_during_its_call_is_repeated_only_if_that_is_free() -> None:
     assert lost(claimed().calling(), repeatable=True)[-1].status is Status.QUEUED
     assert lost(claimed().calling(), repeatable=False)[-1].stage is Stage.RECONCILING
 
 
-def test_a_job_that_reconciles_has_no_run_to_lose() -> None:
+def test_a_reconciling_job_cannot_lose_a_run() -> None:
     assert lost(claimed().calling().reconciling(), repeatable=True) == ()
 
 
@@ -313,7 +314,7 @@ def test_a_job_that_never_started_expires() -> None:
     assert job.failure.code == "expired"
 
 
-def test_pictures_that_cannot_be_stored_are_made_again_only_where_that_is_free() -> None:
+def test_images_that_cannot_be_stored_are_generated_again_only_if_that_is_free() -> None:
     def after(*, repeatable: bool) -> Status:
         job = claimed().calling()
         return after_storage_trouble(job, repeatable=repeatable, policy=POLICY, now=NOW, draw=0.1)[-1].status
@@ -360,25 +361,25 @@ def test_a_run_that_is_not_repeated_ends_with_the_pictures_that_are_stored(troub
     assert job.outputs == (picture(1),)
 
 
-def test_a_run_that_is_free_is_repeated_as_a_whole() -> None:
+def test_a_free_run_is_repeated_from_the_start() -> None:
     for changes in (lost(partly_delivered(), repeatable=True), stored_late(partly_delivered(), repeatable=True)):
         assert (changes[-1].status, changes[-1].outputs) == (Status.QUEUED, ())
 
 
 @pytest.mark.parametrize("job", [claimed().calling(), partly_delivered()], ids=["generating", "uploading"])
-def test_a_call_that_costs_and_is_open_at_the_deadline_is_reconciled(job: Job) -> None:
+def test_a_paid_call_open_at_the_deadline_is_reconciled(job: Job) -> None:
     reconciling, ended = after_deadline(job, repeatable=False, now=LATE)
     assert reconciling.stage is Stage.RECONCILING
     assert ended.failure is None or ended.failure.code == "timeout"
 
 
-def test_a_run_that_did_not_call_yet_just_times_out() -> None:
+def test_a_run_without_a_call_times_out_at_the_deadline() -> None:
     (job,) = after_deadline(claimed(), repeatable=False, now=LATE)
     assert job.failure is not None
     assert job.failure.code == "timeout"
 
 
-def test_what_a_bug_did_at_a_provider_that_charges_is_unknown() -> None:
+def test_a_bug_during_a_paid_call_leaves_its_outcome_unknown() -> None:
     reconciling, failed = after_broken_run(claimed().calling(), repeatable=False, now=NOW)
     assert reconciling.stage is Stage.RECONCILING
     assert failed.failure is not None
@@ -386,5 +387,5 @@ def test_what_a_bug_did_at_a_provider_that_charges_is_unknown() -> None:
 
 
 @given(st.integers(0, 50), st.floats(0, 1, exclude_max=True))
-def test_pauses_grow_and_stay_bounded(retries: int, draw: float) -> None:
+def test_retry_pauses_grow_and_stay_bounded(retries: int, draw: float) -> None:
     assert 0 <= POLICY.delay_s(retries, draw, at_least=None) <= POLICY.max_delay_s

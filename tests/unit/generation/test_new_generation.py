@@ -37,7 +37,7 @@ def refused(**changes: Any) -> tuple[str, str]:
     return caught.value.code, caught.value.violations[0].field
 
 
-def test_a_job_carries_what_was_asked() -> None:
+def test_a_new_job_has_the_requested_values() -> None:
     key = a_user()
     job = new(
         priority=Priority.LOW, api_key_id=key, end_user="customer 7", metadata={"team": "north"}, cancel_after_s=90.0
@@ -48,13 +48,13 @@ def test_a_job_carries_what_was_asked() -> None:
     assert job.price_id
 
 
-def test_a_scheduled_job_may_wait_its_full_time_from_then_on() -> None:
+def test_the_queue_deadline_of_a_scheduled_job_counts_from_its_time() -> None:
     later = NOW + timedelta(days=3)
     job = new(schedule_time=later).job
     assert (job.scheduled_at, job.created_at, job.deadline_at) == (later, NOW, later + LIMITS.max_wait)
 
 
-def test_a_time_just_past_means_at_once() -> None:
+def test_a_schedule_time_just_past_means_now() -> None:
     assert new(schedule_time=NOW - timedelta(seconds=59)).job.scheduled_at == NOW
 
 
@@ -79,12 +79,12 @@ def test_a_time_just_past_means_at_once() -> None:
         ({"metadata": {"k": "\ud800"}}, "metadata"),
     ],
 )
-def test_what_is_out_of_bounds_is_refused_by_its_field(changes: dict[str, Any], field: str) -> None:
+def test_a_value_out_of_bounds_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:
     assert refused(**changes) == ("INVALID", field)
 
 
 @pytest.mark.parametrize("kind", ["edit", "compose", "video", "carousel"])
-def test_work_that_cannot_be_run_here_is_refused(kind: str) -> None:
+def test_unsupported_work_is_refused(kind: str) -> None:
     with pytest.raises(PixelError) as caught:
         read_submission(submission(kind=kind), MESSAGES)
     assert caught.value.code == "JOB_TYPE_NOT_AVAILABLE"
@@ -101,7 +101,7 @@ def test_a_model_without_a_price_is_never_accepted(asked: str) -> None:
     assert caught.value.code == ("MODEL_UNAVAILABLE" if asked == "auto" else "PRICE_UNKNOWN")
 
 
-def test_another_wish_under_the_same_key_is_another_request() -> None:
+def test_a_different_request_with_the_same_key_has_another_fingerprint() -> None:
     plain = FOX.fingerprint()
     assert plain == FOX.work.fingerprint()
     wishes: list[dict[str, Any]] = [
@@ -133,7 +133,7 @@ def test_each_verdict_has_its_reason(decision: Decision, reason: str, kind: str)
     assert (told.code, told.kind) == (reason, kind)
 
 
-def test_a_rejection_says_when_the_day_ends_and_whose_budget_is_spent() -> None:
+def test_a_rejection_has_the_end_of_the_day_and_the_spent_budget() -> None:
     day = rejection(new(), Decision(Verdict.DAILY_LIMIT, FOX.user_id, limit=5), now=NOW)
     assert day.metadata == {"limit": "5", "reset": "2026-01-02T00:00:00+00:00"}
     budget = rejection(new(), Decision(Verdict.BUDGET, FOX.user_id, scope="provider", period="month"), now=NOW)
@@ -160,7 +160,7 @@ def test_a_submission_is_read_with_all_its_fields() -> None:
     assert command.max_retries == 0
 
 
-def test_what_a_submission_leaves_open_is_the_usual() -> None:
+def test_omitted_fields_of_a_submission_get_defaults() -> None:
     command = read_submission(submission(), MESSAGES)
     assert (command.priority, command.work.kind) == (Priority.NORMAL, "image")
     assert (command.schedule_time, command.api_key_id, command.cancel_after_s) == (None, None, 0.0)
@@ -168,12 +168,12 @@ def test_what_a_submission_leaves_open_is_the_usual() -> None:
 
 
 @pytest.mark.parametrize(("asked", "kept"), [(None, LIMITS.max_retries), (0, 0), (10, 10)])
-def test_a_job_is_repeated_as_often_as_its_caller_says(asked: int | None, kept: int) -> None:
+def test_a_job_has_the_requested_number_of_attempts(asked: int | None, kept: int) -> None:
     assert new(max_retries=asked).job.max_retries == kept
 
 
 @pytest.mark.parametrize("fields", [{"priority": 9}, {"api_key_id": "gen_1"}])
-def test_an_unknown_word_is_refused_by_its_field(fields: dict[str, Any]) -> None:
+def test_an_unknown_enum_value_is_refused_with_its_field(fields: dict[str, Any]) -> None:
     with pytest.raises(PixelError) as caught:
         read_submission(submission(**fields), MESSAGES)
     assert caught.value.code == "INVALID"

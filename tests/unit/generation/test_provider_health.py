@@ -50,7 +50,7 @@ async def call(health: HealthOfProviders, error: ProviderError | None = None, fr
     return calls
 
 
-async def test_a_provider_that_only_fails_is_left_alone_after_at_most_twenty_calls(plant: Plant) -> None:
+async def test_a_provider_that_only_fails_is_not_called_after_twenty_calls(plant: Plant) -> None:
     health = plant.worker()
     calls = 0
     for _ in range(100):
@@ -60,7 +60,7 @@ async def test_a_provider_that_only_fails_is_left_alone_after_at_most_twenty_cal
     assert plant.observer.held["p"] == 100 - calls
 
 
-async def test_failures_of_all_workers_count_together(plant: Plant) -> None:
+async def test_failures_of_all_workers_are_counted_together(plant: Plant) -> None:
     one, two = plant.worker(), plant.worker()
     calls = 0
     for _ in range(50):
@@ -68,13 +68,13 @@ async def test_failures_of_all_workers_count_together(plant: Plant) -> None:
     assert calls <= MOST_FAILURES
 
 
-async def test_a_refused_request_is_not_the_providers_failure(plant: Plant) -> None:
+async def test_a_refused_request_does_not_count_as_a_failure(plant: Plant) -> None:
     health = plant.worker()
     for _ in range(100):
         assert await call(health, REJECTED, free=1) == 1
 
 
-async def test_a_success_between_failures_keeps_it_closed_while_most_calls_succeed(plant: Plant) -> None:
+async def test_successes_between_failures_keep_the_breaker_closed(plant: Plant) -> None:
     health = plant.worker()
     for _ in range(20):
         await call(health, None, free=6)
@@ -82,7 +82,7 @@ async def test_a_success_between_failures_keeps_it_closed_while_most_calls_succe
     assert await health.claimable("p", 5) == 5
 
 
-async def test_it_opens_when_most_calls_fail_though_some_succeed_between_them(plant: Plant) -> None:
+async def test_the_breaker_opens_when_most_calls_fail(plant: Plant) -> None:
     health = plant.worker()
     for _ in range(20):
         await call(health, DOWN, free=3)
@@ -103,7 +103,7 @@ async def opened(plant: Plant) -> HealthOfProviders:
     return health
 
 
-async def test_one_call_of_one_worker_finds_out(plant: Plant) -> None:
+async def test_one_worker_makes_the_one_probe_call(plant: Plant) -> None:
     health = await opened(plant)
     other = plant.worker()
     plant.clock.advance(2)
@@ -116,7 +116,7 @@ async def test_one_call_of_one_worker_finds_out(plant: Plant) -> None:
     assert await other.claimable("p", 10) == 10
 
 
-async def test_a_probe_without_a_job_is_kept_for_the_next(plant: Plant) -> None:
+async def test_an_unused_probe_is_kept_for_the_next_job(plant: Plant) -> None:
     health = await opened(plant)
     plant.clock.advance(2)
     assert await health.claimable("p", 10) == 1
@@ -132,7 +132,7 @@ async def test_a_lost_probe_is_made_again_by_another(plant: Plant) -> None:
     assert await plant.worker().claimable("p", 1) == 1
 
 
-async def test_each_failed_probe_doubles_the_pause_with_chance_in_it(plant: Plant) -> None:
+async def test_each_failed_probe_doubles_the_pause_with_jitter(plant: Plant) -> None:
     pauses = []
     for draw in (0.0, 1.0):
         plant.store.rows.clear()
@@ -149,7 +149,7 @@ async def test_each_failed_probe_doubles_the_pause_with_chance_in_it(plant: Plan
     assert pauses == [1.0, 2.0]
 
 
-async def test_calls_that_outlive_the_opening_do_not_prolong_it(plant: Plant) -> None:
+async def test_calls_that_end_after_the_breaker_opened_do_not_prolong_it(plant: Plant) -> None:
     health = await opened(plant)
     before = plant.store.rows["p"]
     await health.failed("p", DOWN, is_probe=False)
@@ -160,7 +160,7 @@ async def test_calls_that_outlive_the_opening_do_not_prolong_it(plant: Plant) ->
     assert plant.store.rows["p"].state is BreakerState.HALF_OPEN
 
 
-async def test_calls_stay_within_a_fifth_above_what_was_offered_while_a_provider_is_down(plant: Plant) -> None:
+async def test_calls_stay_within_120_percent_of_the_offered_load_while_a_provider_is_down(plant: Plant) -> None:
     """Fifty jobs, each repeated while the budget allows, against a provider that answers nothing for ten minutes."""
     health, offered = plant.worker(), 50
     calls, waiting = 0, offered
@@ -175,7 +175,7 @@ async def test_calls_stay_within_a_fifth_above_what_was_offered_while_a_provider
     assert calls <= 1.2 * offered
 
 
-async def test_repetitions_are_a_tenth_of_the_calls_in_a_window(plant: Plant) -> None:
+async def test_retries_are_at_most_a_tenth_of_the_calls_in_a_window(plant: Plant) -> None:
     health = plant.worker()
     for _ in range(1_000):
         await call(health, None, free=1)
@@ -185,14 +185,14 @@ async def test_repetitions_are_a_tenth_of_the_calls_in_a_window(plant: Plant) ->
     assert plant.observer.repetitions == {True: 110, False: 1_890}
 
 
-async def test_a_store_that_is_away_stops_nothing(plant: Plant) -> None:
+async def test_an_unreachable_store_blocks_no_call(plant: Plant) -> None:
     health = plant.worker()
     plant.store.trouble = Unavailable("away")
     assert await call(health, DOWN, free=3) == 3
     assert await call(health, None, free=3) == 3
 
 
-def test_the_state_is_a_metric() -> None:
+def test_the_breaker_state_is_a_metric() -> None:
     metrics = HealthMetrics()
     metrics.breaker("metered", BreakerState.OPEN)
     metrics.held_back("metered")

@@ -67,7 +67,7 @@ async def test_a_thousand_quotes_agree_with_the_submissions_after_them(engine: E
     assert agreed > 200
 
 
-async def test_a_quote_holds_nothing_and_tells_what_would_stand_against_the_submission(engine: Engine) -> None:
+async def test_a_quote_holds_nothing_and_lists_what_would_refuse_the_submission(engine: Engine) -> None:
     user = await engine.user(5)
     enough = await quote(engine, SubmitGeneration(user, replace(FOX, number_of_images=5)))
     short = await quote(engine, SubmitGeneration(user, replace(FOX, number_of_images=6)))
@@ -77,12 +77,12 @@ async def test_a_quote_holds_nothing_and_tells_what_would_stand_against_the_subm
     assert engine.store.rows == {}
 
 
-async def test_what_cannot_be_run_at_all_has_no_price(engine: Engine) -> None:
+async def test_unsupported_work_has_no_price(engine: Engine) -> None:
     with pytest.raises(WorkInvalid):
         await quote(engine, SubmitGeneration(await engine.user(), replace(FOX, size="9x9")))
 
 
-async def test_a_quote_over_grpc_tells_route_adjustments_and_times(engine: Engine) -> None:
+async def test_a_quote_over_grpc_has_route_adjustments_and_times(engine: Engine) -> None:
     command = SubmitGeneration(await engine.user(), replace(FOX, size="520x500"), adjust=True, allow_fallback=True)
     told = quote_to_proto(await quote(engine, command), MESSAGES)
     assert (told.cost_credits, told.price_id, told.image.size) == (1, "studio-sketch/1", "640x512")
@@ -96,14 +96,14 @@ async def test_a_quote_over_grpc_tells_route_adjustments_and_times(engine: Engin
     assert told.run_seconds == 1.0
 
 
-async def test_a_submission_carries_its_quoted_start(engine: Engine) -> None:
+async def test_a_submission_stores_its_quoted_start(engine: Engine) -> None:
     job = engine.job(await engine.accepted(await engine.user()))
     assert job.start_after == job.created_at
     assert job.start_before is not None
     assert job.start_before > job.created_at
 
 
-async def test_a_quote_tells_that_the_queue_is_full(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_quote_reports_a_full_queue(engine: Engine, wait_until: WaitUntil) -> None:
     command = SubmitGeneration(await engine.user(), FOX)
     engine.counts.max_queued = 1
     await engine.submit(command)

@@ -32,7 +32,7 @@ from tests.fakes.generation import FakeClock
 from tests.unit.generation.conftest import Engine
 
 
-def test_tokens_of_pages_come_back_as_they_were_given_out() -> None:
+def test_page_tokens_are_parsed_as_they_were_issued() -> None:
     last, at = uuid4(), datetime(2026, 3, 1, 12, 0, 0, 123_457, tzinfo=UTC)
     assert read_token(write_token(last)) == last
     assert (read_token(""), write_token(None)) == (FIRST, "")
@@ -41,20 +41,20 @@ def test_tokens_of_pages_come_back_as_they_were_given_out() -> None:
 
 
 @pytest.mark.parametrize("text", ["?", "AAAA", "ä", write_token(UUID(int=7))[:-3], "A" * 5_000])
-def test_a_token_that_no_page_gave_out_is_refused(text: str) -> None:
+def test_a_forged_page_token_is_refused(text: str) -> None:
     for read in (read_token, read_timed_token):
         with pytest.raises(Invalid):
             read(text)
 
 
-def test_a_page_has_a_size_within_its_bounds() -> None:
+def test_a_page_size_out_of_bounds_is_refused() -> None:
     assert [read_size(asked, default=20, most=100) for asked in (0, 1, 100)] == [20, 1, 100]
     for asked in (-1, 101):
         with pytest.raises(Invalid):
             read_size(asked, default=20, most=100)
 
 
-def test_a_position_is_read_as_it_was_written_and_nothing_else_is_one() -> None:
+def test_a_channel_position_round_trips_and_anything_else_is_refused() -> None:
     position = Position(7, uuid4(), 3)
     assert Position.parse(str(position)) == position
     for text in (
@@ -69,7 +69,7 @@ def test_a_position_is_read_as_it_was_written_and_nothing_else_is_one() -> None:
         assert Position.parse(text) is None, text
 
 
-def test_a_range_of_time_is_a_range_of_ids() -> None:
+def test_a_time_range_maps_to_an_id_range() -> None:
     now = datetime.now(UTC)
     assert lowest_id_at(now) < new_id() < highest_id_at(now)
     assert lowest_id_at(now + timedelta(hours=2)) > new_id() > highest_id_at(now - timedelta(hours=2))
@@ -108,7 +108,7 @@ async def test_statistics_of_more_than_a_year_are_refused() -> None:
             await read_statistics(None, first, date(2026, 1, 1), statistics=NoRows(), clock=FakeClock())
 
 
-def test_a_redacted_payload_holds_none_of_the_users_words() -> None:
+def test_a_redacted_payload_contains_no_user_text() -> None:
     words = {"prompt": "my secret", "style": "like aunt Mary", "custom_prompt": "hidden"}
     work = ImageWork(**words, model="m", parameters={"background": "opaque"})  # type: ignore[arg-type]
     told = str(work.redacted())
@@ -116,17 +116,17 @@ def test_a_redacted_payload_holds_none_of_the_users_words() -> None:
     assert work.redacted()["parameters"] == ["background"]
 
 
-def test_a_filter_that_names_nothing_says_so() -> None:
+def test_an_empty_failure_filter_is_recognized() -> None:
     assert not FailureFilter().names_something
     assert FailureFilter(model="m").names_something
 
 
 @pytest.mark.parametrize(("now", "seconds"), [("2026-03-01T02:59:59+00:00", 1), ("2026-03-01T03:00:00+00:00", 86_400)])
-def test_the_night_begins_at_three_utc(now: str, seconds: float) -> None:
+def test_the_nightly_run_is_due_at_three_utc(now: str, seconds: float) -> None:
     assert seconds_until_night(datetime.fromisoformat(now)) == seconds
 
 
-async def test_a_waiting_job_tells_what_it_waits_for(engine: Engine) -> None:
+async def test_a_queued_job_has_its_hold_reason(engine: Engine) -> None:
     user = await engine.user()
     job_id = await engine.accepted(user)
     told = []
@@ -139,11 +139,11 @@ async def test_a_waiting_job_tells_what_it_waits_for(engine: Engine) -> None:
     ]:
         engine.store.rows[job_id].job = replace(engine.store.rows[job_id].job, hold_reason=hold_reason)
         engine.store.queue_states["sketch"] = queue
-        told.append((await engine.reader.get_one(job_id, user)).waits_for)
+        told.append((await engine.find(job_id, user)).waits_for)
     assert told == ["", "paused", "capped", "scheduled", ""]
 
 
-async def test_a_job_that_was_just_accepted_stands_where_it_is_found_at_the_next_look(engine: Engine) -> None:
+async def test_the_position_of_a_new_job_equals_its_position_at_the_next_read(engine: Engine) -> None:
     user, other = await engine.user(), await engine.user()
     accepted: list[Job] = []
     for asker in (user, user, other, user):
@@ -151,20 +151,20 @@ async def test_a_job_that_was_just_accepted_stands_where_it_is_found_at_the_next
         assert isinstance(outcome, Accepted)
         assert outcome.job is not None
         accepted.append(outcome.job)
-        told, found = await engine.reader.accepted(outcome.job), await engine.reader.get_one(outcome.job_id, asker)
+        told, found = await engine.accepted_view(outcome.job), await engine.find(outcome.job_id, asker)
         assert told.queue_position == found.queue_position
         assert told.start_interval_s == pytest.approx(found.start_interval_s, abs=1e-5)
-    capped = await engine.reader.accepted(replace(accepted[-1], hold_reason=HoldReason.CAPPED))
+    capped = await engine.accepted_view(replace(accepted[-1], hold_reason=HoldReason.CAPPED))
     assert (capped.queue_position, capped.start_interval_s, capped.waits_for) == (0, None, "capped")
 
 
-async def test_a_channel_begins_where_now_is_and_a_forged_position_resyncs(engine: Engine) -> None:
+async def test_a_channel_starts_at_the_current_position_and_a_forged_position_resyncs(engine: Engine) -> None:
     user = await engine.user()
-    start = await engine.reader.user_events(user, after="", limit=5)
+    start = await engine.user_events(user, after="", limit=5)
     assert (start.events, start.resync) == ([], False)
     job_id = await engine.accepted(user)
-    page = await engine.reader.user_events(user, after=str(start.position), limit=5)
+    page = await engine.user_events(user, after=str(start.position), limit=5)
     assert [(position.job_id, event.sequence) for position, event in page.events] == [(job_id, 1)]
     for forged in ("x", str(Position(10**9)), str(Position(1, uuid4(), 1))):
-        answer = await engine.reader.user_events(user, after=forged, limit=5)
+        answer = await engine.user_events(user, after=forged, limit=5)
         assert (answer.events, answer.resync) == ([], True)

@@ -40,7 +40,7 @@ def first(job: Job) -> RecordedEvent:
 
 
 @given(st.lists(st.sampled_from(Transition), max_size=40))
-def test_whatever_happens_its_events_give_the_job(moves: list[Transition]) -> None:
+def test_replaying_the_events_of_any_job_gives_the_job(moves: list[Transition]) -> None:
     job = a_job()
     events = [first(job)]
     for _, before, job in life(moves):
@@ -82,11 +82,11 @@ def test_events_of_earlier_releases_are_read_under_their_names() -> None:
     assert "images" not in facts_of(a_job(), job)
 
 
-def test_the_gate_is_told_by_no_event() -> None:
+def test_the_hold_reason_is_in_no_event() -> None:
     assert facts_of(a_job(), replace(a_job(), hold_reason=HoldReason.CAPPED)) == {}
 
 
-def test_events_with_a_gap_give_nothing() -> None:
+def test_events_with_a_gap_cannot_be_replayed() -> None:
     job = a_job()
     claimed = job.claimed(at=NOW, deadline_at=NOW)
     later = recorded(claimed.calling(), {})
@@ -95,6 +95,6 @@ def test_events_with_a_gap_give_nothing() -> None:
             fold(events, KINDS)
 
 
-def test_a_first_event_without_the_submission_gives_nothing() -> None:
+def test_events_without_the_submission_cannot_be_replayed() -> None:
     with pytest.raises(NotReplayable, match="cost_credits"):
         fold([recorded(a_job(), {})], KINDS)

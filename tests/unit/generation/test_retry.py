@@ -49,14 +49,14 @@ async def test_a_failed_job_runs_again_under_its_id(engine: Engine, wait_until: 
     assert sequences == list(range(1, len(sequences) + 1))
 
 
-async def test_a_job_cancelled_before_its_first_picture_runs_again(engine: Engine) -> None:
+async def test_a_job_cancelled_without_outputs_can_be_retried(engine: Engine) -> None:
     user = await engine.user(10)
     job_id = await cancelled(engine, user)
     assert await reasons(engine, user, job_id) == ["again"]
     assert [(action.action, action.job_id) for action in engine.actions.recorded] == [("retry", job_id)]
 
 
-async def test_what_waits_or_runs_already_is_answered_as_it_is(engine: Engine) -> None:
+async def test_retrying_an_open_job_returns_it_unchanged(engine: Engine) -> None:
     user = await engine.user(10)
     job_id = await cancelled(engine, user)
     assert await reasons(engine, user, job_id, job_id) == ["again", "again"]
@@ -64,7 +64,7 @@ async def test_what_waits_or_runs_already_is_answered_as_it_is(engine: Engine) -
     assert (engine.job(job_id).round, engine.store.balances[user]) == (2, Balance(8, 2))
 
 
-async def test_what_was_delivered_is_not_run_again(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_job_with_delivered_outputs_is_not_retried(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1)
     async with working(engine):
@@ -80,7 +80,7 @@ async def test_a_retry_needs_credits_like_a_submission(engine: Engine) -> None:
     assert engine.job(job_id).status is Status.CANCELLED
 
 
-async def test_nobody_retries_what_is_anothers(engine: Engine) -> None:
+async def test_a_job_of_another_user_cannot_be_retried(engine: Engine) -> None:
     job_id = await cancelled(engine, await engine.user(10))
     other = await engine.user(10)
     own = await cancelled(engine, other)

@@ -77,12 +77,12 @@ def excluded(found: RoutedWork) -> dict[str, str]:
         ("high", "1536x1024", "grand/high-wide"),
     ],
 )
-def test_the_rule_that_names_most_makes_the_price(quality: str, size: str, price: str) -> None:
+def test_the_most_specific_price_rule_applies(quality: str, size: str, price: str) -> None:
     found = routed(replace(FOX, model="gpt-image-2", quality=quality, size=size, number_of_images=2))
     assert (found.price.id, found.cost_credits) == (price, 2 * found.price.credits_per_unit)
 
 
-def test_of_two_rules_that_name_equally_many_the_dearer_counts() -> None:
+def test_of_two_equally_specific_price_rules_the_dearer_applies() -> None:
     both = replace(GRAND, prices=GRAND.prices[:3])
     assert (
         routed(replace(FOX, model=both.id, quality="high", size="1536x1024"), catalogue(both)).price.id == "grand/high"
@@ -94,7 +94,7 @@ def test_a_model_without_a_price_is_refused() -> None:
         routed(replace(FOX, model="unpriced"))
 
 
-def test_the_rule_says_what_chose() -> None:
+def test_the_route_names_the_price_rule() -> None:
     assert [routed(replace(FOX, model=name)).route.rule.value for name in ("", "dall-e-3", "auto")] == [
         "default",
         "requested",
@@ -115,7 +115,7 @@ def test_auto_takes_the_cheapest_that_can_make_it() -> None:
     assert [candidate.cost_credits for candidate in found.route.candidates] == [None, 4, 16, None]
 
 
-def test_auto_goes_round_a_provider_whose_breaker_is_open_and_back_when_all_are() -> None:
+def test_auto_skips_providers_with_an_open_breaker_unless_all_are_open() -> None:
     ill = catalogue(health={"sketch": BreakerState.OPEN})
     found = routed(replace(FOX, model="auto"), ill)
     assert (found.model, excluded(found)["studio-sketch"]) == (FLARE, "provider_unavailable")
@@ -126,26 +126,26 @@ def test_auto_goes_round_a_provider_whose_breaker_is_open_and_back_when_all_are(
 @pytest.mark.parametrize(
     ("state", "code"), [(QueueState.DRAINING, "queue_closed"), (QueueState.PAUSED, "queue_paused")]
 )
-def test_auto_goes_round_a_queue_that_is_not_open(state: QueueState, code: str) -> None:
+def test_auto_skips_a_paused_or_draining_queue(state: QueueState, code: str) -> None:
     found = routed(replace(FOX, model="auto"), catalogue(queue_states={"sketch": state}))
     assert (found.model, excluded(found)["studio-sketch"]) == (FLARE, code)
 
 
-def test_auto_goes_round_a_provider_without_budget_and_without_key() -> None:
+def test_auto_skips_a_provider_without_budget_or_key() -> None:
     found = routed(replace(FOX, model="auto"), catalogue(spent=frozenset({"sketch"})))
     assert (found.model, excluded(found)["studio-sketch"]) == (FLARE, "budget_exhausted")
     keyless = catalogue(providers=painting("openai"))
     assert excluded(routed(replace(FOX, model="auto"), keyless))["studio-sketch"] == "provider_not_configured"
 
 
-def test_a_spent_budget_of_a_provider_is_gone_round_and_else_left_to_the_submission_to_judge() -> None:
+def test_a_provider_with_a_spent_budget_is_replaced_only_if_fallbacks_are_allowed() -> None:
     spent = catalogue(spent=frozenset({"grand"}))
     found = routed(replace(FOX, model="gpt-image-2"), spent)
     assert (found.model, excluded(found)["gpt-image-2"]) == (GRAND, "budget_exhausted")
     assert routed(replace(FOX, model="gpt-image-2"), spent, fallback=True).model is FLARE
 
 
-def test_a_failed_run_does_not_move_on_to_a_provider_whose_budget_is_spent() -> None:
+def test_a_failed_run_does_not_fall_back_to_a_provider_with_a_spent_budget() -> None:
     job = waiting(routed(replace(FOX, model="gpt-image-2"), fallback=True))
     moved = next_route(job, catalogue(spent=frozenset({"openai"})), lambda: 7)
     assert moved is not None
@@ -159,7 +159,7 @@ def test_auto_prefers_a_model_that_needs_no_adjustment() -> None:
     assert (found.model, found.adjustments) == (SKETCH, (Adjustment("size", "1000x1000", "1024x1024"),))
 
 
-def test_auto_with_what_no_model_makes_names_what_each_accepts() -> None:
+def test_auto_without_a_matching_model_lists_what_each_model_accepts() -> None:
     with pytest.raises(WorkInvalid) as refused:
         routed(replace(FOX, model="auto", size="999x999"))
     assert {violation.field for violation in refused.value.violations} == {"size"}
@@ -167,7 +167,7 @@ def test_auto_with_what_no_model_makes_names_what_each_accepts() -> None:
         routed(replace(FOX, model="auto"), catalogue(providers={}))
 
 
-def test_a_model_that_is_asked_for_is_taken_though_its_provider_is_ill() -> None:
+def test_a_requested_model_is_used_even_if_its_provider_is_failing() -> None:
     found = routed(replace(FOX, model="gpt-image-2"), catalogue(health={"grand": BreakerState.OPEN}))
     assert found.model is GRAND
     assert excluded(found) == {
@@ -178,13 +178,13 @@ def test_a_model_that_is_asked_for_is_taken_though_its_provider_is_ill() -> None
     }
 
 
-def test_with_fallbacks_an_ill_provider_is_replaced_at_once_by_the_nearest_cheaper() -> None:
+def test_with_fallbacks_a_failing_provider_is_replaced_by_the_nearest_cheaper_model() -> None:
     found = routed(replace(FOX, model="gpt-image-2"), catalogue(health={"grand": BreakerState.OPEN}), fallback=True)
     assert (found.model, found.route.fallback_models, found.cost_credits) == (FLARE, ("studio-sketch",), 4)
     assert excluded(found)["gpt-image-2"] == "provider_unavailable"
 
 
-def test_fallbacks_never_cost_more_and_make_the_same() -> None:
+def test_fallbacks_never_cost_more_and_support_the_same_request() -> None:
     found = routed(replace(FOX, model="dall-e-3", size="1536x1024"), fallback=True)
     assert (found.model, found.route.fallback_models) == (FLARE, ("studio-sketch",))
     assert excluded(found)["gpt-image-2"] == "costs_more"
@@ -193,13 +193,13 @@ def test_fallbacks_never_cost_more_and_make_the_same() -> None:
     assert excluded(found)["studio-sketch"] == "unsupported_quality"
 
 
-def test_a_seed_that_was_asked_for_is_not_lost_on_the_way() -> None:
+def test_a_requested_seed_is_kept_by_fallbacks() -> None:
     found = routed(replace(FOX, seed=5), fallback=True)
     assert (image_of(found).seed, excluded(found)["gpt-image-2.5-flare"]) == (5, "unsupported_seed")
     assert image_of(routed(replace(FOX, model="dall-e-3"))).seed is None
 
 
-def test_without_a_price_or_a_key_a_fallback_does_it() -> None:
+def test_a_model_without_price_or_key_is_replaced_by_a_fallback() -> None:
     found = routed(replace(FOX, model="gpt-image-2"), catalogue(providers=painting("sketch")), fallback=True)
     assert (found.model, excluded(found)["gpt-image-2"]) == (SKETCH, "provider_not_configured")
 
@@ -221,7 +221,7 @@ def waiting(found: RoutedWork) -> Job:
     )
 
 
-def test_a_failed_run_moves_on_to_the_next_fallback_that_can_run_now() -> None:
+def test_a_failed_run_falls_back_to_the_next_available_model() -> None:
     job = waiting(routed(replace(FOX, model="gpt-image-2"), fallback=True))
     assert job.route["fallback_models"] == ("gpt-image-2.5-flare", "studio-sketch")
     moved = next_route(job, EVERY, lambda: 7)
@@ -234,7 +234,7 @@ def test_a_failed_run_moves_on_to_the_next_fallback_that_can_run_now() -> None:
     assert next_route(last, EVERY, lambda: 7) is None
 
 
-def test_a_fallback_that_became_dearer_is_passed_over() -> None:
+def test_a_fallback_that_became_dearer_is_skipped() -> None:
     job = waiting(routed(replace(FOX, model="gpt-image-2"), fallback=True))
     dearer = replace(FLARE, prices=(Price("new", FLARE.id, 9),))
     moved = next_route(job, catalogue(SKETCH, dearer, GRAND), lambda: 7)
@@ -257,7 +257,7 @@ def anything(chance: random.Random) -> ImageWork:
     )
 
 
-def test_a_thousand_requests_route_twice_alike_and_each_excluded_model_has_a_reason() -> None:
+def test_routing_is_deterministic_and_each_excluded_model_has_a_reason() -> None:
     chance, taken = random.Random(11), 0
     for _ in range(1_000):
         work = anything(chance)
@@ -304,7 +304,7 @@ WRONG = {
 
 @pytest.mark.parametrize("model", [SKETCH, FLARE, GRAND], ids=lambda model: model.id)
 @pytest.mark.parametrize("field", WRONG)
-def test_what_a_model_cannot_make_is_refused_or_listed(model: Model, field: str) -> None:
+def test_unsupported_options_are_refused_or_adjusted(model: Model, field: str) -> None:
     work = replace(FOX, model=model.id, **WRONG[field])  # type: ignore[arg-type]
     takes_it = (field == "seed" and model.takes_seed) or (field == "style" and not model.styles)
     if takes_it:
@@ -331,7 +331,7 @@ def test_what_a_model_cannot_make_is_refused_or_listed(model: Model, field: str)
         ({"number_of_images": 0}, [("numberOfImages", "0", "1")], "1024x1024"),
     ],
 )
-def test_an_adjustment_is_the_nearest_that_can_be_made(
+def test_an_adjustment_is_the_nearest_supported_value(
     changes: dict[str, str], adjustments: list[tuple[str, str, str]], size: str
 ) -> None:
     found = routed(replace(FOX, **changes), adjust=True)  # type: ignore[arg-type]
@@ -340,12 +340,12 @@ def test_an_adjustment_is_the_nearest_that_can_be_made(
 
 
 @pytest.mark.parametrize("changes", [{"size": "large"}, {"aspect_ratio": "wide"}, {"seed": -1}, {"prompt": ""}])
-def test_what_has_no_nearest_value_is_refused_even_so(changes: dict[str, str]) -> None:
+def test_an_option_without_a_nearest_value_is_refused(changes: dict[str, str]) -> None:
     with pytest.raises(WorkInvalid):
         routed(replace(FOX, **changes), adjust=True)  # type: ignore[arg-type]
 
 
-def test_a_square_is_nearest_to_a_size_turned_the_other_way_only_when_nothing_stands_upright() -> None:
+def test_a_square_replaces_a_portrait_size_only_when_no_portrait_size_exists() -> None:
     upright = replace(SKETCH, extra_sizes=(Size(832, 1248),))
     found = routed(replace(FOX, size="900x1200"), catalogue(upright), adjust=True)
     assert found.work.size == "832x1248"

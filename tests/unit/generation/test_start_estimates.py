@@ -13,7 +13,8 @@ from uuid import UUID
 import pytest
 from pixel_errors import Unavailable
 from pixel_generation.adapters.metrics import EtaMetrics
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.providers.breaker import BreakerState
@@ -105,7 +106,7 @@ class Queue:
 
 @pytest.mark.parametrize("load", [0.6, 0.8, 0.95, 1.1])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_four_of_five_jobs_of_a_two_hour_trace_start_inside_their_interval(load: float, seed: int) -> None:
+def test_four_of_five_jobs_of_a_two_hour_trace_start_within_their_estimate(load: float, seed: int) -> None:
     chance = random.Random(seed)
     queue = Queue(random.Random(seed + 1_000))
     for number, arrival in enumerate(sorted(trace(chance, load), key=lambda arrival: arrival.at_s)):
@@ -144,13 +145,8 @@ class Submitter:
         self.snapshots = FakeSnapshots()
         source = FakeCatalogue()
         source.catalogue = catalogue or source.catalogue
-        self.quotes = StartEstimates(
-            self.snapshots,
-            LiveCatalogue(source),
-            slots=2,
-            queue_slots={},
-            monotonic=self.seconds,
-        )
+        cached = CachedQueueSnapshots(self.snapshots, monotonic=self.seconds)
+        self.quotes = StartEstimates(cached, CachedCatalogue(source), slots=2, queue_slots={})
 
     def seconds(self) -> float:
         return (self.clock.now() - self.start).total_seconds()
@@ -173,7 +169,7 @@ class Submitter:
         )
 
 
-async def test_the_quote_is_on_the_job_and_counts_for_the_next() -> None:
+async def test_a_quoted_start_is_stored_and_included_in_the_next_estimate() -> None:
     submitter = Submitter()
     ends = []
     for _ in range(5):
@@ -185,7 +181,7 @@ async def test_the_quote_is_on_the_job_and_counts_for_the_next() -> None:
     assert submitter.snapshots.reads == 1
 
 
-async def test_a_user_who_has_nothing_waiting_is_quoted_before_one_who_has() -> None:
+async def test_a_user_without_queued_jobs_gets_an_earlier_start() -> None:
     submitter = Submitter()
     submitter.snapshots.waiting = 100
     first, last = (
@@ -205,17 +201,17 @@ async def test_a_user_who_has_nothing_waiting_is_quoted_before_one_who_has() -> 
     ],
     ids=["paused", "provider is down"],
 )
-async def test_nothing_is_quoted_for_what_nobody_can_know(catalogue: Catalogue) -> None:
+async def test_unknown_start_times_are_not_quoted(catalogue: Catalogue) -> None:
     submitter = Submitter(catalogue)
     assert await submitter.quotes.promised(submitter.job()) == submitter.job()
 
 
-async def test_a_job_for_later_is_not_quoted() -> None:
+async def test_a_scheduled_job_has_no_quoted_start() -> None:
     submitter = Submitter()
     assert await submitter.quotes.interval_s(submitter.job(in_s=60)) is None
 
 
-async def test_an_outline_that_cannot_be_read_costs_the_quote_and_not_the_submission() -> None:
+async def test_an_unreadable_queue_snapshot_omits_the_quote_and_keeps_the_submission() -> None:
     submitter = Submitter()
     submitter.snapshots.trouble = Unavailable("away")
     assert await submitter.quotes.interval_s(submitter.job()) is None
@@ -226,7 +222,7 @@ async def test_an_outline_that_cannot_be_read_costs_the_quote_and_not_the_submis
     assert await submitter.quotes.interval_s(submitter.job()) is not None
 
 
-async def test_an_old_outline_is_used_while_the_next_is_read_and_not_for_ever() -> None:
+async def test_an_old_queue_snapshot_is_used_during_the_next_read_for_a_limited_time() -> None:
     submitter = Submitter()
     assert await submitter.quotes.interval_s(submitter.job()) is not None
     submitter.snapshots.trouble = Unavailable("away")
@@ -236,7 +232,7 @@ async def test_an_old_outline_is_used_while_the_next_is_read_and_not_for_ever() 
     assert await submitter.quotes.interval_s(submitter.job()) is None
 
 
-def test_the_hits_are_a_metric() -> None:
+def test_estimate_hits_are_counted() -> None:
     before = REGISTRY.get_sample_value("pixel_eta_estimates_total", {"start": "inside"}) or 0
     EtaMetrics().started(EstimateAccuracy.INSIDE)
     assert REGISTRY.get_sample_value("pixel_eta_estimates_total", {"start": "inside"}) == before + 1

@@ -4,8 +4,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.application.ports import Writer
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.providers.provider import Outcome
@@ -55,9 +55,7 @@ async def test_a_paid_call_of_a_dead_worker_ends_unknown_and_costs_the_user_noth
 
 
 @pytest.mark.parametrize(("outcome", "status"), [(Outcome.NOT_SENT, Status.QUEUED), (Outcome.SENT, Status.FAILED)])
-async def test_a_provider_that_can_tell_ends_the_doubt_about_a_call(
-    engine: Engine, outcome: Outcome, status: Status
-) -> None:
+async def test_a_provider_lookup_resolves_an_unknown_call(engine: Engine, outcome: Outcome, status: Status) -> None:
     await engine.accepted(await engine.user(10), images=1, model=FLARE)
     job = await call(engine, await running(engine, "openai"))
     engine.clock.advance(16)
@@ -68,7 +66,7 @@ async def test_a_provider_that_can_tell_ends_the_doubt_about_a_call(
     assert (engine.job(job.id).status, lookup.asked) == (status, [f"gen_{job.id.hex}"])
 
 
-async def test_pictures_a_dead_worker_stored_are_kept_and_paid(engine: Engine) -> None:
+async def test_images_stored_by_a_dead_worker_are_kept_and_charged(engine: Engine) -> None:
     user = await engine.user(10)
     await engine.accepted(user, images=2, model=FLARE)
     job = await call(engine, await running(engine, "openai"))
@@ -80,7 +78,7 @@ async def test_pictures_a_dead_worker_stored_are_kept_and_paid(engine: Engine) -
     assert engine.store.balances[user] == Balance(6, 0)
 
 
-async def test_a_paid_call_that_hangs_past_its_deadline_is_recorded_as_unknown(engine: Engine) -> None:
+async def test_a_paid_call_that_hangs_past_the_deadline_is_recorded_as_unknown(engine: Engine) -> None:
     await engine.accepted(await engine.user(10), images=1, model=FLARE)
     job = await call(engine, await running(engine, "openai"))
     engine.store.rows[job.id].lease_until = engine.clock.now() + timedelta(hours=1)
@@ -99,7 +97,7 @@ async def test_a_job_that_waited_too_long_expires(engine: Engine) -> None:
     assert engine.store.balances[user] == Balance(10, 0)
 
 
-async def test_a_hung_run_with_a_live_lease_is_ended_by_the_clock(engine: Engine) -> None:
+async def test_a_hung_run_with_a_live_lease_times_out(engine: Engine) -> None:
     await engine.accepted(await engine.user())
     job = await running(engine)
     engine.clock.advance(5)
@@ -111,21 +109,21 @@ async def test_a_hung_run_with_a_live_lease_is_ended_by_the_clock(engine: Engine
     assert engine.observer.ends == [("failed", "timeout")]
 
 
-async def test_a_job_waiting_for_a_withdrawn_model_in_a_queue_without_another_ends_without_cost(engine: Engine) -> None:
+async def test_a_queued_job_of_a_withdrawn_model_ends_without_cost(engine: Engine) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1, model=FLARE)
     other_id = await engine.accepted(user, images=1)
     assert await engine.sweep() == 0
-    engine.catalogue = LiveCatalogue(FakeCatalogue(SKETCH, providers=frozenset({"sketch", "openai"})))
+    engine.catalogue = CachedCatalogue(FakeCatalogue(SKETCH, providers=frozenset({"sketch", "openai"})))
     assert await engine.sweep() == 1
     assert engine.observer.ends == [("failed", "model_unavailable")]
     assert (engine.job(job_id).captured_credits, engine.job(other_id).status) == (0, Status.QUEUED)
     assert engine.store.balances[user] == Balance(9, 1)
 
 
-async def test_a_job_waiting_for_a_provider_that_is_away_goes_on_waiting(engine: Engine) -> None:
+async def test_a_job_stays_queued_while_its_provider_is_unreachable(engine: Engine) -> None:
     await engine.accepted(await engine.user(), images=1, model=FLARE)
-    engine.catalogue = LiveCatalogue(FakeCatalogue(providers=frozenset({"sketch"})))
+    engine.catalogue = CachedCatalogue(FakeCatalogue(providers=frozenset({"sketch"})))
     assert await engine.sweep() == 0
 
 
@@ -139,7 +137,7 @@ async def test_a_lost_signal_is_sent_again(engine: Engine) -> None:
     assert engine.observer.depths == {"sketch": 1, "openai": 0}
 
 
-async def test_who_does_not_lead_does_nothing(engine: Engine) -> None:
+async def test_a_process_without_the_lead_does_nothing(engine: Engine) -> None:
     await engine.accepted(await engine.user())
     await running(engine)
     engine.clock.advance(16)

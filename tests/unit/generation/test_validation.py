@@ -32,7 +32,7 @@ def fields_at_fault(**changes: Any) -> set[str]:
     return {violation.field for violation in refused.value.violations}
 
 
-def test_what_is_left_open_is_filled_in() -> None:
+def test_omitted_options_get_defaults() -> None:
     resolved = check(prompt="  a fox \n", number_of_images=3)
     assert resolved.work == replace(
         FOX, number_of_images=3, model="studio-sketch", aspect_ratio="1:1", size="1024x1024", seed=42
@@ -40,7 +40,7 @@ def test_what_is_left_open_is_filled_in() -> None:
     assert resolved.cost_credits == 3
 
 
-def test_an_alias_is_resolved_to_the_model_it_stands_for() -> None:
+def test_an_alias_is_resolved_to_its_model() -> None:
     resolved = check(model="dall-e-3", number_of_images=2)
     assert (resolved.work.model, resolved.cost_credits) == ("gpt-image-2.5-flare", 8)
 
@@ -73,15 +73,15 @@ def test_an_alias_is_resolved_to_the_model_it_stands_for() -> None:
         ({"model": "dall-e-3", "parameters": {"background": ["auto"]}}, "parameters"),
     ],
 )
-def test_a_field_at_fault_is_named(changes: dict[str, Any], field: str) -> None:
+def test_an_invalid_field_is_named(changes: dict[str, Any], field: str) -> None:
     assert fields_at_fault(**changes) == {field}
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_invalid_fields_are_reported_at_once() -> None:
     assert fields_at_fault(prompt="", number_of_images=0, size="x") == {"prompt", "numberOfImages", "size"}
 
 
-def test_a_prompt_of_four_thousand_characters_is_taken() -> None:
+def test_a_prompt_of_four_thousand_characters_is_accepted() -> None:
     assert len(image_of(check(prompt="é" * 4000)).prompt) == 4000
 
 
@@ -89,11 +89,11 @@ def test_a_prompt_of_four_thousand_characters_is_taken() -> None:
     ("size", "ratio"),
     [("1344x768", "16:9"), ("1536x1024", "3:2"), ("1792x1024", "16:9"), ("640x512", "5:4"), ("512x512", "1:1")],
 )
-def test_a_size_tells_its_ratio(size: str, ratio: str) -> None:
+def test_a_size_determines_the_aspect_ratio(size: str, ratio: str) -> None:
     assert image_of(check(size=size)).aspect_ratio == ratio
 
 
-def test_a_size_and_a_ratio_may_agree() -> None:
+def test_a_size_with_its_own_ratio_is_accepted() -> None:
     assert check(size="512x512", aspect_ratio="1:1").work.size == "512x512"
 
 
@@ -102,7 +102,7 @@ def test_accepted_options_are_kept() -> None:
     assert (work.quality, work.parameters) == ("high", {"background": "opaque"})
 
 
-def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ModelNotFound) as refused:
         check(model="midjourney")
     assert refused.value.metadata["accepted"] == "studio-sketch, gpt-image-2.5-flare"

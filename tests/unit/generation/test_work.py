@@ -46,7 +46,7 @@ def ended(engine: Engine, job_id: object) -> Callable[[], bool]:
     return lambda: engine.job(job_id).status.is_final  # type: ignore[arg-type]
 
 
-async def test_a_job_is_made_stored_and_paid(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_job_is_generated_stored_and_charged(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=3)
     async with working(engine):
@@ -60,7 +60,7 @@ async def test_a_job_is_made_stored_and_paid(engine: Engine, wait_until: WaitUnt
     assert engine.observer.ends == [("completed", "")]
 
 
-async def test_the_provider_is_asked_for_what_was_resolved(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_the_provider_gets_the_resolved_options(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user()
     job_id = await engine.accepted(user, model="dall-e-3")
     async with working(engine):
@@ -71,7 +71,7 @@ async def test_the_provider_is_asked_for_what_was_resolved(engine: Engine, wait_
     assert user.hex not in request.end_user
 
 
-async def test_pictures_that_did_not_come_are_not_paid(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_missing_images_are_not_charged(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     engine.painter.pictures = 1
     job_id = await engine.accepted(user, images=4)
@@ -81,7 +81,7 @@ async def test_pictures_that_did_not_come_are_not_paid(engine: Engine, wait_unti
     assert engine.store.balances[user] == Balance(9, 0)
 
 
-async def test_a_surplus_picture_is_left_out(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_surplus_image_is_discarded(engine: Engine, wait_until: WaitUntil) -> None:
     engine.painter.pictures = 5
     job_id = await engine.accepted(await engine.user(), images=2)
     async with working(engine):
@@ -89,7 +89,7 @@ async def test_a_surplus_picture_is_left_out(engine: Engine, wait_until: WaitUnt
     assert [image.index for image in engine.job(job_id).outputs] == [0, 1]
 
 
-async def test_no_picture_at_all_is_a_failure_without_cost(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_run_without_images_fails_without_cost(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     engine.painter.pictures = 0
     job_id = await engine.accepted(user)
@@ -99,7 +99,7 @@ async def test_no_picture_at_all_is_a_failure_without_cost(engine: Engine, wait_
     assert engine.store.balances[user] == Balance(10, 0)
 
 
-async def test_bytes_that_are_no_picture_are_not_delivered(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_bytes_that_are_not_an_image_are_not_delivered(engine: Engine, wait_until: WaitUntil) -> None:
     engine.assets.trouble = [Invalid("not an image")]
     job_id = await engine.accepted(await engine.user(), images=2)
     async with working(engine):
@@ -107,7 +107,7 @@ async def test_bytes_that_are_no_picture_are_not_delivered(engine: Engine, wait_
     assert [image.index for image in engine.job(job_id).outputs] == [1]
 
 
-async def test_a_store_that_restarts_is_asked_again_and_the_provider_is_not(
+async def test_an_unavailable_store_is_retried_without_a_second_provider_call(
     engine: Engine, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_output, "STORE_DELAY_S", 0.0001)
@@ -148,7 +148,9 @@ async def test_a_call_with_unknown_outcome_is_never_made_twice(engine: Engine, w
     assert stages[-2:] == [Stage.RECONCILING, Stage.DONE]
 
 
-async def test_trouble_after_the_first_picture_keeps_what_was_paid_for(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_failure_after_the_first_image_keeps_the_delivered_images(
+    engine: Engine, wait_until: WaitUntil
+) -> None:
     engine.vendor.pictures = 1
     engine.vendor.then = trouble(Outcome.SENT)
     job_id = await engine.accepted(await engine.user(), images=2, model=FLARE)
@@ -157,7 +159,7 @@ async def test_trouble_after_the_first_picture_keeps_what_was_paid_for(engine: E
     assert (engine.job(job_id).status, engine.job(job_id).captured_credits) == (Status.COMPLETED, 4)
 
 
-async def test_a_bug_in_a_provider_fails_the_job_and_frees_the_money(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_bug_in_a_provider_fails_the_job_and_releases_its_hold(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     engine.painter.pictures = 0
     engine.painter.then = RuntimeError("a bug")
@@ -176,9 +178,7 @@ async def test_a_run_past_its_deadline_times_out(engine: Engine, wait_until: Wai
     assert engine.observer.ends == [("failed", "timeout")]
 
 
-async def test_a_call_that_costs_and_outlives_its_deadline_is_recorded_as_unknown(
-    engine: Engine, wait_until: WaitUntil
-) -> None:
+async def test_a_paid_call_past_its_deadline_is_recorded_as_unknown(engine: Engine, wait_until: WaitUntil) -> None:
     _, engine.vendor.before = hold()
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1, model=FLARE)
@@ -213,7 +213,7 @@ async def test_pictures_stored_before_the_worker_stopped_are_kept_and_paid(
     assert engine.store.balances[user] == Balance(6, 0)
 
 
-async def test_a_timeout_of_the_provider_is_not_taken_for_the_deadline(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_timeout_of_the_provider_is_not_the_jobs_deadline(engine: Engine, wait_until: WaitUntil) -> None:
     engine.painter.pictures = 0
     engine.painter.then = TimeoutError()
     job_id = await engine.accepted(await engine.user())
@@ -222,7 +222,7 @@ async def test_a_timeout_of_the_provider_is_not_taken_for_the_deadline(engine: E
     assert engine.observer.ends == [("failed", "internal")]
 
 
-async def test_a_timeout_of_the_store_is_not_taken_for_the_deadline(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_timeout_of_the_store_is_not_the_jobs_deadline(engine: Engine, wait_until: WaitUntil) -> None:
     engine.store.slow = 1
     job_id = await engine.accepted(await engine.user())
     async with working(engine, WorkLimits(poll_s=60, grace_s=0)):
@@ -233,7 +233,7 @@ async def test_a_timeout_of_the_store_is_not_taken_for_the_deadline(engine: Engi
     assert engine.job(job_id).status is Status.QUEUED
 
 
-async def test_a_worker_takes_no_more_than_its_slots(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_worker_claims_no_more_jobs_than_its_slots(engine: Engine, wait_until: WaitUntil) -> None:
     hold_reason, engine.painter.before = hold()
     _, engine.vendor.before = hold()
     user = await engine.user()
@@ -249,7 +249,7 @@ async def test_a_worker_takes_no_more_than_its_slots(engine: Engine, wait_until:
         await wait_until(lambda: all(engine.job(job_id).status.is_final for job_id in ids))
 
 
-async def test_a_signal_starts_a_job_before_the_next_look(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_signal_starts_a_job_before_the_next_poll(engine: Engine, wait_until: WaitUntil) -> None:
     async with working(engine, WorkLimits(poll_s=60)) as worker:
         await asyncio.sleep(0)
         job_id = await engine.accepted(await engine.user())
@@ -285,7 +285,7 @@ async def test_heartbeats_keep_a_long_run_alive(engine: Engine, wait_until: Wait
     assert engine.job(job_id).status is Status.COMPLETED
 
 
-async def test_a_run_whose_end_is_written_and_not_yet_answered_is_not_taken_for_lost(
+async def test_a_run_waiting_for_the_answer_to_its_last_write_is_not_lost(
     engine: Engine, wait_until: WaitUntil
 ) -> None:
     engine.store.ends_answered.clear()
@@ -298,7 +298,7 @@ async def test_a_run_whose_end_is_written_and_not_yet_answered_is_not_taken_for_
     assert engine.observer.fences == 0
 
 
-async def test_a_stopped_worker_gives_its_jobs_back_at_once(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_stopped_worker_releases_its_jobs_at_once(engine: Engine, wait_until: WaitUntil) -> None:
     _, engine.painter.before = hold()
     job_id = await engine.accepted(await engine.user())
     async with working(engine):
@@ -307,7 +307,7 @@ async def test_a_stopped_worker_gives_its_jobs_back_at_once(engine: Engine, wait
     assert (job.status, job.attempt, job.retry_count) == (Status.QUEUED, 1, 0)
 
 
-async def test_a_stopped_worker_does_not_repeat_a_call_that_costs(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_stopped_worker_does_not_repeat_a_paid_call(engine: Engine, wait_until: WaitUntil) -> None:
     _, engine.vendor.before = hold()
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1, model=FLARE)
@@ -320,7 +320,7 @@ async def test_a_stopped_worker_does_not_repeat_a_call_that_costs(engine: Engine
     assert engine.store.balances[user] == Balance(10, 0)
 
 
-async def test_a_stopping_worker_lets_runs_end(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_stopping_worker_waits_for_its_runs(engine: Engine, wait_until: WaitUntil) -> None:
     hold_reason, engine.painter.before = hold()
     job_id = await engine.accepted(await engine.user())
     worker = engine.worker(WorkLimits(poll_s=60, grace_s=10))
@@ -332,7 +332,7 @@ async def test_a_stopping_worker_lets_runs_end(engine: Engine, wait_until: WaitU
     assert engine.job(job_id).status is Status.COMPLETED
 
 
-async def test_a_job_of_a_model_that_was_withdrawn_ends_without_cost(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_job_of_a_withdrawn_model_ends_without_cost(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1)
     row = engine.store.rows[job_id]
@@ -343,7 +343,7 @@ async def test_a_job_of_a_model_that_was_withdrawn_ends_without_cost(engine: Eng
     assert engine.store.balances[user] == Balance(10, 0)
 
 
-async def test_a_busy_queue_leaves_room_for_another(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_busy_queue_does_not_starve_another(engine: Engine, wait_until: WaitUntil) -> None:
     hold_reason, engine.vendor.before = hold()
     user = await engine.user()
     for _ in range(6):
@@ -354,7 +354,7 @@ async def test_a_busy_queue_leaves_room_for_another(engine: Engine, wait_until: 
         hold_reason.set()
 
 
-async def test_a_change_whose_answer_was_lost_is_not_lost_itself(engine: Engine, wait_until: WaitUntil) -> None:
+async def test_a_change_with_a_lost_answer_is_written_once(engine: Engine, wait_until: WaitUntil) -> None:
     user = await engine.user(10)
     job_id = await engine.accepted(user, images=1)
     engine.store.lost_answers = 3
@@ -365,7 +365,7 @@ async def test_a_change_whose_answer_was_lost_is_not_lost_itself(engine: Engine,
     assert len(engine.painter.requests) == 1
 
 
-async def test_a_run_that_cannot_reach_the_store_is_left_to_the_sweep(
+async def test_a_run_without_a_reachable_store_is_left_to_the_sweep(
     engine: Engine, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine.randomness, "fraction", lambda: 0.0)  # it asks again without a pause

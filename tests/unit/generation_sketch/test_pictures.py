@@ -49,18 +49,18 @@ def test_the_same_request_gives_the_same_bytes(style):
 
 
 @pytest.mark.parametrize("style", STYLES)
-def test_another_seed_is_another_picture(style):
+def test_another_seed_gives_another_image(style):
     pictures = [picture(style=style, seed=seed) for seed in range(4)]
     assert min(itertools.starmap(distance, itertools.combinations(pictures, 2))) > 3.0
 
 
-def test_another_prompt_is_another_picture():
+def test_another_prompt_gives_another_image():
     pictures = [picture(prompt) for prompt in PROMPTS]
     assert min(itertools.starmap(distance, itertools.combinations(pictures, 2))) > 12.0
 
 
 @pytest.mark.parametrize("prompt", ["a lighthouse at dawn", "mountains and a lake", "the sound of a question"])
-def test_every_style_is_a_different_rendering(prompt):
+def test_every_style_gives_a_different_image(prompt):
     pictures = [paint(prompt, style, 1, 256, 256)[:SIDE, :SIDE] for style in STYLES]
     differences = {
         (STYLES[a], STYLES[b]): float(np.abs(pictures[a].astype(int) - pictures[b]).mean())
@@ -73,7 +73,7 @@ def test_every_style_is_a_different_rendering(prompt):
     ("width", "height"),
     [(1024, 1024), (1536, 1024), (1024, 1536), (1344, 768), (768, 1344), (1152, 896), (896, 1152), (64, 64), (64, 700)],
 )
-def test_the_picture_has_exactly_the_size_asked_for(width, height):
+def test_the_image_has_exactly_the_requested_size(width, height):
     decoded = Image.open(io.BytesIO(encode_png(picture(width=width, height=height), {})))
     assert decoded.size == (width, height)
     assert decoded.mode == "RGB"
@@ -81,7 +81,7 @@ def test_the_picture_has_exactly_the_size_asked_for(width, height):
 
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_no_picture_is_flat(prompt, style):
+def test_no_image_is_of_one_colour(prompt, style):
     image = picture(prompt, style)
     assert image.std() > 12.0
     assert len(np.unique(image.reshape(-1, 3), axis=0)) > 200
@@ -109,7 +109,7 @@ def test_any_text_can_be_painted(prompt, style, seed, width, height):
 
 
 @pytest.mark.parametrize("name", ["cat", "person", "castle"])
-def test_a_rim_of_light_parts_a_dark_subject_from_dark_land(name):
+def test_a_dark_subject_on_dark_land_gets_a_light_rim(name):
     scene = read_scene("a cat at night", 1)
     bright = []
     for rim in (False, True):
@@ -148,12 +148,12 @@ def test_a_prompt_of_many_thousand_words_is_read():
         ("🏰 🌫 🏔", "fog", "mountains", "castle"),
     ],
 )
-def test_words_of_many_languages_steer_the_scene(prompt, light, land, subject):
+def test_words_of_many_languages_determine_the_scene(prompt, light, land, subject):
     scene = read_scene(prompt, 1)
     assert (scene.light, scene.land, scene.subjects) == (light, land, (subject,))
 
 
-def test_words_that_name_nothing_give_an_abstract_picture():
+def test_unknown_words_give_an_abstract_image():
     assert read_scene("the sound of a question", 1).abstract in ABSTRACTS
 
 
@@ -173,5 +173,5 @@ def test_a_word_inside_another_word_is_not_read():
         ("a boat", "no such style", "painterly"),
     ],
 )
-def test_the_style_is_the_asked_one_or_else_one_that_the_prompt_names(prompt, style, chosen):
+def test_the_style_is_the_requested_one_or_one_named_in_the_prompt(prompt, style, chosen):
     assert style_of(prompt, style, STYLES) == chosen

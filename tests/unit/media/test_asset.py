@@ -30,7 +30,7 @@ from tests.fakes.media import PNG, facts_of
         ("tags", ("x",) * 21),
     ],
 )
-def test_malformed_facts_name_the_field_at_fault(field, value):
+def test_malformed_metadata_names_the_invalid_field(field, value):
     with pytest.raises(AssetInvalid) as error:
         facts_of(PNG, **{field: value})
     assert [violation.field for violation in error.value.violations] == [field]
@@ -42,7 +42,7 @@ def test_more_than_50_megabytes_are_too_large_before_a_byte_was_sent():
         facts_of(PNG, size_bytes=MAX_BYTES + 1)
 
 
-def test_keys_have_the_prefix_of_their_kind_and_tell_their_asset():
+def test_object_keys_have_the_prefix_of_their_kind_and_contain_the_asset_id():
     asset_id = new_id()
     assert key_of(asset_id, RenditionKind.ORIGINAL, ImageFormat.JPEG) == f"images/original/{asset_id.hex}.jpg"
     assert key_of(asset_id, RenditionKind.THUMBNAIL, ImageFormat.PNG) == f"images/thumbnails/{asset_id.hex}.webp"
@@ -52,12 +52,12 @@ def test_keys_have_the_prefix_of_their_kind_and_tell_their_asset():
 
 
 @pytest.mark.parametrize("key", ["images/original/a.png", "images/gemini/x.png", "images/", "videos/source/x.mp4"])
-def test_a_key_that_is_not_ours_has_no_asset(key):
+def test_a_foreign_object_key_has_no_asset(key):
     assert asset_of(key) is None
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 1800, 3599])
-def test_addresses_of_one_hour_are_signed_at_its_beginning_and_good_for_one_to_two_hours(seconds):
+def test_urls_of_one_hour_are_signed_at_its_start_and_valid_for_one_to_two_hours(seconds):
     hour = datetime(2026, 5, 4, 10, tzinfo=UTC)
     now = hour + timedelta(seconds=seconds)
     assert signing_time(now) == hour
@@ -91,7 +91,7 @@ def test_content_is_complete_when_size_and_hash_fit():
     assert content.complete() == b"onetwo"
 
 
-def test_content_is_refused_as_soon_as_there_is_too_much_of_it():
+def test_content_is_refused_as_soon_as_it_is_too_long():
     content = Content(facts_of(b"one"))
     content.add(b"one")
     with pytest.raises(ContentMismatch):

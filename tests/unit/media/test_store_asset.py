@@ -68,7 +68,7 @@ async def test_storing_the_same_again_returns_the_first_asset(world):
     assert await world.store(PNG, facts) == first
 
 
-async def test_many_at_once_with_one_id_store_one_asset(world):
+async def test_concurrent_uploads_with_one_id_store_one_asset(world):
     facts = facts_of(PNG)
     stored = await asyncio.gather(*(world.store(PNG, facts) for _ in range(8)))
     assert all(asset == stored[0] for asset in stored)
@@ -76,7 +76,7 @@ async def test_many_at_once_with_one_id_store_one_asset(world):
 
 
 @pytest.mark.parametrize("other", [{"user_id": new_id()}, {}], ids=["owner", "bytes"])
-async def test_a_used_id_is_refused_to_others_and_changes_nothing(world, other):
+async def test_a_used_id_is_refused_for_another_owner_or_other_bytes(world, other):
     facts = facts_of(PNG)
     await world.store(PNG, facts)
     before = dict(world.blobs.objects)
@@ -96,7 +96,7 @@ async def test_an_object_under_our_key_with_other_bytes_is_a_conflict(world):
 
 @pytest.mark.parametrize("at", range(3))
 @pytest.mark.parametrize("after_effect", [False, True], ids=["lost request", "lost answer"])
-async def test_a_failed_put_leaves_nothing_visible_and_the_repeat_heals(world, at, after_effect):
+async def test_a_failed_put_leaves_nothing_visible_and_a_retry_succeeds(world, at, after_effect):
     facts = facts_of(PNG)
     world.blobs.failures[keys(facts)[at]] = Unavailable("away")
     world.blobs.fail_after_effect = after_effect
@@ -107,7 +107,7 @@ async def test_a_failed_put_leaves_nothing_visible_and_the_repeat_heals(world, a
     assert [rendition.key for rendition in asset.renditions] == keys(facts)
 
 
-async def test_forms_that_an_older_encoder_made_before_a_crash_are_adopted(world):
+async def test_renditions_of_an_older_encoder_are_kept_by_a_retry(world):
     facts = facts_of(PNG)
     world.blobs.failures[keys(facts)[2]] = Unavailable("away")
     with pytest.raises(Unavailable):
@@ -118,7 +118,7 @@ async def test_forms_that_an_older_encoder_made_before_a_crash_are_adopted(world
         assert rendition.sha256 == hashlib.sha256(data).hexdigest()
 
 
-async def test_a_store_that_keeps_other_bytes_than_were_sent_is_not_believed(world):
+async def test_a_store_that_returns_another_checksum_is_an_error(world):
     class Forgetful(FakeBlobs):
         async def put(self, key, data, *, content_type, sha256):
             await super().put(key, data, content_type=content_type, sha256=sha256)
@@ -134,7 +134,7 @@ async def test_a_store_that_keeps_other_bytes_than_were_sent_is_not_believed(wor
     assert await world.assets.find([facts.id]) == {}
 
 
-async def test_what_is_not_an_image_leaves_no_trace(world):
+async def test_content_that_is_not_an_image_stores_nothing(world):
     with pytest.raises(UnsupportedImage):
         await world.store(b"<svg/>", facts_of(b"<svg/>"))
     assert (world.assets.rows, world.blobs.objects) == ({}, {})
@@ -149,7 +149,7 @@ async def test_a_broken_image_stores_no_object(world):
     assert await world.assets.find([facts.id]) == {}
 
 
-async def test_assets_come_in_the_order_asked_for_without_the_missing(world):
+async def test_assets_are_returned_in_request_order_without_missing_ones(world):
     stored = [facts_of(PNG + bytes([number])) for number in range(3)]
     for number, facts in enumerate(stored):
         await world.store(PNG + bytes([number]), facts)
@@ -159,7 +159,7 @@ async def test_assets_come_in_the_order_asked_for_without_the_missing(world):
     assert set(found[0].addresses) == set(RenditionKind)
 
 
-async def test_an_address_is_the_same_for_an_hour(world):
+async def test_a_signed_url_stays_the_same_for_an_hour(world):
     facts = facts_of(PNG)
     await world.store(PNG, facts)
     (first,) = await world.get([facts.id])
@@ -171,7 +171,7 @@ async def test_an_address_is_the_same_for_an_hour(world):
     assert next_hour.expires_at > first.expires_at > world.clock.now()
 
 
-async def test_500_assets_are_asked_for_at_most(world):
+async def test_a_request_names_at_most_500_assets(world):
     assert await world.get([new_id()] * MAX_IDS) == []
     with pytest.raises(AssetInvalid):
         await world.get([new_id()] * (MAX_IDS + 1))

@@ -70,7 +70,7 @@ async def test_objects_without_any_row_are_removed_when_they_are_old(world):
     assert world.assets.rows == {}
 
 
-async def test_stored_assets_are_kept_for_ever(world):
+async def test_stored_assets_are_never_removed(world):
     facts = facts_of(PNG)
     await world.store(StoreAsset(facts, PNG))
     world.clock.advance(timedelta(days=1000))
@@ -78,7 +78,7 @@ async def test_stored_assets_are_kept_for_ever(world):
     assert len(world.blobs.objects) == 3
 
 
-async def test_an_upload_that_was_begun_again_is_young(world):
+async def test_an_upload_that_was_started_again_is_not_abandoned(world):
     facts = facts_of(PNG)
     await world.abandon(facts)
     world.clock.advance(3 * TIMEOUT)
@@ -87,14 +87,14 @@ async def test_an_upload_that_was_begun_again_is_young(world):
     assert (await world.store(StoreAsset(facts, PNG))).facts == facts
 
 
-async def test_objects_with_keys_that_are_not_ours_are_counted_and_left_alone(world):
+async def test_objects_with_foreign_keys_are_counted_and_kept(world):
     world.blobs.objects["images/gemini/picture.png"] = FakeObject(b"x", "image/png", world.clock.now())
     world.clock.advance(3 * TIMEOUT)
     assert await world.sweep() == Swept(foreign=1)
     assert len(world.blobs.objects) == 1
 
 
-async def test_what_a_killed_sweep_left_is_finished_by_the_next(world):
+async def test_a_sweep_finishes_what_a_killed_one_started(world):
     facts = facts_of(PNG)
     await world.abandon(facts)
     world.clock.advance(3 * TIMEOUT)
@@ -105,7 +105,7 @@ async def test_what_a_killed_sweep_left_is_finished_by_the_next(world):
     assert world.assets.rows == {}
 
 
-async def test_two_sweeps_do_not_run_at_once(world):
+async def test_sweeps_do_not_run_concurrently(world):
     async with world.assets.sweeping() as is_ours:
         assert is_ours
         assert await world.sweep() is None

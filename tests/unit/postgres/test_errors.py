@@ -31,7 +31,7 @@ from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
         (PoolClosed(), Unavailable, "DATABASE_UNREACHABLE"),
     ],
 )
-def test_what_can_happen_to_correct_code_has_a_kind(error, kind, reason):
+def test_expected_database_errors_have_a_kind(error, kind, reason):
     translated = translate(error)
     assert translated is not None
     assert type(translated) is kind
@@ -49,7 +49,7 @@ def test_what_can_happen_to_correct_code_has_a_kind(error, kind, reason):
         psycopg.ProgrammingError("wrong number of parameters"),
     ],
 )
-def test_a_defect_of_ours_has_none(error):
+def test_defects_of_the_caller_have_no_kind(error):
     assert translate(error) is None
 
 
@@ -67,7 +67,7 @@ def test_a_refused_commit_is_a_known_outcome(error):
     assert translated.code != "COMMIT_UNKNOWN"
 
 
-def test_only_what_may_work_later_says_when_to_come_back():
+def test_only_retryable_errors_have_a_retry_after():
     unavailable, conflict = translate(errors.DeadlockDetected()), translate(errors.UniqueViolation())
     assert unavailable is not None
     assert unavailable.retry_after_s == 1.0

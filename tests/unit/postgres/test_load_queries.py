@@ -47,15 +47,15 @@ def test_a_query_is_found_by_its_name(load):
     assert queries["insert_jar"].name == "insert_jar"
 
 
-def test_the_purpose_above_a_query_is_not_sent(load):
+def test_comments_above_a_query_are_not_sent(load):
     assert load(JARS)["lock_jar"].startswith("SELECT id, marbles\nFROM jars -- the only table\n")
 
 
-def test_text_of_many_languages_is_kept(load):
+def test_text_of_many_languages_is_preserved(load):
     assert load("-- name: greet\nSELECT 'שלום 👋 été';")["greet"] == "SELECT 'שלום 👋 été';"
 
 
-def test_a_list_of_columns_is_written_out_wherever_it_is_named(load):
+def test_a_named_list_of_columns_is_expanded(load):
     columns = "jar_columns:\n    id,\n    marbles\n\nlid_columns: id, colour\n"
     text = "-- name: list_jars\nSELECT {jar_columns of j}, {lid_columns of l} FROM jars AS j, lids AS l;"
     assert load(text, columns)["list_jars"] == "SELECT j.id, j.marbles, l.id, l.colour FROM jars AS j, lids AS l;"
@@ -70,7 +70,7 @@ def test_a_list_of_columns_is_written_out_wherever_it_is_named(load):
         ("SELECT 1;\n-- name: a\nSELECT 2;", "before the first"),
     ],
 )
-def test_a_file_that_is_not_as_it_should_be_is_refused(load, text, complaint):
+def test_a_malformed_query_file_is_refused(load, text, complaint):
     with pytest.raises(ValueError, match=complaint):
         load(text)
 

@@ -7,7 +7,7 @@ from pixel_errors import Invalid
 from pixel_rpc import Caller, caller, calling_as, deadline, remaining_s
 
 
-def test_the_shorter_of_two_deadlines_holds():
+def test_the_shorter_of_two_deadlines_applies():
     with deadline(1.0):
         with deadline(10.0):
             assert 0.5 < (remaining_s() or 0) <= 1.0
@@ -18,12 +18,12 @@ def test_the_shorter_of_two_deadlines_holds():
 
 
 @pytest.mark.parametrize("seconds", [0, -1])
-def test_a_deadline_that_passed_leaves_nothing(seconds):
+def test_a_deadline_in_the_past_leaves_no_time(seconds):
     with deadline(seconds):
         assert remaining_s() == 0.0
 
 
-def test_nobody_calls_until_somebody_does():
+def test_the_identity_is_empty_by_default():
     assert caller() == Caller("", "")
     with calling_as(Caller(user_id="usr_1")):
         assert caller().user_id == "usr_1"
@@ -40,7 +40,7 @@ async def test_concurrent_work_keeps_its_own_caller():
 
 
 @pytest.mark.parametrize("text", ["a\nb", "ü", "x" * 129, "\x00", "写真"])
-def test_an_identity_that_cannot_travel_is_refused(text):
+def test_an_identity_that_cannot_be_sent_is_refused(text):
     with pytest.raises(Invalid):
         Caller(request_id=text)
     with pytest.raises(Invalid):

@@ -29,7 +29,7 @@ errors = st.builds(
 
 
 @given(errors)
-def test_any_error_survives_the_wire(sent):
+def test_any_error_survives_encoding_and_decoding(sent):
     got = there_and_back(sent)
     assert type(got) is type(sent)
     assert (got.code, got.detail, got.metadata) == (sent.code, sent.detail, sent.metadata)
@@ -37,7 +37,7 @@ def test_any_error_survives_the_wire(sent):
     assert got.retry_after_s == (None if sent.retry_after_s is None else pytest.approx(sent.retry_after_s))
 
 
-def test_every_kind_has_a_status_of_its_own():
+def test_every_kind_has_its_own_status():
     assert len({to_status(kind()).code for kind in KINDS.values()}) == len(KINDS)
 
 
@@ -64,14 +64,14 @@ def test_no_error_is_too_big_for_the_metadata(detail, text, count):
         (StatusCode.DATA_LOSS, "internal"),
     ],
 )
-def test_a_status_of_the_transport_tells_its_kind_and_no_text(code, kind):
+def test_a_status_of_the_transport_keeps_its_kind_and_no_text(code, kind):
     error = from_call(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), "ipv4:10.0.0.7:50051"))
     assert error.kind == kind
     assert "10.0.0.7" not in error.detail
 
 
 @pytest.mark.parametrize("raw", [b"", b"garbage", b"\xff" * 40])
-def test_details_that_are_not_ours_leave_the_kind(raw):
+def test_foreign_details_keep_the_kind_of_the_status(raw):
     trailing = grpc.aio.Metadata((DETAILS_KEY, raw))
     error = from_call(grpc.aio.AioRpcError(StatusCode.NOT_FOUND, grpc.aio.Metadata(), trailing, "text"))
     assert error.kind == "not_found"

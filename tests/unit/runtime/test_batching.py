@@ -51,7 +51,7 @@ async def started(batching: Batching[str, str], *words: str) -> list[asyncio.Tas
     return tasks
 
 
-async def test_what_waits_while_others_are_sent_goes_together(peer: Peer) -> None:
+async def test_items_that_queue_during_a_batch_share_the_next_one(peer: Peer) -> None:
     batching = Batching("words", peer.send, most=100, max_waiting=100)
     first = await started(batching, "1")
     rest = await started(batching, *(str(number) for number in range(2, 10)))
@@ -60,7 +60,7 @@ async def test_what_waits_while_others_are_sent_goes_together(peer: Peer) -> Non
     assert [len(batch) for batch in peer.batches] == [1, 8]
 
 
-async def test_as_many_batches_as_allowed_are_sent_side_by_side(peer: Peer) -> None:
+async def test_up_to_the_allowed_number_of_batches_are_sent_concurrently(peer: Peer) -> None:
     batching = Batching("words", peer.send, most=100, max_waiting=100, at_once=2)
     tasks = [task for number in range(4) for task in await started(batching, str(number))]
     assert peer.batches == [["0"], ["1"]]
@@ -69,7 +69,7 @@ async def test_as_many_batches_as_allowed_are_sent_side_by_side(peer: Peer) -> N
     assert peer.batches == [["0"], ["1"], ["2", "3"]]
 
 
-async def test_a_batch_has_a_bound(peer: Peer) -> None:
+async def test_a_batch_has_a_maximum_size(peer: Peer) -> None:
     batching = Batching("words", peer.send, most=4, max_waiting=100)
     tasks = await started(batching, *(str(number) for number in range(10)))
     peer.go.set()
@@ -84,7 +84,7 @@ async def test_an_error_of_one_item_reaches_its_own_caller_only(peer: Peer) -> N
     assert [type(outcome) for outcome in outcomes] == [str, Invalid, str]
 
 
-async def test_a_batch_that_fails_is_told_to_everybody_in_it_by_an_error_of_their_own() -> None:
+async def test_a_failed_batch_raises_a_separate_error_for_each_caller() -> None:
     async def away(_: Sequence[str]) -> list[str]:
         raise Unavailable("away", metadata={"peer": "generation"}, retry_after_s=2)
 
@@ -144,7 +144,7 @@ async def test_no_two_items_of_one_key_are_sent_at_once_and_other_keys_do_not_wa
     assert peer.batches == [["a1", "b1"], ["c1"], ["a2"], ["a3"]]
 
 
-async def test_a_caller_that_left_is_not_sent(peer: Peer) -> None:
+async def test_a_queued_item_of_a_cancelled_caller_is_not_sent(peer: Peer) -> None:
     batching = Batching("words", peer.send, most=100, max_waiting=100)
     tasks = await started(batching, "running")
     left, stays = await started(batching, "left", "stays")
@@ -156,7 +156,7 @@ async def test_a_caller_that_left_is_not_sent(peer: Peer) -> None:
 
 
 @pytest.mark.parametrize("waits", [True, False])
-async def test_a_caller_may_leave_at_once_or_when_its_item_is_decided(peer: Peer, *, waits: bool) -> None:
+async def test_a_cancelled_caller_returns_at_once_or_when_its_item_is_decided(peer: Peer, *, waits: bool) -> None:
     batching = Batching("words", peer.send, most=100, max_waiting=100, waits_for_decision=waits)
     (task,) = await started(batching, "sent")
     task.cancel()
@@ -168,7 +168,7 @@ async def test_a_caller_may_leave_at_once_or_when_its_item_is_decided(peer: Peer
     assert task.cancelled()
 
 
-async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(peer: Peer) -> None:
+async def test_a_full_queue_refuses_at_once_with_retry_after(peer: Peer) -> None:
     batching = Batching("words", peer.send, most=100, max_waiting=2)
     tasks = await started(batching, "running")
     tasks += await started(batching, "1", "2")
@@ -179,7 +179,7 @@ async def test_a_full_queue_refuses_at_once_and_says_when_to_come_back(peer: Pee
     await asyncio.gather(*tasks)
 
 
-async def test_closing_sends_what_waits_and_takes_nothing_new(peer: Peer) -> None:
+async def test_closing_sends_queued_items_and_refuses_new_ones(peer: Peer) -> None:
     batching = Batching("words", peer.send, most=1, max_waiting=100, full=Exhausted)
     tasks = await started(batching, "1", "2")
     closing = asyncio.create_task(batching.close())
@@ -202,7 +202,7 @@ async def test_a_batch_is_sent_in_the_trace_of_its_first_item(peer: Peer) -> Non
     assert peer.traces == ["first"]
 
 
-async def test_an_item_that_comes_as_the_last_batch_ends_is_sent_too() -> None:
+async def test_an_item_added_as_the_last_batch_ends_is_sent() -> None:
     draw = random.Random(SEED)
 
     async def steps(count: int) -> None:

@@ -52,7 +52,7 @@ def test_a_malformed_id_is_refused(text):
         parse_id("gen", text)
 
 
-def test_the_system_clock_tells_utc():
+def test_the_system_clock_is_in_utc():
     now = SystemClock().now()
     assert now.tzinfo is UTC
     assert now.utcoffset() == timedelta(0)

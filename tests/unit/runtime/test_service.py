@@ -94,7 +94,7 @@ async def test_readiness_names_each_check_and_withholds_foreign_text():
     assert await Service("empty", []).ready() == {}
 
 
-async def test_run_stops_when_told():
+async def test_run_stops_when_the_stop_event_is_set():
     events: list[str] = []
     stop = asyncio.Event()
     running = asyncio.create_task(run(service_of(events, {}, {}, {}), stop=stop))
@@ -137,7 +137,7 @@ async def test_a_signal_during_start_stops_what_had_started():
     assert events == ["+a", "-a"]
 
 
-async def test_run_raises_what_kept_the_service_from_starting():
+async def test_run_raises_the_error_of_a_failed_start():
     with pytest.raises(RuntimeError, match="b cannot start"):
         await run(service_of([], {}, {"fails_at": "start"}, {}))
 

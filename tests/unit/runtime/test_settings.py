@@ -160,7 +160,7 @@ def test_the_description_hides_secrets_and_passwords():
     assert dsn[0][1] == "host=h password=*** user=u"
 
 
-def test_a_secret_is_never_shown_by_accident():
+def test_a_secret_is_not_shown_by_repr_str_or_pickle():
     secret = Secret("hunter2")
     assert "hunter2" not in f"{secret} {secret!r} {[secret]} {Settings(signing_key=secret)}"
     assert secret.reveal() == "hunter2"

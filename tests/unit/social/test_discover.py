@@ -56,17 +56,17 @@ async def test_the_feed_shows_public_pictures_newest_first(feed):
 
 
 @pytest.mark.parametrize("sort", list(Sort))
-async def test_following_the_token_visits_every_picture_once(feed, sort):
+async def test_following_the_page_token_returns_every_image_once(feed, sort):
     seen = await walk(feed, sort=sort)
     assert sorted(seen, reverse=True) == NEWEST_FIRST
 
 
-async def test_popular_goes_by_likes_then_newest(feed):
+async def test_popular_orders_by_likes_then_newest(feed):
     found = await discover(Discover(sort=Sort.POPULAR, page_size=6), feed=feed)
     assert numbers(found) == [24, 19, 14, 9, 4, 23]
 
 
-async def test_page_numbers_and_tokens_walk_the_same_feed(feed):
+async def test_page_numbers_and_tokens_give_the_same_pages(feed):
     by_number = []
     for page in range(1, 8):
         by_number += numbers(await discover(Discover(page_size=4, page=page), feed=feed))
@@ -156,7 +156,7 @@ async def test_a_token_fits_only_the_order_and_filter_it_was_made_for(feed):
 
 
 @given(st.text(max_size=300))
-def test_no_text_makes_reading_a_token_fail_otherwise(text):
+def test_any_text_as_a_token_is_valid_or_refused(text):
     for sort in Sort:
         try:
             read_token(text, sort, FeedFilter())
@@ -165,7 +165,7 @@ def test_no_text_makes_reading_a_token_fail_otherwise(text):
 
 
 @given(number=st.integers(0, 10**6), likes=st.integers(0, 10**9), sort=st.sampled_from(Sort))
-def test_a_token_returns_the_exact_place(number, likes, sort):
+def test_a_page_token_returns_the_exact_position(number, likes, sort):
     image = make_image_set(number, likes=likes).images[0]
     position = read_token(write_token(image, sort, FeedFilter()), sort, FeedFilter())
     assert (position.rank, position.id) == (rank_of(image, sort), image.id)

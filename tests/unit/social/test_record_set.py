@@ -10,7 +10,7 @@ from pixel_social.application.sets.record_set import RecordSet, record_set
 from tests.fakes.social import FakeStore, make_image_set
 
 
-async def test_a_set_is_recorded_and_each_picture_announced():
+async def test_a_set_is_recorded_and_each_image_published():
     store = FakeStore()
     image_set = make_image_set(1, images=3)
     assert await record_set(RecordSet("event-1", image_set), store=store)
@@ -29,7 +29,7 @@ async def test_another_event_about_a_known_set_changes_nothing():
     deliveries=st.lists(st.integers(1, 6), min_size=1, max_size=30),
     order=st.randoms(use_true_random=False),
 )
-def test_duplicates_and_disorder_leave_one_set_for_each_generation(deliveries, order):
+def test_repeated_and_reordered_events_make_one_set_for_each_generation(deliveries, order):
     order.shuffle(deliveries)
     store = FakeStore()
 

@@ -30,7 +30,7 @@ async def test_a_provider_key_is_noticed_and_not_shown(tmp_path):
     assert "sk-secret" not in finding.detail
 
 
-async def test_servers_that_are_configured_are_reached(tmp_path, port):
+async def test_configured_servers_are_checked(tmp_path, port):
     findings = await found(
         tmp_path,
         KAFKA_BROKERS=f"127.0.0.1:{port}",
@@ -40,7 +40,7 @@ async def test_servers_that_are_configured_are_reached(tmp_path, port):
     assert {findings[name].state for name in ("bus", "cache", "blobs")} == {State.OK}
 
 
-async def test_servers_that_do_not_answer_are_named_and_not_fatal(tmp_path, free_port):
+async def test_servers_that_do_not_answer_are_listed_and_not_fatal(tmp_path, free_port):
     findings = await found(
         tmp_path,
         KAFKA_BROKERS=f"127.0.0.1:{free_port}",
@@ -59,7 +59,7 @@ async def test_a_data_directory_that_is_a_file_is_a_problem(tmp_path):
     assert finding.is_fatal
 
 
-async def test_settings_that_cannot_be_used_are_named_and_secrets_are_not_shown(tmp_path):
+async def test_invalid_settings_are_named_and_secrets_are_not_shown(tmp_path):
     environ = {
         "PIXEL_WORKER_LEASE_S": "soon",
         "OPENAI_TOKEN_PRICES": "gpt-image-2=cheap",
@@ -73,7 +73,7 @@ async def test_settings_that_cannot_be_used_are_named_and_secrets_are_not_shown(
     assert (await found(tmp_path, OPENAI_TOKEN_PRICES="x"))["settings"].state is State.PROBLEM
 
 
-async def test_what_operators_need_is_told(tmp_path):
+async def test_settings_for_operators_are_listed(tmp_path):
     findings = await found(tmp_path, PIXEL_ADMIN_USERNAMES="ada,root", OPENAI_API_KEY="sk-secret")
     assert findings["admins"].detail == "ada,root"
     assert findings["queue secret"].state is State.OFF

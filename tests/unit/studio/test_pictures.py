@@ -37,7 +37,7 @@ async def test_pictures_are_followed_and_saved_in_batch_order(api, client, tmp_p
     assert api.bodies == [{"prompt": "A red fox", "numberOfImages": 2}]
 
 
-async def test_everything_that_was_asked_for_is_sent(api, client, tmp_path):
+async def test_every_option_is_sent(api, client, tmp_path):
     wanted = Wanted("x", 1, "ink", "16:9", "studio-sketch", "256x256", 7, private=True)
     await make_pictures(client, wanted, tmp_path, quiet)
     assert api.bodies[0] == {
@@ -52,20 +52,20 @@ async def test_everything_that_was_asked_for_is_sent(api, client, tmp_path):
     }
 
 
-async def test_a_request_that_is_cut_off_is_sent_again_with_the_same_key(api, client, tmp_path):
+async def test_an_interrupted_request_is_retried_with_the_same_key(api, client, tmp_path):
     api.cut_submissions = 2
     await make_pictures(client, Wanted("fox"), tmp_path, quiet)
     assert len(api.keys) == 3
     assert len(set(api.keys)) == 1
 
 
-async def test_a_busy_studio_is_asked_again(api, client, tmp_path):
+async def test_a_request_to_a_busy_studio_is_retried(api, client, tmp_path):
     api.refuse_submissions = 1
     made = await make_pictures(client, Wanted("fox"), tmp_path, quiet)
     assert len(made.files) == 1
 
 
-async def test_a_live_connection_that_breaks_goes_on_where_it_was(api, client, tmp_path):
+async def test_a_broken_event_stream_resumes_after_the_last_event(api, client, tmp_path):
     api.cut_events = 1
     updates: list[Update] = []
     await make_pictures(client, Wanted("fox"), tmp_path, updates.append)
@@ -73,7 +73,7 @@ async def test_a_live_connection_that_breaks_goes_on_where_it_was(api, client, t
     assert api.resumed_after == ["1"]
 
 
-async def test_polling_takes_over_when_nothing_live_gets_through(api, client, tmp_path):
+async def test_polling_replaces_failing_event_streams(api, client, tmp_path):
     api.no_events = True
     updates: list[Update] = []
     made = await make_pictures(client, Wanted("fox"), tmp_path, updates.append)
@@ -86,13 +86,13 @@ async def test_the_key_goes_to_the_api_only(api, client, tmp_path):
     assert api.download_authorizations == [None]
 
 
-async def test_a_failed_generation_says_why(api, client, tmp_path):
+async def test_a_failed_generation_reports_the_reason(api, client, tmp_path):
     api.failure = {"code": "blocked", "message": "The provider refused the prompt.", "retryable": False}
     with pytest.raises(StudioError, match=r"refused the prompt\. \(blocked\)"):
         await make_pictures(client, Wanted("fox"), tmp_path, quiet)
 
 
-async def test_a_problem_answer_becomes_one_sentence(api, client, tmp_path):
+async def test_a_problem_response_becomes_one_sentence(api, client, tmp_path):
     api.problem = {
         "detail": "The request breaks a rule.",
         "code": "INVALID_REQUEST",
@@ -102,7 +102,7 @@ async def test_a_problem_answer_becomes_one_sentence(api, client, tmp_path):
         await make_pictures(client, Wanted("fox", style="x"), tmp_path, quiet)
 
 
-async def test_a_picture_that_is_there_is_never_overwritten(client, tmp_path):
+async def test_an_existing_file_is_never_overwritten(client, tmp_path):
     (tmp_path / "fox-1.png").write_text("mine")
     made = await make_pictures(client, Wanted("fox"), tmp_path, quiet)
     assert made.files[0].name == "fox-2.png"

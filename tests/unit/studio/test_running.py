@@ -22,18 +22,18 @@ def test_a_running_studio_is_found(tmp_path, address):
     assert find_running(tmp_path) is None
 
 
-def test_the_record_of_a_dead_process_does_not_count(tmp_path, address):
+def test_the_record_of_a_dead_process_is_ignored(tmp_path, address):
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
     with recorded(tmp_path, Running(gone.pid, address, "127.0.0.1:1")):
         assert find_running(tmp_path) is None
 
 
-def test_a_record_whose_address_is_silent_does_not_count(tmp_path, free_port):
+def test_a_record_whose_address_does_not_answer_is_ignored(tmp_path, free_port):
     with recorded(tmp_path, Running(os.getpid(), f"http://127.0.0.1:{free_port}", "127.0.0.1:1")):
         assert find_running(tmp_path) is None
 
 
-def test_a_broken_record_does_not_count(tmp_path):
+def test_a_malformed_record_is_ignored(tmp_path):
     (tmp_path / FILE).write_text("{")
     assert find_running(tmp_path) is None

@@ -52,7 +52,7 @@ def test_a_line_carries_time_level_service_event_trace_and_bound_facts():
     }
 
 
-def test_stdlib_logging_takes_the_same_form():
+def test_stdlib_logging_has_the_same_format():
     lines = lines_of("""
         uvicorn = logging.getLogger("uvicorn.error")
         uvicorn.addHandler(logging.StreamHandler(sys.stdout))
@@ -80,7 +80,7 @@ def test_stdlib_logging_takes_the_same_form():
     assert lines[3]["url"] == "postgres://u:***@h/db"
 
 
-def test_the_first_setup_of_a_process_counts():
+def test_only_the_first_setup_of_a_process_has_an_effect():
     (line,) = lines_of("""
         pixel_telemetry.setup("studio")
         pixel_telemetry.setup("media", log_level="DEBUG")
@@ -101,7 +101,7 @@ def test_an_unknown_level_is_refused():
     """)
 
 
-def test_people_get_plain_text_when_they_ask_for_it():
+def test_the_plain_format_writes_text_lines():
     source = (
         'import pixel_telemetry as t; t.setup("s", json_logs=False); t.get_logger("m").info("hello", password="x1y2")'
     )
@@ -154,7 +154,7 @@ def chained():
 
 
 @pytest.mark.parametrize("json_logs", [True, False])
-def test_what_users_wrote_does_not_reach_the_log_by_way_of_a_database_error(json_logs, tmp_path):
+def test_a_logged_database_error_contains_no_user_text(json_logs, tmp_path):
     # A file, so that the traceback does not show the source lines that hold the canaries.
     (tmp_path / "store.py").write_text(FAILING_ROW.replace("canary", "can' 'ary"))
     source = textwrap.dedent(f"""
@@ -179,7 +179,7 @@ def test_what_users_wrote_does_not_reach_the_log_by_way_of_a_database_error(json
         assert told in done.stderr
 
 
-def test_what_json_cannot_hold_is_written_all_the_same():
+def test_values_that_json_cannot_represent_are_written_as_repr():
     line = json.loads(
         render_json(None, "", {"event": "e", "bad": "\ud800", "n": 1, "key": Secret("s"), "set": {(1, 2)}})
     )

@@ -27,7 +27,7 @@ def exported():
     provider.shutdown()
 
 
-def test_without_an_exporter_a_span_has_ids_of_its_own():
+def test_without_an_exporter_a_span_has_new_ids():
     assert inject() == {}
     with span("outer"):
         outer = inject()["traceparent"].split("-")
@@ -38,7 +38,7 @@ def test_without_an_exporter_a_span_has_ids_of_its_own():
     assert inject() == {}
 
 
-def test_the_sampled_flag_and_state_of_a_caller_travel_on_without_an_exporter():
+def test_without_an_exporter_the_callers_sampled_flag_and_state_are_passed_on():
     with extracted(SAMPLED), span("work"):
         carried = inject()
     assert carried["traceparent"].startswith(f"00-{TRACE}-")
@@ -75,7 +75,7 @@ def test_an_unexpected_error_marks_the_span_without_its_text(exported):
     assert "hunter2" not in finished.to_json()
 
 
-def test_an_error_the_caller_is_to_blame_for_does_not_fail_the_span(exported):
+def test_an_error_caused_by_the_caller_does_not_fail_the_span(exported):
     for error in (NotFound(), Unavailable()):
         with pytest.raises(type(error)), span("work"):
             raise error

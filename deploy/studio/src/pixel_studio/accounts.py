@@ -25,7 +25,7 @@ class Accounts:
         self._stub = stub
 
     async def ensure(self, username: str, first_credits: int) -> messages.Account:
-        """Return the account of that name, made with its first credits when it is new."""
+        """Return the account of that name; create it with its first credits when it does not exist."""
         from pixel.gateway.v1 import accounts_service_pb2 as messages
 
         request = messages.EnsureAccountRequest(username=username, first_credits=first_credits)
@@ -44,7 +44,7 @@ class Accounts:
         return (await self._stub.ListApiKeys(messages.ListApiKeysRequest(user_id=user_id))).api_keys
 
     async def revoke(self, user_id: str, key_id: str) -> messages.ApiKey:
-        """End a key; ending it twice changes nothing."""
+        """Revoke a key; idempotent."""
         from pixel.gateway.v1 import accounts_service_pb2 as messages
 
         return (await self._stub.RevokeApiKey(messages.RevokeApiKeyRequest(user_id=user_id, id=key_id))).api_key
@@ -61,7 +61,7 @@ async def open_accounts(grpc_address: str) -> AsyncIterator[Accounts]:
 
 
 async def ensure_key(data_dir: Path, accounts: Accounts) -> str:
-    """Return the studio's own key; a kept one is used again while it works."""
+    """Return the studio's own key; reuse the stored one while it is valid."""
     account = await accounts.ensure(USERNAME, FIRST_CREDITS)
     kept = read_key(data_dir)
     working = [key.prefix for key in await accounts.keys(account.id) if not key.HasField("revoke_time")]
@@ -73,7 +73,7 @@ async def ensure_key(data_dir: Path, accounts: Accounts) -> str:
 
 
 def read_key(data_dir: Path) -> str:
-    """Return the key kept in the data directory, or an empty text."""
+    """Return the key stored in the data directory, or an empty text."""
     try:
         return (data_dir / KEY_FILE).read_text().strip()
     except FileNotFoundError:

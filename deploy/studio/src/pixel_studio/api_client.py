@@ -1,4 +1,4 @@
-"""A client of the public HTTP API: what any person's program could do."""
+"""A client of the public HTTP API, without any private access."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TRIES = 5
 FIRST_PAUSE_S = 0.3
 POLL_S = 0.5
 LIVE_FAILURES = 3
-"""Live connections that may break in a row before polling takes over."""
+"""Consecutive failed event streams after which the client polls instead."""
 
 TOO_MANY_REQUESTS, SERVER_ERROR, UNAVAILABLE = 429, 500, 503
 FINAL = frozenset({"completed", "failed", "cancelled"})
@@ -28,7 +28,7 @@ FINAL = frozenset({"completed", "failed", "cancelled"})
 
 @dataclass(frozen=True)
 class Update:
-    """Where a generation stands."""
+    """Status and progress of a generation."""
 
     status: str
     percent: int
@@ -41,15 +41,15 @@ class Update:
 
 
 class ApiClient:
-    """One account's view of a studio."""
+    """The public API as one account."""
 
     def __init__(self, http: httpx2.AsyncClient, api_key: str) -> None:
         self._http = http
-        # Sent to the API only: addresses of pictures carry their own signature and may lead to another host.
+        # Sent to the API only: URLs of pictures carry their own signature and may point to another host.
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     async def submit(self, body: Mapping[str, Any], *, idempotency_key: str) -> dict[str, Any]:
-        """Ask for pictures; the same key never asks twice, so trouble on the way is tried again with it."""
+        """Submit a generation. The idempotency key makes a retry after a failed call safe."""
         headers = self._headers | {"Idempotency-Key": idempotency_key}
         response = await _retried(lambda: self._http.post("/api/generations", json=body, headers=headers))
         accepted: dict[str, Any] = response.json()["data"]
@@ -62,7 +62,7 @@ class ApiClient:
         return found
 
     async def follow(self, generation_id: str) -> AsyncIterator[Update]:
-        """Yield what happens until the generation has ended: live, or by polling where live connections break."""
+        """Yield updates until the generation has ended: from the event stream, or by polling when streams fail."""
         seen, failures = 0, 0
         while failures < LIVE_FAILURES:
             before = seen
@@ -83,7 +83,7 @@ class ApiClient:
             await asyncio.sleep(POLL_S)
 
     async def download(self, address: str) -> bytes:
-        """Return the bytes at an address of this studio or of its object store."""
+        """Return the bytes at a URL of this studio or of its object store."""
         response = await _retried(lambda: self._http.get(address))
         return response.content
 
@@ -103,13 +103,13 @@ class ApiClient:
 
 @asynccontextmanager
 async def open_client(address: str, api_key: str) -> AsyncIterator[ApiClient]:
-    """Connect to a studio's public address."""
+    """Connect to a studio's public HTTP address."""
     async with httpx2.AsyncClient(base_url=address, timeout=TIMEOUT_S, trust_env=False) as http:
         yield ApiClient(http, api_key)
 
 
 async def _retried(call: Callable[[], Awaitable[httpx2.Response]]) -> httpx2.Response:
-    """Make a call that is safe to repeat; raise StudioError with what the studio says when it does not help."""
+    """Make a call that is safe to repeat; raise StudioError with the studio's answer when retries do not help."""
     pause_s = FIRST_PAUSE_S
     for attempt in range(1, TRIES + 1):
         try:
@@ -135,7 +135,7 @@ def _retry_after_s(response: httpx2.Response) -> float:
 
 
 def _problem(response: httpx2.Response) -> StudioError:
-    """Put a problem answer in one sentence."""
+    """Return a problem response as one sentence."""
     try:
         problem = response.json()
     except ValueError:

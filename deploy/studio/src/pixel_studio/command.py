@@ -44,14 +44,14 @@ DataDir = Annotated[
 
 @dataclass(frozen=True)
 class Target:
-    """Where to send requests, and as whom."""
+    """Address of a studio and the API key to use."""
 
     address: str
     api_key: str
 
 
 def show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback form
-    """Print the version and end."""
+    """Print the version and exit."""
     if wanted:
         from importlib.metadata import version
 
@@ -106,7 +106,7 @@ def generate(  # noqa: PLR0917 - each parameter is an option
     private: Annotated[bool, typer.Option("--private", help="Keep the pictures out of discover.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of file names.")] = False,
 ) -> None:
-    """Make pictures and print the names of their files. Uses the running studio, or starts one for the call."""
+    """Make pictures and print the names of their files. Uses the running studio, or starts one until it is done."""
     from pixel_studio.pictures import Wanted
 
     wanted = Wanted(prompt, count, style, aspect_ratio, model, size, seed, private)
@@ -129,7 +129,7 @@ def doctor(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what is configured, reachable and missing. Ends with 1 when something the studio needs is missing."""
+    """Show what is configured, reachable and missing. Exits with 1 when something the studio needs is missing."""
     from pixel_studio.doctor import examine
 
     findings = _run(examine(data_dir, os.environ))
@@ -188,7 +188,7 @@ async def _generate(wanted: Wanted, out: Path, address: str, api_key: str, data_
 
 @asynccontextmanager
 async def _target(address: str, api_key: str, data_dir: Path) -> AsyncIterator[Target]:
-    """Give the studio named, the one that runs on the directory, or one started for the block."""
+    """Yield the studio at the address, else the one running on the directory, else one started for the block."""
     from pixel_studio.accounts import read_key
 
     if address:
@@ -207,12 +207,12 @@ async def _target(address: str, api_key: str, data_dir: Path) -> AsyncIterator[T
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    """Run to the end; Ctrl-C and SIGTERM cancel it, and again while it stops."""
+    """Run the coroutine; Ctrl-C and SIGTERM cancel it, also a second time while it stops."""
 
     async def guarded() -> T:
         task = asyncio.current_task()
         assert task is not None
-        # Set here and not left to asyncio, which leaves an ignored SIGINT ignored: shells start background jobs so.
+        # Set here and not by asyncio, which keeps an ignored SIGINT ignored, as shells set it for background jobs.
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         return await work

@@ -1,4 +1,4 @@
-"""The four services with the settings of one machine. Importing this module imports all of them."""
+"""The four services configured for one machine. Importing this module imports all of them."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from pixel_studio.databases import Databases
 
 STOP_GRACE_S = 1.5
-"""Ctrl-C is answered within seconds: runs that take longer are given back and begin again at the next start."""
+"""Ctrl-C ends within seconds: a run that takes longer is released and starts again at the next start."""
 
 NO_METRICS = ""
-"""All services share this process's metrics; the gateway serves them for all."""
+"""All services share this process's metrics; the gateway serves them."""
 
 POOL_MAX_SIZE = 6
-"""Connections of one service: one person and a few workers need no more, and each costs memory."""
+"""Database connections of one service: enough for one person and a few workers; each costs memory."""
 
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where each service listens, and where the metrics of all of them are."""
+    """The address of each service and of the metrics of all of them."""
 
     http: str
     gateway: str
@@ -51,7 +51,7 @@ class Addresses:
 
     @classmethod
     def choose(cls, data_dir: Path, *, http: str) -> Addresses:
-        """Take the ports of the last start where they are free."""
+        """Reuse the ports of the last start where they are free."""
         names = ("gateway", "generation", "media", "social", "metrics")
         return cls(http, *(f"127.0.0.1:{recall_port(data_dir, f'{name}.port')}" for name in names))
 
@@ -59,9 +59,9 @@ class Addresses:
 async def build_services(
     stack: AsyncExitStack, environ: Mapping[str, str], addresses: Addresses, databases: Databases, data_dir: Path
 ) -> list[Service]:
-    """Open the bus and the services, in the order in which they start: who is called comes before who calls.
+    """Open the bus and the services in start order: a service comes before its callers.
 
-    Every setting can be given by its variable; only what makes one studio of them is decided here.
+    Every setting can be given by its environment variable; only what joins them into one studio is fixed here.
     Raises SettingsError.
     """
     bus_url = databases["bus"]
@@ -125,7 +125,7 @@ async def build_services(
 
 @asynccontextmanager
 async def build_bus(url: str) -> AsyncIterator[Service]:
-    """Make the topics that are missing, and give what keeps the bus small."""
+    """Create the missing topics and return the parts that apply retention."""
     bus = PostgresBus(url)
     try:
         await bus.ensure_topics()

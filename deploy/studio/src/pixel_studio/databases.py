@@ -19,14 +19,14 @@ MIGRATIONS = {
     "media": "pixel_media",
     "social": "pixel_social",
 }
-"""Schema to the package that holds its migrations."""
+"""The package that holds the migrations of each schema."""
 
 DATABASE = "postgres"
 
 
 @dataclass(frozen=True)
 class Databases:
-    """The address of each schema for its own role."""
+    """The connection URL of each schema for its own role."""
 
     urls: Mapping[str, str]
 
@@ -35,7 +35,7 @@ class Databases:
 
 
 async def prepare_databases(server: PostgresServer, data_dir: Path, progress: Callable[[str], None]) -> Databases:
-    """Make the roles and schemas that are missing and bring each schema up to date."""
+    """Create missing roles and schemas and migrate each schema to the newest revision."""
     from pixel_embedded.data_dir import recall_secret
     from pixel_postgres import is_current, provision
 
@@ -62,7 +62,7 @@ async def _is_provisioned_and_current(url: str, schema: str) -> bool:
     try:
         return await is_current(url, package=MIGRATIONS[schema], schema=schema)
     except psycopg.Error:
-        # The role does not exist or its password has changed: provisioning settles both.
+        # The role does not exist or its password has changed: provisioning repairs both.
         return False
 
 

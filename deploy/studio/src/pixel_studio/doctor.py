@@ -30,7 +30,7 @@ OPTIONAL_TOOLS = {
 
 
 class State(StrEnum):
-    """How a finding is to be read."""
+    """Severity of a finding."""
 
     OK = "ok"
     OFF = "off"
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at."""
+    """The result of one check."""
 
     name: str
     state: State
@@ -49,12 +49,12 @@ class Finding:
 
     @property
     def is_fatal(self) -> bool:
-        """True when the studio cannot run like this."""
+        """True when the studio cannot run."""
         return self.required and self.state in (State.MISSING, State.PROBLEM)
 
 
 async def examine(data_dir: Path, environ: Mapping[str, str]) -> list[Finding]:
-    """Look at everything the studio needs or can use; nothing is changed or started."""
+    """Check everything the studio needs or can use; changes and starts nothing."""
     checks: list[Callable[[], list[Finding]]] = [
         lambda: [_python()],
         lambda: [_postgres()],
@@ -105,7 +105,7 @@ def _disk(data_dir: Path) -> Finding:
 
 
 def _settings(environ: Mapping[str, str]) -> Finding:
-    """Read the settings of every service as the studio would."""
+    """Load the settings of every service as the studio does."""
     import pixel_gateway.settings
     import pixel_generation.settings
     import pixel_media.settings
@@ -145,7 +145,7 @@ def _providers(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def _part(name: str, embedded: str, variable: str, environ: Mapping[str, str]) -> Finding:
-    """Tell what the studio uses, and whether the server that services would use outside of it answers."""
+    """Report the embedded backend and whether the server configured for separate services answers."""
     configured = environ.get(variable, "")
     if not configured:
         return Finding(name, State.OK, f"{embedded}; {variable} is not set", required=False)

@@ -23,19 +23,19 @@ keys_app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help
 DataDir = Annotated[
     Path, typer.Option(envvar="PIXEL_DATA_DIR", help="Directory that holds the database, pictures and keys.")
 ]
-User = Annotated[str, typer.Option(help="Username of the account; made when it is new.")]
+User = Annotated[str, typer.Option(help="Username of the account; created when it does not exist.")]
 
 
 @keys_app.command(
     epilog="Examples:  studio keys create   |   studio keys create --user ada --name laptop --credits 500"
 )
 def create(
-    name: Annotated[str, typer.Option(help="What to call the key.")] = "studio keys create",
+    name: Annotated[str, typer.Option(help="Name of the key.")] = "studio keys create",
     user: User = "studio",
     first_credits: Annotated[int, typer.Option("--credits", min=0, help="Credits of a new account.")] = 1_000,
     data_dir: DataDir = Path(".studio"),
 ) -> None:
-    """Create a key and print its secret. It is shown this once and kept nowhere."""
+    """Create a key and print its secret. It is shown once and not stored."""
     asyncio.run(_create(name, user, first_credits, data_dir))
 
 
@@ -51,7 +51,7 @@ def revoke(
     user: User = "studio",
     data_dir: DataDir = Path(".studio"),
 ) -> None:
-    """End a key; requests with it are refused within seconds."""
+    """Revoke a key; requests with it are refused within seconds."""
     asyncio.run(_revoke(key_id, user, data_dir))
 
 
@@ -78,7 +78,7 @@ async def _revoke(key_id: str, user: str, data_dir: Path) -> None:
 
 @asynccontextmanager
 async def _accounts(data_dir: Path) -> AsyncIterator[Accounts]:
-    """Reach the running studio, or start one for the block."""
+    """Connect to the running studio, or start one for the block."""
     from pixel_studio.accounts import open_accounts
     from pixel_studio.studio import run_studio
 

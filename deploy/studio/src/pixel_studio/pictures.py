@@ -25,7 +25,7 @@ FIRST_PROMPT = "a lighthouse at dawn"
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asks for on the command line; empty means the model's default."""
+    """The options of `studio generate`; empty means the model's default."""
 
     prompt: str
     count: int = 1
@@ -56,7 +56,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Made:
-    """A generation that ended with pictures, as files."""
+    """A generation that delivered pictures, and their files."""
 
     generation_id: str
     set_id: str
@@ -65,7 +65,7 @@ class Made:
 
 
 async def make_pictures(client: ApiClient, wanted: Wanted, out: Path, report: Callable[[Update], None]) -> Made:
-    """Generate, wait and save; raise StudioError with the reason when there is no picture."""
+    """Submit, wait and save; raise StudioError with the reason when there is no picture."""
     accepted = await client.submit(wanted.body(), idempotency_key=uuid4().hex)
     async for update in client.follow(accepted["id"]):
         report(update)
@@ -75,7 +75,7 @@ async def make_pictures(client: ApiClient, wanted: Wanted, out: Path, report: Ca
         raise StudioError(f"the generation ended without a picture: {failure['message']} ({failure['code']})")
     images = sorted(generation["resultImages"], key=lambda image: image["index"])
     if any(image["url"] is None for image in images):
-        raise StudioError(f"the pictures are kept, but cannot be read now: see {generation['links']['set']} later")
+        raise StudioError(f"the pictures are stored, but cannot be read now: see {generation['links']['set']} later")
     files = []
     for image in images:
         data = await client.download(image["url"])
@@ -85,7 +85,7 @@ async def make_pictures(client: ApiClient, wanted: Wanted, out: Path, report: Ca
 
 
 async def first_picture(client: ApiClient, data_dir: Path, report: Callable[[Update], None]) -> Path:
-    """Return the file of the first picture, made when it is not there."""
+    """Return the file of the first picture; make it when it does not exist."""
     out = data_dir / "pictures"
     file = out / f"{slug(FIRST_PROMPT)}-1.png"
     if await asyncio.to_thread(file.exists):
@@ -95,7 +95,7 @@ async def first_picture(client: ApiClient, data_dir: Path, report: Callable[[Upd
 
 
 def slug(prompt: str) -> str:
-    """Return a file name that a person recognizes the prompt by, in any script."""
+    """Return a file name made from the words of the prompt, in any script."""
     words = re.findall(r"\w+", unicodedata.normalize("NFKC", prompt).lower())
     name = ""
     for word in words:
@@ -107,7 +107,7 @@ def slug(prompt: str) -> str:
 
 
 def require_folder(out: Path) -> None:
-    """Make the folder the files will go to; raise StudioError when that cannot be, before anything is paid for."""
+    """Create the output folder; raise StudioError when that fails, before anything is paid for."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -117,7 +117,7 @@ def require_folder(out: Path) -> None:
 
 
 def _save(out: Path, name: str, suffix: str, data: bytes) -> Path:
-    """Write under the first free number; a picture that is there is never overwritten."""
+    """Write under the first free number; an existing file is never overwritten."""
     out.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:

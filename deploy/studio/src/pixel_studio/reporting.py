@@ -1,4 +1,4 @@
-"""Progress for people: a bar on a terminal, plain lines elsewhere. Always on stderr, so that stdout stays clean."""
+"""Progress output: a bar on a terminal, plain lines elsewhere. Always on stderr; stdout carries results only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def say(text: str) -> None:
 
 
 def set_up_logs() -> None:
-    """Log what goes wrong to stderr, and more where PIXEL_LOG_LEVEL says so."""
+    """Log errors to stderr, and more when PIXEL_LOG_LEVEL is set."""
     import pixel_telemetry
 
     pixel_telemetry.setup(
@@ -32,7 +32,7 @@ def set_up_logs() -> None:
 
 @contextmanager
 def progress_bar(*, quiet: bool = False) -> Iterator[Callable[[Update], None]]:
-    """Give a function that shows each update while the block runs."""
+    """Yield a function that shows each update while the block runs."""
     if quiet:
         yield lambda _: None
     elif sys.stderr.isatty():

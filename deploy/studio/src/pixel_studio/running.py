@@ -1,4 +1,4 @@
-"""The record of a running studio, for the commands that want to reach it."""
+"""The record of a running studio, read by the commands that connect to it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Running:
 
 @contextmanager
 def recorded(data_dir: Path, running: Running) -> Iterator[None]:
-    """Keep the record in the data directory while the block runs."""
+    """Store the record in the data directory while the block runs."""
     file = data_dir / FILE
     fresh = file.with_suffix(".new")
     fresh.write_bytes(msgspec.json.encode(asdict(running)))
@@ -44,7 +44,7 @@ def recorded(data_dir: Path, running: Running) -> Iterator[None]:
 
 
 def find_running(data_dir: Path) -> Running | None:
-    """Return the studio that runs on this directory, or None; a record left by a killed one does not count."""
+    """Return the studio that runs on this directory, or None; ignores the record of a killed process."""
     try:
         running = msgspec.json.decode((data_dir / FILE).read_bytes(), type=Running)
     except (OSError, msgspec.DecodeError):

@@ -1,4 +1,4 @@
-"""Where a studio lives."""
+"""Addresses and directories of a studio."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class StudioSettings:
-    """The address people open, and the directory everything is kept in."""
+    """The public HTTP address and the data directory."""
 
     host: str = "127.0.0.1"
     port: int = 8080

@@ -1,4 +1,4 @@
-"""Every service in one process on embedded parts; they still speak gRPC to each other over loopback."""
+"""Every service in one process on embedded backends; they call each other by gRPC over loopback."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from pixel_studio.settings import StudioSettings
 
 POSTGRES = {"io_method": "sync", "max_logical_replication_workers": "0", "shared_buffers": "32MB"}
-"""One person's database: no processes that wait for work there is none of."""
+"""PostgreSQL for one person: no background processes without work."""
 
 WILDCARDS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - recognized, not bound
 STOP_WITHIN_S = {"gateway": 2.5, "generation": 3.0, "social": 0.8, "media": 0.8, "bus": 0.4}
-"""Seconds each may take to stop; the rest of ten is Postgres's."""
+"""Seconds each may take to stop; PostgreSQL has the rest of ten."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Studio:
 
 
 def silent(_: str) -> None:
-    """Tell nobody about progress."""
+    """Report no progress."""
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def run_studio(settings: StudioSettings, *, progress: Callable[[str], None
     async with AsyncExitStack() as stack:
         _hold(stack, data_dir)
         port = _free_public_port(settings.host, settings.port)
-        # Importing takes as long as the server's start; both happen at once.
+        # Importing takes as long as starting the server; both run at once.
         importing = asyncio.create_task(asyncio.to_thread(_import_services))
         progress("starting PostgreSQL")
         server = await stack.enter_async_context(run_postgres(data_dir / "pg", settings=POSTGRES))
@@ -87,7 +87,7 @@ def _hold(stack: AsyncExitStack, data_dir: Path) -> None:
         stack.enter_context(claim(data_dir))
     except InUseError as error:
         raise StudioError(
-            f"another studio runs here: {error}; stop it, or choose another place by --data-dir"
+            f"another studio runs here: {error}; stop it, or choose another directory with --data-dir"
         ) from error
     except OSError as error:
         raise StudioError(f"cannot keep data in {data_dir}: {error.strerror or error}") from error
@@ -101,7 +101,7 @@ def _free_public_port(host: str, port: int) -> int:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise StudioError(f"cannot listen on {host}:{port}: {error.strerror}; choose another by --port") from error
+            raise StudioError(f"cannot listen on {host}:{port}: {error.strerror}; choose one with --port") from error
         found: int = probe.getsockname()[1]
         return found
 
@@ -137,14 +137,14 @@ async def _start_services(
 
 
 async def _stop(started: Sequence[Service]) -> None:
-    """Stop in reverse order, each within its share of the time, also when one before it failed."""
+    """Stop in reverse order, each within its time limit, also when an earlier one failed."""
     async with AsyncExitStack() as stopping:
         for service in started:
             stopping.push_async_callback(_stop_service, service)
 
 
 async def _stop_service(service: Service) -> None:
-    """Stop within the bound; what did not end cleanly is told and left: everything accepted is in the database."""
+    """Stop within the limit; report what did not end cleanly. Everything accepted is in the database."""
     try:
         await service.stop(within_s=STOP_WITHIN_S[service.name])
     except ExceptionGroup as errors:

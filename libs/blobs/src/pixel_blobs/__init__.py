@@ -1,4 +1,4 @@
-"""Object storage: S3 and a directory behind one contract."""
+"""Object storage: S3 or a directory, one contract."""
 
 from __future__ import annotations
 

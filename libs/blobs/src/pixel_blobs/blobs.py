@@ -1,4 +1,4 @@
-"""What every object store does, and the errors it raises."""
+"""The port of the object stores and the errors it raises."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 CHUNK_BYTES = 262_144
-"""Size of a streamed piece."""
+"""Size of a streamed chunk."""
 
 MAX_PRESIGN_S = 604_800
-"""Longest life of a signed address: seven days, the bound of SigV4."""
+"""Longest validity of a signed URL: seven days, the limit of SigV4."""
 
 _MAX_KEY = 512
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -36,14 +36,14 @@ class BlobNotFound(NotFound):
 
 
 class BlobCorrupt(Invalid):
-    """The bytes do not have the stated SHA-256."""
+    """The bytes do not match the given SHA-256."""
 
     reason = "BLOB_CORRUPT"
 
 
 @dataclass(frozen=True)
 class BlobStat:
-    """Facts about an object. A listing leaves `sha256` and `content_type` empty: stores do not list them."""
+    """Metadata of an object. A listing leaves `sha256` and `content_type` empty: stores do not list them."""
 
     key: str
     size_bytes: int
@@ -58,28 +58,28 @@ class Blobs(Protocol):
     async def put(self, key: str, data: bytes, *, content_type: str, sha256: str) -> None:
         """Store bytes with this lower-case hex SHA-256 (else BlobCorrupt).
 
-        The same bytes again are fine; other bytes under a used key raise BlobConflict and change nothing.
+        Storing the same bytes again succeeds; other bytes under a used key raise BlobConflict and change nothing.
         """
 
     async def get(self, key: str) -> bytes:
         """Return the whole object; raise BlobNotFound."""
 
     def stream(self, key: str, chunk_bytes: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
-        """Yield the object in pieces; raise BlobNotFound before the first."""
+        """Yield the object in chunks; raise BlobNotFound before the first."""
 
     async def stat(self, key: str) -> BlobStat:
-        """Return the facts; raise BlobNotFound."""
+        """Return the metadata; raise BlobNotFound."""
 
     async def delete(self, key: str) -> None:
-        """Remove the object; a missing one is fine."""
+        """Delete the object; does nothing when it is missing."""
 
     def list(self, prefix: str) -> AsyncIterator[BlobStat]:
-        """Yield the objects whose key starts with the prefix, in the order of keys."""
+        """Yield the objects whose key starts with the prefix, ordered by key."""
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str, signed_at: datetime | None = None) -> str:
-        """Return an address that anyone may read until `expires_s` seconds after `signed_at` (now when absent).
+        """Return a URL that anyone can read until `expires_s` seconds after `signed_at` (now when absent).
 
-        The same arguments give the same address, so a fixed `signed_at` lets clients cache.
+        The same arguments give the same URL, so a fixed `signed_at` lets clients cache.
         """
 
     async def check(self) -> None:
@@ -94,21 +94,21 @@ def require_key(key: str) -> str:
 
 
 def require_prefix(prefix: str) -> str:
-    """Return the beginning of keys to list, or raise Invalid; it may be empty or end in a slash."""
+    """Return the key prefix to list, or raise Invalid; it may be empty or end in a slash."""
     if prefix:
         require_key(prefix.removesuffix("/"))
     return prefix
 
 
 def require_sha256(sha256: str) -> bytes:
-    """Return the digest that the 64 lower-case hex digits write, or raise BlobCorrupt."""
+    """Return the digest of 64 lower-case hex digits, or raise BlobCorrupt."""
     if not _SHA256.fullmatch(sha256):
         raise BlobCorrupt
     return bytes.fromhex(sha256)
 
 
 def require_expiry(expires_s: int) -> int:
-    """Return the life of a signed address in seconds, or raise ValueError."""
+    """Return the validity of a signed URL in seconds, or raise ValueError."""
     if not 1 <= expires_s <= MAX_PRESIGN_S:
         raise ValueError(f"expires_s must be within 1..{MAX_PRESIGN_S}, not {expires_s}")
     return expires_s

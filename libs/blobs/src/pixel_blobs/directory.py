@@ -1,8 +1,8 @@
 """Objects as files of one directory, for a single machine.
 
-`objects/<key>` holds the bytes, `facts/<key>.json` the hash and type, `incoming/` what is being written. An object
-appears by a hard link of a complete, synced file, so it is there whole or not at all and is never replaced. The facts
-follow; where a crash kept them from being written they are worked out again from the bytes.
+`objects/<key>` holds the bytes, `facts/<key>.json` the hash and type, `incoming/` files being written. An object is
+created by a hard link to a complete, synced file, so it exists whole or not at all and is never replaced. Its facts
+are written after it; when a crash prevents that, they are computed again from the bytes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class DirectoryBlobs:
-    """Objects under `root`; addresses are signed with HMAC-SHA256 and read through whoever calls `verify`."""
+    """Objects under `root`; URLs are signed with HMAC-SHA256 and served by the caller of `verify`."""
 
     def __init__(self, root: Path, signing_key: bytes) -> None:
         if not signing_key:
@@ -98,7 +98,7 @@ class DirectoryBlobs:
         return f"{ADDRESS_PREFIX}{key}?{query}"
 
     def verify(self, key: str, expires: int, signature: str) -> None:
-        """Raise Forbidden unless this store signed these facts and the address has not ended (Unix seconds)."""
+        """Raise Forbidden unless this store signed these parameters and the URL has not expired (Unix seconds)."""
         if not hmac.compare_digest(self._sign(key, expires).encode(), signature.encode(errors="surrogatepass")):
             raise Forbidden("The address was altered.", reason="ADDRESS_INVALID")
         if time.time() >= expires:
@@ -131,7 +131,7 @@ class DirectoryBlobs:
             raise Unavailable("The object directory cannot be written.", reason=reason) from error
 
     def _link_once(self, target: Path, data: bytes) -> bool:
-        """Make `target` appear with these bytes, durably; False when it exists already."""
+        """Create `target` with these bytes, durably; False when it exists already."""
         draft = self._incoming / uuid4().hex
         try:
             with draft.open("xb") as file:
@@ -198,14 +198,14 @@ class DirectoryBlobs:
             for name in names:
                 path = Path(folder, name)
                 key = path.relative_to(self._objects).as_posix()
-                # An object may be deleted while we walk.
+                # An object may be deleted during the walk.
                 with contextlib.suppress(FileNotFoundError):
                     found = path.stat()
                     if key.startswith(prefix):
                         yield BlobStat(key, found.st_size, "", "", datetime.fromtimestamp(found.st_mtime, UTC))
 
     def _discard_stale_incoming(self) -> None:
-        """Remove drafts that a killed process left behind."""
+        """Remove temporary files of a killed process."""
         for draft in self._incoming.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - draft.stat().st_mtime > _STALE_INCOMING_S:
@@ -218,7 +218,7 @@ class DirectoryBlobs:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make new names in the folder survive a power cut."""
+    """Sync the folder, so that new names survive a power failure."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

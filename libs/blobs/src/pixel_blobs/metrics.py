@@ -1,4 +1,4 @@
-"""What the stores measure."""
+"""Metrics of the object stores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ERRORS = Counter(
 
 @contextmanager
 def timed(store: str, operation: str) -> Iterator[None]:
-    """Measure one operation and count its failure."""
+    """Time one operation and count its failure."""
     started = time.perf_counter()
     try:
         yield

@@ -1,4 +1,4 @@
-"""Objects in an S3 bucket, by boto3 in a bounded pool of threads."""
+"""Objects in an S3 bucket, through boto3 in a bounded thread pool."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ _KINDS: Mapping[str, Callable[[], PixelError]] = {
         partial(Unavailable, "The object store is full.", reason="STORAGE_FULL"),
     ),
 }
-"""What the error codes of S3 mean to us; the rest is told by the HTTP status."""
+"""S3 error codes as our errors; other codes are mapped by their HTTP status."""
 _SERVER_ERROR = 500
 _TOO_MANY = 429
 
 
 class S3Blobs:
-    """Objects of one bucket. `public_endpoint_url` is the address clients reach the store at, when it differs."""
+    """Objects of one bucket. `public_endpoint_url` is the endpoint for clients, when it differs."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class S3Blobs:
         try:
             await self._call("put", put)
         except BlobConflict:
-            # Taken by the same bytes is what a repeated put finds, and a retry whose first answer was lost.
+            # A repeated put, or a retry whose first response was lost, finds its own bytes under the key.
             await asyncio.to_thread(_require_digest, data, sha256)
             if await self._stored_sha256(key) != sha256:
                 raise
@@ -156,7 +156,7 @@ class S3Blobs:
         await self._call("check", partial(self._client.head_bucket, Bucket=self._bucket))
 
     async def close(self) -> None:
-        """Let calls under way end and give the connections back; idempotent."""
+        """Wait for calls in progress and close the connections; idempotent."""
         await asyncio.to_thread(self._threads.shutdown)
         self._client.close()
 
@@ -164,7 +164,7 @@ class S3Blobs:
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
     async def _call(self, operation: str, call: Callable[[], T]) -> T:
-        """Run a blocking call in the pool and raise our kinds."""
+        """Run a blocking call in the pool and translate its errors."""
         with timed("s3", operation), span(f"s3 {operation}", kind="client"), _kinds():
             return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
@@ -197,7 +197,7 @@ def _status_of(response: object) -> int:
 
 
 def _sha256_of(head: HeadObjectOutputTypeDef) -> str:
-    """Return the store's own checksum; stores without checksums give back the one we stated."""
+    """Return the store's own checksum; stores without checksums return the one given at the put."""
     checksum = head.get("ChecksumSHA256", "")
     return base64.b64decode(checksum).hex() if checksum else head.get("Metadata", {}).get("sha256", "")
 
@@ -210,7 +210,7 @@ def _require_digest(data: bytes, sha256: str) -> None:
 def _open_client(
     endpoint_url: str, access_key: str, secret_key: str, *, region: str, max_threads: int, timeout_s: float
 ) -> S3Client:
-    # The SDK takes a third of a second and 30 MB: processes on a directory store do without.
+    # Importing the SDK costs 0.3 s and 30 MB: processes on a directory store do not import it.
     import boto3
     from botocore.config import Config
 

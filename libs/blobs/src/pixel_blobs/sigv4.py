@@ -1,7 +1,7 @@
-"""Signed GET addresses by AWS Signature Version 4 in the query string.
+"""Signed GET URLs by AWS Signature Version 4 in the query string.
 
-The signing time is an argument here, which the SDK does not offer: addresses signed for the same hour are equal, so
-browsers and edges can cache them. One address costs a few hash calls instead of a request object.
+The signing time is an argument, which the SDK does not offer: URLs signed for the same hour are equal, so browsers
+and CDNs can cache them. One URL costs a few hash calls and no request object.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs for one endpoint and one bucket, addressed by path."""
+    """Signs for one endpoint and one bucket, with path-style URLs."""
 
     endpoint_url: str
     bucket: str
@@ -29,7 +29,7 @@ class Signer:
     secret_key: str
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str, signed_at: datetime) -> str:
-        """Return the address of an object; the store answers with `content_type`. `signed_at` is aware UTC."""
+        """Return the URL of an object; the store responds with `content_type`. `signed_at` is aware UTC."""
         endpoint = urlsplit(self.endpoint_url)
         day, moment = signed_at.strftime("%Y%m%d"), signed_at.strftime("%Y%m%dT%H%M%SZ")
         scope = f"{day}/{self.region}/s3/aws4_request"

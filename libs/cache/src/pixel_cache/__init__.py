@@ -1,4 +1,4 @@
-"""A cache with time to live, and leaky buckets: each in process and in Redis behind one contract."""
+"""A cache with time to live, and leaky buckets: each in process or in Redis, one contract."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the Redis client, half a second, only where Redis is spoken."""
+    """Import the Redis client, which takes half a second, only in processes that use Redis."""
     if name == "RedisCache":
         from pixel_cache.redis_cache import RedisCache
 

@@ -1,4 +1,4 @@
-"""What every cache does. Nothing kept in a cache has to be true: a miss is always a right answer."""
+"""The port of the caches. A cache may forget any value at any time: a miss is always a valid answer."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Protocol
 
 
 class Cache(Protocol):
-    """Bytes by key with a time to live. Trouble with the backend raises Unavailable."""
+    """Bytes by key with a time to live. A failure of the backend raises Unavailable."""
 
     async def get(self, key: str) -> bytes | None:
-        """Return the value, or None when it was never set, has ended or was pushed out."""
+        """Return the value, or None when it was never set, has expired or was evicted."""
 
     async def set(self, key: str, value: bytes, *, ttl_s: float) -> None:
-        """Keep the value for `ttl_s` seconds, which must be positive (ValueError); replaces the one before."""
+        """Store the value for `ttl_s` seconds, which must be positive (ValueError); replaces an earlier value."""
 
     async def delete(self, *keys: str) -> None:
-        """Forget the keys; those that are missing are fine."""
+        """Delete the keys; missing keys are ignored."""
 
     async def check(self) -> None:
         """Raise Unavailable when the backend does not answer."""
 
     async def close(self) -> None:
-        """Give connections back; idempotent."""
+        """Close the connections; idempotent."""
 
 
 def require_ttl(ttl_s: float) -> None:
-    """Refuse a time to live that ends before it starts."""
+    """Raise ValueError for a time to live that is not positive."""
     if not ttl_s > 0:
         raise ValueError(f"ttl_s must be positive, not {ttl_s}")

@@ -1,4 +1,4 @@
-"""A cache inside this process, for one process alone."""
+"""A cache in the memory of one process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOKUPS = Lookups.of("in_process")
 
 
 class InProcessCache:
-    """Keeps at most `max_entries` values; the one unused for longest goes first. `clock` counts seconds."""
+    """Keeps at most `max_entries` values and evicts the least recently used. `clock` counts seconds."""
 
     def __init__(self, max_entries: int = 10_000, clock: Callable[[], float] = time.monotonic) -> None:
         if max_entries < 1:
@@ -51,7 +51,7 @@ class InProcessCache:
             self._entries.pop(key, None)
 
     async def check(self) -> None:
-        """Return at once: memory is always there."""
+        """Return at once: memory is always available."""
 
     async def close(self) -> None:
         self._entries.clear()

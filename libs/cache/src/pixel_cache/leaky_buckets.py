@@ -1,4 +1,4 @@
-"""Leaky buckets used as meters: each drains at one microsecond a microsecond, and what would overflow is refused.
+"""Leaky buckets used as meters: each drains one microsecond per microsecond, and an overflowing take is refused.
 
 The generic cell rate algorithm of ITU-T I.371 is this meter: a limit of q requests in w microseconds is a bucket of
 w, into which each request takes w / q. Whole microseconds, so that every backend rounds alike.
@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 class Taken(NamedTuple):
-    """What became of a take."""
+    """The result of a take."""
 
     accepted: bool
     level_us: int
-    """How full the bucket is now; a refused take adds nothing."""
+    """The level of the bucket now; a refused take adds nothing."""
 
 
 class LeakyBuckets(Protocol):
-    """Buckets by key; one that was never used is empty. Trouble with the backend raises Unavailable."""
+    """Buckets by key; an unused bucket is empty. A failure of the backend raises Unavailable."""
 
     async def take(self, key: str, amount_us: int, *, capacity_us: int) -> Taken:
         """Add the amount unless the bucket would overflow; both are positive (ValueError)."""
 
     async def close(self) -> None:
-        """Give connections back; idempotent."""
+        """Close the connections; idempotent."""
 
 
 class InProcessLeakyBuckets:
-    """Buckets of this process alone: at most `max_buckets`, the one unused for longest is forgotten first."""
+    """Buckets in the memory of one process: at most `max_buckets`; the least recently used is evicted."""
 
     def __init__(self, max_buckets: int = 100_000, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         self._max_buckets = max_buckets
@@ -57,6 +57,6 @@ class InProcessLeakyBuckets:
 
 
 def require_positive(amount_us: int, capacity_us: int) -> None:
-    """Refuse a take of nothing and a bucket without room."""
+    """Raise ValueError for an amount or a capacity that is not positive."""
     if amount_us < 1 or capacity_us < 1:
         raise ValueError(f"amount_us and capacity_us must be positive, not {amount_us} and {capacity_us}")

@@ -1,4 +1,4 @@
-"""What the caches count."""
+"""Metrics of the caches."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class Lookups(NamedTuple):
 
     @classmethod
     def of(cls, backend: str) -> Self:
-        """Bind the children of a backend once."""
+        """Look up the labelled counters of a backend once."""
         return cls(*(_LOOKUPS.labels(backend, result) for result in ("hit", "miss", "error")))

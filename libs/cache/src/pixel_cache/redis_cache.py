@@ -1,4 +1,4 @@
-"""A cache on Redis or Valkey, for several processes."""
+"""A cache on Redis or Valkey, shared by several processes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LOOKUPS = Lookups.of("redis")
 class RedisCache:
     """Every call ends within `timeout_s` seconds, waiting for a connection included.
 
-    A call that is cancelled or times out closes its connection: an answer that comes late must never be read as the
-    answer to the next question.
+    A call that is cancelled or times out closes its connection, so that its late reply is never read as the reply to
+    the next command.
     """
 
     def __init__(self, url: str, timeout_s: float = 0.5) -> None:
@@ -61,7 +61,7 @@ class RedisCache:
 
 @contextmanager
 def _kinds() -> Iterator[None]:
-    """Turn Redis trouble into Unavailable; callers go on without the cache."""
+    """Translate Redis errors to Unavailable; callers continue without the cache."""
     try:
         yield
     except (RedisError, OSError, TimeoutError) as error:

@@ -1,4 +1,4 @@
-"""A channel of Redis pub/sub: what is published reaches who listens at that moment, and nobody else."""
+"""A channel of Redis pub/sub: a message reaches only the subscribers connected at that moment."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 _QUIET_S = 5.0
-"""Seconds of silence after which the server is asked whether it is still there."""
+"""Seconds without a message after which the server is pinged."""
 
 
 class RedisChannel:
-    """One named channel. Trouble raises Unavailable; each call to the server ends within `timeout_s` seconds."""
+    """One named channel. Failures raise Unavailable; each call to the server ends within `timeout_s` seconds."""
 
     def __init__(self, url: str, name: str, timeout_s: float = 1.0) -> None:
         self._name = name
@@ -33,7 +33,7 @@ class RedisChannel:
         )
 
     async def publish(self, message: bytes) -> None:
-        """Send to all who listen now; raise Unavailable."""
+        """Send to all current subscribers; raise Unavailable."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._redis.publish(self._name, message)
@@ -41,7 +41,7 @@ class RedisChannel:
             raise Unavailable("The channel does not answer.", reason="CACHE_UNAVAILABLE") from error
 
     async def listen(self) -> AsyncGenerator[bytes | None, None]:
-        """Yield None once it is listening, then each message; raise Unavailable when the server is gone."""
+        """Yield None once subscribed, then each message; raise Unavailable when the server cannot be reached."""
         listener = self._redis.pubsub(ignore_subscribe_messages=True)
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -60,5 +60,5 @@ class RedisChannel:
             await listener.aclose()  # type: ignore[no-untyped-call]
 
     async def close(self) -> None:
-        """Give the connections back; idempotent."""
+        """Close the connections; idempotent."""
         await self._redis.aclose()

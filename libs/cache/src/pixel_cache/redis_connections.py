@@ -1,4 +1,4 @@
-"""Connections to Redis that never hold a caller up."""
+"""Connections to Redis with a time limit on every step."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MAX_CONNECTIONS = 32
 
 
 def connect(url: str, timeout_s: float) -> Redis:
-    """Return a client whose connecting, waiting for a connection and asking each end within `timeout_s` seconds.
+    """Return a client that connects, waits for a connection and calls within `timeout_s` seconds each.
 
-    It tries again once, because a server that was restarted leaves dead connections in the pool. Answers are bytes.
+    It retries once, because a restarted server leaves dead connections in the pool. Replies are bytes.
     """
     pool = BlockingConnectionPool.from_url(
         url,

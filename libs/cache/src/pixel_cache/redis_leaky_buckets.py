@@ -1,4 +1,4 @@
-"""Leaky buckets on Redis or Valkey, shared by several processes and timed by the server's clock."""
+"""Leaky buckets on Redis or Valkey, shared by several processes; time is the server's clock."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ return {1, level_us}
 
 
 class RedisLeakyBuckets:
-    """Every take is one atomic script and ends within `timeout_s` seconds, waiting for a connection included."""
+    """Each take is one atomic script and ends within `timeout_s` seconds, including the wait for a connection."""
 
     def __init__(self, url: str, timeout_s: float = 0.05) -> None:
         self._timeout_s = timeout_s

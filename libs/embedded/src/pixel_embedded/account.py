@@ -1,4 +1,4 @@
-"""The account a server runs under: PostgreSQL refuses root."""
+"""The system account of a server: PostgreSQL refuses to run as root."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOBODY = 65534
 
 @dataclass(frozen=True)
 class Account:
-    """Who runs the server: the options by which setpriv becomes them, and their ids (None: ourselves)."""
+    """The account that runs the server: options for setpriv, and its ids (None: the current account)."""
 
     setpriv_options: tuple[str, ...] = ()
     uid: int | None = None
@@ -31,10 +31,10 @@ class Account:
 
 
 def account_for(data_dir: Path, binaries: Path) -> Account:
-    """Return ourselves, or when we are root the owner of the data (nobody for new data).
+    """Return the current account, or when it is root the owner of the data (`nobody` for new data).
 
-    Under root a checkout often sits in a folder closed to others (/root, mktemp -d). The server then keeps the one
-    capability that lets it pass those folders, and no other.
+    A checkout of root is often in a folder closed to others (/root, mktemp -d). The server then keeps the one
+    capability that lets it enter those folders, and no other.
     """
     if os.geteuid() != 0:
         return Account()
@@ -45,7 +45,7 @@ def account_for(data_dir: Path, binaries: Path) -> Account:
         uid, gid = data_dir.stat().st_uid, data_dir.stat().st_gid
     options = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups"]
     if not (_open_to_others(data_dir.parent) and _open_to_others(binaries)):
-        # Without the secure bit access(2), by which PostgreSQL checks its own files, would disregard the capability.
+        # Without the secure bit, access(2), which PostgreSQL calls on its own files, ignores the capability.
         options += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
     return Account(tuple(options), uid, gid)
 

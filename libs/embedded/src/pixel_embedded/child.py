@@ -1,4 +1,4 @@
-"""Child processes that never outlive us: started with a log file, awaited until ready, stopped within a bound."""
+"""Child processes that never outlive this one: started with a log file, awaited until ready, stopped in time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _PROBE_EVERY_S = 0.02
 
 
 class StartFailedError(RuntimeError):
-    """A server did not come up; the message quotes the end of its log."""
+    """A server did not start; the message quotes the end of its log."""
 
 
 @dataclass
 class Child:
-    """One server process of ours.
+    """One server process started by this one.
 
-    `stop_signal` asks it to end, `kill_signal` follows after `grace_s`. `setpriv_options` change the account it
-    runs under.
+    `stop_signal` asks it to end, `kill_signal` follows after `grace_s`. `setpriv_options` set the account that
+    runs it.
     """
 
     name: str
@@ -66,12 +66,12 @@ class Child:
                 stderr=asyncio.subprocess.STDOUT,
                 cwd=self.cwd,
                 env=None if self.env is None else dict(self.env),
-                # A session of its own: Ctrl-C reaches us, and we stop the servers in order.
+                # Its own session: Ctrl-C reaches only this process, which stops the servers in order.
                 start_new_session=True,
             )
 
     async def wait_ready(self, ready: Callable[[], bool], *, within_s: float) -> None:
-        """Return when `ready` holds; raise StartFailedError when the process ends or the time is over."""
+        """Return when `ready` is true; raise StartFailedError when the process ends first or the time is over."""
         try:
             async with asyncio.timeout(within_s):
                 while not await asyncio.to_thread(ready):
@@ -88,7 +88,7 @@ class Child:
         return await self._process.wait()
 
     async def stop(self) -> None:
-        """End the process and wait until it is gone. Does nothing when it is gone already."""
+        """Stop the process and wait for its end. Does nothing when it has ended already."""
         if self._process is None:
             return
         for sent, wait_s in ((self.stop_signal, self.grace_s), (self.kill_signal, 5.0), (signal.SIGKILL, None)):
@@ -103,7 +103,7 @@ class Child:
             return
 
     def said(self) -> str:
-        """Return what the process wrote to its log since it was started."""
+        """Return the log written since the process was started."""
         with self.log.open("rb") as file:
             file.seek(self._log_start)
             return file.read().decode(errors="replace")
@@ -113,9 +113,9 @@ class Child:
 
 
 def launcher(on_parent_death: signal.Signals, setpriv_options: Sequence[str] = ()) -> list[str]:
-    """Return what to put before a command so that the kernel sends it the signal when we die.
+    """Return the command prefix that makes the kernel send the signal to the child when this process dies.
 
-    Linux only. Elsewhere an orphan is found and stopped by the next start.
+    Linux only. Elsewhere the next start finds and stops the orphan.
     """
     setpriv = shutil.which("setpriv")
     if setpriv is None:

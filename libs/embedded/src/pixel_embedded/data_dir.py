@@ -1,4 +1,4 @@
-"""What every embedded server keeps in its data directory: a lock, its port, its log."""
+"""The data directory of an embedded server: a lock, its port, its log."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 class InUseError(RuntimeError):
-    """Another live process runs a server on this data directory."""
+    """Another running process has a server on this data directory."""
 
 
 @contextmanager
 def claim(data_dir: Path) -> Iterator[Path]:
-    """Create the directory and hold it for this process; give its absolute path.
+    """Create the directory, lock it for this process and yield its absolute path.
 
-    The kernel lets go when the process dies. Raises InUseError.
+    The kernel releases the lock when the process dies. Raises InUseError.
     """
     data_dir = data_dir.absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def claim(data_dir: Path) -> Iterator[Path]:
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nothing listens on now."""
+    """Return a free TCP port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -47,14 +47,14 @@ def free_port() -> int:
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether a connection to the port of 127.0.0.1 is accepted."""
+    """Return whether the port of 127.0.0.1 accepts a connection."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def recall_port(data_dir: Path, name: str = "port") -> int:
-    """Return the port used last time when it is free, else a new one; remember it.
+    """Return the port used last time when it is free, else a new one, and store it.
 
     A stable port lets clients find a restarted server.
     """
@@ -67,7 +67,7 @@ def recall_port(data_dir: Path, name: str = "port") -> int:
 
 
 def recall_secret(file: Path) -> str:
-    """Return the secret kept in the file (mode 0600), made at random the first time."""
+    """Return the secret in the file (mode 0600), generated the first time."""
     if not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = file.with_name(file.name + ".new")
@@ -80,7 +80,7 @@ def recall_secret(file: Path) -> str:
 
 def _can_bind(port: int) -> bool:
     with socket.socket() as probe:
-        # As the servers do: connections of the previous run in TIME_WAIT do not count.
+        # As the servers do: connections of the previous run in TIME_WAIT do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

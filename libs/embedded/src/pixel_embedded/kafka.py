@@ -48,12 +48,12 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 log.cleaner.dedupe.buffer.size=16777216
 """
-"""One node: every replication factor is 1, and a group starts at once."""
+"""Settings of one node: every replication factor is 1, and a group starts at once."""
 
 
 @dataclass(frozen=True)
 class KafkaServer:
-    """A running broker; `brokers` is what clients bootstrap from."""
+    """A running broker; `brokers` is the bootstrap address for clients."""
 
     port: int
     pid: int
@@ -65,7 +65,7 @@ class KafkaServer:
 
 @asynccontextmanager
 async def run_kafka(data_dir: Path, jars: Path) -> AsyncIterator[KafkaServer]:
-    """Run the broker on `data_dir` (formatted when new) until the block ends; it comes back on the same port.
+    """Run the broker on `data_dir` (formatted when new) until the block ends; a restart keeps the port.
 
     `jars` is the folder `make parts` filled. Raises InUseError or StartFailedError.
     """
@@ -119,5 +119,5 @@ def _cluster_id() -> str:
 
 
 def _is_ready(child: Child, port: int) -> bool:
-    """Ask for the broker's own word too: its port accepts connections before requests are served."""
+    """Check the broker's log too: its port accepts connections before it serves requests."""
     return "Kafka Server started" in child.said() and is_listening(port)

@@ -1,6 +1,6 @@
-"""Fetches the servers that no Python package carries: `python -m pixel_embedded.parts fetch --into .tools`.
+"""Fetches the servers that no Python package contains: `python -m pixel_embedded.parts fetch --into .tools`.
 
-Kafka's jars come by Maven, the S3 server by Go. Both are kept: a stamp beside them names what was fetched.
+Kafka's jars come from Maven Central, the S3 server is built with Go. A stamp file beside each names its version.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FETCH_WITHIN_S = 1800
 
 
 class FetchError(Exception):
-    """A part cannot be had; the message is one line that says what to do."""
+    """A part cannot be fetched; the message is one line with the remedy."""
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def fetch_parts(into: Path, pom: Path) -> None:
-    """Bring Kafka and the S3 server into the folder; does nothing when they are there. Raises FetchError."""
+    """Fetch Kafka and the S3 server into the folder; does nothing when they exist. Raises FetchError."""
     into.mkdir(parents=True, exist_ok=True)
     if not pom.exists():
         raise FetchError(f"{pom} is missing: run this in the root of the checkout")
@@ -77,7 +77,7 @@ def _fetch_s3_server(into: Path) -> None:
 
 
 def _go(into: Path) -> str:
-    """Return a Go that is new enough: the installed one, else one from its Python package."""
+    """Return a Go that is new enough: the installed one, else the one of its Python package."""
     installed = shutil.which("go")
     if installed is not None and _go_version(installed) >= GO_NEEDED:
         return installed
@@ -103,7 +103,7 @@ def _check_java() -> None:
 
 
 def _require(program: str) -> None:
-    """Return when the program is there; root on Debian gets it from the distribution."""
+    """Return when the program is installed; as root on Debian install it from the distribution."""
     if shutil.which(program) is not None:
         return
     package = _DEBIAN_PACKAGES[program]

@@ -1,4 +1,4 @@
-"""PostgreSQL 18 from the wheel that carries its binaries, driven by us."""
+"""PostgreSQL 18 from the wheel that contains its binaries."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _SETTINGS = {
 """Small memory, durable (fsync stays on), loopback only."""
 
 _TRY_AGAIN = ("pre-existing shared memory block", 'lock file "postmaster.pid" already exists')
-"""What a start says while the processes of a killed server are still on their way out."""
+"""Log lines of a start while processes of a killed server are still ending."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class PostgresServer:
 async def run_postgres(
     data_dir: Path, port: int | None = None, *, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[PostgresServer]:
-    """Run PostgreSQL on `data_dir` (made when new) until the block ends; started again when it dies before.
+    """Run PostgreSQL on `data_dir` (created when new) until the block ends; restart it when it dies before.
 
-    `settings` are server parameters above the defaults. The superuser's password is kept in `secrets` beside the data
-    directory. Raises InUseError when another process runs it, StartFailedError when it does not come up.
+    `settings` override the default server parameters. The superuser's password is stored in `secrets` beside the data
+    directory. Raises InUseError when another process runs it, StartFailedError when it does not start.
     """
     with claim(data_dir) as home:
         cluster, binaries = home / "cluster", _binaries()
@@ -91,7 +91,7 @@ async def run_postgres(
 
 @dataclass
 class _Kept:
-    """A server that is started again, on the same port, when it ends without being asked to."""
+    """A server that is restarted on the same port when it ends without being stopped."""
 
     child: Child
 
@@ -116,7 +116,7 @@ def _binaries() -> Path:
 
 
 async def _prepare(cluster: Path, binaries: Path, account: Account) -> str:
-    """Make the cluster when it is new, end a server left over from a killed run; return the superuser's password."""
+    """Create the cluster when it is new, stop a server left by a killed run; return the superuser's password."""
     password_file = cluster.parent.parent / "secrets" / f"{cluster.parent.name}-password"
     is_new = await asyncio.to_thread(_check, cluster, password_file)
     password = recall_secret(password_file)
@@ -128,7 +128,7 @@ async def _prepare(cluster: Path, binaries: Path, account: Account) -> str:
 
 
 def _check(cluster: Path, password_file: Path) -> bool:
-    """Tell whether the cluster is to be made; raise StartFailedError when what is there cannot be run."""
+    """Return whether to create the cluster; raise StartFailedError when the existing one cannot be run."""
     if not cluster.exists():
         return True
     if not password_file.exists():
@@ -142,7 +142,7 @@ def _check(cluster: Path, password_file: Path) -> bool:
 
 
 async def _initdb(cluster: Path, binaries: Path, account: Account, password: str) -> None:
-    """Build under another name and rename: a cluster that exists is whole."""
+    """Create under another name and rename, so that an existing cluster is complete."""
     log, building = cluster.parent / "initdb.log", cluster.with_name("cluster.new")
     pwfile = cluster.with_name("pwfile")
     shutil.rmtree(building, ignore_errors=True)
@@ -206,13 +206,13 @@ def _server(cluster: Path, binaries: Path, account: Account, port: int, settings
         log=cluster.parent / "postgres.log",
         cwd=cluster.parent,
         setpriv_options=account.setpriv_options,
-        stop_signal=signal.SIGINT,  # fast: ends sessions, then a clean checkpoint
-        kill_signal=signal.SIGQUIT,  # at once: the next start recovers from the log
+        stop_signal=signal.SIGINT,  # fast: end sessions, then a clean checkpoint
+        kill_signal=signal.SIGQUIT,  # immediate: the next start recovers from the log
     )  # fmt: skip
 
 
 def _is_ready(cluster: Path, pid: int) -> bool:
-    """Read what the server itself says in its lock file: line 1 its pid, line 8 its status."""
+    """Read the server's own lock file: line 1 is its pid, line 8 its status."""
     try:
         lines = (cluster / "postmaster.pid").read_text().splitlines()
     except FileNotFoundError:
@@ -222,7 +222,7 @@ def _is_ready(cluster: Path, pid: int) -> bool:
 
 
 def _end_orphan(cluster: Path) -> None:
-    """Stop the server of this cluster whose owner was killed. We hold the directory, so it is nobody else's."""
+    """Stop the server left by a killed process. The lock on the directory excludes any other owner."""
     try:
         pid = int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
     except FileNotFoundError:
@@ -238,7 +238,7 @@ def _end_orphan(cluster: Path) -> None:
 
 
 def _serves(pid: int, cluster: Path) -> bool:
-    """Tell whether the process is a server of the cluster; pids are used again after a reboot."""
+    """Return whether the process is a server of the cluster; pids are reused after a reboot."""
     proc = Path(f"/proc/{pid}/cmdline")
     if Path("/proc/self").exists():
         try:

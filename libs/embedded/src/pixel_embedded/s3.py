@@ -21,7 +21,7 @@ _ACCESS_KEY = "pixel"
 
 @dataclass(frozen=True)
 class S3Server:
-    """A running server; its keys are those of the root account."""
+    """A running server with the keys of its root account."""
 
     endpoint_url: str
     access_key: str
@@ -31,9 +31,9 @@ class S3Server:
 
 @asynccontextmanager
 async def run_s3(data_dir: Path, binary: Path) -> AsyncIterator[S3Server]:
-    """Run the server until the block ends; objects live under `data_dir/objects`.
+    """Run the server until the block ends; objects are files under `data_dir/objects`.
 
-    The file system must keep extended attributes: they hold types and checksums. Raises InUseError or
+    The file system must support extended attributes: they hold types and checksums. Raises InUseError or
     StartFailedError.
     """
     with claim(data_dir) as home:

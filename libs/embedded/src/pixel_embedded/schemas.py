@@ -1,4 +1,4 @@
-"""Keeps `services/<service>/schema.sql`, the schema as all migrations leave it, equal to what the migrations do.
+"""Writes `services/<service>/schema.sql`, the schema after all migrations, and checks that it is current.
 
 `python -m pixel_embedded.schemas` writes the files, `--check` refuses drift. It migrates an empty scratch server.
 """
@@ -33,7 +33,7 @@ _NOISE = ("--", "SET ", "SELECT pg_catalog.set_config", "\\restrict", "\\unrestr
 
 
 async def dump_schemas() -> dict[str, str]:
-    """Return the text of each schema file, made from the migrations alone."""
+    """Return the text of each schema file, made from the migrations only."""
     with tempfile.TemporaryDirectory(prefix="pixel-schemas-") as scratch:
         async with run_postgres(Path(scratch) / "pg", settings={"fsync": "off"}) as server:
             await provision(server.admin_url, schemas={schema: schema for schema, _ in _PACKAGES.values()})

@@ -1,8 +1,8 @@
-"""The one tree of expected errors.
+"""The hierarchy of expected errors.
 
-Ten kinds, each with a stable `reason` word. Services subclass a kind in their domain; libs/rpc carries an error over
-gRPC and back, and the gateway renders it as an RFC 9457 problem. Anything that is not a PixelError is internal: its
-text never leaves the process.
+Ten kinds, each with a stable `reason` code. Services subclass a kind in their domain; libs/rpc transfers an error over
+gRPC, and the gateway renders it as an RFC 9457 problem. Any other exception is internal: its text never leaves the
+process.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Violation:
-    """One field at fault: its JSON path without the leading `$.`, and what was expected."""
+    """One invalid field: its JSON path without the leading `$.`, and what was expected."""
 
     field: str
     message: str
 
 
 class PixelError(Exception):
-    """An expected error: `kind` says how to react, `reason` what happened, `detail` tells a person."""
+    """An expected error: `kind` says how to react, `reason` what happened, `detail` explains it to a person."""
 
     kind: ClassVar[str] = "internal"
     reason: ClassVar[str] = "INTERNAL"
@@ -64,14 +64,14 @@ class Forbidden(PixelError):
 
 
 class NotFound(PixelError):
-    """There is no such thing, or it is not the caller's."""
+    """The resource does not exist, or it is not the caller's."""
 
     kind = "not_found"
     reason = "NOT_FOUND"
 
 
 class Conflict(PixelError):
-    """The request collides with another one or with the present state."""
+    """The request conflicts with another one or with the current state."""
 
     kind = "conflict"
     reason = "CONFLICT"
@@ -85,28 +85,28 @@ class FailedPrecondition(PixelError):
 
 
 class Exhausted(PixelError):
-    """A quota or bound of the caller is used up."""
+    """A quota or limit of the caller is used up."""
 
     kind = "exhausted"
     reason = "EXHAUSTED"
 
 
 class Unavailable(PixelError):
-    """A part the request needs cannot be reached now; trying again later is right."""
+    """A dependency of the request cannot be reached now; retry later."""
 
     kind = "unavailable"
     reason = "UNAVAILABLE"
 
 
 class DeadlineExceeded(PixelError):
-    """The time for the request ran out."""
+    """The request did not finish within its deadline."""
 
     kind = "deadline"
     reason = "DEADLINE_EXCEEDED"
 
 
 class Internal(PixelError):
-    """Something unexpected happened; the trace id names it in the logs."""
+    """Something unexpected happened; the trace id identifies it in the logs."""
 
     kind = "internal"
     reason = "INTERNAL"
@@ -127,7 +127,7 @@ KINDS: dict[str, type[PixelError]] = {
         Internal,
     )
 }
-"""Every kind by its word."""
+"""Every kind by its name."""
 
 
 def restore(
@@ -139,6 +139,6 @@ def restore(
     violations: tuple[Violation, ...] = (),
     retry_after_s: float | None = None,
 ) -> PixelError:
-    """Build the error that was written with these facts; an unknown kind becomes Internal."""
+    """Build the error from its serialized parts; an unknown kind becomes Internal."""
     error_type = KINDS.get(kind, Internal)
     return error_type(detail, reason=reason, metadata=metadata, violations=violations, retry_after_s=retry_after_s)

@@ -48,7 +48,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load librdkafka, a tenth of a second, only where Kafka is spoken."""
+    """Import librdkafka, which takes 0.1 s, only in processes that use Kafka."""
     if name == "KafkaBus":
         from pixel_events.kafka import KafkaBus
 

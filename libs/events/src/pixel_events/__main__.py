@@ -1,4 +1,4 @@
-"""`python -m pixel_events`: what an operator does with the bus."""
+"""`python -m pixel_events`: the operator's commands for the bus."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ EXAMPLES = """examples:
 
 @dataclass(frozen=True)
 class OperatorSettings:
-    """The bus, by the variables the services read."""
+    """The bus, from the environment variables that the services read."""
 
     bus_url: str = ""
     kafka_brokers: str = field(default="", metadata={"env": ("KAFKA_BROKERS",)})
@@ -48,7 +48,7 @@ class OperatorSettings:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; 0 when it succeeded, 1 when the bus refused or is not healthy, 2 for wrong usage."""
+    """Run one command; return 0 on success, 1 when the bus refused or is not healthy, 2 for wrong usage."""
     options = parser().parse_args(arguments)
     try:
         settings = read_settings(options, os.environ)
@@ -83,21 +83,21 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         help="copies of each Kafka partition, at most one a broker; default: KAFKA_REPLICATION_FACTOR, then 3",
     )
-    acts.add_parser("health", help="tell whether the bus answers and which topics it has")
+    acts.add_parser("health", help="show whether the bus answers and which topics it has")
     letters = areas.add_parser("dead-letters", help="records no consumer could handle")
     commands = letters.add_subparsers(dest="command", required=True)
     for name, text in (("list", "show the oldest"), ("redrive", "publish them to their topic again")):
         command = commands.add_parser(name, help=text)
         command.add_argument("topic", help="the topic they come from, without .dlq")
-        command.add_argument("--limit", type=int, default=1000, help="at most so many (default 1000)")
+        command.add_argument("--limit", type=int, default=1000, help="at most this many (default 1000)")
         if name == "redrive":
-            command.add_argument("--rate", type=_rate, default=50.0, help="at most so many a second (default 50)")
+            command.add_argument("--rate", type=_rate, default=50.0, help="at most this many a second (default 50)")
             command.add_argument("--dry-run", action="store_true", help="show what would be published")
     return made
 
 
 def read_settings(options: argparse.Namespace, environ: Mapping[str, str]) -> OperatorSettings:
-    """Read where the bus is and who we are to it; what is given as an option wins. Raises ValueError."""
+    """Read the bus address and credentials; options override the environment. Raises ValueError."""
     settings = load_settings(OperatorSettings, environ=environ)
     if options.bus_url:
         settings = replace(settings, bus_url=options.bus_url, kafka_brokers="")

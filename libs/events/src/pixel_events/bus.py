@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BusHealth:
-    """What an operator asks of a bus."""
+    """The state of a bus, for operators."""
 
     reachable: bool
     brokers: tuple[str, ...] = ()
@@ -31,44 +31,44 @@ class BusConsumer(Protocol):
     """Reads events at least once, in order per partition."""
 
     async def start(self) -> None:
-        """Return when it is known from where to read; raise Unavailable when the bus or a topic is not there."""
+        """Return when the start offsets are known; raise Unavailable when the bus or a topic does not exist."""
 
     async def receive(self, max_events: int, timeout_s: float) -> list[Event]:
-        """Return what is there, waiting up to `timeout_s` for the first event; raise Unavailable.
+        """Return available events, waiting up to `timeout_s` for the first; raise Unavailable.
 
-        A cancelled call loses nothing: the events are returned by the next one.
+        A cancelled receive loses nothing: the next one returns the events.
         """
 
     async def commit(self, events: Sequence[Event]) -> None:
-        """Record that these and all earlier events of their partitions are done.
+        """Record that these and all earlier events of their partitions are processed.
 
-        Partitions that moved to another member are left alone. A follower has nothing to record.
+        Skips partitions that moved to another member. Does nothing for a follower.
         """
 
     async def close(self) -> None:
-        """Give the partitions back; idempotent."""
+        """Release the partitions; idempotent."""
 
 
 class Bus(Protocol):
-    """Publishes and hands out consumers."""
+    """Publishes events and makes consumers."""
 
     async def publish(self, events: Sequence[Event]) -> None:
-        """Return when all are durable; raise Unavailable, or Invalid when the bus can never take one of them.
+        """Return when all are durable; raise Unavailable, or Invalid when the bus can never accept one of them.
 
         After an error some of them may have been published.
         """
 
     def consumer(self, group: str, topics: Sequence[str]) -> BusConsumer:
-        """Make one member of a group; the members share the partitions, a new group starts at the oldest record."""
+        """Make one member of a group; members share the partitions, a new group starts at the oldest record."""
 
     def follower(self, topics: Sequence[str]) -> BusConsumer:
         """Make a reader of all partitions that starts at the end and belongs to no group."""
 
     async def ensure_topics(self) -> list[str]:
-        """Create the topics of the catalogue that are missing and return their names; safe to repeat."""
+        """Create the missing topics of the catalogue and return their names; idempotent."""
 
     async def health(self) -> BusHealth:
-        """Look at the bus; never raises for a bus that is away."""
+        """Return the state of the bus; does not raise when the bus cannot be reached."""
 
     async def close(self) -> None:
-        """Finish what was published and close every connection; idempotent."""
+        """Flush published records and close every connection; idempotent."""

@@ -1,4 +1,4 @@
-"""From settings or an address to a bus."""
+"""Makes a bus from settings or an address."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BusSettings(Protocol):
 
 
 def bus_of(settings: BusSettings, *, replication: int = 3) -> Bus:
-    """Make the bus the settings name; it connects when first used. Raises ValueError when they name none."""
+    """Make the bus of the settings; it connects at the first use. Raises ValueError when they name none."""
     return open_bus(
         f"kafka://{settings.kafka_brokers}" if settings.kafka_brokers else settings.bus_url,
         client_id=settings.kafka_client_id,
@@ -51,9 +51,9 @@ def open_bus(
     sasl_password: str = "",
     replication: int = 3,
 ) -> Bus:
-    """Make the bus at `postgres://…` or `kafka://host:port,host:port`; it connects when first used.
+    """Make the bus at `postgres://…` or `kafka://host:port,host:port`; it connects at the first use.
 
-    Raises ValueError for any other address. The keywords are for Kafka.
+    Raises ValueError for any other address. The keyword arguments are for Kafka.
     """
     scheme, _, rest = url.partition("://")
     if scheme in POSTGRES_SCHEMES:
@@ -65,7 +65,7 @@ def open_bus(
         raise ValueError(
             f"a bus address starts with postgres:// or kafka://, not {urlsplit(url).scheme or 'nothing'}://"
         )
-    # Loading librdkafka takes a tenth of a second: only processes that speak Kafka pay for it.
+    # Importing librdkafka takes 0.1 s: only processes that use Kafka import it.
     from pixel_events.kafka import KafkaBus
 
     return KafkaBus(

@@ -1,8 +1,8 @@
-"""The consumer part: receive, handle with retries, dead-letter what never works, commit.
+"""The consumer part: receive, handle with retries, dead-letter what fails for good, commit.
 
-Each partition has a worker: it handles the partition's events one after the other, and several work side by side up to
-a bound. A handler that fails because a system is away or does not answer in time holds up its own worker only; anything
-else is tried three times and then goes to the dead-letter topic with its origin.
+Each partition has a worker that handles its events in order; workers run concurrently up to a limit. A handler that
+fails with Unavailable or DeadlineExceeded is retried and blocks its own worker only; any other failure is tried three
+times, and the event then goes to the dead-letter topic with its origin.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ ATTEMPTS = 3
 FIRST_PAUSE_S = 0.1
 LAST_PAUSE_S = 2.0
 DEAD_LETTERS_IN_A_ROW = 100
-"""When this many handlings in a row failed for good, the fault is ours: workers wait instead of emptying the topic."""
+"""After this many final failures in a row the handler is at fault: workers retry instead of emptying the topic."""
 
 log = get_logger(__name__)
 
 
 class Consumer:
-    """A part that feeds the events of some topics to a handler, at least once."""
+    """A part that calls a handler with the events of some topics, at least once."""
 
     def __init__(
         self,
@@ -68,15 +68,15 @@ class Consumer:
         self._loop = Loop(name, self._run)
 
     async def start(self) -> None:
-        """Begin to read as soon as the bus answers; `check` tells when."""
+        """Start to read as soon as the bus answers; `check` raises until then."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Finish the events at hand and commit them."""
+        """Finish the events in progress and commit them."""
         await self._loop.stop()
 
     async def check(self) -> None:
-        """Raise Unavailable while the consumer has no place on the bus."""
+        """Raise Unavailable while the consumer is not connected to the bus."""
         if not self._reading:
             raise Unavailable(f"{self.name} does not read yet", reason="CONSUMER_NOT_READY")
 
@@ -106,7 +106,7 @@ class Consumer:
                 try:
                     await asyncio.wait({filling, stopping}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    filling.cancel()  # a receive that is cancelled loses nothing
+                    filling.cancel()  # a cancelled receive loses nothing
                     await asyncio.wait({filling})
                 if not filling.cancelled():
                     filling.result()
@@ -115,7 +115,7 @@ class Consumer:
             await partition_workers.finish()
 
     async def _handle(self, event: Event, ending: asyncio.Event) -> bool:
-        """Handle one event until it is done or dead; False when we were told to end before."""
+        """Handle one event until it is done or dead-lettered; False when `ending` was set before."""
         with (
             extracted(event.headers),
             span(f"{event.topic} process", "consumer", **{"messaging.destination.name": event.topic}),
@@ -127,7 +127,7 @@ class Consumer:
                 try:
                     event.message()
                     await self._handler(event)
-                except Exception as error:  # noqa: BLE001 - whatever a handler raises, the partition worker must go on
+                except Exception as error:  # noqa: BLE001 - the partition worker survives any error of a handler
                     verdict = await self._failed(event, error, attempt, ending)
                     if verdict is not None:
                         return verdict
@@ -137,7 +137,7 @@ class Consumer:
                     return True
 
     async def _failed(self, event: Event, error: Exception, attempt: int, ending: asyncio.Event) -> bool | None:
-        """Decide after a failed attempt: None tries again, True is done with the event, False leaves it."""
+        """Decide after a failed attempt: None retries, True finishes the event, False leaves it uncommitted."""
         if self._is_final(error, attempt):
             return await self._bury(event, error, attempt, ending)
         self._retried[event.topic].inc()
@@ -179,5 +179,5 @@ class Consumer:
         try:
             await self._bus.publish([letter])
         except EventTooLarge:
-            # Compressed, a foreign record can be larger than its topic's limit; the record itself stays at its offset.
+            # A record stored compressed by another program can exceed the limit; the original stays at its offset.
             await self._bus.publish([without_contents(letter)])

@@ -1,4 +1,4 @@
-"""Dead letters: records no consumer could handle, with where they came from, and the way back."""
+"""Dead letters: records no consumer could handle, their origin, and redriving them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PREFIX = "dlq-"
 REDRIVE_GROUP = "dead-letters-redrive"
 QUIET_S = 3.0
-"""A dead-letter topic that gives nothing for so long has nothing more."""
+"""A dead-letter topic that returns nothing for this long is read to its end."""
 
 READ_BATCH = 100
 KEY_CHARACTERS = 256
@@ -29,7 +29,7 @@ KEY_CHARACTERS = 256
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a dead letter comes from and why it died."""
+    """Topic, partition and offset of a dead letter, and the error that caused it."""
 
     topic: str
     partition: int
@@ -40,9 +40,9 @@ class Origin:
 
 
 def dead_letter(event: Event, error: Exception, *, attempts: int, consumer: str) -> Event:
-    """Address an event to the dead-letter topic of its topic.
+    """Return a copy of an event for the dead-letter topic of its topic.
 
-    The error is told by its class and reason only: its text may hold a prompt or a name.
+    The error is recorded by its class and reason only: its text may contain a prompt or a name.
     """
     reason = f"{type(error).__name__}: {error.code}" if isinstance(error, PixelError) else type(error).__name__
     origin = {
@@ -59,7 +59,7 @@ def dead_letter(event: Event, error: Exception, *, attempts: int, consumer: str)
 
 
 def without_contents(letter: Event) -> Event:
-    """Keep only where a dead letter comes from, for a record that is larger than its topic should carry."""
+    """Return the dead letter with its origin but no value, for a record larger than its topic accepts."""
     headers = {name: text for name, text in letter.headers.items() if name.startswith(PREFIX)}
     headers["dlq-dropped-bytes"] = str(len(letter.value))
     return replace(
@@ -68,7 +68,7 @@ def without_contents(letter: Event) -> Event:
 
 
 def origin_of(letter: Event) -> Origin:
-    """Read where a dead letter comes from; raise Invalid for a record that nobody dead-lettered."""
+    """Return the origin of a dead letter; raise Invalid for a record that is no dead letter."""
     try:
         return Origin(
             topic=letter.headers["dlq-origin-topic"],
@@ -83,7 +83,7 @@ def origin_of(letter: Event) -> Origin:
 
 
 async def list_dead_letters(bus: Bus, topic: str, *, limit: int = 1000) -> list[Event]:
-    """Return the oldest dead letters of a topic; takes nothing from anybody."""
+    """Return the oldest dead letters of a topic and leave them there."""
     reader = bus.consumer(f"dead-letters-list-{uuid.uuid4()}", [_letters_of(topic)])
     await reader.start()
     try:
@@ -97,8 +97,8 @@ async def redrive(
 ) -> list[Event]:
     """Publish dead letters to their topic again, in order and no faster than the rate; return those events.
 
-    Each keeps its id and key, so consumers that did handle it know it. A letter is taken from the dead-letter topic
-    only after it was published. A dry run publishes and takes nothing.
+    Each keeps its id and key, so consumers that already handled it skip it. A letter is committed in the dead-letter
+    topic only after it was published. A dry run publishes and commits nothing.
     """
     reader = bus.consumer(REDRIVE_GROUP, [_letters_of(topic)])
     await reader.start()

@@ -1,4 +1,4 @@
-"""One record of the bus, in CloudEvents 1.0 binary mode: the facts in headers, the protobuf message as the value."""
+"""One record of the bus, in CloudEvents 1.0 binary mode: attributes in headers, the protobuf message as the value."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "application/protobuf"
 SPEC_VERSION = "1.0"
 RECORD_OVERHEAD_BYTES = 512
-"""Room that the envelope of one record takes on the wire beside its key, value and own headers."""
+"""Bytes of one record's envelope on the wire, beside its key, value and own headers."""
 
 
 class MalformedEvent(Invalid):
@@ -45,7 +45,7 @@ class UnknownTopic(Invalid):
 
 @dataclass(frozen=True)
 class Event:
-    """What is published and consumed. `partition` and `offset` are known once it was read from the bus."""
+    """An event as published and consumed. `partition` and `offset` are set when it was read from the bus."""
 
     topic: str
     key: str
@@ -59,7 +59,7 @@ class Event:
     offset: int = -1
 
     def message(self) -> Message:
-        """Parse the value by the catalogue's type; raise MalformedEvent when it is anything else."""
+        """Parse the value as the catalogue's type; raise MalformedEvent when it is not one."""
         topic = topic_named(self.topic, CATALOGUE)
         expected = topic.message.DESCRIPTOR.full_name
         if self.type != expected:
@@ -93,7 +93,7 @@ def require_fit(topic: Topic, *, key: str, value: bytes, headers: Mapping[str, s
 
 
 def wire_headers(event: Event) -> list[tuple[str, str | bytes | None]]:
-    """Write an event's facts as CloudEvents headers, its own headers last."""
+    """Return an event's attributes as CloudEvents headers, its own headers last."""
     written: list[tuple[str, str | bytes | None]] = [
         ("ce_specversion", SPEC_VERSION),
         ("ce_id", _encoded(event.id)),
@@ -116,7 +116,7 @@ def read_event(
     partition: int,
     offset: int,
 ) -> Event:
-    """Read a record back; what is missing stays empty, so that `message()` refuses it with its origin known."""
+    """Read a record; missing attributes stay empty, so that `message()` can refuse it with its origin."""
     facts = {name: _decoded(text) for name, text in headers}
     for constant in ("ce_specversion", "content-type"):
         facts.pop(constant, None)
@@ -149,5 +149,5 @@ def _encoded(text: str) -> bytes:
 def _decoded(data: str | bytes | None) -> str:
     if isinstance(data, str):
         return data
-    # Foreign bytes survive the round trip to the dead-letter topic unchanged.
+    # Bytes that are not UTF-8 reach the dead-letter topic unchanged.
     return (data or b"").decode("utf-8", "surrogateescape")

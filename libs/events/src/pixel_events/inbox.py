@@ -1,4 +1,4 @@
-"""The inbox: which events a consumer has already turned into effects."""
+"""The inbox: the events that a consumer has already processed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 INBOX = load_queries("pixel_events.sql", "inbox.sql")
 INBOX_DAYS = 30
-"""Longer than any topic and its dead letters keep a record."""
+"""Longer than the retention of any topic and dead-letter topic."""
 
 
 async def first_time(conn: AsyncConnection[Any], consumer: str, event_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the bus clients count."""
+"""Metrics of the bus clients."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ DEAD_LETTERED = Counter("pixel_events_dead_lettered", "Events that went to a dea
 RELAYED = Counter("pixel_outbox_relayed", "Outbox events that the bus holds durably.", ["schema"])
 OUTBOX_DEAD_LETTERED = Counter(
     "pixel_outbox_dead_lettered",
-    "Outbox events that went to the dead letters of a topic that refuses them.",
+    "Outbox events that their topic refused and that went to its dead letters.",
     ["schema"],
 )
 REFUSED = Counter(
     "pixel_outbox_refused",
-    "Times neither the topic nor its dead letters would take an outbox event; it stays in the table.",
+    "Attempts in which neither the topic nor its dead letters accepted an outbox event; it stays in the table.",
     ["schema"],
 )
 LAG_SECONDS = Gauge("pixel_outbox_lag_seconds", "Age of the oldest event of the last relayed batch.", ["schema"])

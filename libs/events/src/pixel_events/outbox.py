@@ -1,4 +1,4 @@
-"""The outbox: events written in the transaction of the change they tell of."""
+"""The outbox: events written in the transaction of the change they report."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OUTBOX = load_queries("pixel_events.sql", "outbox.sql")
 
 @dataclass(frozen=True)
 class OutboxEvent:
-    """An event to announce: its topic, its key (the user's id) and its message; the id is made when not given."""
+    """An event to publish: its topic, its key (the user's id) and its message; the id is generated when not given."""
 
     topic: str
     key: str
@@ -34,7 +34,7 @@ class OutboxEvent:
 
 
 class OutboxRow(NamedTuple):
-    """What the outbox keeps of an event; the value is the serialized message."""
+    """An outbox row; the value is the serialized message."""
 
     event_id: UUID
     topic: str
@@ -45,9 +45,9 @@ class OutboxRow(NamedTuple):
 
 
 async def append_outbox(conn: AsyncConnection[Any], events: Sequence[OutboxEvent]) -> None:
-    """Write events inside the caller's transaction, in order; the relay wakes when it commits.
+    """Write events inside the caller's transaction, in order; its commit notifies the relay.
 
-    Raises Invalid for an event that its topic can never carry, so that it cannot block the relay.
+    Raises Invalid for an event that its topic can never accept, so that it cannot block the relay.
     """
     if events:
         await execute(conn, OUTBOX["insert_outbox"], outbox_parameters(events))
@@ -67,7 +67,7 @@ def outbox_parameters(events: Sequence[OutboxEvent]) -> dict[str, list[Any]]:
 
 
 def outbox_rows(events: Sequence[OutboxEvent]) -> list[OutboxRow]:
-    """Return what the outbox keeps of events; raise Invalid for one that its topic can never carry."""
+    """Return the outbox rows of events; raise Invalid for one that its topic can never accept."""
     headers = inject()
     rows = []
     for event in events:

@@ -1,4 +1,4 @@
-"""The partitions a consumer works on: one queue each, handled side by side, and one committer for all."""
+"""A worker for each partition of a consumer, each with its own queue, and one committer for all."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ RECEIVE_S = 1.0
 
 
 class PartitionWorkers:
-    """Takes events from a reader while there is room and commits what was handled.
+    """Receives events while fewer than `max_in_flight` are in progress, and commits what was handled.
 
-    `handle` returns False when it gave up because the event it was passed, `ending`, was set.
+    `handle` returns False when it stopped because `ending` was set.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class PartitionWorkers:
         self._reader = reader
         self._handle = handle
         self._ending = asyncio.Event()
-        self._room = max_in_flight
+        self._free = max_in_flight
         self._freed = asyncio.Event()
         self._at_once = asyncio.Semaphore(workers_at_once)
         self._waiting: dict[tuple[str, int], deque[Event]] = defaultdict(deque)
@@ -45,21 +45,21 @@ class PartitionWorkers:
         self._failure: Exception | None = None
 
     async def fill(self) -> None:
-        """Wait for room, then for events, and start their workers. Raises what a worker or a commit failed with."""
-        while self._room <= 0 and self._failure is None:
+        """Wait for capacity, then for events, and start their workers. Raises the error of a worker or a commit."""
+        while self._free <= 0 and self._failure is None:
             self._freed.clear()
             await self._freed.wait()
         if self._failure is not None:
             raise self._failure
-        for event in await self._reader.receive(self._room, RECEIVE_S):
+        for event in await self._reader.receive(self._free, RECEIVE_S):
             place = (event.topic, event.partition)
-            self._room -= 1
+            self._free -= 1
             self._waiting[place].append(event)
             if place not in self._workers:
                 self._workers[place] = asyncio.create_task(self._work(place))
 
     async def finish(self) -> None:
-        """Let the events at hand end and commit them; those that wait are read again by whoever comes next."""
+        """Finish the events in progress and commit them; queued events are read again by the next consumer."""
         self._ending.set()
         tasks = {*self._workers.values(), *([self._committing] if self._committing is not None else [])}
         if tasks:
@@ -70,7 +70,7 @@ class PartitionWorkers:
                     task.cancel()
                 await asyncio.wait(tasks)
                 raise
-        with contextlib.suppress(Unavailable, DeadlineExceeded):  # they come again, and the inbox knows them
+        with contextlib.suppress(Unavailable, DeadlineExceeded):  # they are delivered again, and the inbox skips them
             await self._commit()
 
     async def _work(self, place: tuple[str, int]) -> None:
@@ -80,13 +80,13 @@ class PartitionWorkers:
                 async with self._at_once:
                     event = waiting.popleft()
                     is_done = await self._handle(event, self._ending)
-                self._room += 1
+                self._free += 1
                 self._freed.set()
                 if is_done:
                     self._done[place] = event
                     if self._committing is None:
                         self._committing = asyncio.create_task(self._commit_all())
-        except Exception as error:  # noqa: BLE001 - raised by `fill`; going on would step over the event
+        except Exception as error:  # noqa: BLE001 - raised by `fill`; continuing would skip the event
             self._fail(error)
         finally:
             del self._workers[place]

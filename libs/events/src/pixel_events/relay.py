@@ -1,8 +1,8 @@
 """The outbox relay: moves committed events to the bus, in order, at least once.
 
 It reads only below the snapshot horizon: once every transaction with a smaller id has ended, no earlier event can
-still appear. One relay of a schema is the leader. The session that holds its lock is also the one that reads and
-deletes, so a leader that lost the lock cannot go on. No transaction is open while it publishes.
+appear. One relay of a schema is the leader. The session that holds the leader's lock also reads and deletes, so a
+leader that lost the lock cannot continue. No transaction is open while it publishes.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ BATCH = 500
 POLL_S = 1.0
 FIRST_LOOK_S = 0.002
 LAST_LOOK_S = 0.25
-"""Rows behind an open transaction are looked for again after 2 ms, then twice as long each time up to this."""
+"""Rows hidden by an open transaction are read again after 2 ms, doubled each time up to this."""
 
 MARK_EVERY_S = 1.0
 
 MAX_SKIPPED = 1_000
-"""Rows passed over because nothing takes them; of more than these the oldest are tried again."""
+"""Rows skipped because no topic accepts them; beyond this number the oldest are tried again."""
 
 FORGET_EVERY_S = 3600.0
 NO_HEADERS = "{}"
@@ -71,11 +71,11 @@ class OutboxRelay:
         self._loop = Loop(self.name, self._run)
 
     async def start(self) -> None:
-        """Begin to relay, or to wait for leadership."""
+        """Start to relay, or to wait for leadership."""
         await self._loop.start()
 
     async def stop(self) -> None:
-        """Finish the batch at hand and give leadership back."""
+        """Finish the current batch and release leadership."""
         await self._loop.stop()
 
     async def _run(self, stop: asyncio.Event) -> None:
@@ -104,7 +104,7 @@ class OutboxRelay:
             await self._forget_old_events(conn)
 
     async def _look(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> int:
-        """Relay what there is; return how many events. Rows that were passed over keep the mark down."""
+        """Relay all visible rows; return how many. The mark does not advance past skipped rows."""
         now = asyncio.get_running_loop().time()
         if self._skipped or now - self._marked_at < MARK_EVERY_S:
             return await self._drain(conn, stop)
@@ -118,13 +118,13 @@ class OutboxRelay:
         return relayed
 
     async def _drain(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> int:
-        """Relay batch after batch until one is short; return how many events were relayed."""
+        """Relay batches until one is short; return how many events were relayed."""
         total = 0
         relayed: list[int] = []
         rows = await self._read(conn, [])
         while rows:
             ids = [row["id"] for row in rows]
-            # While this batch is on its way, the last one is deleted and the next one read.
+            # While this batch is published, the previous one is deleted and the next one read.
             goes_on = len(rows) == BATCH and not stop.is_set()
             turning = asyncio.create_task(self._turn(conn, relayed, ids if goes_on else None))
             try:
@@ -136,19 +136,19 @@ class OutboxRelay:
             total += len(relayed)
             self._mark.relayed(ids[-1])
             self._lag.set((datetime.now(UTC) - rows[0]["created_at"]).total_seconds())
-            # A batch of nothing but refused rows is no reason to hurry.
+            # A batch of refused rows only: wait for the next turn.
             rows = following if relayed else []
         await self._turn(conn, relayed, None)
         return total
 
     async def _turn(self, conn: AsyncConnection[Any], relayed: Sequence[int], under_way: Sequence[int] | None) -> Rows:
-        """Delete what is on the bus; then read on, past what is under way, unless that is None."""
+        """Delete published rows; then read past the rows in progress, unless that is None."""
         if relayed:
             await execute(conn, OUTBOX["delete_outbox"], {"ids": relayed})
         return [] if under_way is None else await self._read(conn, under_way)
 
     async def _publish(self, rows: Rows) -> set[int]:
-        """Publish a batch; return the ids of rows that neither their topic nor its dead letters can ever take."""
+        """Publish a batch; return the ids of rows that neither their topic nor its dead letters can ever accept."""
         events = [self._event(row) for row in rows]
         try:
             await self._bus.publish(events)
@@ -164,7 +164,7 @@ class OutboxRelay:
                 await self._bus.publish([event])
             except Invalid as error:
                 facts = {"schema": self._schema, "outbox_id": row["id"], "topic": event.topic, "reason": error.code}
-                # The kind says it all, and the text of a trace could hold the event.
+                # Only the kind is logged: a traceback could contain the event.
                 if await self._bury(event, error):
                     self._dead_lettered.inc()
                     log.error("outbox_event_dead_lettered", **facts)  # noqa: TRY400 - see above
@@ -177,7 +177,7 @@ class OutboxRelay:
         return refused
 
     async def _bury(self, event: Event, error: Invalid) -> bool:
-        """Publish to the dead letters of the event's topic; False when these cannot take it either."""
+        """Publish to the dead letters of the event's topic; False when they cannot accept it either."""
         try:
             await self._bus.publish([dead_letter(event, error, attempts=1, consumer=self.name)])
         except Invalid:

@@ -1,7 +1,7 @@
-"""The one catalogue of topics: what rides the bus, how long it is kept and how large a record may be.
+"""The catalogue of topics: message type, retention and maximum record size.
 
-Every topic has a dead-letter twin `<topic>.dlq` with one partition. Records are keyed by user id (notifications by the
-recipient), so what one user does is read in order. Picture bytes never ride the bus: records carry ids.
+Every topic has a dead-letter topic `<topic>.dlq` with one partition. Records are keyed by user id (notifications by the
+recipient), so the events of one user are read in order. Image bytes are not published: records carry ids.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 DEAD_LETTER_SUFFIX = ".dlq"
 DEAD_LETTER_ROOM_BYTES = 16_384
-"""What the headers of a dead letter may add to its record."""
+"""Bytes that the headers of a dead letter may add to its record."""
 
 DEAD_LETTER_RETENTION_MS = 14 * DAY_MS
 MODEL_QUEUES = ("gemini", "dall-e", "stable-diffusion")
-"""Models whose partition worker has its own workers and therefore its own request topic."""
+"""Models with their own workers and therefore their own request topic."""
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A stream of records of one message type."""
+    """A topic with records of one message type."""
 
     name: str
     partitions: int
@@ -40,7 +40,7 @@ class Topic:
 
     @property
     def dead_letters(self) -> Topic:
-        """Where records of this topic go that no consumer can handle."""
+        """The topic for records that no consumer can handle."""
         return Topic(
             name=self.name + DEAD_LETTER_SUFFIX,
             partitions=1,
@@ -67,9 +67,9 @@ def _topics() -> Iterator[Topic]:
 
 
 def with_dead_letters(topics: Iterable[Topic]) -> Mapping[str, Topic]:
-    """Index topics by name, each beside its dead-letter twin."""
+    """Index topics and their dead-letter topics by name."""
     return MappingProxyType({named.name: named for topic in topics for named in (topic, topic.dead_letters)})
 
 
 CATALOGUE: Mapping[str, Topic] = with_dead_letters(_topics())
-"""Every topic by its name."""
+"""Every topic by name."""

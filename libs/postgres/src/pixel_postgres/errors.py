@@ -1,4 +1,4 @@
-"""From the driver's errors to the kinds the rest of the system knows."""
+"""Translates the driver's errors to the error kinds of pixel_errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from psycopg import Error, InterfaceError, OperationalError, errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 COMMIT_UNKNOWN = "COMMIT_UNKNOWN"
-"""Reason of an Unavailable: the connection was lost during COMMIT, so the change may stand or not."""
+"""Reason of an Unavailable: the connection was lost during COMMIT, so the change may be committed or not."""
 
 _RETRY_AFTER_S = 1.0
 _COLLISIONS = (errors.UniqueViolation, errors.ExclusionViolation)
@@ -26,9 +26,9 @@ _LOST_CLASSES = ("08", "57")
 
 
 def translate(error: Error, *, committing: bool = False) -> PixelError | None:
-    """Return the kind of a driver error, or None when it is a defect of ours (wrong SQL, wrong types).
+    """Return the kind of a driver error, or None when it is a defect of the caller (wrong SQL, wrong types).
 
-    `committing` says that COMMIT had been sent: a connection lost then has reason COMMIT_UNKNOWN.
+    `committing` means that COMMIT was sent: a connection lost then has reason COMMIT_UNKNOWN.
     """
     if isinstance(error, PoolTimeout | TooManyRequests):
         return Unavailable("no database connection is free", reason="POOL_EXHAUSTED", retry_after_s=_RETRY_AFTER_S)

@@ -21,9 +21,9 @@ _QUERIES = load_queries("pixel_postgres.sql", "leadership.sql")
 async def leading(conn: AsyncConnection[Any], name: str) -> AsyncIterator[bool]:
     """Yield whether this session leads under the name; it leads until the block or the session ends.
 
-    The connection has to be in autocommit: a lock of a transaction would be lost where that may not idle so long. One
-    that could not give the lead up is closed, which gives it up, so that it does not go back to its pool with the lock.
-    Why it could not is never raised: it would take the place of what ended the block, which may be a cancellation.
+    The connection must be in autocommit: an idle transaction may be ended by a timeout, and its lock with it. A
+    connection that fails to release the lock is closed, which releases it, so that it does not return to its pool with
+    the lock. That failure is not raised: it would replace the exception that ended the block, perhaps a cancellation.
     """
     row = await fetch_one(conn, _QUERIES["take_lead"], {"name": name})
     leads = row is not None and bool(row["leads"])

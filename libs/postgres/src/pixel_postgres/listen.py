@@ -1,4 +1,4 @@
-"""Turns of a loop that looks for work: by notification, and by time when none comes."""
+"""Turns of a polling loop: on a notification, and by time when none comes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _log = get_logger(__name__)
 async def notifications(conninfo: str, channel: str, stop: asyncio.Event, poll_s: float) -> AsyncIterator[None]:
     """Yield at once, on each NOTIFY and at least every `poll_s` seconds until `stop` is set."""
     while not stop.is_set():
-        # The first turn after each connection: something may have come while nobody listened.
+        # The first turn after each connection: a notification may have been missed while disconnected.
         yield
         try:
             async with await AsyncConnection.connect(conninfo, autocommit=True) as conn:

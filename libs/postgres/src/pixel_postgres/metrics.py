@@ -1,4 +1,4 @@
-"""What the database side counts."""
+"""Metrics of the database client."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ _QUERY_SECONDS = Histogram(
 
 @cache
 def query_seconds(query: str) -> Histogram:
-    """Return the histogram of one query; the number of names is that of the .sql files."""
+    """Return the histogram of one query; names come from the .sql files, so their number is bounded."""
     return _QUERY_SECONDS.labels(query)

@@ -24,7 +24,7 @@ _PAUSES_S = (0.5, 1.0, 2.0, 4.0)
 
 
 def migrate(url: str, *, package: str, schema: str) -> None:
-    """Bring the schema to the newest revision; does nothing when it is there already.
+    """Migrate the schema to the newest revision; does nothing when it is current.
 
     `url` is the administrator's or the owner's. One at a time per schema; each revision in its own transaction.
     """
@@ -32,7 +32,7 @@ def migrate(url: str, *, package: str, schema: str) -> None:
         guard.execute(f"SET lock_timeout = '{_LOCK_WITHIN}'")
         guard.execute("SELECT pg_advisory_lock(hashtextextended('pixel_postgres.migrate ' || %s, 0))", (schema,))
         _upgrade_patiently(url, _folder(package), schema)
-        # Default privileges gave the service its owner's tables; this one it only reads.
+        # Default privileges let the service write its owner's tables; this one is read-only for it.
         version_table = sql.Identifier(schema, "alembic_version")
         guard.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(owner_of(schema))))
         guard.execute(
@@ -41,7 +41,7 @@ def migrate(url: str, *, package: str, schema: str) -> None:
 
 
 async def is_current(url: str, *, package: str, schema: str) -> bool:
-    """Tell whether the schema stands at the newest revision of this code. Reads file names, loads no Alembic."""
+    """Return whether the schema is at the newest revision of this code. Reads file names only; imports no Alembic."""
     newest = max(revision_files(package), key=lambda file: file.name).name.split("_", 1)[0]
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as conn:
         found = await conn.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{schema}.alembic_version",))
@@ -58,7 +58,7 @@ def revision_files(package: str) -> list[Path]:
 
 
 def run_sql(revision_file: str) -> None:
-    """Execute the .sql file of the revision, which lies one folder above it under the same name."""
+    """Execute the .sql file of the revision: same name, one folder above."""
     from alembic import op
 
     revision = Path(revision_file)
@@ -78,7 +78,7 @@ def _folder(package: str) -> Path:
 
 
 def _upgrade_patiently(url: str, folder: Path, schema: str) -> None:
-    """Try again when a lock was not free in time: a migration that waits long would hold up everybody behind it."""
+    """Retry when a lock was not free in time: a long wait for a lock blocks every query queued behind it."""
     for pause_s in _PAUSES_S:
         try:
             _upgrade(url, folder, schema)
@@ -90,7 +90,7 @@ def _upgrade_patiently(url: str, folder: Path, schema: str) -> None:
 
 
 def _upgrade(url: str, folder: Path, schema: str) -> None:
-    # SQLAlchemy takes a second of CPU to import: only who migrates pays.
+    # Importing SQLAlchemy takes a second of CPU: only migrations import it.
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory

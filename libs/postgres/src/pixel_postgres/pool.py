@@ -26,14 +26,14 @@ _WAIT_FOR_CONNECTION_S = 3.0
 _MAX_WAITING = 1000
 _CHECK_WITHIN_S = 2.0
 _GIVE_UP_CONNECTING_AFTER_S = 5.0
-"""Bounds the pool's own growing pauses; the next request after it starts a new attempt at once."""
+"""Limit of the pool's growing reconnect pauses; the next request after it starts a new attempt at once."""
 
 _SESSION = {
     "statement_timeout": "30s",
     "lock_timeout": "5s",
     "idle_in_transaction_session_timeout": "15s",
     "TimeZone": "UTC",
-    # A plan that was made while its tables were empty reads them whole, until the server's first analysis of them.
+    # A plan made while its tables were empty scans them whole until the server's first ANALYZE.
     "enable_seqscan": "off",
 }
 _DETECT_DEAD_PEER = {
@@ -63,7 +63,7 @@ class Pool:
     async def transaction(self) -> AsyncIterator[AsyncConnection[DictRow]]:
         """Commit at the end of the block, roll back when it raises.
 
-        Raises the kinds of `translate`; Unavailable with reason COMMIT_UNKNOWN when the change may stand or not.
+        Raises the kinds of `translate`; Unavailable with reason COMMIT_UNKNOWN when the change may be committed or not.
         """
         committing = False
         try:
@@ -78,7 +78,7 @@ class Pool:
 
     @asynccontextmanager
     async def autocommit(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        """Give a connection for single statements, each its own transaction."""
+        """Yield a connection for single statements, each its own transaction."""
         try:
             async with self._connection() as conn:
                 yield conn
@@ -91,8 +91,8 @@ class Pool:
     def listen(self, channel: str, stop: asyncio.Event, poll_s: float = 1.0) -> AsyncIterator[None]:
         """Yield at once, on each NOTIFY and at least every `poll_s` seconds, until `stop` is set.
 
-        A notification is a hint: look for work on every turn. Uses a connection of its own and connects again when
-        it is lost; meanwhile the turns go on by time alone.
+        A notification is a hint: look for work on every turn. Uses its own connection and reconnects when it is
+        lost; meanwhile turns come by time only.
         """
         return notifications(self._conninfo, channel, stop, poll_s)
 
@@ -121,9 +121,9 @@ class Pool:
             await self._pool.putconn(conn)
 
     async def _getconn(self) -> AsyncConnection[DictRow]:
-        """Take a connection; drop the ones the server closed while they were idle, however many a restart left.
+        """Take a connection; discard all that the server closed while they were idle.
 
-        The pool's own `check` pauses one second and more after the second dead one, longer than a caller waits.
+        The pool's own `check` pauses a second or more after the second dead connection, longer than a caller waits.
         """
         for _ in range(self._pool.max_size):
             conn = await self._pool.getconn()
@@ -140,9 +140,9 @@ class Pool:
 async def open_pool(
     url: str, *, schema: str, application: str, min_size: int = 1, max_size: int = 10
 ) -> AsyncIterator[Pool]:
-    """Open a pool whose connections see the one schema, in UTC, with time limits on statements, locks and idleness.
+    """Open a pool for one schema, in UTC, with time limits on statements, locks and idle transactions.
 
-    Returns before the database answers: a service may start first and report itself not ready.
+    Returns before the database answers: a service can start first and report itself not ready.
     """
     conninfo = session_conninfo(url, schema=schema, application=application)
     pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
@@ -165,7 +165,7 @@ async def open_pool(
 
 
 def session_conninfo(url: str, *, schema: str, application: str) -> str:
-    """Return the connection string with our session settings; what the url itself says about `options` comes last."""
+    """Return the connection string with the session settings; `options` in the URL come last and win."""
     given = conninfo_to_dict(url)
     settings: dict[str, str] = {"search_path": schema, **_SESSION}
     options = " ".join(f"-c {name}={value}" for name, value in settings.items())
@@ -179,7 +179,7 @@ async def _configure(conn: AsyncConnection[DictRow]) -> None:
 
 
 def _loads(data: str | bytes) -> Any:
-    """Read JSON; most values in our rows are empty, and one of those costs the parser as much as a short text."""
+    """Parse JSON, with a short cut for the empty values that most rows hold."""
     if data == b"{}":
         return {}
     if data == b"[]":
@@ -188,9 +188,9 @@ def _loads(data: str | bytes) -> Any:
 
 
 def _spoken_to(conn: AsyncConnection[DictRow]) -> bool:
-    """Tell whether an idle connection has something to read: as a rule, that the server closed it.
+    """Return whether an idle connection has bytes to read, which normally means that the server closed it.
 
-    Costs one system call instead of a round trip, and after a restart of the server spares each caller an error.
+    Costs one system call instead of a round trip; without it callers see an error after a restart of the server.
     """
     if conn.closed:
         return True

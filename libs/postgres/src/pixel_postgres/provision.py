@@ -1,4 +1,4 @@
-"""Roles and schemas, one pair each per service: what the administrator does once."""
+"""Creates the roles and the schema of each service; run by an administrator."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 _IDLE_IN_TRANSACTION = "25s"
-"""An open transaction that does nothing keeps all old row versions of the database: each look at a queue walks them."""
+"""An idle open transaction keeps all old row versions of the database, which slows every scan of a queue."""
 
 _ATTEMPTS = 10
 _RACES = (errors.UniqueViolation, errors.DuplicateObject, errors.DuplicateSchema, errors.InternalError_)
-"""Roles belong to the whole server: another database's provisioning may change the same row at the same time."""
+"""Roles belong to the whole server: provisioning of another database may change the same row at the same time."""
 
 
 def owner_of(schema: str) -> str:
@@ -27,12 +27,11 @@ def owner_of(schema: str) -> str:
 
 
 async def provision(admin_url: str, *, schemas: Mapping[str, str]) -> None:
-    """Make, for each schema (with its password), the owner role, the service role and the schema.
+    """Create, for each schema (with its password), the owner role, the service role and the schema.
 
-    The service role has the schema's name; it reads and writes the tables there and sees no other schema. Transactions
-    in this database that nobody goes on with are ended, whoever opened them, unless their session says otherwise; an
-    administrator who does not own the database leaves that to its owner. What exists is brought to this state, so it
-    may run again, and beside others.
+    The service role has the schema's name; it reads and writes the tables there and sees no other schema. Idle
+    transactions in this database are ended by a timeout unless their session sets another; only the owner of the
+    database can set it, other administrators skip it. Idempotent, and safe to run concurrently.
     """
     async with await AsyncConnection.connect(admin_url, autocommit=True) as conn:
         with suppress(errors.InsufficientPrivilege):
@@ -50,7 +49,7 @@ async def _with_retry(conn: AsyncConnection, change: Callable[[AsyncConnection],
         except _RACES:
             if attempt == _ATTEMPTS - 1:
                 raise
-            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 # spreads the racers, guards nothing
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 # jitter, no secret
         else:
             return
 
@@ -62,7 +61,7 @@ async def _end_idle_transactions(conn: AsyncConnection) -> None:
 
 async def _provision_one(conn: AsyncConnection, schema: str, password: str) -> None:
     service, owner = sql.Identifier(schema), sql.Identifier(owner_of(schema))
-    # Hashed here, so that the password stands in no server log.
+    # Hashed here, so that no server log contains the password.
     verifier = conn.pgconn.encrypt_password(password.encode(), schema.encode(), b"scram-sha-256").decode()
     if not await _role_exists(conn, owner_of(schema)):
         await conn.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(owner))

@@ -35,7 +35,7 @@ _USE = re.compile(r"\{(?P<list>[a-z][a-z0-9_]*) of (?P<alias>[a-z][a-z0-9_]*)\}"
 
 
 class Query(str):
-    """The text of one query; `name` stands in logs, metrics and traces."""
+    """The text of one query; `name` identifies it in logs, metrics and traces."""
 
     __slots__ = ("name",)
     name: str
@@ -50,10 +50,10 @@ class Query(str):
 def load_queries(package: str, filename: str) -> Mapping[str, Query]:
     """Read the queries of a file in a package by name: each a `-- name: verb_noun` line and the text below it.
 
-    `{job_columns of j}` in a query stands for `j.id, j.user_id, …`, the columns that the package's columns.txt lists
-    under `job_columns:`, so that every query that reads a whole row reads the same one.
-    Raises ValueError when a name is there twice, a query is empty, SQL stands before the first name, or a list of
-    columns is unknown.
+    `{job_columns of j}` in a query expands to `j.id, j.user_id, …`, the columns that the package's columns.txt lists
+    under `job_columns:`, so that every query that reads a whole row reads the same columns.
+    Raises ValueError when a name is used twice, a query is empty, SQL precedes the first name, or a list of columns is
+    unknown.
     """
     source = f"{package}/{filename}"
     text = files(package).joinpath(filename).read_text(encoding="utf-8")
@@ -87,9 +87,9 @@ def _column_lists(package: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def _compact(body: str) -> str:
-    """Drop lines of comment, whose percent signs the driver would read as parameters, and indentation.
+    """Remove comment lines, whose percent signs the driver would parse as parameters, and indentation.
 
-    The driver keeps what it made of a statement of up to 4,096 characters and reads a longer one anew each time.
+    The driver caches its parse of a statement of up to 4,096 characters and parses a longer one at every call.
     """
     lines = (line.strip() for line in body.splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--"))
@@ -140,7 +140,7 @@ async def _run(conn: AsyncConnection[DictRow], query: str, params: Params) -> As
 
 
 async def _observed(query: str, run: Callable[[], Awaitable[T]]) -> T:
-    """Time the query, put a span around it when a trace records, warn when it was slow, raise our kinds."""
+    """Time the query, open a span when tracing, warn when it is slow, translate its errors."""
     name = query.name if isinstance(query, Query) else "unnamed"
     started = perf_counter()
     try:

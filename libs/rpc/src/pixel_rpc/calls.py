@@ -1,4 +1,4 @@
-"""What a call carries besides its message: who asks, and how long there is left."""
+"""The context of a call: the caller's identity and the time left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_TEXT = 128
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a call is made for; empty where nobody is known. Travels as `pixel-user-id` and `pixel-request-id`."""
+    """The user and the request of a call; empty when unknown. Sent as `pixel-user-id` and `pixel-request-id`."""
 
     user_id: str = ""
     request_id: str = ""
@@ -36,13 +36,13 @@ _deadline: ContextVar[float | None] = ContextVar("pixel_deadline", default=None)
 
 
 def caller() -> Caller:
-    """Return who the present work is done for."""
+    """Return the identity of the current call."""
     return _caller.get()
 
 
 @contextmanager
 def calling_as(who: Caller) -> Iterator[None]:
-    """Make calls inside the block on behalf of `who`."""
+    """Make the calls inside the block on behalf of `who`."""
     token = _caller.set(who)
     try:
         yield
@@ -51,14 +51,14 @@ def calling_as(who: Caller) -> Iterator[None]:
 
 
 def remaining_s() -> float | None:
-    """Return the seconds left for the present work, 0 when they are used up, None without a deadline."""
+    """Return the seconds left for the current call, 0 when they are used up, None without a deadline."""
     at = _deadline.get()
     return None if at is None else max(at - time.monotonic(), 0.0)
 
 
 @contextmanager
 def deadline(seconds: float) -> Iterator[None]:
-    """Give the block this long; an earlier deadline that already holds is kept."""
+    """Limit the block to this time; an earlier deadline is kept."""
     at, held = time.monotonic() + seconds, _deadline.get()
     token = _deadline.set(at if held is None else min(at, held))
     try:
@@ -68,6 +68,6 @@ def deadline(seconds: float) -> Iterator[None]:
 
 
 def begin_call(who: Caller, seconds: float | None) -> None:
-    """Set both for the rest of the running task; for a server, whose every call is a task of its own."""
+    """Set both for the rest of the running task; for a server, where each call is a task."""
     _caller.set(who)
     _deadline.set(None if seconds is None else time.monotonic() + seconds)

@@ -1,4 +1,4 @@
-"""The client's end: a channel whose calls carry deadline, identity and trace, and raise the peer's errors."""
+"""The client side: a channel whose calls carry deadline, identity and trace, and raise the peer's errors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pixel_rpc.client_interceptors import RequestStreams, ResponseStreams, Unary
 from pixel_rpc.server import MAX_MESSAGE_BYTES, size_options
 
 _OPTIONS = (
-    # A peer that restarts is found again within two seconds, one that hangs is noticed within 35.
+    # A restarted peer is connected again within two seconds; a hanging one is noticed within 35.
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.lb_policy_name", "round_robin"),
-    # Peers are never behind an HTTP proxy.
+    # Peers are not behind an HTTP proxy.
     ("grpc.enable_http_proxy", 0),
     ("grpc.use_local_subchannel_pool", 1),
 )
@@ -26,8 +26,8 @@ def open_channel(
 ) -> grpc.aio.Channel:
     """Open a channel to a peer (it connects at the first call); the caller closes it.
 
-    Calls with one response get the default deadline unless they or the present work have one; work that has a
-    deadline gives it on, 20 ms shorter, and makes no call with less than 100 ms left.
+    Calls with one response get the default deadline unless they or the current call have one; a deadline is passed on
+    20 ms shorter, and no call is made with less than 100 ms left.
     """
     return grpc.aio.insecure_channel(
         address,

@@ -1,4 +1,4 @@
-"""One call as the client sees it: deadline, identity and trace go out, a status comes back as an error."""
+"""One call on the client side: sends deadline, identity and trace, and turns a status into an error."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-HOP_S = 0.020  # taken off an inherited deadline, so that the caller still has time to answer with our failure
-LEAST_S = 0.100  # with less than this left a call is not worth making
+HOP_S = 0.020  # subtracted from an inherited deadline, so that the caller has time to respond with the failure
+LEAST_S = 0.100  # with less time left than this no call is made
 _metrics: dict[str, MethodMetrics] = {}
 
 
 class ClientCall:
-    """The frame around one call: `with ClientCall(...) as call: … call.outgoing() …`."""
+    """The context manager of one call: `with ClientCall(...) as call: … call.outgoing() …`."""
 
     def __init__(self, details: grpc.aio.ClientCallDetails, *, default_deadline_s: float | None) -> None:
         self._details = details
@@ -43,7 +43,7 @@ class ClientCall:
         return self
 
     def outgoing(self) -> grpc.aio.ClientCallDetails:
-        """Return the details to call with; raise DeadlineExceeded when too little time is left."""
+        """Return the call details to use; raise DeadlineExceeded when too little time is left."""
         given = self._details
         timeout_s = _timeout_s(given.timeout, self._default_deadline_s)
         metadata = grpc.aio.Metadata(*(given.metadata or ()), *_context_metadata(), *carrier_of(self._span).items())
@@ -52,7 +52,7 @@ class ClientCall:
     def __exit__(
         self, _type: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
-        """Count the call; raise the peer's error as the PixelError it wrote."""
+        """Count the call; raise the peer's status as a PixelError."""
         try:
             if isinstance(error, grpc.aio.AioRpcError):
                 raise from_call(error) from error

@@ -1,4 +1,4 @@
-"""Puts a ClientCall around every call of a channel; grpc.aio wants one class for each shape of call."""
+"""Wraps every call of a channel in a ClientCall; grpc.aio needs one class for each kind of call."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RequestStreams(grpc.aio.StreamUnaryClientInterceptor):
 
 
 class ResponseStreams(grpc.aio.UnaryStreamClientInterceptor):
-    """One request, many responses: no default deadline, as a stream lives as long as its reader wants.
+    """One request, many responses: no default deadline, as the reader decides when a stream ends.
 
     A reader that stops early calls `cancel()` on the call; otherwise the server works on until its next write fails.
     """
@@ -64,4 +64,4 @@ async def _responses(rpc: Any, frame: ExitStack) -> AsyncIterator[Any]:
             async for response in rpc:
                 yield response
         finally:
-            rpc.cancel()  # ends the work of a reader cancelled in mid-stream; does nothing after the last response
+            rpc.cancel()  # ends the server's work when the reader is cancelled; does nothing after the last response

@@ -1,4 +1,4 @@
-"""What the RPC library counts: calls by service, method and code, and how long they took."""
+"""Metrics of the RPC library: calls by service, method and code, and their durations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def split_method(path: str) -> tuple[str, str]:
 
 
 class MethodMetrics:
-    """The counters of one method; each child is looked up once, as a look-up costs more than counting."""
+    """The counters of one method; each labelled child is looked up once, as a look-up costs more than counting."""
 
     def __init__(self, path: str, handled: Counter, seconds: Histogram) -> None:
         self._labels = split_method(path)

@@ -1,4 +1,4 @@
-"""The server's end: a part that serves, tells its health, answers reflection, and stops gracefully."""
+"""The server side: a part that serves, reports health, answers reflection, and stops gracefully."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 LOOK_EVERY_S = 2.0
 LOOK_AGAIN_S = 0.25
-"""While not ready, readiness is looked at more often."""
+"""While not ready, readiness is checked more often."""
 
 WATCH_GRACE_S = 0.5
 MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-_METADATA_BYTES = 64 * 1024  # an error with all its violations
+_METADATA_BYTES = 64 * 1024  # fits an error with all its violations
 _OPTIONS = (
     # Two servers must not share a port unnoticed.
     ("grpc.so_reuseport", 0),
@@ -76,7 +76,7 @@ class RpcServer:
         self._watch = Loop(f"{name}-health", self._watch_readiness, grace_s=WATCH_GRACE_S)
 
     async def start(self) -> None:
-        """Bind, serve and report how ready we are; raise RuntimeError when the port cannot be bound."""
+        """Bind, serve and report readiness; raise RuntimeError when the port cannot be bound."""
         server = grpc.aio.server(
             interceptors=[CallInterceptor(default_deadline_s=self._default_deadline_s)],
             options=(*_OPTIONS, *size_options(self._max_message_bytes)),
@@ -112,9 +112,9 @@ class RpcServer:
             await self._look()
 
     async def _look(self, *, is_starting: bool = False) -> None:
-        """Check the readiness and report a change; a check that raises is a defect and counts as not ready.
+        """Run the readiness checks and report a change; a check that raises is a defect and counts as not ready.
 
-        Not being ready yet is no news worth a warning while starting.
+        While starting, not being ready is not logged as a warning.
         """
         if self._ready is None:
             return

@@ -1,4 +1,4 @@
-"""One call as the server sees it: identity and trace come in, an error goes out as a status, metrics are counted."""
+"""One call on the server side: reads identity and trace, turns an error into a status, counts metrics."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 USER_ID_KEY = "pixel-user-id"
 REQUEST_ID_KEY = "pixel-request-id"
-_LEAST_S = 0.005  # with less time left than this an answer cannot arrive
+_LEAST_S = 0.005  # with less time left than this a response cannot arrive
 _CODES = {code.value[0]: code for code in StatusCode}
 
 
 class ServerCall:
-    """The frame around one handler: `async with ServerCall(...) as call, call.within_deadline(): …`."""
+    """The context manager of one handler: `async with ServerCall(...) as call, call.within_deadline(): …`."""
 
     def __init__(self, path: str, context: grpc.aio.ServicerContext[Any, Any], metrics: MethodMetrics) -> None:
         self._path = path
@@ -53,13 +53,13 @@ class ServerCall:
 
     @asynccontextmanager
     async def within_deadline(self, default_s: float | None) -> AsyncIterator[None]:
-        """Take over who calls and the time left; a call that came without a deadline gets the default one."""
+        """Set the caller's identity and the deadline; a call without a deadline gets the default one."""
         who = self._caller()
         sent_s: float | None = self._context.time_remaining()
         if sent_s is not None and sent_s < _LEAST_S:
             raise DeadlineExceeded("no time was left when the call arrived")
         begin_call(who, default_s if sent_s is None else sent_s)
-        timer = asyncio.timeout(default_s if sent_s is None else None)  # the transport watches a deadline that was sent
+        timer = asyncio.timeout(default_s if sent_s is None else None)  # the transport enforces a sent deadline
         try:
             async with timer:
                 yield
@@ -94,7 +94,7 @@ class ServerCall:
             raise Invalid(f"malformed call metadata: {error.detail}") from error
 
     def _expected(self, error: Exception) -> PixelError:
-        """Return the error to tell the caller; of an unexpected one only the trace id is told, the log has the rest."""
+        """Return the error for the caller; of an unexpected one only the trace id is sent, the log has the rest."""
         if isinstance(error, PixelError):
             if error.kind == Internal.kind:
                 log.error("rpc_failed", method=self._path, exc_info=error)

@@ -1,4 +1,4 @@
-"""Puts a ServerCall around every handler of a server."""
+"""Wraps every handler of a server in a ServerCall."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _UNOBSERVED = "/grpc."  # health and reflection
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handler of a method at its first call and keeps it; calls without a deadline get the default one.
+    """Wraps the handler of a method at its first call and caches it; calls without a deadline get the default one.
 
-    A stream of responses may live as long as its caller wants and gets no default deadline.
+    A stream of responses gets no default deadline; the caller decides when it ends.
     """
 
     def __init__(self, *, default_deadline_s: float) -> None:
@@ -63,7 +63,7 @@ def _wrap_stream(path: str, handler: Handler) -> Handler:
     metrics = MethodMetrics(path, SERVER_HANDLED, SERVER_SECONDS)
     behaviour: Any = handler.stream_stream or handler.unary_stream
 
-    # Responses are written, not yielded: a generator suspended at a yield would outlive a cancelled call.
+    # Responses are written, not yielded: a generator suspended at a yield would survive a cancelled call.
     async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         async with (
             ServerCall(path, context, metrics) as call,

@@ -1,4 +1,4 @@
-"""Errors as gRPC statuses: status code, google.rpc.ErrorInfo, RetryInfo and BadRequest, written and read back."""
+"""Errors as gRPC statuses: status code, google.rpc.ErrorInfo, RetryInfo and BadRequest, in both directions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DOMAIN = "pixel"
 DETAILS_KEY = "grpc-status-details-bin"
 _NANOS = 1_000_000_000
 
-# Trailing metadata is bounded by the transport: a longer error would arrive as no error at all.
+# The transport limits trailing metadata: a longer error would not arrive at all.
 _MOST_VIOLATIONS = 32
 _MOST_METADATA = 16
 _DETAIL_BYTES = 2048
@@ -36,7 +36,7 @@ _CODES = {
     "deadline": StatusCode.DEADLINE_EXCEEDED,
     "internal": StatusCode.INTERNAL,
 }
-# A status without our details comes from the transport; CANCELLED is then a server that went away in mid-call.
+# A status without ErrorInfo comes from the transport; CANCELLED then means that the server stopped during the call.
 _KINDS = {code: kind for kind, code in _CODES.items()} | {
     StatusCode.OUT_OF_RANGE: "invalid",
     StatusCode.ALREADY_EXISTS: "conflict",
@@ -46,7 +46,7 @@ _KINDS = {code: kind for kind, code in _CODES.items()} | {
 
 @dataclass(frozen=True)
 class WireStatus:
-    """What `ServicerContext.abort` takes."""
+    """The arguments of `ServicerContext.abort`."""
 
     code: StatusCode
     message: str
@@ -54,7 +54,7 @@ class WireStatus:
 
 
 def to_status(error: PixelError) -> WireStatus:
-    """Write an error as a status; the ErrorInfo metadata key `kind` is ours."""
+    """Write an error as a status; the ErrorInfo metadata key `kind` holds the error kind."""
     code = _CODES[error.kind]
     status = status_pb2.Status(code=code.value[0], message=_cut(error.detail, _DETAIL_BYTES))
     metadata = {
@@ -80,7 +80,7 @@ def to_status(error: PixelError) -> WireStatus:
 
 
 def from_call(error: grpc.aio.AioRpcError) -> PixelError:
-    """Read the error a peer wrote; of a status of the transport itself only the kind is told, its text is withheld."""
+    """Read the error a peer wrote; of a status from the transport only the kind is kept, its text is withheld."""
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
             restored = _from_details(value)
@@ -120,6 +120,6 @@ def _from_details(raw: bytes) -> PixelError | None:
 
 
 def _cut(text: str, most_bytes: int) -> str:
-    """Cut to what fits, between characters; a lone surrogate cannot travel and becomes a question mark."""
+    """Truncate to what fits, between characters; a lone surrogate cannot be encoded and becomes a question mark."""
     raw = text.encode("utf-8", "replace")
     return raw[:most_bytes].decode("utf-8", "ignore")

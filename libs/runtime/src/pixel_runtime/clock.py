@@ -1,4 +1,4 @@
-"""Time as a port: tests freeze it, production reads the system's clock."""
+"""Time as a port: tests freeze it, production reads the system clock."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Returns the current time."""
 
     def now(self) -> datetime:
-        """Return this moment as an aware UTC datetime."""
+        """Return the current time as an aware UTC datetime."""
         ...
 
 
 class SystemClock:
-    """The clock of the machine."""
+    """The system clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 inside, `<prefix>_<32 hex>` where people and other programs see them."""
+"""Identifiers: UUIDv7 internally, `<prefix>_<32 hex>` in public APIs."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def new_id() -> UUID:
 
 
 def format_id(prefix: str, value: UUID) -> str:
-    """Write an id in its public form, such as `gen_0199…`."""
+    """Return the public form of an id, such as `gen_0199…`."""
     return f"{prefix}_{value.hex}"
 
 
 def parse_id(prefix: str, text: str) -> UUID:
-    """Read a public id; raise ValueError when the prefix differs or the rest is not 32 lower-case hex digits."""
+    """Parse a public id; raise ValueError when the prefix differs or the rest is not 32 lower-case hex digits."""
     found, separator, digits = text.rpartition("_")
     if found != prefix or not separator or not _HEX.fullmatch(digits):
         raise ValueError(f"not an id of the form {prefix}_<32 hex digits>")

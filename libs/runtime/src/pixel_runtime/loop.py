@@ -1,4 +1,4 @@
-"""A background loop with a life: started, restarted when it fails, stopped gracefully."""
+"""A background loop: started, restarted when it fails, stopped gracefully."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 30.0
-_HEALTHY_AFTER_S = 60.0  # a body that ran this long starts again from the first pause
+_HEALTHY_AFTER_S = 60.0  # after a run this long the pauses start again from the first
 
 
 class Loop:
@@ -31,13 +31,13 @@ class Loop:
         self._failures = LOOP_FAILURES.labels(name)
 
     async def start(self) -> None:
-        """Start the task and return; a started loop is left as it is."""
+        """Start the task and return; does nothing when it is started."""
         if self._task is None or self._task.done():
             self._stop.clear()
             self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def stop(self) -> None:
-        """Ask the body to end, wait `grace_s`, then cancel it."""
+        """Set the body's stop event, wait `grace_s`, then cancel it."""
         self._stop.set()
         task, self._task = self._task, None
         if task is None:
@@ -71,7 +71,7 @@ class Loop:
 def every(
     interval_s: float, work: Callable[[], Awaitable[object]], *, once_more: bool = False
 ) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that does the work now and after each pause; with `once_more` also when it is stopped."""
+    """Return a loop body that calls `work` now and after each pause; with `once_more` also when it is stopped."""
 
     async def body(stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -100,6 +100,6 @@ async def unless(stop: asyncio.Event, work: Coroutine[None, None, object]) -> bo
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, but no longer than until `stop` is set."""
+    """Wait, at most until `stop` is set."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(stop.wait(), seconds)

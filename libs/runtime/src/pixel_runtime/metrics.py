@@ -1,4 +1,4 @@
-"""What the runtime counts."""
+"""Metrics of the runtime."""
 
 from __future__ import annotations
 

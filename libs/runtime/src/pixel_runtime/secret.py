@@ -1,4 +1,4 @@
-"""Values that must not be shown."""
+"""Values that must not appear in output."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ HIDDEN = "***"
 
 
 class Secret:
-    """A secret text: shown as `***`, read with `reveal()`, falsy when empty."""
+    """A secret text: printed as `***`, read with `reveal()`, falsy when empty."""
 
     __slots__ = ("_value",)
 

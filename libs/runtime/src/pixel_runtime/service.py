@@ -1,4 +1,4 @@
-"""A service: its parts started in order and stopped in reverse, its readiness, its signals."""
+"""A service: starts its parts in order, stops them in reverse, checks readiness, handles signals."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ __all__ = ["Loop", "Part", "Service", "run"]
 _logger = logging.getLogger(__name__)
 STOP_WITHIN_S = 25.0
 CHECK_WITHIN_S = 2.0
-_RESERVE_S = 0.5  # kept for each part that waits behind a slow one
+_RESERVE_S = 0.5  # reserved for each part that is stopped after a slow one
 
 
 class Part(Protocol):
-    """Something with a life."""
+    """A part of a service that is started and stopped."""
 
     @property
     def name(self) -> str: ...
@@ -36,7 +36,7 @@ class Part(Protocol):
         ...
 
     async def stop(self) -> None:
-        """End gracefully and soon; stopping twice is fine."""
+        """Stop gracefully and soon; idempotent."""
         ...
 
 
@@ -62,13 +62,13 @@ class Service:
             self._started.append(part)
 
     async def stop(self, *, within_s: float = STOP_WITHIN_S) -> None:
-        """Stop every started part in reverse order; raise one ExceptionGroup of what went wrong at the end."""
+        """Stop every started part in reverse order; then raise one ExceptionGroup of all failures."""
         errors = await self._stop_started(within_s)
         if errors:
             raise ExceptionGroup(f"{self.name} did not stop cleanly", errors)
 
     async def ready(self) -> dict[str, str]:
-        """Run all checks at once; each is "ok" or the reason in words."""
+        """Run all checks concurrently; each result is "ok" or the reason."""
         reasons = await asyncio.gather(*(self._reason(name, check) for name, check in self.checks.items()))
         return dict(zip(self.checks, reasons, strict=True))
 
@@ -81,7 +81,7 @@ class Service:
             budget_s = max(end - clock() - _RESERVE_S * len(self._started), _RESERVE_S)
             try:
                 await asyncio.wait_for(part.stop(), budget_s)
-            except Exception as error:  # noqa: BLE001 - the other parts are stopped too, then it is raised
+            except Exception as error:  # noqa: BLE001 - raised after the other parts are stopped
                 error.add_note(f"while stopping the part {part.name}")
                 errors.append(error)
         return errors
@@ -95,7 +95,7 @@ class Service:
         except TimeoutError:
             return f"no answer within {CHECK_WITHIN_S:g} s"
         except Exception as error:
-            # The text may name hosts or users; it stays in the log.
+            # The text may contain hosts or users; it is only logged.
             _logger.warning("check_failed", extra={"check": name}, exc_info=error)
             return type(error).__name__
         return "ok"
@@ -118,7 +118,7 @@ async def run(service: Service, *, stop: asyncio.Event | None = None) -> None:
 
 
 class _Interruption:
-    """Turns the first SIGTERM or SIGINT into `stopping`, the second into a cancellation of the running task."""
+    """The first SIGTERM or SIGINT sets `stopping`, the second cancels the running task."""
 
     def __init__(self, stopping: asyncio.Event) -> None:
         self.is_urgent = False

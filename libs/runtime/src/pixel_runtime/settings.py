@@ -1,9 +1,9 @@
 """Settings from the environment, secret files and an optional TOML file, into one frozen dataclass.
 
-The field `metrics_address` is read from `PIXEL_METRICS_ADDRESS`. `field(metadata={"env": (...)})` gives it more names:
-those that begin with `PIXEL_` belong to one service (`PIXEL_MEDIA_METRICS_ADDRESS`) and win over it, others are shared
-with other programs (`KAFKA_BROKERS`) and come last. Each is also read as `NAME_FILE` (the path of a file holding the
-value). Then comes the key `metrics_address` of the TOML file.
+The field `metrics_address` is read from `PIXEL_METRICS_ADDRESS`. `field(metadata={"env": (...)})` adds names:
+those that begin with `PIXEL_` belong to one service (`PIXEL_MEDIA_METRICS_ADDRESS`) and override it, others are shared
+with other programs (`KAFKA_BROKERS`) and come last. Each is also read as `NAME_FILE` (the path of a file with the
+value). The key `metrics_address` of the TOML file has the lowest precedence.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PASSWORD_IN_DSN = re.compile(r"(\bpassword\s*=\s*)('[^']*'|\S+)", re.IGNORECASE
 
 
 class SettingsError(ValueError):
-    """Settings that cannot be used; `problems` has one line for each."""
+    """Invalid settings; `problems` has one line for each."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -44,7 +44,7 @@ class SettingsError(ValueError):
 
 
 def load_settings(cls: type[T], *, environ: Mapping[str, str], file: Path | None = None) -> T:
-    """Build the settings; raise one SettingsError that names every bad variable and key."""
+    """Build the settings; raise one SettingsError that names every invalid variable and key."""
     problems: list[str] = []
     hints = get_type_hints(cls)
     in_file = _read_file(cls, file, problems)
@@ -71,7 +71,7 @@ def load_settings(cls: type[T], *, environ: Mapping[str, str], file: Path | None
 
 
 def describe(settings: DataclassInstance) -> list[tuple[str, str, bool]]:
-    """List (variable, value, is the default) for people; secrets and passwords inside addresses are hidden."""
+    """Return (variable, value, is the default) for display; hides secrets and passwords inside addresses."""
     rows = []
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
@@ -105,7 +105,7 @@ def _shown(value: object) -> str:
 
 
 def _from_environ(field: dataclasses.Field[Any], environ: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the variable that sets the field and its text; the first name that is set wins."""
+    """Return the variable that sets the field and its text; the first name with a value wins."""
     for name in _names(field):
         path = environ.get(f"{name}_FILE")
         if name in environ and path:
@@ -147,7 +147,7 @@ def _why(error: Exception) -> str:
 
 
 def _named(name: str, convert: Callable[[Any, Any], Any], target: Any, raw: Any) -> Any:
-    """Convert, and put the name of the variable or key before what went wrong; the value itself is not shown."""
+    """Convert; prefix an error with the name of the variable or key. The value itself is not shown."""
     try:
         return convert(target, raw)
     except ValueError as error:
@@ -164,7 +164,7 @@ def _optional(target: Any) -> Any:
 
 
 def _empty_means_unset(target: Any) -> bool:
-    # Compose files pass `${NAME:-}` for secrets that are not given.
+    # Compose files pass `${NAME:-}` for secrets that are not set.
     return (_optional(target) or target) is Secret
 
 

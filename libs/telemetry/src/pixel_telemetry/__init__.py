@@ -1,4 +1,4 @@
-"""Traces, metrics and JSON logs, set up once per process."""
+"""Traces, metrics and JSON logs, configured once per process."""
 
 from __future__ import annotations
 

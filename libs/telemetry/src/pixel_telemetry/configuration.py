@@ -1,4 +1,4 @@
-"""The one call that makes a process observable."""
+"""Configures logs and traces of a process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def setup(
     otlp_endpoint: str = "",
     sample_ratio: float = 1.0,
 ) -> None:
-    """Set up logs and, when an OTLP endpoint is given, traces; the first call of a process counts.
+    """Configure logs and, when an OTLP endpoint is given, traces; later calls in a process do nothing.
 
     Raises ValueError for an unknown level and RuntimeError when the exporter package is missing.
     """

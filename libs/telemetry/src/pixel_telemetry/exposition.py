@@ -1,4 +1,4 @@
-"""The /metrics endpoint, on its own port so that it is never public."""
+"""The /metrics endpoint, on its own port so that it is not public."""
 
 from __future__ import annotations
 

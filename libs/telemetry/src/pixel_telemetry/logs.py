@@ -1,7 +1,7 @@
 """Log lines: one JSON object each on stderr, from structlog and from stdlib logging alike.
 
 A line has `time`, `level`, `service`, `module`, `event`, then `trace_id` and `span_id` of the current span, the bound
-facts (`request_id`, `job_id`) and the event's own keys.
+fields (`request_id`, `job_id`) and the event's own keys.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
 
 
 def bind(**facts: str) -> AbstractContextManager[None]:
-    """Put these facts on every line logged inside the block."""
+    """Add these fields to every line logged inside the block."""
     return structlog.contextvars.bound_contextvars(**facts)
 
 
 def configure(service: str, *, log_level: str, json_logs: bool) -> None:
-    """Point structlog and stdlib logging at stderr in one form; raise ValueError for an unknown level."""
+    """Send structlog and stdlib logging to stderr in one format; raise ValueError for an unknown level."""
     if log_level.lower() not in _LEVELS:
         raise ValueError(f"unknown log level {log_level!r}; use one of {', '.join(_LEVELS)}")
     level = logging.getLevelNamesMapping()[log_level.upper()]
@@ -90,7 +90,7 @@ def add_trace(_logger: object, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def render_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> bytes:
-    """Write the event as JSON; what JSON cannot hold is written as its repr rather than lost."""
+    """Write the event as JSON; a value that JSON cannot represent is written as its repr."""
     try:
         return _encoder.encode(event)
     except _UNENCODABLE:
@@ -125,7 +125,7 @@ def _format_exception(logger: Any, method: str, event: MutableMapping[str, Any])
 
 
 def _console() -> Processor:
-    # Plain tracebacks: the decorated ones print local variables, and those hold prompts and keys.
+    # Plain tracebacks: the rich ones print local variables, which can be prompts and keys.
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
     )
@@ -144,7 +144,7 @@ def _drop_record(_logger: object, _method: str, event: MutableMapping[str, Any])
 
 
 def _take_over_stdlib(handler: logging.Handler, level: int) -> None:
-    """Send every stdlib logger through one handler, also those that brought their own."""
+    """Send every stdlib logger through one handler, also loggers with handlers of their own."""
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -152,7 +152,7 @@ def _take_over_stdlib(handler: logging.Handler, level: int) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # Their info lines repeat what our own lines say.
+    # Their info lines duplicate ours.
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(capture=True)

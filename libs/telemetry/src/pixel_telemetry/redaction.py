@@ -1,5 +1,5 @@
-"""What must not reach a log line or a trace: secrets by the name of their key, passwords inside addresses, tokens,
-and the rows that PostgreSQL quotes in its errors.
+"""Redacts log lines and traces: secrets by the name of their key, passwords inside addresses, tokens, and the rows that
+PostgreSQL quotes in its errors.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _SECRET_TEXT = re.compile(
     r"|(?P<bearer>\b[Bb]earer\s+)[\w\-.~+/=]+"
     r"|(?P<dsn>\bpassword\s*=\s*)(?:'[^']*'|\S+)"
 )
-# What users wrote stands in these parts of an error and may run over several lines, so all of the same error that
-# follows goes too. The parts start a line, or follow an escaped line break where the error was written as its repr.
+# These parts of an error contain user data and may span several lines, so the rest of the same error is removed too.
+# The parts start a line, or follow an escaped line break where the error was written as its repr.
 _ROW_PARTS = ("DETAIL:", "CONTEXT:", "QUERY:")
 _ROW_TEXT = re.compile(
     r"(?P<part>(?:^[ |\t]*|\\n)(?:DETAIL|CONTEXT|QUERY):).*?"
@@ -35,7 +35,7 @@ _secret_keys: dict[str, bool] = {}
 
 
 def is_secret_key(key: str) -> bool:
-    """Tell whether a value under this key is hidden."""
+    """Return whether a value under this key is hidden."""
     known = _secret_keys.get(key)
     if known is None:
         known = _secret_keys[key] = _SECRET_KEY.search(key) is not None
@@ -52,7 +52,7 @@ def redact_text(text: str) -> str:
 
 
 def redact_event(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hide what is secret in one log event (a structlog processor)."""
+    """Hide secrets in one log event (a structlog processor)."""
     for key, value in event.items():
         if is_secret_key(key):
             event[key] = HIDDEN if value else value

@@ -1,7 +1,7 @@
 """Traces: W3C context over HTTP, gRPC, the bus and SQL.
 
-Without an exporter nothing is recorded, yet every span has valid ids, so that log lines of one request share a trace
-id across processes, and the sampled flag of a caller travels on to those who do record.
+Without an exporter nothing is recorded, but every span has valid ids, so that log lines of one request share a trace
+id across processes, and the caller's sampled flag is passed on to services that record.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _INTERNAL_KINDS = frozenset({"internal", "unavailable", "deadline"})
 
 
 class _State:
-    """The recording tracer of this process; None while no exporter is configured."""
+    """The recording tracer of this process; None without an exporter."""
 
     tracer: trace.Tracer | None = None
 
 
 def use_provider(provider: trace.TracerProvider | None) -> None:
-    """Record spans with this provider from now on; None records nothing and keeps the ids."""
+    """Record spans with this provider; None records nothing and keeps the ids."""
     _State.tracer = provider.get_tracer("pixel") if provider is not None else None
 
 
@@ -72,7 +72,7 @@ def start_span(name: str, kind: str = "internal", attributes: Mapping[str, Any] 
 def span(name: str, kind: str = "internal", **attributes: Any) -> Iterator[Span]:
     """Run the block in a span of kind server, client, producer, consumer or internal.
 
-    An unexpected error marks the span with the error's type; the text of an error stays out of traces.
+    An unexpected error marks the span with the error's type; error texts are not traced.
     """
     current = start_span(name, kind, attributes)
     token = otel_context.attach(trace.set_span_in_context(current))
@@ -87,7 +87,7 @@ def span(name: str, kind: str = "internal", **attributes: Any) -> Iterator[Span]
 
 
 def mark_failed(current: Span, error: Exception) -> None:
-    """Write the type of an error on a span; errors a caller is to blame for do not make the span failed."""
+    """Write the type of an error on a span; errors caused by the caller do not mark the span as failed."""
     if not current.is_recording():
         return
     current.set_attribute("error.type", str(getattr(error, "code", type(error).__name__)))
@@ -101,7 +101,7 @@ def inject() -> dict[str, str]:
 
 
 def carrier_of(current: Span) -> dict[str, str]:
-    """Return the headers that make another process continue under this span."""
+    """Return the headers with which another process continues under this span."""
     context = current.get_span_context()
     if not context.is_valid:
         return {}
@@ -113,7 +113,7 @@ def carrier_of(current: Span) -> dict[str, str]:
 
 @contextmanager
 def extracted(carrier: Mapping[str, str]) -> Iterator[None]:
-    """Continue the trace of a carrier (lower-case keys); without a valid one the block starts a trace of its own."""
+    """Continue the trace of a carrier (lower-case keys); without a valid one the block starts a new trace."""
     token = otel_context.attach(_context_of(carrier))
     try:
         yield

@@ -21,8 +21,8 @@ from pixel_generation.wiring.adapters import SCHEMA
 
 DEFAULT_REPLAYED = 5_000
 NOT_PROVED = 3
-EXITS = """exit status of a command: 0 all holds, 1 something differs and is named, 2 wrong settings or arguments,
-3 nothing is proved, because the database could not be read"""
+EXITS = """exit status of a command: 0 no violation, 1 violations are listed, 2 wrong settings or arguments,
+3 nothing was checked, because the database could not be read"""
 
 
 def main() -> int:
@@ -37,15 +37,15 @@ def main() -> int:
         "roles",
         nargs="+",
         choices=[*sorted(ALL_ROLES), "migrate", *COMMANDS],
-        help="what this process does; `reconcile` proves the ledger, `replay` that the events of jobs give their rows",
+        help="what this process does; `reconcile` checks the ledger, `replay` that the events of jobs give their rows",
     )
     parser.add_argument(
         "--limit",
         type=_count,
         default=DEFAULT_REPLAYED,
-        help="most jobs that `replay` looks at, the oldest first (default: %(default)s)",
+        help="maximum number of jobs for `replay`, oldest first (default: %(default)s)",
     )
-    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment wins over it")
+    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment overrides it")
     arguments = parser.parse_args()
     try:
         settings = load_settings(Settings, environ=os.environ, file=arguments.config)
@@ -56,7 +56,7 @@ def main() -> int:
     roles = frozenset(arguments.roles)
     if roles & COMMANDS.keys():
         if len(arguments.roles) > 1:
-            parser.error("a command runs alone")
+            parser.error("a command cannot be combined with a role")
         return _prove(arguments.roles[0], settings, arguments.limit)
     if "migrate" in roles:
         migrate(settings.migrate_url or settings.database_url, package="pixel_generation", schema=SCHEMA)
@@ -73,7 +73,7 @@ def _count(word: str) -> int:
 
 
 def _prove(command: str, settings: Settings, limit: int) -> int:
-    """Run a command; that it could not look is another status than that it found something."""
+    """Run a command; failing to read has another exit status than finding a violation."""
     try:
         return asyncio.run(COMMANDS[command](settings, limit))
     except PixelError as error:

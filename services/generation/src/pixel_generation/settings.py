@@ -1,4 +1,4 @@
-"""What can be set from outside; every field has a value that works on one machine."""
+"""Settings; the defaults work on one machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Settings:
         default="postgresql://generation@127.0.0.1:5432/pixel", metadata={"env": ("PIXEL_GENERATION_DATABASE_URL",)}
     )
     migrate_url: str = field(default="", metadata={"env": ("PIXEL_GENERATION_MIGRATE_URL",)})
-    """Database address of the owner for migrations; empty means `database_url`."""
+    """Database URL of the schema owner for migrations; empty means `database_url`."""
     grpc_address: str = field(default="127.0.0.1:50051", metadata={"env": ("PIXEL_GENERATION_GRPC_ADDRESS",)})
     metrics_address: str = field(default="", metadata={"env": ("PIXEL_GENERATION_METRICS_ADDRESS",)})
     """Address of /metrics; empty means off."""
@@ -25,49 +25,49 @@ class Settings:
     bus_url: str = "postgresql://bus@127.0.0.1:5432/pixel"
     """`postgresql://…` is the bus in Postgres, `kafka://host:port,host:port` is Kafka."""
     kafka_brokers: str = field(default="", metadata={"env": ("KAFKA_BROKERS",)})
-    """`host:port,host:port`; wins over `bus_url`."""
+    """`host:port,host:port`; overrides `bus_url`."""
     kafka_client_id: str = field(default="pixel-studio", metadata={"env": ("KAFKA_CLIENT_ID",)})
     kafka_ssl: bool = field(default=False, metadata={"env": ("KAFKA_SSL",)})
     kafka_sasl_username: str = field(default="", metadata={"env": ("KAFKA_SASL_USERNAME",)})
     kafka_sasl_password: Secret = field(default=Secret(""), metadata={"env": ("KAFKA_SASL_PASSWORD",)})
     pool_max_size: int = field(default=10, metadata={"env": ("PIXEL_GENERATION_POOL_MAX_SIZE",)})
-    """Most connections to the database."""
+    """Maximum connections to the database."""
 
     default_model: str = "studio-sketch"
     openai_api_key: Secret = field(default=Secret(""), metadata={"env": ("OPENAI_API_KEY",)})
-    """Without it the OpenAI models are listed and not available."""
+    """Without it the OpenAI models are listed as not available."""
     openai_base_url: str = field(default="", metadata={"env": ("OPENAI_BASE_URL",)})
     openai_token_prices: str = field(default="", metadata={"env": ("OPENAI_TOKEN_PRICES",)})
     """`model=text,image,output;…`: US dollars for a million tokens of text and image input and of image output.
 
-    The cost of calls to a model that is not named is not known.
+    The cost of calls to a model without prices is unknown.
     """
 
     processing_worker_instances: int = field(default=3, metadata={"env": ("PROCESSING_WORKER_INSTANCES",)})
-    """Loops that claim jobs in one worker process; they share its slots."""
+    """Claim loops of one worker process; they share its slots."""
     max_concurrent_generations: int = field(default=10, metadata={"env": ("MAX_CONCURRENT_GENERATIONS",)})
-    """Jobs that one worker process runs side by side."""
+    """Jobs that one worker process runs concurrently."""
     generation_timeout_ms: int = field(default=300_000, metadata={"env": ("GENERATION_TIMEOUT_MS",)})
     """Time for a job from its first start to its end, retries included."""
     worker_lease_s: float = 15.0
-    """A worker that is silent for so long has lost its jobs."""
+    """A worker without a heartbeat for this long loses its jobs."""
     worker_heartbeat_s: float = 5.0
-    """How often a worker prolongs the leases of its jobs."""
+    """Interval of the lease renewals of a worker."""
     stop_grace_s: float = 20.0
-    """Time running jobs have to end when the worker is stopped; the others are given back."""
+    """Time for running jobs to end when the worker is stopped; the others are returned to the queue."""
     queue_timeout_s: int = 86_400
-    """Time a job may wait for its first start."""
+    """Time a job may be queued before its first start."""
     generation_max_retries: int = 2
-    """Repetitions after a provider's failure: three tries in all."""
+    """Retries after a provider failure: three attempts in all."""
     submit_max_waiting: int = 8_192
-    """Submissions that may wait for the database; more are refused."""
+    """Submissions that may queue for the database; more are refused."""
     sweep_interval_s: float = 2.0
     hold_interval_s: float = 0.25
-    """Pause between looks for jobs whose scheduled time has come."""
+    """Interval of the check for due scheduled jobs."""
     archive_after_days: float = 30.0
-    """Age since its end at which a job moves to the archive, where reads still find it; a retry needs it before."""
+    """Age since its end at which a job moves to the archive, where it can be read but not retried."""
     reconcile_for_s: float = 60.0
-    """Time an unknown outcome of a provider's call may become known; then the job ends and its user is not charged."""
+    """Time for an unknown provider call to be resolved; then the job ends and its user is not charged."""
     log_level: str = "INFO"
     otlp_endpoint: str = ""
 

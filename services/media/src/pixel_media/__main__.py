@@ -21,11 +21,9 @@ from pixel_media.settings import Settings
 
 def main() -> int:
     """Run the roles until SIGTERM; 2 when the settings are wrong."""
-    parser = argparse.ArgumentParser(
-        prog="python -m pixel_media", description="Assets, renditions and signed addresses."
-    )
+    parser = argparse.ArgumentParser(prog="python -m pixel_media", description="Assets, renditions and signed URLs.")
     parser.add_argument("roles", nargs="+", choices=[*sorted(ALL_ROLES), "migrate"], help="what this process does")
-    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment wins over it")
+    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment overrides it")
     arguments = parser.parse_args()
     try:
         settings = load_settings(Settings, environ=os.environ, file=arguments.config)
@@ -43,7 +41,7 @@ def main() -> int:
 
 
 async def _prepare_store(settings: Settings) -> None:
-    """Create the bucket when it is missing; a directory makes itself."""
+    """Create the bucket when it is missing; a directory needs nothing."""
     async with open_store(settings) as store:
         if isinstance(store, S3Blobs):
             await store.ensure_bucket()

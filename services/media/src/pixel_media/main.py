@@ -40,7 +40,7 @@ SCHEMA = "media"
 
 @asynccontextmanager
 async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncIterator[Service]:
-    """Open what the roles need, wire it, and close it in reverse order. Role `work` has nothing to do yet."""
+    """Open what the roles need, wire it, and close it in reverse order. Role `work` has no work yet."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(settings.database_url, schema=SCHEMA, application="pixel-media", max_size=settings.pool_max_size)
@@ -61,7 +61,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
 
 
 def wire(settings: Settings, pool: Pool, blobs: Blobs, renderer: SandboxedRenderer) -> Application:
-    """Bind the use cases to their collaborators."""
+    """Bind the use cases to their adapters."""
     assets, clock = PostgresAssets(pool), SystemClock()
     return Application(
         store_asset=partial(store_asset, assets=assets, objects=blobs, renderer=renderer, clock=clock),
@@ -79,7 +79,7 @@ def wire(settings: Settings, pool: Pool, blobs: Blobs, renderer: SandboxedRender
 
 
 def rpc_server(settings: Settings, app: Application, store: Blobs, service: Service) -> RpcServer:
-    """Return the gRPC server; objects of a directory are read through it."""
+    """Return the gRPC server; it also serves the objects of a directory store."""
     servicer = AssetsServicer(
         app,
         signed=store if isinstance(store, DirectoryBlobs) else None,

@@ -1,4 +1,4 @@
-"""What can be set from outside; every field has a value that works on one machine."""
+"""Settings; the defaults work on one machine."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ class Settings:
         default="postgresql://media@127.0.0.1:5432/pixel", metadata={"env": ("PIXEL_MEDIA_DATABASE_URL",)}
     )
     migrate_url: str = field(default="", metadata={"env": ("PIXEL_MEDIA_MIGRATE_URL",)})
-    """Database address of the owner for migrations; empty means `database_url`."""
+    """Database URL of the schema owner for migrations; empty means `database_url`."""
     grpc_address: str = field(default="127.0.0.1:50052", metadata={"env": ("PIXEL_MEDIA_GRPC_ADDRESS",)})
     metrics_address: str = field(default="", metadata={"env": ("PIXEL_MEDIA_METRICS_ADDRESS",)})
     """Address of /metrics; empty means off."""
     blobs_url: str = "file:.studio/objects"
     """`file:///folder`, or `s3://bucket?endpoint=http://host:port&region=us-east-1`."""
     blobs_public_url: str = ""
-    """Address clients reach the S3 endpoint at, when it differs."""
+    """S3 endpoint for clients, when it differs."""
     blobs_access_key: Secret = field(default=Secret(""), metadata={"env": ("AWS_ACCESS_KEY_ID",)})
     blobs_secret_key: Secret = field(default=Secret(""), metadata={"env": ("AWS_SECRET_ACCESS_KEY",)})
     signing_key: Secret = field(default=Secret(""), metadata={"env": ("PIXEL_MEDIA_SIGNING_KEY",)})
-    """Signs the addresses of a directory store; empty means a key of this process, whose addresses end with it."""
+    """Signs the URLs of a directory store; empty means a random key, whose URLs end with the process."""
     sandboxes: int = field(default=2, metadata={"env": ("PIXEL_MEDIA_SANDBOXES",)})
-    """Images decoded at once."""
+    """Images decoded concurrently."""
     max_uploads: int = field(default=8, metadata={"env": ("PIXEL_MEDIA_MAX_UPLOADS",)})
-    """Uploads taken at once; each holds up to 50 MB of memory."""
+    """Concurrent uploads; each holds up to 50 MB of memory."""
     upload_timeout_s: float = field(default=60.0, metadata={"env": ("PIXEL_MEDIA_UPLOAD_TIMEOUT_S",)})
-    """Longest time of one upload; what is left of one is removed after twice as long."""
+    """Longest time of one upload; an unfinished one is removed after twice as long."""
     sweep_every_s: float = field(default=300.0, metadata={"env": ("PIXEL_MEDIA_SWEEP_EVERY_S",)})
     usage_every_s: float = field(default=60.0, metadata={"env": ("PIXEL_MEDIA_USAGE_EVERY_S",)})
     pool_max_size: int = field(default=10, metadata={"env": ("PIXEL_MEDIA_POOL_MAX_SIZE",)})
-    """Most connections to the database."""
+    """Maximum connections to the database."""
     log_level: str = "INFO"
     otlp_endpoint: str = ""
 

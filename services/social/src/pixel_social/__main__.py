@@ -21,7 +21,7 @@ def main() -> int:
     """Run the roles until SIGTERM; 2 when the settings are wrong."""
     parser = argparse.ArgumentParser(prog="python -m pixel_social", description="Sets, images and the discover feed.")
     parser.add_argument("roles", nargs="+", choices=[*sorted(ALL_ROLES), "migrate"], help="what this process does")
-    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment wins over it")
+    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment overrides it")
     arguments = parser.parse_args()
     try:
         settings = load_settings(Settings, environ=os.environ, file=arguments.config)

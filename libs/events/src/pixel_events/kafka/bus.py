@@ -89,7 +89,7 @@ class KafkaBus:
             "enable.auto.commit": False,
             "auto.offset.reset": "latest" if follows else "earliest",
             "partition.assignment.strategy": "cooperative-sticky",
-            # The partitions of a killed member are read again within ten seconds.
+            # The partitions of a killed member are reassigned within ten seconds.
             "session.timeout.ms": 10_000,
             # Members learn of a rebalance by heartbeat.
             "heartbeat.interval.ms": 1_000,

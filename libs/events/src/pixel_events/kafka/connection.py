@@ -1,4 +1,4 @@
-"""How clients reach the cluster, and what librdkafka's errors mean here."""
+"""Connection settings of the cluster, and the translation of librdkafka's errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE}
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the cluster is and who we are to it."""
+    """Address of the cluster and credentials."""
 
     brokers: str
     client_id: str
@@ -40,17 +40,17 @@ class Connection:
     sasl_password: str
 
     def __repr__(self) -> str:
-        """Leave the password out of logs and tracebacks."""
+        """Keep the password out of logs and tracebacks."""
         return f"Connection(brokers={self.brokers!r}, client_id={self.client_id!r})"
 
     def settings(self) -> dict[str, Any]:
-        """Return what every client of the cluster shares."""
+        """Return the configuration common to all clients."""
         settings: dict[str, Any] = {
             "bootstrap.servers": self.brokers,
             "client.id": self.client_id,
             "security.protocol": ("SASL_" if self.sasl_username else "") + ("SSL" if self.ssl else "PLAINTEXT"),
             "retry.backoff.ms": 100,
-            # A broker that comes back is used again within two seconds.
+            # A restarted broker is used again within two seconds.
             "reconnect.backoff.ms": 100,
             "reconnect.backoff.max.ms": 2000,
             "topic.metadata.refresh.interval.ms": 30_000,

@@ -1,7 +1,7 @@
-"""Consuming: the synchronous consumer, owned by one thread.
+"""The synchronous consumer of the library, owned by one thread.
 
-Every call to the library happens on that thread, so rebalances, commits and closing never race. The event loop sends
-it requests; between requests the thread keeps its group membership alive with the partitions paused.
+Every call to the library runs on that thread, so rebalances, commits and closing never race. The event loop sends it
+requests; between requests the thread polls with the partitions paused, to keep its group membership.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pixel_events.event import Event
 
 POLL_S = 0.25
-"""Longest time a request waits while the thread listens for records."""
+"""Longest time a request waits while the thread polls for records."""
 
 KEEP_ALIVE_S = 1.0
 ASSIGNED_WITHIN_S = 15.0
@@ -47,7 +47,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Request:
-    """A call for the thread: what to do and the future that waits for it."""
+    """A request to the thread: a function and the future of its result."""
 
     act: Callable[[Consumer], Any]
     answer: asyncio.Future[Any]
@@ -65,7 +65,7 @@ class KafkaConsumer:
         self._thread: threading.Thread | None = None
         self._closing = threading.Event()
         self._owned: dict[tuple[str, int], int] = {}
-        """Partitions we read, each with the offset committed since it became ours."""
+        """Assigned partitions, each with the offset committed since its assignment."""
 
         self._assigned = False
         self._is_paused = False
@@ -119,7 +119,7 @@ class KafkaConsumer:
                 self._keep_undelivered(request.answer.result())
             raise
 
-    # Below: the consumer's own thread.
+    # The methods below run on the consumer's thread.
 
     def _run(self) -> None:
         try:
@@ -181,7 +181,7 @@ class KafkaConsumer:
         consumer.assign(places)
 
     def _end_of(self, consumer: Consumer, place: TopicPartition) -> int:
-        """Ask for the offset that a partition gives next, over again while its leader changes."""
+        """Return the next offset of a partition; retry while its leader changes."""
         end = time.monotonic() + METADATA_TIMEOUT_S
         while True:
             try:
@@ -216,7 +216,7 @@ class KafkaConsumer:
         self._keep(consumer.poll(0))
 
     def _keep(self, message: Message | None) -> None:
-        """Hold a record until it is asked for; a tombstone carries nothing."""
+        """Buffer a record until it is requested; skip tombstones."""
         if message is None:
             return
         error = message.error()
@@ -257,7 +257,7 @@ class KafkaConsumer:
                 offsets=[TopicPartition(*place, offset) for place, offset in newer.items()], asynchronous=False
             )
         except KafkaException as error:
-            # The partitions moved meanwhile: their new owner reads these events again.
+            # The partitions moved: their new owner reads these events again.
             if error.args[0].code() not in MOVED:
                 raise
         self._owned |= newer
@@ -267,18 +267,18 @@ class KafkaConsumer:
         self._owned |= {(place.topic, place.partition): -1 for place in places}
 
     def _gave(self, consumer: Consumer, places: list[TopicPartition]) -> None:
-        # The library remembers a pause beyond the assignment: a partition that comes back would stay silent.
+        # The library keeps a pause across assignments: a partition assigned again would stay paused.
         consumer.resume(places)
         gone = {(place.topic, place.partition) for place in places}
         self._owned = {place: offset for place, offset in self._owned.items() if place not in gone}
         self._early = [kept for kept in self._early if (kept.topic(), kept.partition()) not in gone]
 
     def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
-        # The loop may be gone when the process ends without closing its consumers.
+        # The loop may be closed when the process ends without closing its consumers.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, *arguments)
 
-    # On the event loop again.
+    # The methods below run on the event loop.
 
     def _answer(self, request: _Request, result: Any) -> None:
         if not request.answer.done():
@@ -287,7 +287,7 @@ class KafkaConsumer:
             self._keep_undelivered(result)
 
     def _keep_undelivered(self, result: Any) -> None:
-        """Keep records that were on their way to a caller who was cancelled."""
+        """Buffer again the records of a cancelled receive."""
         if result:
             self._undelivered.extend(result)
             if self._last_request is not None and not self._last_request.answer.done():

@@ -1,7 +1,7 @@
-"""Publishing: the synchronous producer, one poll thread, and one future per batch.
+"""The synchronous producer of the library, one poll thread, and one future per batch.
 
-The library's asyncio producer holds awaited records for up to a second and refuses headers; one future per batch costs
-one wake-up of the event loop however many records it carries.
+The library's asyncio producer delays awaited records for up to a second and refuses headers; one future per batch
+wakes the event loop once per batch, not once per record.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ REPORT_WITHIN_S = 5.0
 MAX_QUEUED_RECORDS = 100_000
 MAX_QUEUED_KBYTES = 65_536
 MAX_RECORD_BYTES = 16_777_216
-"""Above every topic's own limit, which is checked before."""
+"""Above the limit of every topic, which is checked before."""
 
 
 class _Batch:
-    """Counts deliveries down from the poll thread and settles one future."""
+    """Counts deliveries on the poll thread and resolves one future."""
 
     def __init__(self, size: int) -> None:
         self.loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ class _Client:
         self._poller.start()
 
     def close(self) -> None:
-        """Give what is on its way a bounded time, report the rest as not delivered, end the thread; blocking."""
+        """Flush for a bounded time, report the rest as not delivered, end the thread; blocking."""
         if self.producer.flush(FLUSH_S):
             self.producer.purge()
             self.producer.flush(PURGED_WITHIN_S)
@@ -78,13 +78,13 @@ class _Client:
 
 
 class BatchProducer:
-    """Publishes batches durably (idempotent, acks=all), in the order given per key."""
+    """Publishes batches durably (idempotent, acks=all), in order per key."""
 
     def __init__(self, connection: Connection) -> None:
         self._settings = connection.settings() | {
             "enable.idempotence": True,
             "acks": "all",
-            # For callers that await, lingering is pure delay.
+            # Callers await each batch, so lingering only adds delay.
             "linger.ms": 0,
             "retries": 8,
             "delivery.timeout.ms": DELIVER_WITHIN_MS,
@@ -119,7 +119,7 @@ class BatchProducer:
             raise self._refused(client, failed)
 
     async def close(self) -> None:
-        """Wait a bounded time for what was published, then stop the poll thread; idempotent."""
+        """Flush for a bounded time, then stop the poll thread; idempotent."""
         if self._client is not None:
             self._retire(self._client)
         if self._retiring:
@@ -128,7 +128,7 @@ class BatchProducer:
     @staticmethod
     async def _outcome(batch: _Batch) -> KafkaError | None:
         try:
-            # The library keeps its own, shorter time; this is for a report that never comes.
+            # The library's own timeout is shorter; this one covers a missing delivery report.
             return await asyncio.wait_for(batch.future, DELIVER_WITHIN_MS / 1000 + REPORT_WITHIN_S)
         except TimeoutError as error:
             raise Unavailable("the client did not report on a batch in time", reason="BUS_UNAVAILABLE") from error
@@ -139,9 +139,9 @@ class BatchProducer:
         return kind_of(error)
 
     def _retire(self, client: _Client) -> None:
-        """Settle what other callers wait for; the next batch gets a new client.
+        """Fail the batches in progress and close the client; the next batch gets a new one.
 
-        An idempotent producer that lost its sequence never recovers.
+        An idempotent producer that lost its sequence cannot recover.
         """
         if self._client is not client:  # another batch of it failed before
             return

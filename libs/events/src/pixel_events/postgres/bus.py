@@ -1,4 +1,4 @@
-"""The bus port on a Postgres database."""
+"""The bus port on a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class PostgresBus:
             await self._resources.aclose()
 
     async def sweep(self) -> int:
-        """Delete records that outlived their topic's retention; return how many."""
+        """Delete records older than their topic's retention; return how many."""
         pool, _ = await self._open()
         total = 0
         async with pool.autocommit() as conn:
@@ -139,11 +139,11 @@ class PostgresBus:
 
 
 def _partition(key: str, partitions: int) -> int:
-    """Pick a key's partition, the same in every process."""
+    """Return a key's partition, the same in every process."""
     return crc32(key.encode("utf-8", "surrogateescape")) % partitions
 
 
 def _address(url: str) -> str:
-    """Where the database is, without who we are to it."""
+    """Return host and port of the database, without credentials."""
     facts = conninfo_to_dict(url)
     return f"{facts.get('host', 'localhost')}:{facts.get('port', '5432')}"

@@ -1,4 +1,4 @@
-"""Reading the log of the Postgres bus."""
+"""Reads the log of the PostgreSQL bus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pixel_errors import PixelError
 from pixel_postgres import execute, fetch_all
 
 from pixel_events.event import Event
-from pixel_events.postgres.coordinator import GROUPS, LOG, Place, Reader
+from pixel_events.postgres.coordinator import GROUPS, LOG, Reader, TopicPartition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -46,18 +46,18 @@ class PostgresConsumer:
         clock = asyncio.get_running_loop().time
         end = clock() + timeout_s
         while True:
-            self._reader.news.clear()
+            self._reader.published.clear()
             events = await self._read(max_events)
             left_s = end - clock()
             if events or left_s <= 0:
                 return events
             try:
-                await asyncio.wait_for(self._reader.news.wait(), left_s)
+                await asyncio.wait_for(self._reader.published.wait(), left_s)
             except TimeoutError:
                 return []
 
     async def commit(self, events: Sequence[Event]) -> None:
-        done: dict[Place, int] = {}
+        done: dict[TopicPartition, int] = {}
         for event in events:
             place = (event.topic, event.partition)
             if place in self._reader.positions:
@@ -105,22 +105,24 @@ class PostgresConsumer:
                     "per_partition": max_events // len(behind),
                 },
             )
-        by_place: dict[Place, list[Event]] = {place: [] for place, _, _ in behind}
+        by_place: dict[TopicPartition, list[Event]] = {place: [] for place, _, _ in behind}
         for row in rows:
             by_place[row["topic"], row["partition"]].append(_event(row))
         return self._advance(behind, by_place)
 
-    def _advance(self, behind: list[tuple[Place, int, int]], by_place: dict[Place, list[Event]]) -> list[Event]:
-        """Move on past what was read, unless a partition went to another member while we read it."""
+    def _advance(
+        self, behind: list[tuple[TopicPartition, int, int]], by_place: dict[TopicPartition, list[Event]]
+    ) -> list[Event]:
+        """Advance past the records read, unless the partition moved to another member meanwhile."""
         positions = self._reader.positions
         events: list[Event] = []
         for place, position, head in behind:
             if positions.get(place) != position:
                 continue
             found = by_place[place]
-            # Nothing below a known head means that retention removed it.
+            # No record below a known head: retention removed it.
             next_offset = found[-1].offset + 1 if found else head
-            # To the end of the order: a busy partition does not starve the others.
+            # Move it to the end, so that a busy partition does not starve the others.
             del positions[place]
             positions[place] = next_offset
             events.extend(found)

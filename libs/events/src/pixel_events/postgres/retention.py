@@ -1,4 +1,4 @@
-"""Retention of the Postgres bus."""
+"""Retention of the PostgreSQL bus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = get_logger(__name__)
 
 
 def retention_sweep(bus: PostgresBus, *, every_s: float = SWEEP_EVERY_S) -> Loop:
-    """Make the part that deletes records older than the catalogue keeps them; several at once do no harm."""
+    """Make the part that deletes records older than the catalogue's retention; several may run at once."""
 
     async def sweep() -> None:
         deleted = await bus.sweep()

@@ -5,5 +5,5 @@ VALUES (%(consumer)s::text, %(event_id)s::uuid)
 ON CONFLICT DO NOTHING;
 
 -- name: delete_old_inbox
--- Forgets events that no topic can deliver again.
+-- Deletes events that no topic can deliver again.
 DELETE FROM inbox AS i WHERE i.received_at < now() - make_interval(days => %(days)s::integer);

@@ -1,5 +1,5 @@
 -- name: insert_outbox
--- Writes events in their order and wakes the relay when the transaction commits.
+-- Writes events in order and notifies the relay when the transaction commits.
 WITH inserted AS (
     INSERT INTO outbox (event_id, topic, key, type, value, headers)
     SELECT e.event_id, e.topic, e.key, e.type, e.value, e.headers
@@ -12,8 +12,8 @@ WITH inserted AS (
 SELECT pg_notify(current_schema() || '_outbox', '')::text AS notified;
 
 -- name: read_outbox
--- Rows of transactions that all ended: no row with a smaller xid can still appear, so causes go before effects.
--- Ids and headers are read as text: making objects of them would double what a row costs.
+-- Rows of ended transactions only: no row with a smaller xid can appear, so causes are read before effects.
+-- Ids and headers are read as text: parsing them would double the cost of a row.
 SELECT o.id, o.event_id::text AS event_id, o.topic, o.key, o.type, o.value, o.headers::text AS headers, o.created_at
 FROM outbox AS o
 WHERE o.id > %(after)s::bigint
@@ -23,17 +23,17 @@ ORDER BY o.id
 LIMIT %(limit)s::integer;
 
 -- name: delete_outbox
--- Forgets rows that the bus holds durably.
+-- Deletes rows that the bus holds durably.
 DELETE FROM outbox AS o WHERE o.id = ANY (%(ids)s::bigint[]);
 
 -- name: find_outbox_horizon
--- The oldest transaction that still runs, and the next one to begin.
+-- The oldest running transaction, and the next one to begin.
 SELECT
     pg_snapshot_xmin(h.snapshot)::text::bigint AS oldest_xid, pg_snapshot_xmax(h.snapshot)::text::bigint AS next_xid
 FROM (SELECT pg_current_snapshot() AS snapshot) AS h;
 
 -- name: outbox_has_rows
--- Tells whether something waits, for example behind a transaction that is still open.
+-- Whether any row is left, for example one hidden by an open transaction.
 SELECT EXISTS (
     SELECT 1 FROM outbox AS o WHERE o.id > %(after)s::bigint AND o.id <> ALL (%(skipped)s::bigint[])
 ) AS waiting;

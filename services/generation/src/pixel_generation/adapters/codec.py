@@ -1,4 +1,4 @@
-"""Between the domain and the messages of pixel.generation.v1, in both directions."""
+"""Converts between the domain and the messages of pixel.generation.v1."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel_runtime.ids import format_id
 
-from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Output, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Priority, Stage, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.application.reading.read_generations import GenerationView
     from pixel_generation.domain.jobs.job import StoredEvent
+    from pixel_generation.domain.jobs.output import Output
     from pixel_generation.domain.routing.catalogue import Catalogue, Model
 
 STATUSES = {status: pb.GenerationStatus.Value(f"GENERATION_STATUS_{status.name}") for status in Status}
@@ -54,7 +55,7 @@ def failure_to_proto(failure: Failure | None) -> pb.GenerationFailure | None:
 
 
 def route_to_proto(route: Mapping[str, Any]) -> pb.Route | None:
-    """Write the stored route; None for a job that has none."""
+    """Convert the stored route; None for a job without one."""
     return ParseDict(dict(route), pb.Route(), ignore_unknown_fields=True) if route else None
 
 
@@ -126,7 +127,7 @@ def event_to_proto(
 
 
 def stored_event_to_proto(event: StoredEvent, job_id: UUID, user_id: UUID) -> pb.GenerationEvent:
-    """Tell an entry of a job's event sequence."""
+    """Convert an entry of a job's event sequence."""
     return event_to_proto(
         job_id=job_id,
         user_id=user_id,
@@ -142,7 +143,7 @@ def stored_event_to_proto(event: StoredEvent, job_id: UUID, user_id: UUID) -> pb
 
 
 def job_event(job: Job, at: datetime) -> pb.GenerationEvent:
-    """Tell the newest change of a job."""
+    """Convert the newest change of a job."""
     return event_to_proto(
         job_id=job.id,
         user_id=job.user_id,

@@ -1,4 +1,4 @@
-"""Every number this service counts."""
+"""Metrics of this service."""
 
 from __future__ import annotations
 
@@ -28,49 +28,49 @@ CHANGES_IN_STATEMENT = Histogram(
     ["statement"],
     buckets=(1, 2, 4, 8, 16, 32, 64),
 )
-PICKUP = Histogram("pixel_job_pickup_seconds", "From runnable to the run's start.", buckets=SECONDS)
+PICKUP = Histogram("pixel_job_pickup_seconds", "Seconds from runnable to the start of the run.", buckets=SECONDS)
 ENDED = Counter("pixel_jobs_ended", "Jobs ended, by public status and failure code.", ["status", "code"])
-DURATION = Histogram("pixel_job_seconds", "From acceptance to the end.", ["status"], buckets=SECONDS)
-REQUEUED = Counter("pixel_jobs_requeued", "Runs given back to the queue.", ["reason"])
-FENCED = Counter("pixel_jobs_fenced", "Runs and changes refused because the job had moved on.")
+DURATION = Histogram("pixel_job_seconds", "Seconds from acceptance to the end.", ["status"], buckets=SECONDS)
+REQUEUED = Counter("pixel_jobs_requeued", "Runs returned to the queue.", ["reason"])
+FENCED = Counter("pixel_jobs_fenced", "Runs and changes refused because the job had changed.")
 PROVIDER = Histogram(
     "pixel_provider_seconds",
     "Provider calls until the last picture was stored.",
     ["provider", "outcome"],
     buckets=SECONDS,
 )
-API_COSTS = Counter("api_costs_by_provider", "US dollars that providers are known to have charged.", ["provider"])
-QUEUE_DEPTH = Gauge("pixel_queue_depth", "Jobs that wait, by queue.", ["queue"])
-CAPTURED = Counter("pixel_credits_captured", "Credits captured for pictures that were delivered.")
-RELEASED = Counter("pixel_credits_released", "Credits released for pictures that were not delivered.")
+API_COSTS = Counter("api_costs_by_provider", "Known provider costs in US dollars.", ["provider"])
+QUEUE_DEPTH = Gauge("pixel_queue_depth", "Queued jobs, by queue.", ["queue"])
+CAPTURED = Counter("pixel_credits_captured", "Credits captured for delivered units.")
+RELEASED = Counter("pixel_credits_released", "Credits released for undelivered units.")
 CANCELS = Counter("pixel_cancels", "Cancellations answered, by outcome.", ["outcome"])
 RECONCILING = Gauge("pixel_jobs_reconciling", "Jobs whose provider call has an unknown outcome.")
 QUEUE_HOLDS_ENDED = Counter(
-    "pixel_queue_holds_ended", "Waiting jobs let go by the sweep, by reason: due or missed.", ["reason"]
+    "pixel_queue_holds_ended", "Holds ended by the sweep, by reason: due or missed.", ["reason"]
 )
-AGED = Counter("pixel_jobs_aged", "Waiting jobs raised to an earlier priority class.")
+AGED = Counter("pixel_jobs_aged", "Queued jobs raised to an earlier priority class.")
 ARCHIVED = Counter("pixel_jobs_archived", "Ended jobs moved to the archive.")
-IMAGES = Counter("pixel_images_delivered", "Pictures delivered.", ["model"])
+IMAGES = Counter("pixel_images_delivered", "Images delivered.", ["model"])
 
-BREAKER = Gauge("pixel_provider_breaker", "1 for the state that a provider's breaker is in.", ["provider", "state"])
-HELD_BACK = Counter("pixel_provider_held_back", "Looks for work that made no call: the breaker is open.", ["provider"])
+BREAKER = Gauge("pixel_provider_breaker", "1 for the current state of a provider's breaker.", ["provider", "state"])
+HELD_BACK = Counter("pixel_provider_held_back", "Polls for work skipped because the breaker is open.", ["provider"])
 REPETITIONS = Counter(
     "pixel_provider_repetitions",
-    "Failed calls to be repeated, by whether the budget allowed it.",
+    "Retries of failed calls, by whether the retry budget allowed them.",
     ["provider", "allowed"],
 )
 FALLBACKS_REFUSED = Counter(
-    "pixel_provider_fallbacks_refused", "Fallbacks not taken because a budget has no room for them.", ["provider"]
+    "pixel_provider_fallbacks_refused", "Fallbacks skipped because a budget has not enough left.", ["provider"]
 )
 ETA_ESTIMATES = Counter(
-    "pixel_eta_estimates", "First starts against the interval that was quoted: inside, early or late.", ["start"]
+    "pixel_eta_estimates", "First starts compared with the quoted interval: inside, early or late.", ["start"]
 )
 
 
 BUDGET_LABELS = ["scope", "subject", "period", "unit"]
-BUDGET_USED = Gauge("pixel_budget_used", "Used in the present period, in the budget's unit.", BUDGET_LABELS)
-BUDGET_LIMIT = Gauge("pixel_budget_limit", "What may be used in a period, in the budget's unit.", BUDGET_LABELS)
-LEDGER_VIOLATIONS = Gauge("pixel_ledger_violations", "Rows that broke a rule when it was last proved.", ["check"])
+BUDGET_USED = Gauge("pixel_budget_used", "Used amount of the current period, in the budget's unit.", BUDGET_LABELS)
+BUDGET_LIMIT = Gauge("pixel_budget_limit", "Limit of a period, in the budget's unit.", BUDGET_LABELS)
+LEDGER_VIOLATIONS = Gauge("pixel_ledger_violations", "Violations of a rule at its last check.", ["check"])
 
 
 class SubmissionMetrics:
@@ -81,7 +81,7 @@ class SubmissionMetrics:
 
 
 class JobMetrics:
-    """Counts what happens to jobs."""
+    """Counts changes of jobs."""
 
     def picked_up(self, seconds: float) -> None:
         PICKUP.observe(max(0.0, seconds))
@@ -110,7 +110,7 @@ class JobMetrics:
 
 
 class EngineMetrics:
-    """Counts what the engine does beside running jobs."""
+    """Counts maintenance work."""
 
     def cancelled(self, outcome: CancelOutcome) -> None:
         CANCELS.labels(outcome.value).inc()
@@ -129,7 +129,7 @@ class EngineMetrics:
 
 
 class HealthMetrics:
-    """Counts what the breakers of providers do."""
+    """Counts state changes of provider breakers."""
 
     def breaker(self, provider: str, state: BreakerState) -> None:
         for each in BreakerState:
@@ -146,14 +146,14 @@ class HealthMetrics:
 
 
 class EtaMetrics:
-    """Counts how quotes of starts turned out."""
+    """Counts starts inside and outside of their quoted interval."""
 
     def started(self, estimate_accuracy: EstimateAccuracy) -> None:
         ETA_ESTIMATES.labels(estimate_accuracy.value).inc()
 
 
 class BudgetMetrics:
-    """Shows how far budgets are used."""
+    """Reports limit and used amount of budgets."""
 
     def budgets(self, known: Sequence[Budget]) -> None:
         BUDGET_USED.clear()
@@ -166,7 +166,7 @@ class BudgetMetrics:
 
 
 class LedgerMetrics:
-    """Counts what breaks the rules of the ledger."""
+    """Reports violations of the ledger's rules."""
 
     def checked(self, rule: str, violations: int) -> None:
         LEDGER_VIOLATIONS.labels(rule).set(violations)

@@ -1,4 +1,4 @@
-"""What use cases of every capability need from the outside."""
+"""Ports of several capabilities."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Randomness(Protocol):
         """Return a uniform number in [0, 1)."""
 
 
-class CatalogueSource(Protocol):
-    async def load(self) -> Catalogue:
-        """Read the enabled models."""
+class Catalogues(Protocol):
+    async def current(self) -> Catalogue:
+        """Return the enabled models; raise Unavailable."""
 
 
 class Writer(StrEnum):
-    """Whose right a change claims."""
+    """Who writes a change, which decides its fencing."""
 
     WORKER = "worker"
     """The run's own worker: its lease must be live."""
     RECLAIMER = "reclaimer"
-    """Anyone, once the lease is over."""
+    """Any process, once the lease has expired."""
     TIMEOUT = "timeout"
-    """Anyone: the job's time is up, or nothing can start it any more."""
+    """Any process: the job is past its deadline, or no worker can start it."""
     OWNER = "owner"
-    """The job's user, who cancels it whatever its worker does."""
+    """The job's user, who may cancel it at any time."""

@@ -1,4 +1,4 @@
-"""Rejections of this service, each with its stable reason."""
+"""Errors of this service, each with its stable reason."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ class BalanceTooLow(FailedPrecondition):
 
 
 class DailyLimitReached(FailedPrecondition):
-    """The request would go over what the user may spend today; metadata holds `limit` and `reset`."""
+    """The request would exceed the user's daily limit; metadata holds `limit` and `reset`."""
 
     reason = "DAILY_LIMIT_REACHED"
 
 
 class BudgetExhausted(FailedPrecondition):
-    """The request would go over a budget; metadata holds its `scope` and `period`."""
+    """The request would exceed a budget; metadata holds its `scope` and `period`."""
 
     reason = "BUDGET_EXHAUSTED"
 
@@ -87,7 +87,7 @@ class KindNotAvailable(Invalid):
 
 
 class NothingCaptured(FailedPrecondition):
-    """No round of the generation captured credits, so none can be given back."""
+    """No round of the generation captured credits, so none can be refunded."""
 
     reason = "NOTHING_CAPTURED"
 
@@ -105,7 +105,7 @@ class PromotionExists(Conflict):
 
 
 class PromotionEnded(FailedPrecondition):
-    """The promotion is over: its time has passed or its uses are used up."""
+    """The promotion has ended: its time has passed or its uses are used up."""
 
     reason = "PROMOTION_ENDED"
 
@@ -123,7 +123,7 @@ class BudgetNotFound(NotFound):
 
 
 class TooManyOpenJobs(Exhausted):
-    """The user has as many jobs that have not ended as the plan allows; metadata holds `limit`."""
+    """The user has as many open jobs as the plan allows; metadata holds `limit`."""
 
     reason = "TOO_MANY_OPEN_JOBS"
 
@@ -138,13 +138,13 @@ class QueueNotFound(NotFound):
 
 
 class QueueClosed(Unavailable):
-    """The queue of the model takes nothing new at the moment."""
+    """The queue of the model accepts no new jobs at the moment."""
 
     reason = "QUEUE_CLOSED"
 
 
 class QueueFull(Unavailable):
-    """As many jobs wait for the model as its queue takes."""
+    """The queue of the model is full."""
 
     reason = "QUEUE_FULL"
 
@@ -156,7 +156,7 @@ class IdempotencyKeyReused(Invalid):
 
 
 class SubmissionsFull(Unavailable):
-    """More submissions wait than the service takes on."""
+    """Too many submissions are queued."""
 
     reason = "SUBMISSIONS_FULL"
 
@@ -168,13 +168,13 @@ class IllegalTransition(Conflict):
 
 
 class GenerationArchived(Conflict):
-    """The generation ended so long ago that it is only kept for reading."""
+    """The generation is archived and can only be read."""
 
     reason = "GENERATION_ARCHIVED"
 
 
 class RetryNotPossible(Conflict):
-    """Only what failed, or was cancelled before its first picture, can be run again.
+    """Only a generation that failed, or was cancelled before its first output, can be retried.
 
     Metadata holds `status`.
     """

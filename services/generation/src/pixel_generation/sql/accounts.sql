@@ -1,5 +1,5 @@
 -- name: get_account
--- Credits and limits of one user; those of the first plan for a user the ledger has not met.
+-- Credits and limits of one user; a user without an account has those of the first plan.
 SELECT
     coalesce(c.available, 0) AS available, coalesce(c.held, 0) AS held, p.id AS plan,
     coalesce(c.daily_limit, p.daily_credits) AS daily_limit,
@@ -11,8 +11,8 @@ LEFT JOIN accounts AS c ON c.user_id = %(user_id)s::uuid
 JOIN plans AS p ON p.id = coalesce(c.plan, 'free');
 
 -- name: update_account
--- Sets plan and limits of a user; no row when there is no such plan. Waiting jobs keep the slots they have: the sweep
--- gives out what a higher limit adds.
+-- Sets plan and limits of a user; no row when the plan does not exist. Held jobs are released by the sweep when the
+-- limit rises.
 WITH wanted AS (
     SELECT p.id FROM plans AS p WHERE p.id = coalesce(%(plan)s::text, p.id) LIMIT 1
 ),

@@ -1,6 +1,6 @@
 -- name: archive_jobs
--- Moves the jobs that ended first to the archive, up to a bound, in one statement: who reads both tables sees each job
--- exactly once. Their durable steps are forgotten. What somebody holds at the moment, to begin a new round of it, stays.
+-- Moves the oldest ended jobs to the archive, up to a limit, in one statement: a reader of both tables sees each job
+-- exactly once. Their durable steps are deleted. Jobs locked by another transaction, such as a retry, are skipped.
 WITH old AS MATERIALIZED (
     SELECT j.id
     FROM live_jobs AS j
@@ -47,19 +47,19 @@ FROM stored_jobs AS j
 WHERE j.id = %(id)s::uuid;
 
 -- name: find_owned_jobs_anywhere
--- Jobs of one user as they are now, archived or not.
+-- Current rows of jobs of one user, archived or not.
 SELECT
     {job_columns of j}
 FROM stored_jobs AS j
 WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
 
 -- name: list_job_ids
--- Ids of jobs above one, in order.
+-- Ids of jobs after an id, in order.
 SELECT j.id FROM stored_jobs AS j WHERE j.id > %(after)s::uuid ORDER BY j.id LIMIT %(limit)s::integer;
 
 -- name: purge_reservations
--- Forgets what was reserved in periods that are over; budgets without a period keep theirs, which prove what they used.
--- By ctid, which the lock keeps: a join would be planned for a tenth of the table.
+-- Deletes reservations of past periods; those of budgets without a period are kept as the record of their use.
+-- By ctid, which the row lock keeps valid: a join would be planned for a tenth of the table.
 WITH old AS MATERIALIZED (
     SELECT r.ctid AS place
     FROM budget_reservations AS r

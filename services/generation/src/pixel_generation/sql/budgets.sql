@@ -1,5 +1,5 @@
 -- name: set_budget
--- Creates a budget or changes its limit; what is used stays.
+-- Creates a budget or changes its limit; its used amount is kept.
 WITH made AS (
     INSERT INTO budgets AS b (id, scope, subject, period, unit, limit_amount)
     VALUES (
@@ -27,7 +27,7 @@ CROSS JOIN LATERAL (SELECT CASE m.period
 END AS started) AS p;
 
 -- name: list_budgets
--- Budgets by scope and subject, with what is used in the present period.
+-- Budgets by scope and subject, with the amount used in the current period.
 SELECT
     b.id, b.scope, b.subject, b.period, b.unit, b.limit_amount,
     CASE WHEN b.period_start >= p.started THEN b.used ELSE 0 END AS used,
@@ -44,7 +44,7 @@ ORDER BY b.scope, b.subject, b.period, b.unit
 LIMIT %(limit)s::integer;
 
 -- name: delete_budget
--- Removes a budget; reservations under it are settled without it.
+-- Deletes a budget; its reservations are settled without it.
 WITH gone AS (
     DELETE FROM budgets AS b WHERE b.id = %(id)s::uuid RETURNING b.id, b.scope, b.subject, b.period, b.unit
 ),
@@ -58,9 +58,9 @@ noted AS (
 SELECT g.id FROM gone AS g;
 
 -- name: move_reservations
--- Sets the reservations of a job's round to those of the provider whose queue it is in now; returns the budget that has no
--- room for it, and then changes nothing. Comes after the change of the job in one transaction, so that its locks are taken
--- first.
+-- Moves the reservations of a job's round to the provider of its current queue; when a budget has not enough left,
+-- returns that budget and changes nothing. Runs after the change of the job in one transaction, so that the lock on the
+-- job is taken first.
 WITH moved AS MATERIALIZED (
     SELECT j.id, j.round, j.user_id, j.api_key_id, j.cost_credits, l.provider
     FROM live_jobs AS j
@@ -98,7 +98,7 @@ budget AS MATERIALIZED (
     ORDER BY b.id
     FOR NO KEY UPDATE OF b
 ),
--- What was reserved in a period that is over stays there and is none of the present one's.
+-- Reservations of a past period stay there and do not count in the current one.
 wanted AS MATERIALIZED (
     SELECT
         b.id, b.scope, b.period, b.limit_amount, b.period_start, b.used, s.scope IS NOT NULL AS applies,

@@ -1,6 +1,6 @@
 -- name: list_models
--- The enabled models in catalogue order, each with its price rules, the state of its queue, and of its provider the
--- breaker and whether a budget has nothing left in its present period.
+-- The enabled models in catalogue order, each with its price rules, the state of its queue, the breaker of its
+-- provider, and whether a budget of the provider is used up in its current period.
 SELECT
     m.id, m.provider, m.provider_model, m.aliases, m.display_name, m.queue, m.credits_per_unit, m.ratios, m.extra_sizes,
     m.styles, m.qualities, m.parameters, m.max_units, m.typical_seconds, m.takes_seed, m.capabilities, r.prices,

@@ -1,11 +1,10 @@
--- Changes of jobs. Each is written only if the job is still as its writer knew it: status, attempt and sequence fence it,
--- and a worker's lease must be live. Changes that wait at the same time share one statement, which answers with the jobs
--- that it wrote; no job is in it twice. Locks are taken in one order: jobs by id, accounts by id, budgets by id. The jobs
--- whose queue_holds open are taken only if nobody holds them.
--- Facts are carried from step to step instead of joined: the planner would compare each row with each.
+-- Changes of jobs. Every write is fenced by status, attempt and sequence, and a worker's lease must be live. Concurrent
+-- changes share one statement, which returns the jobs it wrote; no job is in it twice. Locks are taken in one order:
+-- jobs by id, accounts by id, budgets by id. Jobs whose hold ends are locked with SKIP LOCKED. Columns are passed from
+-- CTE to CTE instead of joined: the planner would choose nested loops.
 
 -- name: advance_jobs
--- Writes changes of runs that go on. Who cancels changes nothing of the attempt.
+-- Writes changes of running jobs. A cancellation request does not change the attempt.
 WITH held AS MATERIALIZED (
     SELECT
         c.place, c.id, c.writer, c.stage, c.progress, c.step, c.sequence, c.outputs, c.deadline_at, c.cancel_requested_at, c.message,
@@ -93,7 +92,7 @@ SELECT
 FROM advanced AS a;
 
 -- name: requeue_jobs
--- Gives the jobs of runs back to the queue. One that waits for a later time gives its concurrency slot to the user's next.
+-- Returns running jobs to the queue. A job scheduled for later passes its concurrency slot to the user's next job.
 WITH held AS MATERIALIZED (
     SELECT
         c.place, c.id, c.writer, c.stage, c.progress, c.sequence, c.retry_count, c.outputs, c.work, c.first_step, c.queue, c.route, c.price_id,
@@ -155,7 +154,7 @@ account AS MATERIALIZED (
     ORDER BY c.user_id
     FOR NO KEY UPDATE OF c
 ),
--- A concurrency slot that was freed is the next job's, unless the user has too many already.
+-- A freed concurrency slot goes to the user's next held job, unless the user is above the limit.
 next AS MATERIALIZED (
     SELECT n.id
     FROM account AS a
@@ -205,8 +204,8 @@ SELECT e.id, (SELECT n.outbox FROM notice AS n) AS notified, (SELECT n.runnable 
 FROM requeued AS e;
 
 -- name: end_jobs
--- Ends jobs and settles their rounds: captures what was delivered, releases the rest, books what the provider charges, takes
--- the reservations of budgets back to what was used, and gives their concurrency slots to the next jobs of their users.
+-- Ends jobs and settles their rounds: captures the delivered units, releases the rest, books the provider cost, reduces
+-- budget reservations to the used amount, and passes concurrency slots to the users' next jobs.
 WITH held AS MATERIALIZED (
     SELECT
         c.place, c.id, c.from_status, c.writer, c.status, c.progress, c.sequence, c.outputs, c.failure, c.captured,
@@ -258,8 +257,7 @@ called AS (
     WHERE t.job_id = e.id AND t.attempt = e.attempt AND e.from_status = 'processing'
     RETURNING t.job_id, t.outcome, t.cost_usd_micros, t.submitted_at
 ),
--- What is to be settled of each: with what the runs of its round cost us, and whether a call is among them whose cost
--- nobody knows.
+-- The amounts to settle for each job, with the provider cost of its round, and whether the cost of a call is unknown.
 bill AS MATERIALIZED (
     SELECT
         e.id AS job_id, e.round, e.user_id, e.captured, e.released, e.capture_id, e.release_id, e.cost_id, r.usd_micros,
@@ -295,7 +293,7 @@ account AS MATERIALIZED (
     ORDER BY c.user_id
     FOR NO KEY UPDATE OF c
 ),
--- A concurrency slot that was freed is the next job's, unless the user has too many already.
+-- A freed concurrency slot goes to the user's next held job, unless the user is above the limit.
 next AS MATERIALIZED (
     SELECT n.id
     FROM account AS a
@@ -339,7 +337,7 @@ entry AS (
     CROSS JOIN (VALUES (1::smallint, 'provider_cost', 1), (2::smallint, 'payments', -1)) AS x (line, account, sign)
     WHERE b.usd_micros > 0
 ),
--- What is released counts against the day on which it was held.
+-- A release is credited to the day on which the amount was held.
 returned AS MATERIALIZED (
     SELECT b.user_id, (t.created_at AT TIME ZONE 'UTC')::date AS held_on, sum(b.released)::bigint AS credits
     FROM bill AS b
@@ -358,7 +356,7 @@ balance AS (
     JOIN leaving AS u ON u.user_id = a.user_id
     WHERE c.user_id = a.user_id
 ),
--- Locked in id order once every account is: the count is there to take all of those locks first.
+-- Locked in id order after all accounts: the count forces those locks to be taken first.
 reservation AS MATERIALIZED (
     SELECT
         b.id AS budget_id, r.job_id, r.round, r.period_start, r.amount,

@@ -1,3 +1,3 @@
 -- name: read_clock
--- The server's time at this moment, not at the start of a transaction.
+-- The server's current time, not the start of the transaction.
 SELECT clock_timestamp() AS now;

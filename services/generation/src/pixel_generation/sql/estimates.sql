@@ -1,5 +1,5 @@
 -- name: read_queue_snapshot
--- Who waits in a queue, in the order of their starts and up to a bound, what runs, and the latest run times.
+-- The queued jobs of a queue in start order, up to a limit, the running jobs, and the latest run times.
 WITH waiting AS MATERIALIZED (
     SELECT j.user_id, j.priority, j.virtual_start, j.id
     FROM live_jobs AS j

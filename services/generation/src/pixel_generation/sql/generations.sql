@@ -1,7 +1,7 @@
 -- name: get_generations
--- Some generations of one user, each with the number of jobs ahead of it: those of its queue behind an open hold_reason and,
--- where its user has no place, the user's own that also wait for one; each counted up to 1,000. The reason tells that there
--- are others ahead than those accepted before it (ids grow with time).
+-- Generations of one user by id, each with the number of jobs ahead of it: those of its queue that are not held and,
+-- when its user has no free concurrency slot, the user's own held jobs; each counted up to 1,000. The position reason
+-- says that jobs accepted later are ahead (ids grow with time).
 SELECT
     {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS queue_state
 FROM stored_jobs AS j
@@ -28,8 +28,8 @@ LEFT JOIN queues AS l ON l.queue = j.queue
 WHERE j.id = ANY (%(ids)s::uuid[]) AND j.user_id = %(user_id)s::uuid;
 
 -- name: list_generations
--- A page of one user's generations, newest first, found among the next ones up to a bound. Ids grow with time, so a
--- range of ids bounds the read before created_at decides.
+-- A page of one user's generations, newest first, filtered from a bounded window. Ids grow with time, so a range of ids
+-- bounds the scan before created_at is compared.
 SELECT
     {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS queue_state
 FROM (
@@ -73,7 +73,7 @@ LEFT JOIN queues AS l ON l.queue = j.queue
 ORDER BY j.id DESC;
 
 -- name: find_end_of_generation_window
--- The last generation that a page could have looked at, when there are more behind it.
+-- The last generation in the window of a page, when there are more after it.
 SELECT n.id
 FROM stored_jobs AS n
 WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid AND n.id >= %(first_id)s::uuid
@@ -82,7 +82,7 @@ OFFSET %(window)s::integer - 1
 LIMIT 1;
 
 -- name: list_generations_of_key
--- What the user submitted under one idempotency key, on any route, newest first.
+-- The user's submissions with one idempotency key, of any operation, newest first.
 SELECT
     {job_columns of j}, a.ahead, a.position_reason, coalesce(l.state, 'open') AS queue_state
 FROM stored_jobs AS j
@@ -123,8 +123,8 @@ ORDER BY e.sequence
 LIMIT %(limit)s::integer;
 
 -- name: list_user_events
--- Events of all jobs of the user behind a position, in the order of their commits. Only transactions below the oldest
--- one that still runs are read, so nothing commits behind a position that was given out.
+-- Events of all jobs of the user after a position, in commit order. Only transactions below the oldest running one are
+-- read, so no event can commit before an issued position.
 WITH horizon AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS xid)
 SELECT
     h.xid::text AS horizon, %(xid)s::text::xid8 <= h.xid AND (%(sequence)s::bigint = 0 OR EXISTS (

@@ -1,6 +1,6 @@
 -- name: lock_limited_queue
--- Tells whether a limit counts what runs in the queue, and makes the claims under it wait for each other: the claim that
--- follows counts what was committed.
+-- Returns whether the queue has a limit of running jobs, and serializes the claims under it: the next claim counts
+-- committed rows.
 SELECT l.queue
 FROM queues AS l
 WHERE l.queue = %(queue)s::text
@@ -8,10 +8,10 @@ WHERE l.queue = %(queue)s::text
 FOR NO KEY UPDATE OF l;
 
 -- name: claim_jobs
--- Starts runs of the next jobs of a queue behind open queue_holds, as many as its limits leave room for, and moves the queue's
--- virtual time. Who cannot have the queue's row at once leaves that to the claim that holds it: a claim waits for nobody.
--- Under a limit it claims nothing unless the queue is locked. Each claim's event is stored here and announced with the
--- next change of the job.
+-- Claims the next queued jobs that are not held, as many as the limits of the queue allow, and advances the queue's
+-- virtual time. When another claim holds the queue's row, that one advances the time: a claim never waits for a lock.
+-- Under a limit it claims nothing unless the queue is locked. The event of a claim is stored here and published with
+-- the next change of the job.
 WITH queue AS MATERIALIZED (
     SELECT
         l.provider,
@@ -32,15 +32,15 @@ plan_room AS MATERIALIZED (
     FROM plans AS p
     WHERE p.max_running_in_all IS NOT NULL
 ),
--- The constant bound tells the planner that few rows are wanted, so that it walks the index and keeps one plan; what ends
--- the walk, and with it the locking, is the room.
+-- The constant LIMIT makes the planner scan the index and keep one plan; the free capacity ends the scan, and with it
+-- the locking.
 runnable AS MATERIALIZED (
     SELECT n.id, n.plan, n.priority, n.virtual_start
     FROM (
         SELECT j.id, j.plan, j.priority, j.virtual_start
         FROM live_jobs AS j
         WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open' AND (SELECT l.room FROM queue AS l) > 0
-            -- Inside coalesce the planner takes it for a coin toss; bare, for one row in a thousand, and then it sorts.
+            -- Inside coalesce the planner estimates half of the rows; without it one in a thousand, and then it sorts.
             AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_room AS p WHERE p.room <= 0)), true)
             AND coalesce(j.kind = ANY (%(kinds)s::text[]), true)
         ORDER BY j.priority, j.virtual_start, j.id
@@ -101,8 +101,8 @@ FROM claimed AS c
 ORDER BY c.priority, c.virtual_start, c.id;
 
 -- name: renew_leases
--- Prolongs the leases of runs that still hold them, and tells which are to stop; a lease that is over is not revived.
--- Locked in id order, as by the statements that write changes of many jobs.
+-- Renews live leases and returns which runs must stop; an expired lease is not renewed.
+-- Locked in id order, like the statements that write changes of many jobs.
 WITH held AS MATERIALIZED (
     SELECT j.id
     FROM unnest(%(ids)s::uuid[], %(attempts)s::integer[]) AS r (id, attempt)
@@ -118,7 +118,7 @@ WHERE j.id = h.id
 RETURNING j.id, j.stage;
 
 -- name: find_job
--- Reads one job as its worker needs it.
+-- Reads one job with the columns of a worker.
 SELECT
     {job_columns of j}
 FROM live_jobs AS j
@@ -129,7 +129,7 @@ WHERE j.id = %(id)s::uuid;
 SELECT s.step, s.state, s.output, s.call FROM job_steps AS s WHERE s.job_id = %(job_id)s::uuid AND s.round = %(round)s::integer;
 
 -- name: list_abandoned_jobs
--- Runs whose lease is over; one that reconciles has no worker to lose.
+-- Runs with an expired lease, except reconciling ones, which have no worker.
 SELECT
     {job_columns of j}
 FROM live_jobs AS j
@@ -148,7 +148,7 @@ ORDER BY j.deadline_at
 LIMIT %(limit)s::integer;
 
 -- name: list_overdue_jobs
--- Jobs that have not ended by their deadline.
+-- Open jobs past their deadline.
 SELECT
     {job_columns of j}
 FROM live_jobs AS j
@@ -157,7 +157,7 @@ ORDER BY j.deadline_at
 LIMIT %(limit)s::integer;
 
 -- name: list_overlooked_jobs
--- The next job of each queue, where one has been runnable for two seconds.
+-- The next job of each queue that has been runnable for two seconds.
 SELECT
     {job_columns of j}
 FROM queues AS l
@@ -172,12 +172,12 @@ CROSS JOIN LATERAL (
 WHERE l.state <> 'paused' AND j.scheduled_at <= now() - interval '2 seconds';
 
 -- name: count_queued_jobs
--- Waiting jobs of each queue.
+-- The number of queued jobs of each queue.
 SELECT l.queue, (SELECT count(*) FROM live_jobs AS j WHERE j.queue = l.queue AND j.status = 'queued') AS waiting
 FROM queues AS l;
 
 -- name: list_unserved_jobs
--- Waiting jobs of models that are gone, in queues that no worker claims from.
+-- Queued jobs of removed models, in queues without a worker.
 SELECT
     {job_columns of j}
 FROM live_jobs AS j

@@ -1,5 +1,5 @@
 -- name: grant_credits
--- Gives credits once per user and grant id; returns the balance either way.
+-- Grants credits once per user and grant id; returns the balance in both cases.
 WITH granted AS (
     INSERT INTO ledger_transfers (id, kind, user_id, grant_id, memo)
     VALUES (%(transfer_id)s::uuid, 'grant', %(user_id)s::uuid, %(grant_id)s::text, %(memo)s::text)
@@ -28,13 +28,13 @@ SELECT
         (SELECT c.available FROM accounts AS c WHERE c.user_id = %(user_id)s::uuid), 0) AS available;
 
 -- name: lock_account
--- Holds a user's account, made when there is none, so that what the next statement reads of it stays true.
+-- Locks a user's account, created when missing, for the next statements of the transaction.
 INSERT INTO accounts AS c (user_id) VALUES (%(user_id)s::uuid)
 ON CONFLICT (user_id) DO UPDATE SET available = c.available;
 
 -- name: adjust_credits
--- Adds or takes credits of a locked account once per adjustment, never below zero; tells whether it was or had been
--- made, and whether under its id another had.
+-- Adds or deducts credits of a locked account once per adjustment id, never below zero; returns whether it is made, now
+-- or before, and whether its id was used for another adjustment.
 WITH account AS MATERIALIZED (
     SELECT c.available FROM accounts AS c WHERE c.user_id = %(user_id)s::uuid
 ),
@@ -82,7 +82,7 @@ LEFT JOIN (
 ) AS o ON true;
 
 -- name: find_capture
--- The newest capture of a job, what was refunded of it, and whether the job is known at all.
+-- The newest capture of a job, its refunded amount, and whether the job exists.
 SELECT t.user_id, t.round, c.credits AS captured, coalesce(f.credits, 0) AS refunded
 FROM ledger_transfers AS t
 CROSS JOIN LATERAL (
@@ -102,7 +102,7 @@ ORDER BY c.credits > 0 DESC, t.round DESC
 LIMIT 1;
 
 -- name: refund_round
--- Gives captured credits of a round back, once.
+-- Refunds captured credits of a round, once per refund.
 WITH made AS (
     INSERT INTO ledger_transfers (id, kind, user_id, job_id, round, memo, actor)
     VALUES (

@@ -1,5 +1,5 @@
 -- name: list_queues
--- Every queue, or one: its limits, what waits (counted up to a bound), what runs and how many workers serve it.
+-- All queues, or one: limits, queued jobs (counted up to a limit), running jobs and the number of workers.
 SELECT
     l.queue, l.provider, l.state, l.max_running, l.max_queued, coalesce(h.state, 'closed') AS health,
     q.queued, b.held_back, r.running, s.workers,
@@ -36,7 +36,7 @@ WHERE %(queue)s::text = '' OR l.queue = %(queue)s::text
 ORDER BY l.queue;
 
 -- name: measure_latest_jobs
--- Mean wait and median run in seconds of the latest 50 completed jobs of each queue, as far as they ended lately.
+-- Mean wait and median run time in seconds of the latest 50 completed jobs of each queue that ended recently.
 SELECT
     avg(extract(epoch FROM r.started_at - r.created_at))::double precision AS average_wait_s,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM r.ended_at - r.started_at)::double precision)
@@ -51,7 +51,7 @@ CROSS JOIN LATERAL (
 ) AS r;
 
 -- name: update_queue
--- Sets state and limits of a queue and writes down who did it, in one statement.
+-- Sets state and limits of a queue and records the action, in one statement.
 WITH old AS MATERIALIZED (
     SELECT l.queue, l.state, l.max_running, l.max_queued FROM queues AS l WHERE l.queue = %(queue)s::text FOR NO KEY UPDATE
 ),
@@ -80,7 +80,7 @@ FROM changed AS c
 JOIN old AS o ON o.queue = c.queue;
 
 -- name: list_failures
--- A page of failed jobs with their runs, newest first, found among the next failures up to a bound.
+-- A page of failed jobs with their runs, newest first, filtered from a bounded window.
 SELECT
     f.id, f.user_id, f.kind, f.work, f.failure, f.ended_at, f.cost_credits,
     coalesce((
@@ -108,7 +108,7 @@ FROM (
 ORDER BY f.ended_at DESC, f.id;
 
 -- name: find_end_of_failure_window
--- The last failure that a page could have looked at, when there are more behind it.
+-- The last failure in the window of a page, when there are more after it.
 SELECT j.id, j.ended_at
 FROM stored_jobs AS j
 WHERE j.status = 'failed'
@@ -129,7 +129,7 @@ FROM stored_jobs AS j
 WHERE j.id = %(job_id)s::uuid AND j.status = 'failed';
 
 -- name: count_failures_by_code
--- Failures of a filter by code, among the newest up to a bound.
+-- Failures by code for a filter, among the newest up to a limit.
 SELECT w.failure ->> 'code' AS code, count(*) AS failures
 FROM (
     SELECT j.id, j.user_id, j.kind, j.work, j.failure
@@ -147,7 +147,7 @@ WHERE (%(failure_code)s::text = '' OR w.failure ->> 'code' = %(failure_code)s::t
 GROUP BY w.failure ->> 'code';
 
 -- name: list_actions
--- A page of what people did, newest first.
+-- A page of actions, newest first.
 SELECT a.id, a.actor, a.action, a.user_id, a.job_id, a.metadata, a.created_at
 FROM actions AS a
 WHERE a.id < %(before)s::uuid
@@ -155,7 +155,7 @@ ORDER BY a.id DESC
 LIMIT %(limit)s::integer;
 
 -- name: list_actions_about_user
--- A page of what people did about one user, newest first.
+-- A page of actions on one user, newest first.
 SELECT a.id, a.actor, a.action, a.user_id, a.job_id, a.metadata, a.created_at
 FROM actions AS a
 WHERE a.user_id = %(user_id)s::uuid AND a.id < %(before)s::uuid
@@ -163,7 +163,7 @@ ORDER BY a.id DESC
 LIMIT %(limit)s::integer;
 
 -- name: list_actions_about_job
--- A page of what people did about one job, newest first.
+-- A page of actions on one job, newest first.
 SELECT a.id, a.actor, a.action, a.user_id, a.job_id, a.metadata, a.created_at
 FROM actions AS a
 WHERE a.job_id = %(job_id)s::uuid AND (%(user_id)s::uuid IS NULL OR a.user_id = %(user_id)s::uuid)
@@ -172,7 +172,7 @@ ORDER BY a.id DESC
 LIMIT %(limit)s::integer;
 
 -- name: record_action
--- Writes down what a person did.
+-- Records an action of a person.
 INSERT INTO actions (id, actor, action, user_id, job_id, metadata)
 VALUES (
     %(id)s::uuid, %(actor)s::text, %(action)s::text, %(user_id)s::uuid, %(job_id)s::uuid, %(metadata)s::jsonb);

@@ -1,5 +1,5 @@
 -- name: create_promotion
--- Adds a promotion code and returns it; no row when it is there already.
+-- Adds a promotion code and returns it; no row when it exists.
 WITH made AS (
     INSERT INTO promotions (code, credits, max_uses, ends_at)
     VALUES (%(code)s::text, %(credits)s::bigint, %(max_uses)s::integer, %(ends_at)s::timestamptz)
@@ -25,12 +25,12 @@ ORDER BY p.code
 LIMIT %(limit)s::integer;
 
 -- name: lock_promotion
--- Holds a promotion, so that its uses and its end come one after the other.
+-- Locks a promotion, so that its redemptions and its end are serialized.
 SELECT p.code FROM promotions AS p WHERE p.code = %(code)s::text FOR NO KEY UPDATE;
 
 -- name: end_promotion
--- Ends a locked promotion unless it is over, and returns it as it then is. Its end is the time of this statement, not of
--- its transaction, which may have waited for the lock.
+-- Ends a locked promotion unless it has ended, and returns it. Its end is the time of this statement, not of its
+-- transaction, which may have waited for the lock.
 WITH ended AS (
     UPDATE promotions AS p
     SET ends_at = statement_timestamp()
@@ -48,8 +48,8 @@ LEFT JOIN ended AS e ON e.code = p.code
 WHERE p.code = %(code)s::text;
 
 -- name: redeem_promotion
--- Gives the credits of a locked promotion once to a user, while it lasts: whoever waited for the lock behind its end is
--- too late.
+-- Grants the credits of a locked promotion once to a user before its end; a redemption that waited for the lock past
+-- the end is refused.
 WITH given AS (
     INSERT INTO ledger_transfers (id, kind, user_id, grant_id, memo)
     SELECT %(transfer_id)s::uuid, 'promotion', %(user_id)s::uuid, 'promotion:' || p.code, p.code

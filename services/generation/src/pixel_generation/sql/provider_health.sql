@@ -1,9 +1,9 @@
 -- name: list_provider_health
--- The breakers as they are; an open one whose time is over stays open until somebody takes the probe.
+-- The stored breakers; an open one past its time stays open until a worker takes the probe.
 SELECT h.provider, h.state, h.failures, h.open_until FROM provider_health AS h;
 
 -- name: fail_provider
--- Counts a failure and opens the breaker when there are too many; calls that outlived its opening do not prolong it.
+-- Counts a failure and opens the breaker at the limit; calls that end after its opening do not prolong it.
 WITH counted AS (
     INSERT INTO provider_health AS h (provider, failures) VALUES (%(provider)s::text, 1)
     ON CONFLICT (provider) DO UPDATE SET failures = h.failures + 1, updated_at = now()
@@ -19,7 +19,7 @@ FROM provider_health AS h
 WHERE h.provider = %(provider)s::text AND NOT EXISTS (SELECT 1 FROM counted);
 
 -- name: open_provider
--- Opens the breaker: each failure beyond the bound doubles the time, half of which is chance.
+-- Opens the breaker: each failure beyond the limit doubles the time, half of which is jitter.
 UPDATE provider_health AS h
 SET
     state = 'open', updated_at = now(),
@@ -31,7 +31,7 @@ WHERE h.provider = %(provider)s::text AND h.state <> 'open'
 RETURNING h.provider, h.state, h.failures, h.open_until;
 
 -- name: succeed_provider
--- Forgets failures; only the probe closes a breaker that is half open.
+-- Resets the failure count; only the probe closes a half-open breaker.
 UPDATE provider_health AS h
 SET state = 'closed', failures = 0, open_until = NULL, updated_at = now()
 WHERE h.provider = %(provider)s::text
@@ -43,7 +43,7 @@ RETURNING h.provider, h.state, h.failures, h.open_until;
 SELECT h.provider, h.state, h.failures, h.open_until FROM provider_health AS h WHERE h.provider = %(provider)s::text;
 
 -- name: take_provider_probe
--- Gives one asker the call that finds out; a probe that nobody ended in time is given again.
+-- Gives the probe call to one worker; a probe that did not end in time is given again.
 UPDATE provider_health AS h
 SET state = 'half_open', open_until = now() + make_interval(secs => %(probe_s)s::double precision), updated_at = now()
 WHERE h.provider = %(provider)s::text AND h.state IN ('open', 'half_open') AND h.open_until <= now()

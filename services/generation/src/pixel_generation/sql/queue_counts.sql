@@ -1,5 +1,5 @@
 -- name: count_waiting
--- Counts what waits in a queue, up to the number it takes.
+-- Counts the queued jobs of a queue, up to its capacity.
 SELECT l.max_queued, (
     SELECT count(*)
     FROM (

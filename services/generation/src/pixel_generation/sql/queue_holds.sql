@@ -1,6 +1,6 @@
 -- name: end_due_holds
--- Lets jobs go whose time has come: to a slot of their user, or to wait for one. A job or account that somebody changes at
--- the moment is left to the next look.
+-- Releases scheduled jobs that are due: to a free concurrency slot of their user, or to wait for one. Locked jobs and
+-- accounts are skipped until the next call.
 WITH due AS MATERIALIZED (
     SELECT j.id, j.user_id, j.priority, j.virtual_start
     FROM live_jobs AS j
@@ -38,8 +38,8 @@ FROM changed AS g
 GROUP BY g.queue;
 
 -- name: end_missed_holds
--- Gives free slots to jobs that wait for one: a race or a greater limit left them behind. Looks at up to 500 users above
--- one that is drawn, each found by one step in the index.
+-- Gives free concurrency slots to held jobs that a race or a raised limit left behind. Checks up to 500 users after a
+-- random one, each found by one index step.
 WITH RECURSIVE waiting AS (
     (
         SELECT j.user_id, 1 AS nth
@@ -98,8 +98,8 @@ FROM changed AS g
 GROUP BY g.queue;
 
 -- name: age_waiting_jobs
--- Raises by one class what waits long behind earlier classes: one for each two minutes. Only the head of a class is looked
--- at, because the rest stands behind it in the class above as well.
+-- Raises the priority class of long queued jobs by one for each two minutes. Only the head of a class is checked,
+-- because the rest of the class stays behind it in the next class as well.
 WITH overtaken AS MATERIALIZED (
     SELECT j.id
     FROM queues AS l

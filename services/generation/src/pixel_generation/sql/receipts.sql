@@ -1,5 +1,5 @@
 -- name: get_receipt
--- One generation of the user with its rounds from the ledger and its runs, as of one moment.
+-- One generation of the user with its rounds from the ledger and its runs, in one snapshot.
 SELECT
     j.id, j.status, j.cost_credits, j.price_id, j.units, jsonb_array_length(j.outputs) AS delivered_outputs,
     coalesce((

@@ -1,7 +1,7 @@
--- Each rule is one statement and sees one moment; it counts what breaks it and names some.
+-- Each rule is one statement and one snapshot; it counts violations and names some.
 
 -- name: allow_long_statements
--- A rule reads the whole ledger: from end to end, and with more time than a request has.
+-- A rule scans the whole ledger and needs more time than a request.
 SELECT
     set_config('statement_timeout', '600s', true) AS statement_timeout,
     set_config('enable_seqscan', 'on', true) AS enable_seqscan;
@@ -74,7 +74,7 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_rounds_are_settled_once
--- The hold of a round that has ended equals what was captured and released, each at most once; before, nothing was.
+-- The hold of an ended round equals its capture plus its release, each at most once; an open round has neither.
 WITH money AS (
     SELECT
         t.job_id, t.round,
@@ -97,7 +97,7 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_ends_match_captures
--- A completed job was captured, a failed one was not, and each row says what its last round captured.
+-- A completed job has a capture, a failed one has none, and each row has the captured amount of its last round.
 WITH captured AS (
     SELECT t.job_id, t.round, sum(e.credits) AS credits
     FROM ledger_transfers AS t
@@ -117,7 +117,7 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_refunds_stay_within_captures
--- No round was refunded more than it captured.
+-- No round has more refunded than captured.
 WITH money AS (
     SELECT
         t.job_id, t.round,
@@ -134,7 +134,7 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_open_jobs_equal_counts
--- Every account counts its jobs that have not ended.
+-- The open-jobs count of every account equals its open jobs.
 WITH counted AS (
     SELECT j.user_id, count(*) AS jobs FROM live_jobs AS j WHERE j.status IN ('queued', 'processing') GROUP BY j.user_id
 ),
@@ -148,7 +148,7 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_slots_taken_equal_counts
--- Every account counts its jobs that run or wait with an open hold_reason.
+-- The slots-taken count of every account equals its running jobs plus its queued jobs that are not held.
 WITH counted AS (
     SELECT j.user_id, count(*) AS jobs
     FROM live_jobs AS j
@@ -165,8 +165,8 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_budgets_equal_reservations
--- What a budget says is used in its period is the sum of the reservations of that period. One that is over counts as 0
--- and its reservations are forgotten.
+-- The used amount of a budget is the sum of the reservations of its period. A past period counts as 0 and its
+-- reservations are deleted.
 WITH reserved AS (
     SELECT r.budget_id, r.period_start, sum(r.amount) AS amount
     FROM budget_reservations AS r
@@ -182,7 +182,7 @@ broken AS (
 SELECT count(*) AS violations, (array_agg(b.subject ORDER BY b.subject))[1:5] AS examples FROM broken AS b;
 
 -- name: check_provider_costs_equal_attempts
--- What the ledger booked as a provider's charge for a round is what its runs recorded.
+-- The booked provider cost of a round equals the recorded cost of its runs.
 WITH booked AS (
     SELECT t.job_id, t.round, sum(e.usd_micros) AS usd_micros
     FROM ledger_transfers AS t

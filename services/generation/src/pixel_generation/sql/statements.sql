@@ -1,5 +1,5 @@
 -- name: list_transactions
--- A page of the user's transfers, newest first, found among the next transfers up to a bound.
+-- A page of the user's transfers, newest first, filtered from a bounded window.
 SELECT
     t.id, t.kind, t.job_id, t.round, t.memo, t.created_at,
     coalesce(sum(e.credits) FILTER (WHERE e.account = 'user_available'), 0)::bigint AS available,
@@ -22,7 +22,7 @@ GROUP BY t.id, t.kind, t.job_id, t.round, t.memo, t.created_at
 ORDER BY t.id DESC;
 
 -- name: find_end_of_transaction_window
--- The last transfer that a page could have looked at, when there are more behind it.
+-- The last transfer in the window of a page, when there are more after it.
 SELECT n.id
 FROM ledger_transfers AS n
 WHERE n.user_id = %(user_id)s::uuid AND n.id < %(before)s::uuid
@@ -45,8 +45,8 @@ ORDER BY t.id DESC
 LIMIT %(limit)s::integer;
 
 -- name: sum_usage
--- Captured minus refunded credits by up to three words, largest first, with how many transfers were read.
--- Ids grow with time, so a range of ids bounds the read before created_at decides.
+-- Captured minus refunded credits grouped by up to three fields, largest first, with the number of transfers read.
+-- Ids grow with time, so a range of ids bounds the scan before created_at is compared.
 WITH settled AS MATERIALIZED (
     SELECT t.id, t.kind, t.job_id, t.created_at
     FROM ledger_transfers AS t

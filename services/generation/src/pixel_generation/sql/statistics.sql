@@ -15,7 +15,7 @@ WHERE s.day BETWEEN %(first_day)s::date AND %(last_day)s::date
 GROUP BY s.day, s.model, s.kind, s.status;
 
 -- name: sum_provider_costs
--- What the ledger says the providers charged, split by the runs that it was for.
+-- Provider costs in the ledger, split by the runs that caused them.
 SELECT a.provider, sum(a.cost_usd_micros)::bigint AS cost_usd_micros
 FROM ledger_transfers AS t
 JOIN attempts AS a ON a.job_id = t.job_id AND a.round = t.round AND a.cost_usd_micros > 0

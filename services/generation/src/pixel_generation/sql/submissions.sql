@@ -1,10 +1,10 @@
 -- name: submit_generations
--- Arrays travel in binary: as text every element would be escaped and parsed, at four times the client's CPU. What is
--- absent travels as a stand-in (zero id, end of time, -1): an array of nothing but nulls has no type to prepare with.
--- The planner takes every array to hold ten elements, so that a join of two of the sets below would compare each with
--- each: the facts of an item are carried from step to step instead, and set apart by flags.
--- Decides a batch of new jobs and of new rounds of ended ones, and writes the accepted with hold, reservations, event
+-- Decides a batch of new jobs and of retries of ended ones, and writes the accepted ones with hold, reservations, event
 -- and outbox rows, in one statement.
+-- Arrays are sent in binary: as text every element would be escaped and parsed, at four times the client's CPU. Absent
+-- values are sent as sentinels (zero id, end of time, -1): an array of nulls only has no type to prepare with.
+-- The planner assumes ten elements in every array, so a join of two of the sets below would become a nested loop: the
+-- columns of an item are passed from CTE to CTE instead, and marked by flags.
 WITH item AS MATERIALIZED (
     SELECT n.*, n.known_job_id IS NULL AND n.twin = 1 AS is_new
     FROM (
@@ -47,7 +47,7 @@ WITH item AS MATERIALIZED (
         LEFT JOIN submissions AS s ON i.key <> '' AND s.user_id = i.user_id AND s.route = i.route AND s.key = i.key
     ) AS n
 ),
--- Locked in id order, so that concurrent batches never wait for each other in a circle; read after the lock.
+-- Locked in id order, so that concurrent batches never deadlock; read after the lock.
 locked AS MATERIALIZED (
     SELECT c.user_id, c.available, c.plan, c.max_running, c.daily_limit, c.spent_today, c.spent_on, c.open_jobs,
         c.slots_taken
@@ -56,7 +56,7 @@ locked AS MATERIALIZED (
     ORDER BY c.user_id
     FOR NO KEY UPDATE
 ),
--- What each account may still do. A statement that began before midnight does not turn a new day back.
+-- What each account has left. A statement that began before midnight does not reset a new day.
 account AS MATERIALIZED (
     SELECT
         c.user_id, c.available, c.plan, p.weight, p.top_priority, p.max_open_jobs,
@@ -67,7 +67,7 @@ account AS MATERIALIZED (
     JOIN plans AS p ON p.id = c.plan
     CROSS JOIN LATERAL (SELECT greatest(c.spent_on, (now() AT TIME ZONE 'UTC')::date) AS today) AS d
 ),
--- Ended jobs that begin a new round, if they are still as their caller knew them.
+-- Ended jobs to retry, if they are unchanged since the caller read them.
 ended AS MATERIALIZED (
     SELECT j.id
     FROM live_jobs AS j
@@ -86,7 +86,7 @@ scoped AS MATERIALIZED (
     ) AS s (scope, subject)
     WHERE i.is_new AND s.subject IS NOT NULL
 ),
--- Locked in id order once every account is: the count is there to take all of those locks first.
+-- Locked in id order after all accounts: the count forces those locks to be taken first.
 budget AS MATERIALIZED (
     SELECT
         b.id, b.scope, b.subject, b.period, b.unit, b.limit_amount, p.started AS period_start,
@@ -111,7 +111,7 @@ charge AS MATERIALIZED (
     FROM budget AS b
     JOIN scoped AS s ON s.scope = b.scope AND s.subject = b.subject
 ),
--- The budget that refuses an item whatever else is in the batch; an unknown amount is never within one.
+-- The budget that refuses an item by itself; an unknown amount never fits a budget.
 exceeded AS MATERIALIZED (
     SELECT DISTINCT ON (c.place) c.place, c.scope, c.period, c.limit_amount, c.amount IS NULL AS is_unpriced
     FROM charge AS c
@@ -141,8 +141,8 @@ judged AS MATERIALIZED (
     LEFT JOIN account AS a ON a.user_id = i.user_id
     LEFT JOIN exceeded AS x ON x.place = i.place
 ),
--- What stays within every limit, first come first served. Who can never be accepted does not count for the others; the
--- first of the others always fits, so a batch that is decided again gets on.
+-- The items within every limit, first come first served. Items that can never be accepted do not count for the others;
+-- the first of the others always fits, so deciding a batch again makes progress.
 over AS MATERIALIZED (
     SELECT r.place
     FROM (
@@ -221,7 +221,7 @@ spent AS (
     ) AS t
     WHERE b.id = t.budget_id
 ),
--- Start-time fair queueing: a user's next job starts where the last one ended in virtual time, or now.
+-- Start-time fair queueing: a user's next job starts at the virtual end of the previous one, or now.
 share AS (
     INSERT INTO queue_shares AS s (queue, user_id, virtual_finish)
     SELECT w.queue, w.user_id, w.virtual_time + w.service
@@ -333,8 +333,8 @@ FROM decided AS d
 ORDER BY d.place;
 
 -- name: purge_submissions
--- Forgets idempotency keys older than the promise. By ctid, which the lock keeps: a join would be planned for a tenth of
--- the table.
+-- Deletes expired idempotency keys. By ctid, which the row lock keeps valid: a join would be planned for a tenth of the
+-- table.
 WITH old AS MATERIALIZED (
     SELECT s.ctid AS place
     FROM submissions AS s

@@ -1,5 +1,5 @@
 -- name: see_worker
--- Notes a sign of life of a worker, and forgets those that have been silent for a day.
+-- Records a heartbeat of a worker, and deletes workers without one for a day.
 WITH gone AS (
     DELETE FROM worker_presence AS w WHERE w.seen_at < now() - interval '1 day' AND w.id <> %(id)s::text
 )
@@ -8,5 +8,5 @@ VALUES (%(id)s::text, %(queues)s::text[], %(slots)s::integer)
 ON CONFLICT (id) DO UPDATE SET queues = excluded.queues, slots = excluded.slots, seen_at = now();
 
 -- name: forget_worker
--- Forgets a worker that has stopped.
+-- Deletes a stopped worker.
 DELETE FROM worker_presence AS w WHERE w.id = %(id)s::text;

@@ -11,6 +11,10 @@ from pixel_runtime.clock import SystemClock
 
 from pixel_generation.adapters.metrics import EngineMetrics, JobMetrics, LedgerMetrics, SubmissionMetrics
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
+from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
+from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
+from pixel_generation.adapters.outbound.caches.queues import CachedQueues
 from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
@@ -34,7 +38,6 @@ from pixel_generation.adapters.outbound.postgres.statements import PostgresState
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.reading.live_catalogue import LiveCatalogue
 from pixel_generation.wiring.kinds import KINDS, MESSAGES, runners_of
 from pixel_generation.wiring.providers import open_providers
 
@@ -50,22 +53,22 @@ SCHEMA = "generation"
 
 @dataclass(frozen=True)
 class Adapters:
-    """What use cases of all roles work with."""
+    """The adapters that all roles use."""
 
     pool: Pool
     clock: PostgresClock
     randomness: SystemRandomness
     providers: Mapping[str, Provider]
     runners: Mapping[str, Runner]
-    catalogue: LiveCatalogue
+    catalogue: CachedCatalogue
 
     jobs: PostgresJobs
     all_jobs: PostgresAllJobs
     submissions: BatchedSubmissions
     dry_runs: PostgresSubmissions
     queries: PostgresQueries
-    queue_counts: PostgresQueueCounts
-    queue_snapshots: PostgresQueueSnapshots
+    queue_capacity: CountedQueueCapacity
+    queue_snapshots: CachedQueueSnapshots
     queue_holds: PostgresQueueHolds
     housekeeping: PostgresHousekeeping
     provider_health: PostgresProviderHealth
@@ -78,7 +81,7 @@ class Adapters:
     accounts: PostgresAccounts
     budgets: PostgresBudgets
 
-    queues: PostgresQueues
+    queues: CachedQueues
     failures: PostgresFailures
     statistics: PostgresStatistics
     actions: PostgresActions
@@ -91,7 +94,7 @@ class Adapters:
 
 @asynccontextmanager
 async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
-    """Open the database and the providers, and make what works on them."""
+    """Open the database and the providers, and make the adapters on them."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(
@@ -108,6 +111,8 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
         decisions = PostgresSubmissions(pool, MESSAGES)
         submissions = BatchedSubmissions(decisions, max_waiting=settings.submit_max_waiting)
         stack.push_async_callback(submissions.close)
+        capacity = CountedQueueCapacity(PostgresQueueCounts(pool))
+        stack.push_async_callback(capacity.close)
         source = PostgresCatalogue(
             pool,
             default=settings.default_model,
@@ -119,14 +124,14 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             randomness=SystemRandomness(),
             providers=providers,
             runners=runners_of(providers),
-            catalogue=LiveCatalogue(source),
+            catalogue=CachedCatalogue(source),
             jobs=jobs,
             all_jobs=PostgresAllJobs(pool, KINDS),
             submissions=submissions,
             dry_runs=decisions,
             queries=PostgresQueries(pool, KINDS),
-            queue_counts=PostgresQueueCounts(pool),
-            queue_snapshots=PostgresQueueSnapshots(pool),
+            queue_capacity=capacity,
+            queue_snapshots=CachedQueueSnapshots(PostgresQueueSnapshots(pool)),
             queue_holds=PostgresQueueHolds(pool),
             housekeeping=PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
             provider_health=PostgresProviderHealth(pool),
@@ -137,7 +142,7 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             promotions=PostgresPromotions(pool),
             accounts=PostgresAccounts(pool),
             budgets=PostgresBudgets(pool),
-            queues=PostgresQueues(pool),
+            queues=CachedQueues(PostgresQueues(pool)),
             failures=PostgresFailures(pool, KINDS),
             statistics=PostgresStatistics(pool),
             actions=PostgresActions(pool),

@@ -1,4 +1,4 @@
-"""The providers that are configured."""
+"""The configured providers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Port = TypeVar("Port")
 
 
 def open_providers(settings: Settings) -> dict[str, Provider]:
-    """Return the providers by the name the catalogue gives them; each is imported only when it is configured."""
+    """Return the providers by their name in the catalogue; each is imported only when it is configured."""
     from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
 
     providers: dict[str, Provider] = {"sketch": SketchPainter()}
@@ -38,5 +38,5 @@ def serving(port: type[Port], providers: Mapping[str, object]) -> dict[str, Port
 
 
 def lookups_of(providers: Mapping[str, object]) -> dict[str, CallLookup]:
-    """Return the providers that can find out what became of a call."""
+    """Return the providers that can look up the outcome of a call."""
     return serving(CallLookup, providers)  # type: ignore[type-abstract]

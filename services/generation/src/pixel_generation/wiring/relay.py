@@ -1,4 +1,4 @@
-"""The role `relay`: sends outbox events and does what runs on a clock."""
+"""The role `relay`: publishes outbox events and runs periodic duties."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ SKETCH_QUEUE = "sketch"
 def work_parts(
     settings: Settings, adapters: Adapters, bus: Bus, media: grpc.aio.Channel, service: Service
 ) -> list[Part]:
-    """Return the worker, what signals it, and the consumer of requests, whose state the service's readiness shows."""
+    """Return the worker, its signals, and the consumer of requests, whose state is a readiness check."""
     limits = work_limits(settings)
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
     worker = Worker(
@@ -84,6 +84,6 @@ def work_limits(settings: Settings) -> WorkLimits:
 
 
 def queue_slots(settings: Settings) -> dict[str, int]:
-    """Return the bounds of queues that are tighter than the worker's own: painting takes a core, waiting does not."""
+    """Return the queue limits below the worker's own: painting needs a core, waiting for a provider does not."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return {SKETCH_QUEUE: min(settings.max_concurrent_generations, max(2, cores))}

@@ -1,4 +1,4 @@
-"""What the media service can do."""
+"""The use cases of the media service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Application:
-    """The use cases with their collaborators bound."""
+    """The use cases with their ports bound."""
 
     store_asset: Callable[[StoreAsset], Awaitable[Asset]]
     get_assets: Callable[[Sequence[UUID]], Awaitable[list[AddressedAsset]]]

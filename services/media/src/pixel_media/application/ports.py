@@ -1,4 +1,4 @@
-"""What the use cases of several capabilities need from the outside."""
+"""Ports of several capabilities."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class StoredObject(Protocol):
-    """Facts about an object, as the store gives them; a listing may leave `sha256` empty."""
+    """Metadata of an object from the store; a listing may leave `sha256` empty."""
 
     @property
     def key(self) -> str: ...
@@ -29,26 +29,26 @@ class StoredObject(Protocol):
 
 
 class Objects(Protocol):
-    """The bytes, written once under keys of ours. A store that cannot be reached raises Unavailable."""
+    """The object store; objects are written once. An unreachable store raises Unavailable."""
 
     async def put(self, key: str, data: bytes, *, content_type: str, sha256: str) -> None:
-        """Store bytes; the same bytes again are fine, other bytes under a used key raise Conflict."""
+        """Store bytes; storing the same bytes again succeeds, other bytes under a used key raise Conflict."""
 
     async def stat(self, key: str) -> StoredObject:
-        """Return the facts; raise NotFound."""
+        """Return the metadata; raise NotFound."""
 
     async def delete(self, key: str) -> None:
-        """Remove the object; a missing one is fine."""
+        """Delete the object; does nothing when it is missing."""
 
     def list(self, prefix: str) -> AsyncIterator[StoredObject]:
         """Yield the objects whose key starts with the prefix."""
 
     def presign_get(self, key: str, *, expires_s: int, content_type: str, signed_at: datetime | None = None) -> str:
-        """Return an address that is good until `expires_s` seconds after `signed_at`."""
+        """Return a URL that is valid until `expires_s` seconds after `signed_at`."""
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Returns the current time."""
 
     def now(self) -> datetime:
-        """Return this moment as an aware UTC datetime."""
+        """Return the current time as an aware UTC datetime."""

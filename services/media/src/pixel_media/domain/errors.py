@@ -1,4 +1,4 @@
-"""What can go wrong with an asset, by the reason callers see."""
+"""Errors of assets and their reasons."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pixel_errors import Conflict, Invalid, Unavailable
 
 
 class AssetInvalid(Invalid):
-    """The facts about the asset are malformed."""
+    """The metadata of the asset is malformed."""
 
     reason = "ASSET_INVALID"
 
@@ -18,13 +18,13 @@ class AssetConflict(Conflict):
 
 
 class ContentMismatch(Invalid):
-    """The bytes do not have the stated size or SHA-256."""
+    """The bytes do not match the stated size or SHA-256."""
 
     reason = "CONTENT_MISMATCH"
 
 
 class ImageTooLarge(Invalid):
-    """The image has more bytes or pixels than are taken."""
+    """The image has more bytes or pixels than allowed."""
 
     reason = "IMAGE_TOO_LARGE"
 
@@ -42,12 +42,12 @@ class BrokenImage(Invalid):
 
 
 class ImageTooCostly(Invalid):
-    """Decoding the image takes more memory or time than is given."""
+    """Decoding the image takes more memory or time than allowed."""
 
     reason = "IMAGE_TOO_COSTLY"
 
 
 class AssetBeingRemoved(Unavailable):
-    """What an earlier attempt left is being removed; the same request works a little later."""
+    """An abandoned upload with this id is being removed; retry later."""
 
     reason = "ASSET_BEING_REMOVED"

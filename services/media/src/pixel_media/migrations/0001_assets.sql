@@ -1,7 +1,7 @@
 -- Assets, their renditions, and the outbox and inbox of this service.
 SET LOCAL lock_timeout = '2s';
 
--- receiving: an attempt to store is under way, or died; stored: visible; given_up: its objects are being deleted.
+-- receiving: an upload is in progress, or died; stored: visible; given_up: abandoned, its objects are being deleted.
 CREATE TABLE assets (
     id uuid PRIMARY KEY,
     state text NOT NULL CHECK (state IN ('receiving', 'stored', 'given_up')),
@@ -13,7 +13,7 @@ CREATE TABLE assets (
     tags text[] NOT NULL DEFAULT '{}',
     begun_at timestamptz NOT NULL,
     stored_at timestamptz,
-    -- Only what is being deleted may be without facts: objects were found for which there was no row.
+    -- Only an abandoned asset may have no metadata: its objects were found without a row.
     CHECK (state = 'given_up' OR (user_id IS NOT NULL AND sha256 IS NOT NULL AND size_bytes > 0)),
     CHECK ((state = 'stored') = (stored_at IS NOT NULL))
 );

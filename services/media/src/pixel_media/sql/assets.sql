@@ -1,5 +1,5 @@
 -- name: find_renditions
--- The renditions of those assets that are stored, each with the facts of its asset.
+-- The renditions of stored assets, each with the metadata of its asset.
 SELECT
     a.id, a.user_id, a.sha256, a.size_bytes, a.generation_id, a.tags, a.stored_at,
     r.kind, r.key, r.content_type, r.width, r.height, r.size_bytes AS rendition_bytes, r.sha256 AS rendition_sha256
@@ -9,7 +9,7 @@ WHERE a.id = ANY(%(ids)s::uuid[]) AND a.state = 'stored'
 ORDER BY a.id, array_position(ARRAY['original', 'thumbnail', 'preview'], r.kind);
 
 -- name: begin_asset
--- Record an attempt, or make the same attempt young again; no row when the id is taken in another way.
+-- Record an upload, or reset the age of the same upload; no row when the id is used otherwise.
 INSERT INTO assets AS a (id, state, user_id, sha256, size_bytes, generation_id, tags, begun_at)
 VALUES (
     %(id)s::uuid, 'receiving', %(user_id)s::uuid, %(sha256)s::text, %(size_bytes)s::bigint,
@@ -20,11 +20,11 @@ WHERE a.state = 'receiving' AND a.user_id = excluded.user_id AND a.sha256 = excl
 RETURNING a.id;
 
 -- name: find_state
--- Where an asset stands.
+-- The state of an asset.
 SELECT state FROM assets WHERE id = %(id)s::uuid;
 
 -- name: finish_asset
--- Make an attempt visible with its renditions; no row when it was finished or given up by another.
+-- Make an asset visible with its renditions; no row when its upload was finished or abandoned meanwhile.
 WITH finished AS (
     UPDATE assets SET state = 'stored', stored_at = %(at)s::timestamptz
     WHERE id = %(id)s::uuid AND state = 'receiving' AND sha256 = %(sha256)s::text

@@ -1,5 +1,5 @@
 -- name: give_up_stale
--- Give up attempts that are too old, together with those an earlier sweep did not get to the end of.
+-- Mark old uploads as abandoned, and return them with those that an earlier sweep did not finish.
 UPDATE assets SET state = 'given_up'
 WHERE id IN (
     SELECT id FROM assets
@@ -11,7 +11,7 @@ WHERE id IN (
 RETURNING id;
 
 -- name: give_up_unknown
--- Claim those ids that no row exists for, so that no attempt can begin while their objects are deleted.
+-- Insert rows for ids without one, so that no upload can start while their objects are deleted.
 INSERT INTO assets (id, state, begun_at)
 SELECT u.id, 'given_up', %(at)s::timestamptz
 FROM unnest(%(ids)s::uuid[]) AS u (id)
@@ -20,5 +20,5 @@ ON CONFLICT (id) DO NOTHING
 RETURNING id;
 
 -- name: forget_given_up
--- Drop the rows of given up attempts.
+-- Delete the rows of abandoned uploads.
 DELETE FROM assets WHERE id = ANY(%(ids)s::uuid[]) AND state = 'given_up';

@@ -1,12 +1,12 @@
-"""Every number this service counts itself."""
+"""Metrics of this service."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter
 
-_RECORDED = Counter("pixel_social_images_recorded", "Pictures that became part of a set.", ["visibility"])
+_RECORDED = Counter("pixel_social_images_recorded", "Images added to sets.", ["visibility"])
 
 NOTIFIED = Counter("pixel_social_notified", "Notification events that were added to a notification.", ["kind"])
 
 RECORDED_IMAGES = {False: _RECORDED.labels("public"), True: _RECORDED.labels("private")}
-"""By whether the picture is private."""
+"""Counters by whether the image is private."""

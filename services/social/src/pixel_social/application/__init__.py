@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Application:
-    """Everything this service can do."""
+    """The use cases of this service."""
 
     record_set: Callable[[RecordSet], Awaitable[bool]]
     get_set: Callable[[GetSet], Awaitable[ImageSet]]

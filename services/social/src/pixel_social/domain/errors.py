@@ -1,4 +1,4 @@
-"""What can go wrong, by the reason callers see."""
+"""Errors and their reasons."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from pixel_errors import Invalid, NotFound
 
 
 class SetNotFound(NotFound):
-    """There is no such set, or the viewer may not see it."""
+    """The set does not exist, or the viewer may not see it."""
 
     reason = "SET_NOT_FOUND"
 
 
 class InvalidFeedRequest(Invalid):
-    """The page of the feed cannot be asked for like this."""
+    """The feed request is invalid."""
 
     reason = "INVALID_FEED_REQUEST"
 
 
 class InvalidPageToken(Invalid):
-    """The page token was not issued for this list."""
+    """The page token is not valid for this list."""
 
     reason = "INVALID_PAGE_TOKEN"

@@ -1,4 +1,4 @@
--- What users should hear of.
+-- Notifications of users.
 SET LOCAL lock_timeout = '2s';
 
 CREATE TABLE notifications (
@@ -16,6 +16,6 @@ CREATE TABLE notifications (
 COMMENT ON COLUMN notifications.group_key IS 'What of a kind belongs together; empty means all of it does.';
 COMMENT ON COLUMN notifications.reasons IS 'How often it happened for each reason.';
 COMMENT ON COLUMN notifications.resource_id IS 'What it happened to last.';
--- What happens before the user has looked is added to the one notification there is.
+-- Events are added to the unread notification of their group.
 CREATE UNIQUE INDEX notifications_unread ON notifications (user_id, kind, group_key) WHERE read_at IS NULL;
 CREATE INDEX notifications_of_user ON notifications (user_id, last_at DESC, id DESC);

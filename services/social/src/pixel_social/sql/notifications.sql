@@ -1,5 +1,5 @@
 -- name: add_notification
--- Add to the unread notification of the group, or make one.
+-- Add to the unread notification of the group, or create it.
 INSERT INTO notifications AS n (id, user_id, kind, group_key, reasons, resource_id, first_at, last_at)
 VALUES (
     %(id)s::uuid, %(user_id)s::uuid, %(kind)s::text, %(group_key)s::text, jsonb_build_object(%(reason)s::text, 1),
@@ -14,7 +14,7 @@ ON CONFLICT (user_id, kind, group_key) WHERE read_at IS NULL DO UPDATE SET
     last_at = greatest(n.last_at, excluded.last_at);
 
 -- name: list_notifications
--- Read notifications of a user, the latest first, after a position.
+-- Read notifications of a user, newest first, after a position.
 SELECT id, user_id, kind, count, reasons, resource_id, first_at, last_at, read_at
 FROM notifications
 WHERE user_id = %(user_id)s::uuid

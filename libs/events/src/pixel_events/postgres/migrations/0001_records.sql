@@ -24,7 +24,7 @@ CREATE TABLE records (
     PRIMARY KEY (topic, partition, record_offset)
 );
 
--- How far each group has come: everything below next_offset is done.
+-- The committed position of each group: every record below next_offset is processed.
 CREATE TABLE group_offsets (
     group_name text NOT NULL,
     topic text NOT NULL,

@@ -1,5 +1,5 @@
 -- name: insert_partitions
--- Creates the partitions that are missing; one row for each.
+-- Creates the missing partitions; one row for each.
 INSERT INTO partitions (topic, partition)
 SELECT t.topic, p.partition
 FROM unnest(%(topics)s::text[], %(partitions)s::integer[]) AS t (topic, count)
@@ -8,7 +8,7 @@ ON CONFLICT DO NOTHING
 RETURNING topic;
 
 -- name: read_heads
--- The offset that each partition of some topics gives next.
+-- The next offset of each partition of some topics.
 SELECT p.topic, p.partition, p.next_offset
 FROM partitions AS p
 WHERE p.topic = ANY (%(topics)s::text[])
@@ -19,8 +19,8 @@ ORDER BY p.topic, p.partition;
 SELECT DISTINCT p.topic FROM partitions AS p;
 
 -- name: append_records
--- Stores a batch: locks its partitions in one order for all publishers, numbers the records, wakes the consumers.
--- Stores nothing while one of the partitions is missing.
+-- Stores a batch: locks its partitions in one order for all publishers, numbers the records, notifies the consumers.
+-- Stores nothing when one of the partitions is missing.
 WITH batch AS MATERIALIZED (
     SELECT e.topic, e.partition, e.key, e.type, e.value, e.event_id, e.source, e.event_time, e.headers, e.place
     FROM unnest(
@@ -61,7 +61,7 @@ stored AS (
 SELECT count(*) AS stored, pg_notify('bus_records', '')::text AS notified FROM stored;
 
 -- name: read_records
--- The next records of some partitions, at most so many from each.
+-- The next records of some partitions, up to a limit from each.
 SELECT
     r.topic, r.partition, r.record_offset, r.key, r.type, r.value, r.event_id, r.source, r.event_time, r.headers
 FROM unnest(%(topics)s::text[], %(partitions)s::integer[], %(offsets)s::bigint[]) AS w (topic, partition, from_offset)
@@ -75,7 +75,7 @@ CROSS JOIN LATERAL (
 ) AS r;
 
 -- name: delete_expired
--- Forgets the oldest records of a topic that outlived its retention, at most so many from each partition.
+-- Deletes the oldest records of a topic that are past its retention, up to a limit from each partition.
 DELETE FROM records AS r
 USING (
     SELECT o.topic, o.partition, o.record_offset

@@ -65,16 +65,16 @@ class ApiKey(_message.Message):
     id: _builtins.str
     """`key_` and 32 hex digits."""
     name: _builtins.str
-    """What the owner calls it."""
+    """Name given by the owner."""
     prefix: _builtins.str
-    """First characters of the secret, to tell keys apart."""
+    """First characters of the secret, to distinguish keys."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """Created at."""
 
     @_builtins.property
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
-        """Revoked at; absent while it works."""
+        """Revoked at; absent while it is active."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class EnsureAccountRequest(_message.Message):
     username: _builtins.str
     """Username."""
     first_credits: _builtins.int
-    """Credits given once when the account is new to the ledger; 0 gives none."""
+    """Credits granted once to a new account; 0 grants none."""
     def __init__(
         self,
         *,
@@ -154,7 +154,7 @@ class CreateApiKeyRequest(_message.Message):
     user_id: _builtins.str
     """`usr_` id."""
     name: _builtins.str
-    """What to call it; 1 to 100 characters."""
+    """Name; 1 to 100 characters."""
     def __init__(
         self,
         *,
@@ -232,7 +232,7 @@ class RevokeApiKeyResponse(_message.Message):
     API_KEY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def api_key(self) -> Global___ApiKey:
-        """The key after it."""
+        """The revoked key."""
 
     def __init__(
         self,

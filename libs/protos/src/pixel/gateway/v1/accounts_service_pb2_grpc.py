@@ -62,21 +62,21 @@ class AccountsServiceServicer:
     """
 
     def EnsureAccount(self, request, context):
-        """Creates the account of a username, or returns it when it exists, and gives it its first credits once.
+        """Creates the account of a username, or returns it when it exists, and grants its first credits once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateApiKey(self, request, context):
-        """Creates a key; its secret is in the answer and nowhere else.
+        """Creates a key; its secret is in the response and not stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeApiKey(self, request, context):
-        """Revokes a key; revoking twice changes nothing.
+        """Revokes a key; idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

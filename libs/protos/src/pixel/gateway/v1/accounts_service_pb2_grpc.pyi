@@ -34,11 +34,11 @@ class AccountsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> AccountsServiceAsyncStub: ...
     EnsureAccount: _grpc.UnaryUnaryMultiCallable[_accounts_service_pb2.EnsureAccountRequest, _accounts_service_pb2.EnsureAccountResponse]
-    """Creates the account of a username, or returns it when it exists, and gives it its first credits once."""
+    """Creates the account of a username, or returns it when it exists, and grants its first credits once."""
     CreateApiKey: _grpc.UnaryUnaryMultiCallable[_accounts_service_pb2.CreateApiKeyRequest, _accounts_service_pb2.CreateApiKeyResponse]
-    """Creates a key; its secret is in the answer and nowhere else."""
+    """Creates a key; its secret is in the response and not stored."""
     RevokeApiKey: _grpc.UnaryUnaryMultiCallable[_accounts_service_pb2.RevokeApiKeyRequest, _accounts_service_pb2.RevokeApiKeyResponse]
-    """Revokes a key; revoking twice changes nothing."""
+    """Revokes a key; idempotent."""
     ListApiKeys: _grpc.UnaryUnaryMultiCallable[_accounts_service_pb2.ListApiKeysRequest, _accounts_service_pb2.ListApiKeysResponse]
     """Lists the keys of an account, newest first, without their secrets."""
 
@@ -48,11 +48,11 @@ class AccountsServiceAsyncStub(AccountsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     EnsureAccount: _aio.UnaryUnaryMultiCallable[_accounts_service_pb2.EnsureAccountRequest, _accounts_service_pb2.EnsureAccountResponse]  # type: ignore[assignment]
-    """Creates the account of a username, or returns it when it exists, and gives it its first credits once."""
+    """Creates the account of a username, or returns it when it exists, and grants its first credits once."""
     CreateApiKey: _aio.UnaryUnaryMultiCallable[_accounts_service_pb2.CreateApiKeyRequest, _accounts_service_pb2.CreateApiKeyResponse]  # type: ignore[assignment]
-    """Creates a key; its secret is in the answer and nowhere else."""
+    """Creates a key; its secret is in the response and not stored."""
     RevokeApiKey: _aio.UnaryUnaryMultiCallable[_accounts_service_pb2.RevokeApiKeyRequest, _accounts_service_pb2.RevokeApiKeyResponse]  # type: ignore[assignment]
-    """Revokes a key; revoking twice changes nothing."""
+    """Revokes a key; idempotent."""
     ListApiKeys: _aio.UnaryUnaryMultiCallable[_accounts_service_pb2.ListApiKeysRequest, _accounts_service_pb2.ListApiKeysResponse]  # type: ignore[assignment]
     """Lists the keys of an account, newest first, without their secrets."""
 
@@ -65,7 +65,7 @@ class AccountsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_service_pb2.EnsureAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_service_pb2.EnsureAccountResponse, _abc.Awaitable[_accounts_service_pb2.EnsureAccountResponse]]:
-        """Creates the account of a username, or returns it when it exists, and gives it its first credits once."""
+        """Creates the account of a username, or returns it when it exists, and grants its first credits once."""
 
     @_abc_1.abstractmethod
     def CreateApiKey(
@@ -73,7 +73,7 @@ class AccountsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_service_pb2.CreateApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_service_pb2.CreateApiKeyResponse, _abc.Awaitable[_accounts_service_pb2.CreateApiKeyResponse]]:
-        """Creates a key; its secret is in the answer and nowhere else."""
+        """Creates a key; its secret is in the response and not stored."""
 
     @_abc_1.abstractmethod
     def RevokeApiKey(
@@ -81,7 +81,7 @@ class AccountsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _accounts_service_pb2.RevokeApiKeyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_accounts_service_pb2.RevokeApiKeyResponse, _abc.Awaitable[_accounts_service_pb2.RevokeApiKeyResponse]]:
-        """Revokes a key; revoking twice changes nothing."""
+        """Revokes a key; idempotent."""
 
     @_abc_1.abstractmethod
     def ListApiKeys(

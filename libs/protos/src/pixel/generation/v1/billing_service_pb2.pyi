@@ -56,9 +56,9 @@ class GetBalanceResponse(_message.Message):
     OPEN_JOBS_FIELD_NUMBER: _builtins.int
     MAX_OPEN_JOBS_FIELD_NUMBER: _builtins.int
     available_credits: _builtins.int
-    """Credits that can be spent."""
+    """Available credits."""
     held_credits: _builtins.int
-    """Credits held for generations that have not ended."""
+    """Credits held for open generations."""
     plan: _builtins.str
     """Plan of the user."""
     daily_limit_credits: _builtins.int
@@ -66,12 +66,12 @@ class GetBalanceResponse(_message.Message):
     spent_today_credits: _builtins.int
     """Credits held or spent today."""
     open_jobs: _builtins.int
-    """Jobs that have not ended."""
+    """Open jobs."""
     max_open_jobs: _builtins.int
-    """Largest number of jobs that have not ended."""
+    """Maximum number of open jobs."""
     @_builtins.property
     def reset_time(self) -> _timestamp_pb2.Timestamp:
-        """When the day's allowance starts again."""
+        """When the daily limit resets."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ Global___GetBalanceResponse: _TypeAlias = GetBalanceResponse  # noqa: Y015
 
 @_typing.final
 class GrantCreditsRequest(_message.Message):
-    """Gives credits."""
+    """Grants credits."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -108,11 +108,11 @@ class GrantCreditsRequest(_message.Message):
     user_id: _builtins.str
     """`usr_` id."""
     credits: _builtins.int
-    """Credits to give; 1 to 1,000,000,000."""
+    """Credits to grant; 1 to 1,000,000,000."""
     grant_id: _builtins.str
-    """Names the grant, for example `signup`; a second call with the same user and id changes nothing."""
+    """Id of the grant, for example `signup`; a second call with the same user and id changes nothing."""
     reason: _builtins.str
-    """Why, for the statement."""
+    """Reason, for the statement."""
     def __init__(
         self,
         *,
@@ -138,9 +138,9 @@ class GrantCreditsResponse(_message.Message):
     AVAILABLE_CREDITS_FIELD_NUMBER: _builtins.int
     GRANTED_FIELD_NUMBER: _builtins.int
     available_credits: _builtins.int
-    """Credits that can be spent after the grant."""
+    """Available credits after the grant."""
     granted: _builtins.bool
-    """False when the grant had been given before."""
+    """False when the grant was booked before."""
     def __init__(
         self,
         *,
@@ -171,7 +171,7 @@ class ListTransactionsRequest(_message.Message):
     page_size: _builtins.int
     """1 to 1,000; 0 means 50."""
     page_token: _builtins.str
-    """Token of the page before; empty means the first page."""
+    """Token of the previous page; empty means the first page."""
     kind: _builtins.str
     """Only this kind; empty means all."""
     generation_id: _builtins.str
@@ -195,7 +195,7 @@ Global___ListTransactionsRequest: _TypeAlias = ListTransactionsRequest  # noqa: 
 
 @_typing.final
 class Transaction(_message.Message):
-    """One transfer as its user sees it."""
+    """One transfer in a statement."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -212,9 +212,9 @@ class Transaction(_message.Message):
     kind: _builtins.str
     """`grant`, `promotion`, `adjustment`, `hold`, `capture`, `release` or `refund`."""
     available_credits: _builtins.int
-    """Change of what can be spent."""
+    """Change of the available credits."""
     held_credits: _builtins.int
-    """Change of what is held."""
+    """Change of the held credits."""
     generation_id: _builtins.str
     """`gen_` id; empty when it belongs to none."""
     round: _builtins.int
@@ -275,7 +275,7 @@ Global___ListTransactionsResponse: _TypeAlias = ListTransactionsResponse  # noqa
 
 @_typing.final
 class AdjustCreditsRequest(_message.Message):
-    """Adds or takes credits."""
+    """Adds or deducts credits."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -287,13 +287,13 @@ class AdjustCreditsRequest(_message.Message):
     user_id: _builtins.str
     """`usr_` id."""
     credits: _builtins.int
-    """Credits to add, or to take when negative; not 0."""
+    """Credits to add, or to deduct when negative; not 0."""
     adjustment_id: _builtins.str
-    """Names the adjustment; a second call with the same user and id changes nothing."""
+    """Id of the adjustment; a second call with the same user and id changes nothing."""
     reason: _builtins.str
-    """Why; 1 to 200 characters."""
+    """Reason; 1 to 200 characters."""
     actor: _builtins.str
-    """Who, `usr_` id of the admin."""
+    """`usr_` id of the admin."""
     def __init__(
         self,
         *,
@@ -320,9 +320,9 @@ class AdjustCreditsResponse(_message.Message):
     AVAILABLE_CREDITS_FIELD_NUMBER: _builtins.int
     ADJUSTED_FIELD_NUMBER: _builtins.int
     available_credits: _builtins.int
-    """Credits that can be spent after it."""
+    """Available credits after it."""
     adjusted: _builtins.bool
-    """False when it had been made before."""
+    """False when it was made before."""
     def __init__(
         self,
         *,
@@ -339,7 +339,7 @@ Global___AdjustCreditsResponse: _TypeAlias = AdjustCreditsResponse  # noqa: Y015
 
 @_typing.final
 class RefundGenerationRequest(_message.Message):
-    """Gives captured credits back."""
+    """Refunds captured credits."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -350,11 +350,11 @@ class RefundGenerationRequest(_message.Message):
     generation_id: _builtins.str
     """`gen_` id."""
     credits: _builtins.int
-    """Credits to give back; 0 means all that were captured in the last round."""
+    """Credits to refund; 0 means all captured credits of the last round."""
     reason: _builtins.str
-    """Why; 1 to 200 characters."""
+    """Reason; 1 to 200 characters."""
     actor: _builtins.str
-    """Who, `usr_` id of the admin."""
+    """`usr_` id of the admin."""
     def __init__(
         self,
         *,
@@ -380,9 +380,9 @@ class RefundGenerationResponse(_message.Message):
     REFUNDED_CREDITS_FIELD_NUMBER: _builtins.int
     REFUNDED_FIELD_NUMBER: _builtins.int
     refunded_credits: _builtins.int
-    """Credits given back by this or the earlier call."""
+    """Credits refunded by this or the earlier call."""
     refunded: _builtins.bool
-    """False when the round had been refunded before."""
+    """False when the round was refunded before."""
     def __init__(
         self,
         *,
@@ -413,12 +413,12 @@ class CreatePromotionRequest(_message.Message):
     credits: _builtins.int
     """Credits for each user."""
     max_uses: _builtins.int
-    """Users that may redeem it; 0 means no limit."""
+    """Maximum number of redemptions; 0 means no limit."""
     actor: _builtins.str
-    """Who, `usr_` id of the admin."""
+    """`usr_` id of the admin."""
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Redeemable before; absent means always."""
+        """End of validity; absent means none."""
 
     def __init__(
         self,
@@ -446,7 +446,7 @@ class CreatePromotionResponse(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def promotion(self) -> Global___Promotion:
-        """The promotion, which nobody has redeemed."""
+        """The new promotion."""
 
     def __init__(
         self,
@@ -463,7 +463,7 @@ Global___CreatePromotionResponse: _TypeAlias = CreatePromotionResponse  # noqa: 
 
 @_typing.final
 class Promotion(_message.Message):
-    """A code that gives credits to each user once."""
+    """A code that grants credits to each user once."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -478,16 +478,16 @@ class Promotion(_message.Message):
     credits: _builtins.int
     """Credits for each user."""
     max_uses: _builtins.int
-    """Users that may redeem it; 0 means no limit."""
+    """Maximum number of redemptions; 0 means no limit."""
     used: _builtins.int
-    """Users that have redeemed it."""
+    """Number of redemptions."""
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
-        """Redeemable before; absent means always."""
+        """End of validity; absent means none."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was made."""
+        """Created at."""
 
     def __init__(
         self,
@@ -518,7 +518,7 @@ class ListPromotionsRequest(_message.Message):
     page_size: _builtins.int
     """1 to 100; 0 means 20."""
     page_token: _builtins.str
-    """Token of the page before; empty means the first page."""
+    """Token of the previous page; empty means the first page."""
     def __init__(
         self,
         *,
@@ -570,9 +570,9 @@ class EndPromotionRequest(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """The code, in any case."""
+    """The code, case-insensitive."""
     actor: _builtins.str
-    """Who, `usr_` id of the admin."""
+    """`usr_` id of the admin."""
     def __init__(
         self,
         *,
@@ -596,7 +596,7 @@ class EndPromotionResponse(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def promotion(self) -> Global___Promotion:
-        """The promotion now."""
+        """The ended promotion."""
 
     def __init__(
         self,
@@ -622,7 +622,7 @@ class RedeemPromotionRequest(_message.Message):
     user_id: _builtins.str
     """`usr_` id."""
     code: _builtins.str
-    """The code, in any case."""
+    """The code, case-insensitive."""
     def __init__(
         self,
         *,
@@ -649,9 +649,9 @@ class RedeemPromotionResponse(_message.Message):
     credits: _builtins.int
     """Credits of the promotion."""
     available_credits: _builtins.int
-    """Credits that can be spent after it."""
+    """Available credits after it."""
     redeemed: _builtins.bool
-    """False when the user had redeemed it before."""
+    """False when the user redeemed it before."""
     def __init__(
         self,
         *,
@@ -681,13 +681,13 @@ class UpdateAccountRequest(_message.Message):
     user_id: _builtins.str
     """`usr_` id."""
     plan: _builtins.str
-    """Plan; empty leaves it."""
+    """Plan; empty keeps it."""
     daily_limit_credits: _builtins.int
-    """Credits a day; absent leaves it, -1 means as the plan says."""
+    """Credits per day; absent keeps it, -1 means the plan's limit."""
     max_running: _builtins.int
-    """Jobs at once; absent leaves it, -1 means as the plan says."""
+    """Concurrent jobs; absent keeps it, -1 means the plan's limit."""
     actor: _builtins.str
-    """Who, `usr_` id of the admin."""
+    """`usr_` id of the admin."""
     def __init__(
         self,
         *,
@@ -721,7 +721,7 @@ class UpdateAccountResponse(_message.Message):
     ACCOUNT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def account(self) -> Global___GetBalanceResponse:
-        """The account now."""
+        """The changed account."""
 
     def __init__(
         self,
@@ -738,7 +738,7 @@ Global___UpdateAccountResponse: _TypeAlias = UpdateAccountResponse  # noqa: Y015
 
 @_typing.final
 class Budget(_message.Message):
-    """A limit on what may be held and spent."""
+    """A limit on held and spent amounts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -797,7 +797,7 @@ class SetBudgetRequest(_message.Message):
     BUDGET_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     actor: _builtins.str
-    """Who, `usr_` id; the owner of a key or an admin."""
+    """`usr_` id of the owner of the key or of an admin."""
     @_builtins.property
     def budget(self) -> Global___Budget:
         """Scope, subject, period, unit and limit; the rest is ignored."""
@@ -825,7 +825,7 @@ class SetBudgetResponse(_message.Message):
     BUDGET_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def budget(self) -> Global___Budget:
-        """The budget now."""
+        """The changed budget."""
 
     def __init__(
         self,
@@ -842,7 +842,7 @@ Global___SetBudgetResponse: _TypeAlias = SetBudgetResponse  # noqa: Y015
 
 @_typing.final
 class DeleteBudgetRequest(_message.Message):
-    """Removes a budget."""
+    """Deletes a budget."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -851,7 +851,7 @@ class DeleteBudgetRequest(_message.Message):
     id: _builtins.str
     """32 hex digits."""
     actor: _builtins.str
-    """Who, `usr_` id."""
+    """`usr_` id of the caller."""
     def __init__(
         self,
         *,
@@ -935,7 +935,7 @@ Global___ListBudgetsResponse: _TypeAlias = ListBudgetsResponse  # noqa: Y015
 
 @_typing.final
 class GetUsageRequest(_message.Message):
-    """Asks what was spent."""
+    """Asks for the usage of a period."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -986,7 +986,7 @@ class UsageRow(_message.Message):
     generations: _builtins.int
     """Generations that ended."""
     images: _builtins.int
-    """Pictures delivered."""
+    """Images delivered."""
     credits: _builtins.int
     """Credits captured minus credits refunded."""
     @_builtins.property
@@ -1039,7 +1039,7 @@ Global___GetUsageResponse: _TypeAlias = GetUsageResponse  # noqa: Y015
 
 @_typing.final
 class ReconcileRequest(_message.Message):
-    """Asks for the proof of the ledger."""
+    """Asks to check the ledger."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1066,10 +1066,10 @@ class ReconcileCheck(_message.Message):
     name: _builtins.str
     """For example `transfers_sum_to_zero`."""
     violations: _builtins.int
-    """Rows that break it."""
+    """Number of violations."""
     @_builtins.property
     def examples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Some of them, for the operator."""
+        """Some violations, for the operator."""
 
     def __init__(
         self,

@@ -117,14 +117,14 @@ class BillingServiceServicer:
     """
 
     def GetBalance(self, request, context):
-        """Returns the user's balance; zeros for a user the ledger has not met.
+        """Returns the user's balance; zeros for a user without an account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GrantCredits(self, request, context):
-        """Gives credits to a user once per grant id.
+        """Grants credits to a user once per grant id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -138,14 +138,14 @@ class BillingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AdjustCredits(self, request, context):
-        """Adds or takes credits by a person, as a new transfer with a reason.
+        """Adds or deducts credits as a new transfer with a reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefundGeneration(self, request, context):
-        """Gives captured credits of a generation back, as a new transfer with a reason; once per round.
+        """Refunds captured credits of a generation as a new transfer with a reason; once per round.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,7 +159,7 @@ class BillingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RedeemPromotion(self, request, context):
-        """Gives the credits of a promotion code to a user, once.
+        """Grants the credits of a promotion code to a user, once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -173,7 +173,7 @@ class BillingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EndPromotion(self, request, context):
-        """Ends a promotion code now; one that is over keeps its end.
+        """Ends a promotion code now; an ended one keeps its end.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,7 +194,7 @@ class BillingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteBudget(self, request, context):
-        """Removes a budget.
+        """Deletes a budget.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -215,7 +215,7 @@ class BillingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Reconcile(self, request, context):
-        """Proves the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once.
+        """Checks the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,35 +34,35 @@ class BillingServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> BillingServiceAsyncStub: ...
     GetBalance: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.GetBalanceRequest, _billing_service_pb2.GetBalanceResponse]
-    """Returns the user's balance; zeros for a user the ledger has not met."""
+    """Returns the user's balance; zeros for a user without an account."""
     GrantCredits: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.GrantCreditsRequest, _billing_service_pb2.GrantCreditsResponse]
-    """Gives credits to a user once per grant id."""
+    """Grants credits to a user once per grant id."""
     ListTransactions: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.ListTransactionsRequest, _billing_service_pb2.ListTransactionsResponse]
     """Lists the user's transfers, newest first."""
     AdjustCredits: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.AdjustCreditsRequest, _billing_service_pb2.AdjustCreditsResponse]
-    """Adds or takes credits by a person, as a new transfer with a reason."""
+    """Adds or deducts credits as a new transfer with a reason."""
     RefundGeneration: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.RefundGenerationRequest, _billing_service_pb2.RefundGenerationResponse]
-    """Gives captured credits of a generation back, as a new transfer with a reason; once per round."""
+    """Refunds captured credits of a generation as a new transfer with a reason; once per round."""
     CreatePromotion: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.CreatePromotionRequest, _billing_service_pb2.CreatePromotionResponse]
     """Creates a promotion code."""
     RedeemPromotion: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.RedeemPromotionRequest, _billing_service_pb2.RedeemPromotionResponse]
-    """Gives the credits of a promotion code to a user, once."""
+    """Grants the credits of a promotion code to a user, once."""
     ListPromotions: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.ListPromotionsRequest, _billing_service_pb2.ListPromotionsResponse]
     """Lists promotion codes by code."""
     EndPromotion: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.EndPromotionRequest, _billing_service_pb2.EndPromotionResponse]
-    """Ends a promotion code now; one that is over keeps its end."""
+    """Ends a promotion code now; an ended one keeps its end."""
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.UpdateAccountRequest, _billing_service_pb2.UpdateAccountResponse]
     """Sets plan and limits of a user."""
     SetBudget: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.SetBudgetRequest, _billing_service_pb2.SetBudgetResponse]
     """Creates or changes a budget."""
     DeleteBudget: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.DeleteBudgetRequest, _billing_service_pb2.DeleteBudgetResponse]
-    """Removes a budget."""
+    """Deletes a budget."""
     ListBudgets: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.ListBudgetsRequest, _billing_service_pb2.ListBudgetsResponse]
     """Lists budgets."""
     GetUsage: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.GetUsageRequest, _billing_service_pb2.GetUsageResponse]
     """Sums captured credits by key, end user, model or day."""
     Reconcile: _grpc.UnaryUnaryMultiCallable[_billing_service_pb2.ReconcileRequest, _billing_service_pb2.ReconcileResponse]
-    """Proves the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once."""
+    """Checks the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once."""
 
 @_typing.type_check_only
 class BillingServiceAsyncStub(BillingServiceStub):
@@ -70,35 +70,35 @@ class BillingServiceAsyncStub(BillingServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetBalance: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.GetBalanceRequest, _billing_service_pb2.GetBalanceResponse]  # type: ignore[assignment]
-    """Returns the user's balance; zeros for a user the ledger has not met."""
+    """Returns the user's balance; zeros for a user without an account."""
     GrantCredits: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.GrantCreditsRequest, _billing_service_pb2.GrantCreditsResponse]  # type: ignore[assignment]
-    """Gives credits to a user once per grant id."""
+    """Grants credits to a user once per grant id."""
     ListTransactions: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.ListTransactionsRequest, _billing_service_pb2.ListTransactionsResponse]  # type: ignore[assignment]
     """Lists the user's transfers, newest first."""
     AdjustCredits: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.AdjustCreditsRequest, _billing_service_pb2.AdjustCreditsResponse]  # type: ignore[assignment]
-    """Adds or takes credits by a person, as a new transfer with a reason."""
+    """Adds or deducts credits as a new transfer with a reason."""
     RefundGeneration: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.RefundGenerationRequest, _billing_service_pb2.RefundGenerationResponse]  # type: ignore[assignment]
-    """Gives captured credits of a generation back, as a new transfer with a reason; once per round."""
+    """Refunds captured credits of a generation as a new transfer with a reason; once per round."""
     CreatePromotion: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.CreatePromotionRequest, _billing_service_pb2.CreatePromotionResponse]  # type: ignore[assignment]
     """Creates a promotion code."""
     RedeemPromotion: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.RedeemPromotionRequest, _billing_service_pb2.RedeemPromotionResponse]  # type: ignore[assignment]
-    """Gives the credits of a promotion code to a user, once."""
+    """Grants the credits of a promotion code to a user, once."""
     ListPromotions: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.ListPromotionsRequest, _billing_service_pb2.ListPromotionsResponse]  # type: ignore[assignment]
     """Lists promotion codes by code."""
     EndPromotion: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.EndPromotionRequest, _billing_service_pb2.EndPromotionResponse]  # type: ignore[assignment]
-    """Ends a promotion code now; one that is over keeps its end."""
+    """Ends a promotion code now; an ended one keeps its end."""
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.UpdateAccountRequest, _billing_service_pb2.UpdateAccountResponse]  # type: ignore[assignment]
     """Sets plan and limits of a user."""
     SetBudget: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.SetBudgetRequest, _billing_service_pb2.SetBudgetResponse]  # type: ignore[assignment]
     """Creates or changes a budget."""
     DeleteBudget: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.DeleteBudgetRequest, _billing_service_pb2.DeleteBudgetResponse]  # type: ignore[assignment]
-    """Removes a budget."""
+    """Deletes a budget."""
     ListBudgets: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.ListBudgetsRequest, _billing_service_pb2.ListBudgetsResponse]  # type: ignore[assignment]
     """Lists budgets."""
     GetUsage: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.GetUsageRequest, _billing_service_pb2.GetUsageResponse]  # type: ignore[assignment]
     """Sums captured credits by key, end user, model or day."""
     Reconcile: _aio.UnaryUnaryMultiCallable[_billing_service_pb2.ReconcileRequest, _billing_service_pb2.ReconcileResponse]  # type: ignore[assignment]
-    """Proves the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once."""
+    """Checks the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once."""
 
 class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
     """Credits of users, kept as a double-entry ledger."""
@@ -109,7 +109,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.GetBalanceRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.GetBalanceResponse, _abc.Awaitable[_billing_service_pb2.GetBalanceResponse]]:
-        """Returns the user's balance; zeros for a user the ledger has not met."""
+        """Returns the user's balance; zeros for a user without an account."""
 
     @_abc_1.abstractmethod
     def GrantCredits(
@@ -117,7 +117,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.GrantCreditsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.GrantCreditsResponse, _abc.Awaitable[_billing_service_pb2.GrantCreditsResponse]]:
-        """Gives credits to a user once per grant id."""
+        """Grants credits to a user once per grant id."""
 
     @_abc_1.abstractmethod
     def ListTransactions(
@@ -133,7 +133,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.AdjustCreditsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.AdjustCreditsResponse, _abc.Awaitable[_billing_service_pb2.AdjustCreditsResponse]]:
-        """Adds or takes credits by a person, as a new transfer with a reason."""
+        """Adds or deducts credits as a new transfer with a reason."""
 
     @_abc_1.abstractmethod
     def RefundGeneration(
@@ -141,7 +141,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.RefundGenerationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.RefundGenerationResponse, _abc.Awaitable[_billing_service_pb2.RefundGenerationResponse]]:
-        """Gives captured credits of a generation back, as a new transfer with a reason; once per round."""
+        """Refunds captured credits of a generation as a new transfer with a reason; once per round."""
 
     @_abc_1.abstractmethod
     def CreatePromotion(
@@ -157,7 +157,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.RedeemPromotionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.RedeemPromotionResponse, _abc.Awaitable[_billing_service_pb2.RedeemPromotionResponse]]:
-        """Gives the credits of a promotion code to a user, once."""
+        """Grants the credits of a promotion code to a user, once."""
 
     @_abc_1.abstractmethod
     def ListPromotions(
@@ -173,7 +173,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.EndPromotionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.EndPromotionResponse, _abc.Awaitable[_billing_service_pb2.EndPromotionResponse]]:
-        """Ends a promotion code now; one that is over keeps its end."""
+        """Ends a promotion code now; an ended one keeps its end."""
 
     @_abc_1.abstractmethod
     def UpdateAccount(
@@ -197,7 +197,7 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.DeleteBudgetRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.DeleteBudgetResponse, _abc.Awaitable[_billing_service_pb2.DeleteBudgetResponse]]:
-        """Removes a budget."""
+        """Deletes a budget."""
 
     @_abc_1.abstractmethod
     def ListBudgets(
@@ -221,6 +221,6 @@ class BillingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _billing_service_pb2.ReconcileRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_billing_service_pb2.ReconcileResponse, _abc.Awaitable[_billing_service_pb2.ReconcileResponse]]:
-        """Proves the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once."""
+        """Checks the ledger: every transfer sums to 0, balances equal entries, ended jobs are settled once."""
 
 def add_BillingServiceServicer_to_server(servicer: BillingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

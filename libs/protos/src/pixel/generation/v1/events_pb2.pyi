@@ -23,7 +23,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ImageGenerationRequested(_message.Message):
-    """Topic `image.generation.requests`: a generation was accepted and waits. A signal; the job table is the truth."""
+    """Topic `image.generation.requests`: a generation was accepted and queued. A signal only: workers read the job table."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,7 +37,7 @@ class ImageGenerationRequested(_message.Message):
     user_id: _builtins.str
     """`usr_` id; the record's key."""
     queue: _builtins.str
-    """Queue whose workers may take it."""
+    """Queue whose workers may claim it."""
     @_builtins.property
     def work(self) -> _generation_pb2.ImageWork:
         """Every validated field of the request."""
@@ -72,7 +72,7 @@ class GenerationStatusChanged(_message.Message):
     EVENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def event(self) -> _generation_pb2.GenerationEvent:
-        """The event as it is stored."""
+        """The stored event."""
 
     def __init__(
         self,
@@ -151,7 +151,7 @@ class ImageGenerationFailed(_message.Message):
     """`usr_` id; the record's key."""
     @_builtins.property
     def failure(self) -> _generation_pb2.GenerationFailure:
-        """What went wrong."""
+        """The failure."""
 
     @_builtins.property
     def failed_at(self) -> _timestamp_pb2.Timestamp:
@@ -189,9 +189,9 @@ class AiGenerationRequested(_message.Message):
     user_id: _builtins.str
     """`usr_` id; the record's key."""
     preferred_model: _builtins.str
-    """Model that was chosen."""
+    """The chosen model."""
     priority: _builtins.int
-    """Greater runs earlier."""
+    """Higher values run earlier."""
     @_builtins.property
     def fallback_models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Models to try next, in order."""
@@ -215,7 +215,7 @@ Global___AiGenerationRequested: _TypeAlias = AiGenerationRequested  # noqa: Y015
 
 @_typing.final
 class VideoGenerationRequested(_message.Message):
-    """Topic `video.generation.requests`: a video job waits."""
+    """Topic `video.generation.requests`: a video job was queued."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -235,7 +235,7 @@ class VideoGenerationRequested(_message.Message):
     animation_type: _builtins.str
     """`parallax`, `zoom`, `fade`, `pan` or `custom`."""
     priority: _builtins.int
-    """Greater runs earlier."""
+    """Higher values run earlier."""
     retry_count: _builtins.int
     """Runs that failed before."""
     @_builtins.property
@@ -379,7 +379,7 @@ class VideoProcessingFailed(_message.Message):
     """`usr_` id; the record's key."""
     @_builtins.property
     def failure(self) -> _generation_pb2.GenerationFailure:
-        """What went wrong."""
+        """The failure."""
 
     @_builtins.property
     def failed_at(self) -> _timestamp_pb2.Timestamp:

@@ -35,7 +35,7 @@ class _GenerationStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Gene
     GENERATION_STATUS_CANCELLED: _GenerationStatus.ValueType  # 5
 
 class GenerationStatus(_GenerationStatus, metaclass=_GenerationStatusEnumTypeWrapper):
-    """Public state of a generation. The words on the HTTP API are the lower-case names."""
+    """Public state of a generation. The HTTP API uses the lower-case names."""
 
 GENERATION_STATUS_UNSPECIFIED: GenerationStatus.ValueType  # 0
 GENERATION_STATUS_QUEUED: GenerationStatus.ValueType  # 1
@@ -87,7 +87,7 @@ class _JobPriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobPriori
     JOB_PRIORITY_LOW: _JobPriority.ValueType  # 3
 
 class JobPriority(_JobPriority, metaclass=_JobPriorityEnumTypeWrapper):
-    """How soon a job is started among those of its queue. The words on the HTTP API are the lower-case names."""
+    """Priority of a job in its queue. The HTTP API uses the lower-case names."""
 
 JOB_PRIORITY_UNSPECIFIED: JobPriority.ValueType  # 0
 JOB_PRIORITY_HIGH: JobPriority.ValueType  # 1
@@ -97,7 +97,7 @@ Global___JobPriority: _TypeAlias = JobPriority  # noqa: Y015
 
 @_typing.final
 class Output(_message.Message):
-    """One thing that a generation delivered. What its kind has no word for is absent."""
+    """One output of a generation. Fields that do not apply to its kind are absent."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -153,11 +153,11 @@ class GenerationFailure(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     RETRYABLE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """Stable machine word, for example `provider_rejected` or `timeout`."""
+    """Stable code, for example `provider_rejected` or `timeout`."""
     message: _builtins.str
     """One sentence for the user; never a trace."""
     retryable: _builtins.bool
-    """Whether the same request may succeed when tried again."""
+    """Whether a retry of the same request may succeed."""
     def __init__(
         self,
         *,
@@ -175,7 +175,7 @@ Global___GenerationFailure: _TypeAlias = GenerationFailure  # noqa: Y015
 
 @_typing.final
 class Adjustment(_message.Message):
-    """A requested value that was changed to one the model can make, because the caller allowed it."""
+    """A requested value that was changed to a supported one, because the caller allowed it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -185,9 +185,9 @@ class Adjustment(_message.Message):
     field: _builtins.str
     """Field of the request, in the names of the HTTP API."""
     requested: _builtins.str
-    """Value that was asked for."""
+    """Requested value."""
     used: _builtins.str
-    """Value that is used."""
+    """Used value."""
     def __init__(
         self,
         *,
@@ -205,7 +205,7 @@ Global___Adjustment: _TypeAlias = Adjustment  # noqa: Y015
 
 @_typing.final
 class RouteCandidate(_message.Message):
-    """A model that was considered for a request."""
+    """A model considered for a request."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -218,7 +218,7 @@ class RouteCandidate(_message.Message):
     cost_credits: _builtins.int
     """Credits for the whole request; absent when no price is known."""
     excluded_because: _builtins.str
-    """Why it was not taken, for example `provider_unavailable`; empty for a model that could have been."""
+    """Why it was excluded, for example `provider_unavailable`; empty for an eligible model."""
     health: _builtins.str
     """Breaker state of its provider: `closed`, `open` or `half_open`."""
     def __init__(
@@ -241,7 +241,7 @@ Global___RouteCandidate: _TypeAlias = RouteCandidate  # noqa: Y015
 
 @_typing.final
 class Route(_message.Message):
-    """Which model runs a request, and why."""
+    """The model of a request, and the reason."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -250,7 +250,7 @@ class Route(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     RULE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
-    """Chosen model id; empty while no model can take the request."""
+    """Chosen model id; empty while no model can run the request."""
     rule: _builtins.str
     """Rule that chose: `requested`, `cheapest` or `default`."""
     @_builtins.property
@@ -329,7 +329,7 @@ class ImageWork(_message.Message):
     style: _builtins.str
     """Style preset; empty means none."""
     quality: _builtins.str
-    """Quality word of the model; empty means its default."""
+    """Quality value of the model; empty means its default."""
     aspect_ratio: _builtins.str
     """Aspect ratio such as `16:9`; empty means `1:1`, or the ratio of `size`."""
     size: _builtins.str
@@ -337,7 +337,7 @@ class ImageWork(_message.Message):
     custom_prompt: _builtins.str
     """Text added to the prompt for the provider only; at most 4,000 characters."""
     seed: _builtins.int
-    """Seed of the first image; absent means one drawn by the service."""
+    """Seed of the first image; absent means a random one."""
     private: _builtins.bool
     """Keep the images out of discover and readable by their owner only."""
     @_builtins.property
@@ -447,7 +447,7 @@ class Generation(_message.Message):
     captured_credits: _builtins.int
     """Credits captured; absent until the generation has ended."""
     queue_position: _builtins.int
-    """Jobs ahead of this one plus one while it waits; 0 otherwise."""
+    """Jobs ahead of this one plus one while it is queued; 0 otherwise."""
     estimated_seconds_remaining: _builtins.float
     """Expected seconds until the end; absent when unknown or ended."""
     attempt: _builtins.int
@@ -459,13 +459,13 @@ class Generation(_message.Message):
     round: _builtins.int
     """1, and one more for each retry by its user."""
     waits_for: _builtins.str
-    """Why a waiting job cannot start yet: `scheduled`, `capped`, `paused`; empty otherwise."""
+    """Why a queued job cannot start yet: `scheduled`, `capped`, `paused`; empty otherwise."""
     end_user: _builtins.str
     """End user of the caller's app; empty when not given."""
     position_reason: _builtins.str
-    """Why others than those accepted before it stand ahead while it waits, without which its position never rises:
-    `priority` (of a more urgent class), `fair_share` (accepted later, their users had fewer turns) or `returned`
-    (accepted earlier, waiting again: another try, a scheduled time, a place now free); empty otherwise.
+    """Why jobs accepted later are ahead while it is queued; the position never worsens without a reason: `priority`
+    (higher priority class), `fair_share` (their users had a smaller share) or `returned` (accepted earlier and queued
+    again: a retry, a scheduled time, a concurrency slot now free); empty otherwise.
     """
     @_builtins.property
     def image(self) -> Global___ImageWork:
@@ -473,7 +473,7 @@ class Generation(_message.Message):
 
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Output]:
-        """What was delivered so far, in the order of its index."""
+        """Outputs delivered so far, ordered by index."""
 
     @_builtins.property
     def failure(self) -> Global___GenerationFailure:
@@ -481,7 +481,7 @@ class Generation(_message.Message):
 
     @_builtins.property
     def eta(self) -> Global___EtaInterval:
-        """Expected start; absent unless it waits."""
+        """Expected start; absent unless it is queued."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -497,11 +497,11 @@ class Generation(_message.Message):
 
     @_builtins.property
     def schedule_time(self) -> _timestamp_pb2.Timestamp:
-        """Not started before; absent when it need not wait."""
+        """Earliest start; absent when not scheduled."""
 
     @_builtins.property
     def cancel_time(self) -> _timestamp_pb2.Timestamp:
-        """Ends by then whatever it does; absent when it has only the service's own deadline."""
+        """The caller's deadline; absent when only the service's own deadline applies."""
 
     @_builtins.property
     def adjustments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Adjustment]:
@@ -509,11 +509,11 @@ class Generation(_message.Message):
 
     @_builtins.property
     def route(self) -> Global___Route:
-        """Which model was chosen and why; absent in lists."""
+        """The chosen model and the reason; absent in lists."""
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Labels the caller gave."""
+        """Labels of the caller."""
 
     def __init__(
         self,
@@ -633,7 +633,7 @@ Global___GenerationEvent: _TypeAlias = GenerationEvent  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
-    """A model people can ask for."""
+    """A model of the catalogue."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -656,7 +656,7 @@ class Model(_message.Message):
     credits_per_unit: _builtins.int
     """Credits for one unit of work."""
     max_units: _builtins.int
-    """Most units of work in one request."""
+    """Maximum units of work in one request."""
     available: _builtins.bool
     """Whether the provider is configured and the model can run now."""
     @_builtins.property
@@ -669,11 +669,11 @@ class Model(_message.Message):
 
     @_builtins.property
     def styles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Accepted style presets; empty means any word."""
+        """Accepted style presets; empty means any value."""
 
     @_builtins.property
     def qualities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Accepted quality words; empty means none."""
+        """Accepted quality values; empty means none."""
 
     def __init__(
         self,
@@ -699,7 +699,7 @@ Global___Model: _TypeAlias = Model  # noqa: Y015
 
 @_typing.final
 class AspectRatio(_message.Message):
-    """An aspect ratio and the size a model makes for it."""
+    """An aspect ratio and the model's size for it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -31,24 +31,24 @@ class _CancelOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CancelO
     CANCEL_OUTCOME_FREE: _CancelOutcome.ValueType  # 1
     """Ended; nothing was charged."""
     CANCEL_OUTCOME_PARTIAL: _CancelOutcome.ValueType  # 2
-    """Ended; what was delivered was charged and is kept."""
+    """Ended; delivered outputs are charged and kept."""
     CANCEL_OUTCOME_TOO_LATE: _CancelOutcome.ValueType  # 3
-    """It had completed or failed before."""
+    """It completed or failed before."""
     CANCEL_OUTCOME_PENDING: _CancelOutcome.ValueType  # 4
-    """The run was told to stop and has not answered yet; it will end as free, partial or completed."""
+    """The run was asked to stop and has not ended yet; it will end as free, partial or completed."""
 
 class CancelOutcome(_CancelOutcome, metaclass=_CancelOutcomeEnumTypeWrapper):
-    """What became of a cancellation and of the money."""
+    """The outcome of a cancellation and of its charge."""
 
 CANCEL_OUTCOME_UNSPECIFIED: CancelOutcome.ValueType  # 0
 CANCEL_OUTCOME_FREE: CancelOutcome.ValueType  # 1
 """Ended; nothing was charged."""
 CANCEL_OUTCOME_PARTIAL: CancelOutcome.ValueType  # 2
-"""Ended; what was delivered was charged and is kept."""
+"""Ended; delivered outputs are charged and kept."""
 CANCEL_OUTCOME_TOO_LATE: CancelOutcome.ValueType  # 3
-"""It had completed or failed before."""
+"""It completed or failed before."""
 CANCEL_OUTCOME_PENDING: CancelOutcome.ValueType  # 4
-"""The run was told to stop and has not answered yet; it will end as free, partial or completed."""
+"""The run was asked to stop and has not ended yet; it will end as free, partial or completed."""
 Global___CancelOutcome: _TypeAlias = CancelOutcome  # noqa: Y015
 
 @_typing.final
@@ -94,32 +94,32 @@ class Submission(_message.Message):
     user_id: _builtins.str
     """Paying user, `usr_` id."""
     idempotency_key: _builtins.str
-    """Idempotency key of the caller, unique per user and route; empty means none."""
+    """Idempotency key of the caller, unique per user and operation; empty means none."""
     route: _builtins.str
     """Public route the key belongs to, for example `POST /api/generations`."""
     kind: _builtins.str
-    """Kind of work that was asked for; empty means that of `work`. One that this server cannot run is refused by name."""
+    """Requested kind of work; empty means that of `work`. An unknown kind is refused by name."""
     priority: _generation_pb2.JobPriority.ValueType
     """Priority; UNSPECIFIED means NORMAL."""
     cancel_after_seconds: _builtins.float
-    """The generation is cancelled when it has not ended after so many seconds; 0 means never."""
+    """The generation is cancelled after this many seconds unless it has ended; 0 means never."""
     api_key_id: _builtins.str
     """API key that pays, `key_` id; empty when none."""
     end_user: _builtins.str
     """End user of the caller's app, at most 200 characters."""
     adjust: _builtins.bool
-    """Change values that the model cannot make to the nearest it can, and list them, instead of refusing."""
+    """Change unsupported values to the nearest supported ones and list them, instead of refusing."""
     allow_fallback: _builtins.bool
     """Let another model run it when the chosen one cannot; the price never rises."""
     max_retries: _builtins.int
-    """How often a failed run is repeated without asking, 0 to 10; absent means as configured."""
+    """Automatic retries of a failed run, 0 to 10; absent means as configured."""
     @_builtins.property
     def image(self) -> _generation_pb2.ImageWork:
         """Of the kind `image`."""
 
     @_builtins.property
     def schedule_time(self) -> _timestamp_pb2.Timestamp:
-        """Not started before; absent means at once."""
+        """Earliest start; absent means at once."""
 
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
@@ -160,7 +160,7 @@ Global___Submission: _TypeAlias = Submission  # noqa: Y015
 
 @_typing.final
 class SubmitManyRequest(_message.Message):
-    """Items wait together and go as one call; at most 1,000."""
+    """A batch of submissions; at most 1,000."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -192,10 +192,10 @@ class SubmissionResult(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     replayed: _builtins.bool
-    """True when the idempotency key had been used for the same request before."""
+    """True when the idempotency key was used for the same request before."""
     @_builtins.property
     def generation(self) -> _generation_pb2.Generation:
-        """Accepted, or found again by its idempotency key."""
+        """Accepted, or found by its idempotency key."""
 
     @_builtins.property
     def error(self) -> Global___SubmissionError:
@@ -220,7 +220,7 @@ Global___SubmissionResult: _TypeAlias = SubmissionResult  # noqa: Y015
 
 @_typing.final
 class SubmissionError(_message.Message):
-    """A rejection; carries the same facts as an RPC status with ErrorInfo would."""
+    """A rejection, with the content of an RPC status with ErrorInfo."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -251,18 +251,18 @@ class SubmissionError(_message.Message):
     FIELD_FIELD_NUMBER: _builtins.int
     RETRY_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     kind: _builtins.str
-    """Kind word of libs/errors, for example `invalid`."""
+    """Kind of libs/errors, for example `invalid`."""
     reason: _builtins.str
     """Stable reason, for example `INSUFFICIENT_CREDITS`."""
     detail: _builtins.str
     """Text for the caller."""
     field: _builtins.str
-    """Field that is at fault, in the names of the HTTP API; empty when none."""
+    """Invalid field, in the names of the HTTP API; empty when none."""
     retry_after_seconds: _builtins.float
-    """Seconds after which a retry makes sense; 0 when unknown."""
+    """Seconds to wait before a retry; 0 when unknown."""
     @_builtins.property
     def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Further facts, for example the accepted values."""
+        """Metadata, for example the accepted values."""
 
     def __init__(
         self,
@@ -377,11 +377,11 @@ class ListGenerationsRequest(_message.Message):
     page_size: _builtins.int
     """1 to 100; 0 means 20."""
     page_token: _builtins.str
-    """Token of the page before; empty means the first page."""
+    """Token of the previous page; empty means the first page."""
     status: _generation_pb2.GenerationStatus.ValueType
     """Only this status; UNSPECIFIED means all."""
     idempotency_key: _builtins.str
-    """Only what was submitted under this idempotency key, on any route; empty means all."""
+    """Only submissions with this idempotency key, of any operation; empty means all."""
     model: _builtins.str
     """Only this model; empty means all."""
     kind: _builtins.str
@@ -559,7 +559,7 @@ class ListUserEventsRequest(_message.Message):
     user_id: _builtins.str
     """Caller, `usr_` id."""
     after_position: _builtins.str
-    """Position after which to read on, as an answer gave it; empty means only where now is."""
+    """Position of an earlier response to continue after; empty returns only the current position."""
     page_size: _builtins.int
     """1 to 1,000; 0 means 500."""
     def __init__(
@@ -587,12 +587,12 @@ class ListUserEventsResponse(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     RESYNC_FIELD_NUMBER: _builtins.int
     position: _builtins.str
-    """Position after the last event that was looked at; ask with it next."""
+    """Position after the last event read; use it in the next request."""
     resync: _builtins.bool
-    """True when after_position is unknown or older than what is kept: read a snapshot and go on from `position`."""
+    """True when after_position is unknown or too old: read a snapshot and continue from `position`."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___PositionedEvent]:
-        """Events in the order of their commits; those of one generation in the order of their sequence."""
+        """Events in commit order; those of one generation ordered by sequence."""
 
     def __init__(
         self,
@@ -611,7 +611,7 @@ Global___ListUserEventsResponse: _TypeAlias = ListUserEventsResponse  # noqa: Y0
 
 @_typing.final
 class PositionedEvent(_message.Message):
-    """An event and where it stands among all events of its user."""
+    """An event and its position among all events of its user."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -676,16 +676,16 @@ class CancelResult(_message.Message):
     GENERATION_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """`gen_` id as it was asked."""
+    """Requested `gen_` id."""
     cancel_outcome: Global___CancelOutcome.ValueType
-    """What became of it; UNSPECIFIED when there is an error."""
+    """Outcome; UNSPECIFIED when there is an error."""
     @_builtins.property
     def generation(self) -> _generation_pb2.Generation:
-        """The generation now; absent when there is an error."""
+        """The current generation; absent when there is an error."""
 
     @_builtins.property
     def error(self) -> Global___SubmissionError:
-        """Why this one could not be cancelled now."""
+        """Why this one could not be cancelled."""
 
     def __init__(
         self,
@@ -764,7 +764,7 @@ class RetryGenerationsResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___SubmissionResult]:
-        """One result for each id; `replayed` is true when it was waiting or running again already."""
+        """One result for each id; `replayed` is true when it was already queued or running again."""
 
     def __init__(
         self,
@@ -828,9 +828,9 @@ class AttemptReceipt(_message.Message):
     round: _builtins.int
     """Round it belongs to."""
     provider: _builtins.str
-    """Provider that was to run it."""
+    """Provider of the run."""
     model: _builtins.str
-    """Model that was to run it."""
+    """Model of the run."""
     state: _builtins.str
     """`claimed`, `submitting`, `succeeded`, `failed`, `unknown` or `abandoned`."""
     outcome: _builtins.str
@@ -838,12 +838,12 @@ class AttemptReceipt(_message.Message):
     provider_request_id: _builtins.str
     """The provider's id of the request; empty when none is known."""
     cost_usd_micros: _builtins.int
-    """What the provider charges, in millionths of a US dollar; absent means unknown."""
+    """Provider cost in millionths of a US dollar; absent means unknown."""
     failure_code: _builtins.str
     """Why it failed; empty otherwise."""
     @_builtins.property
     def claim_time(self) -> _timestamp_pb2.Timestamp:
-        """When a worker took it."""
+        """When a worker claimed it."""
 
     @_builtins.property
     def submit_time(self) -> _timestamp_pb2.Timestamp:
@@ -881,7 +881,7 @@ Global___AttemptReceipt: _TypeAlias = AttemptReceipt  # noqa: Y015
 
 @_typing.final
 class RoundReceipt(_message.Message):
-    """Money of one round; held = captured + released once it has ended."""
+    """Amounts of one round; held = captured + released once it has ended."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -896,11 +896,11 @@ class RoundReceipt(_message.Message):
     held_credits: _builtins.int
     """Credits held at submission."""
     captured_credits: _builtins.int
-    """Credits captured for what was delivered."""
+    """Credits captured for delivered units."""
     released_credits: _builtins.int
-    """Credits given back."""
+    """Credits released."""
     refunded_credits: _builtins.int
-    """Captured credits that were given back later."""
+    """Captured credits refunded later."""
     settled: _builtins.bool
     """True once the round has ended and its hold is settled."""
     def __init__(
@@ -923,7 +923,7 @@ Global___RoundReceipt: _TypeAlias = RoundReceipt  # noqa: Y015
 
 @_typing.final
 class Receipt(_message.Message):
-    """What a generation cost and why."""
+    """The receipt of a generation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -941,17 +941,17 @@ class Receipt(_message.Message):
     generation_id: _builtins.str
     """`gen_` id."""
     quoted_credits: _builtins.int
-    """Credits the request was quoted at."""
+    """Quoted credits."""
     price_id: _builtins.str
-    """Price rule that made the quote."""
+    """Price rule of the quote."""
     credits_per_unit: _builtins.int
     """Credits for one unit of work by that rule."""
     requested_units: _builtins.int
-    """Units of work asked for."""
+    """Requested units of work."""
     delivered_units: _builtins.int
     """Units of work delivered."""
     provider_cost_usd_micros: _builtins.int
-    """Sum of what the providers charge over all runs that called them; absent when one of them is unknown."""
+    """Sum of the provider costs of all runs with a call; absent when one of them is unknown."""
     status: _generation_pb2.GenerationStatus.ValueType
     """Public state."""
     charged_credits: _builtins.int
@@ -1022,7 +1022,7 @@ class QuoteGenerationRequest(_message.Message):
     SUBMISSION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def submission(self) -> Global___Submission:
-        """What would be submitted; the idempotency key is not used."""
+        """The submission; its idempotency key is ignored."""
 
     def __init__(
         self,
@@ -1062,7 +1062,7 @@ class QuoteGenerationResponse(_message.Message):
     run_seconds: _builtins.float
     """Expected seconds of the run."""
     available_credits: _builtins.int
-    """Credits the user can spend now."""
+    """Available credits of the user."""
     would_be_refused: _builtins.str
     """Reason of the rejection a submission would get now, for example INSUFFICIENT_CREDITS; empty when it would be accepted."""
     @_builtins.property
@@ -1071,15 +1071,15 @@ class QuoteGenerationResponse(_message.Message):
 
     @_builtins.property
     def adjustments(self) -> _containers.RepeatedCompositeFieldContainer[_generation_pb2.Adjustment]:
-        """Values that would be changed."""
+        """Adjustments that would be made."""
 
     @_builtins.property
     def route(self) -> _generation_pb2.Route:
-        """Which model and why."""
+        """The model and the reason."""
 
     @_builtins.property
     def eta(self) -> _generation_pb2.EtaInterval:
-        """Expected start if submitted now; absent when not known."""
+        """Expected start if submitted now; absent when unknown."""
 
     def __init__(
         self,

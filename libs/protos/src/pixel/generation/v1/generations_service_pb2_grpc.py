@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class GenerationsServiceStub:
-    """Submits generations and tells what became of them.
+    """Submits, reads, cancels and retries generations.
     """
 
     def __init__(self, channel):
@@ -88,11 +88,11 @@ class GenerationsServiceStub:
 
 
 class GenerationsServiceServicer:
-    """Submits generations and tells what became of them.
+    """Submits, reads, cancels and retries generations.
     """
 
     def SubmitMany(self, request, context):
-        """Accepts or refuses each item on its own; results stand in the order of the items.
+        """Accepts or refuses each item on its own; results are in the order of the items.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,35 +120,35 @@ class GenerationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListUserEvents(self, request, context):
-        """Lists stored events of all of the user's generations after a position, in the order of their commits.
+        """Lists stored events of all of the user's generations after a position, in commit order.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelGenerations(self, request, context):
-        """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids.
+        """Cancels generations; NOT_FOUND, and none is changed, when one is not the user's. Results are in the order of the ids.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryGenerations(self, request, context):
-        """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above.
+        """Queues ended generations again; NOT_FOUND, and none is changed, when one is not the user's. Results as above.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetReceipt(self, request, context):
-        """Tells what one generation cost and why.
+        """Returns the receipt of one generation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def QuoteGeneration(self, request, context):
-        """Prices a request without submitting it, and tells which model would run it.
+        """Returns price and model of a request without submitting it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -223,7 +223,7 @@ def add_GenerationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class GenerationsService:
-    """Submits generations and tells what became of them.
+    """Submits, reads, cancels and retries generations.
     """
 
     @staticmethod

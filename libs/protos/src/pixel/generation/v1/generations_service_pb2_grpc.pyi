@@ -27,14 +27,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class GenerationsServiceStub:
-    """Submits generations and tells what became of them."""
+    """Submits, reads, cancels and retries generations."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> GenerationsServiceAsyncStub: ...
     SubmitMany: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.SubmitManyRequest, _generations_service_pb2.SubmitManyResponse]
-    """Accepts or refuses each item on its own; results stand in the order of the items."""
+    """Accepts or refuses each item on its own; results are in the order of the items."""
     GetGeneration: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.GetGenerationRequest, _generations_service_pb2.GetGenerationResponse]
     """Returns one generation of the user; NOT_FOUND also when it is another user's."""
     ListGenerations: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListGenerationsRequest, _generations_service_pb2.ListGenerationsResponse]
@@ -42,25 +42,25 @@ class GenerationsServiceStub:
     ListGenerationEvents: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListGenerationEventsRequest, _generations_service_pb2.ListGenerationEventsResponse]
     """Lists the stored events of one generation after a sequence number, oldest first."""
     ListUserEvents: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListUserEventsRequest, _generations_service_pb2.ListUserEventsResponse]
-    """Lists stored events of all of the user's generations after a position, in the order of their commits."""
+    """Lists stored events of all of the user's generations after a position, in commit order."""
     CancelGenerations: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.CancelGenerationsRequest, _generations_service_pb2.CancelGenerationsResponse]
-    """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids."""
+    """Cancels generations; NOT_FOUND, and none is changed, when one is not the user's. Results are in the order of the ids."""
     RetryGenerations: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.RetryGenerationsRequest, _generations_service_pb2.RetryGenerationsResponse]
-    """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above."""
+    """Queues ended generations again; NOT_FOUND, and none is changed, when one is not the user's. Results as above."""
     GetReceipt: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.GetReceiptRequest, _generations_service_pb2.GetReceiptResponse]
-    """Tells what one generation cost and why."""
+    """Returns the receipt of one generation."""
     QuoteGeneration: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.QuoteGenerationRequest, _generations_service_pb2.QuoteGenerationResponse]
-    """Prices a request without submitting it, and tells which model would run it."""
+    """Returns price and model of a request without submitting it."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_generations_service_pb2.ListModelsRequest, _generations_service_pb2.ListModelsResponse]
     """Lists the catalogue."""
 
 @_typing.type_check_only
 class GenerationsServiceAsyncStub(GenerationsServiceStub):
-    """Submits generations and tells what became of them."""
+    """Submits, reads, cancels and retries generations."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     SubmitMany: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.SubmitManyRequest, _generations_service_pb2.SubmitManyResponse]  # type: ignore[assignment]
-    """Accepts or refuses each item on its own; results stand in the order of the items."""
+    """Accepts or refuses each item on its own; results are in the order of the items."""
     GetGeneration: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.GetGenerationRequest, _generations_service_pb2.GetGenerationResponse]  # type: ignore[assignment]
     """Returns one generation of the user; NOT_FOUND also when it is another user's."""
     ListGenerations: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListGenerationsRequest, _generations_service_pb2.ListGenerationsResponse]  # type: ignore[assignment]
@@ -68,20 +68,20 @@ class GenerationsServiceAsyncStub(GenerationsServiceStub):
     ListGenerationEvents: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListGenerationEventsRequest, _generations_service_pb2.ListGenerationEventsResponse]  # type: ignore[assignment]
     """Lists the stored events of one generation after a sequence number, oldest first."""
     ListUserEvents: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListUserEventsRequest, _generations_service_pb2.ListUserEventsResponse]  # type: ignore[assignment]
-    """Lists stored events of all of the user's generations after a position, in the order of their commits."""
+    """Lists stored events of all of the user's generations after a position, in commit order."""
     CancelGenerations: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.CancelGenerationsRequest, _generations_service_pb2.CancelGenerationsResponse]  # type: ignore[assignment]
-    """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids."""
+    """Cancels generations; NOT_FOUND, and none is changed, when one is not the user's. Results are in the order of the ids."""
     RetryGenerations: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.RetryGenerationsRequest, _generations_service_pb2.RetryGenerationsResponse]  # type: ignore[assignment]
-    """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above."""
+    """Queues ended generations again; NOT_FOUND, and none is changed, when one is not the user's. Results as above."""
     GetReceipt: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.GetReceiptRequest, _generations_service_pb2.GetReceiptResponse]  # type: ignore[assignment]
-    """Tells what one generation cost and why."""
+    """Returns the receipt of one generation."""
     QuoteGeneration: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.QuoteGenerationRequest, _generations_service_pb2.QuoteGenerationResponse]  # type: ignore[assignment]
-    """Prices a request without submitting it, and tells which model would run it."""
+    """Returns price and model of a request without submitting it."""
     ListModels: _aio.UnaryUnaryMultiCallable[_generations_service_pb2.ListModelsRequest, _generations_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists the catalogue."""
 
 class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Submits generations and tells what became of them."""
+    """Submits, reads, cancels and retries generations."""
 
     @_abc_1.abstractmethod
     def SubmitMany(
@@ -89,7 +89,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.SubmitManyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.SubmitManyResponse, _abc.Awaitable[_generations_service_pb2.SubmitManyResponse]]:
-        """Accepts or refuses each item on its own; results stand in the order of the items."""
+        """Accepts or refuses each item on its own; results are in the order of the items."""
 
     @_abc_1.abstractmethod
     def GetGeneration(
@@ -121,7 +121,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.ListUserEventsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.ListUserEventsResponse, _abc.Awaitable[_generations_service_pb2.ListUserEventsResponse]]:
-        """Lists stored events of all of the user's generations after a position, in the order of their commits."""
+        """Lists stored events of all of the user's generations after a position, in commit order."""
 
     @_abc_1.abstractmethod
     def CancelGenerations(
@@ -129,7 +129,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.CancelGenerationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.CancelGenerationsResponse, _abc.Awaitable[_generations_service_pb2.CancelGenerationsResponse]]:
-        """Cancels generations of the user; NOT_FOUND, and none is touched, when one is not. Results stand in the order of the ids."""
+        """Cancels generations; NOT_FOUND, and none is changed, when one is not the user's. Results are in the order of the ids."""
 
     @_abc_1.abstractmethod
     def RetryGenerations(
@@ -137,7 +137,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.RetryGenerationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.RetryGenerationsResponse, _abc.Awaitable[_generations_service_pb2.RetryGenerationsResponse]]:
-        """Queues ended generations of the user again; NOT_FOUND, and none is touched, when one is not. Results as above."""
+        """Queues ended generations again; NOT_FOUND, and none is changed, when one is not the user's. Results as above."""
 
     @_abc_1.abstractmethod
     def GetReceipt(
@@ -145,7 +145,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.GetReceiptRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.GetReceiptResponse, _abc.Awaitable[_generations_service_pb2.GetReceiptResponse]]:
-        """Tells what one generation cost and why."""
+        """Returns the receipt of one generation."""
 
     @_abc_1.abstractmethod
     def QuoteGeneration(
@@ -153,7 +153,7 @@ class GenerationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _generations_service_pb2.QuoteGenerationRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_generations_service_pb2.QuoteGenerationResponse, _abc.Awaitable[_generations_service_pb2.QuoteGenerationResponse]]:
-        """Prices a request without submitting it, and tells which model would run it."""
+        """Returns price and model of a request without submitting it."""
 
     @_abc_1.abstractmethod
     def ListModels(

@@ -51,13 +51,13 @@ class GetQueueStatusResponse(_message.Message):
     ESTIMATED_PROCESSING_SECONDS_FIELD_NUMBER: _builtins.int
     QUEUES_FIELD_NUMBER: _builtins.int
     queue_length: _builtins.int
-    """Jobs that wait and could start now, over all queues."""
+    """Queued jobs that could start now, over all queues."""
     processing_count: _builtins.int
-    """Jobs that run."""
+    """Running jobs."""
     average_wait_seconds: _builtins.float
-    """Mean seconds from acceptance to start of the latest jobs; absent when none ran lately."""
+    """Mean seconds from acceptance to start of the latest jobs; absent without recent jobs."""
     estimated_processing_seconds: _builtins.float
-    """Median seconds of the latest runs; absent when none ran lately."""
+    """Median seconds of the latest runs; absent without recent runs."""
     @_builtins.property
     def queues(self) -> _containers.RepeatedCompositeFieldContainer[Global___Queue]:
         """Each queue."""
@@ -88,7 +88,7 @@ Global___GetQueueStatusResponse: _TypeAlias = GetQueueStatusResponse  # noqa: Y0
 
 @_typing.final
 class Queue(_message.Message):
-    """One queue: the jobs that wait for one provider."""
+    """One queue: the jobs for one provider."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -110,21 +110,21 @@ class Queue(_message.Message):
     state: _builtins.str
     """`open`, `paused` or `draining`."""
     max_running: _builtins.int
-    """Jobs that may run at once; absent means no limit."""
+    """Maximum running jobs; absent means no limit."""
     max_queued: _builtins.int
-    """Jobs that may wait."""
+    """Maximum queued jobs."""
     queued: _builtins.int
-    """Jobs that wait and could start now."""
+    """Queued jobs that could start now."""
     held_back: _builtins.int
-    """Jobs that wait for their time or for a place of their user."""
+    """Jobs held until their time or until their user has a free concurrency slot."""
     running: _builtins.int
-    """Jobs that run."""
+    """Running jobs."""
     health: _builtins.str
     """Breaker of its provider: `closed`, `open` or `half_open`."""
     oldest_wait_seconds: _builtins.float
-    """Seconds the oldest job that could start has waited; absent when none waits."""
+    """Queue time in seconds of the oldest job that could start; absent without one."""
     workers: _builtins.int
-    """Workers that run jobs of the queue now."""
+    """Live workers of the queue."""
     def __init__(
         self,
         *,
@@ -183,7 +183,7 @@ class ProcessQueueResponse(_message.Message):
     signalled_queues: _builtins.int
     """Queues whose workers were signalled."""
     swept_jobs: _builtins.int
-    """Jobs that the sweep moved."""
+    """Jobs changed by the sweep."""
     def __init__(
         self,
         *,
@@ -234,7 +234,7 @@ Global___GetGenerationStatsRequest: _TypeAlias = GetGenerationStatsRequest  # no
 
 @_typing.final
 class ModelStats(_message.Message):
-    """Figures of one model."""
+    """Statistics of one model."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -253,7 +253,7 @@ class ModelStats(_message.Message):
     average_seconds: _builtins.float
     """Mean seconds of a completed run; absent when none completed."""
     images: _builtins.int
-    """Pictures delivered."""
+    """Images delivered."""
     credits: _builtins.int
     """Credits captured."""
     def __init__(
@@ -278,7 +278,7 @@ Global___ModelStats: _TypeAlias = ModelStats  # noqa: Y015
 
 @_typing.final
 class DayStats(_message.Message):
-    """Figures of one day."""
+    """Statistics of one day."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -380,7 +380,7 @@ class GetGenerationStatsResponse(_message.Message):
     total_credits: _builtins.int
     """Credits captured."""
     retries: _builtins.int
-    """Runs of the generations that ended that were repeated after a failure."""
+    """Retried runs of the ended generations."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelStats]:
         """Most used first."""
@@ -478,15 +478,15 @@ class UpdateQueueRequest(_message.Message):
     queue: _builtins.str
     """Name."""
     state: _builtins.str
-    """`open`, `paused` or `draining`; empty leaves it."""
+    """`open`, `paused` or `draining`; empty keeps it."""
     max_running: _builtins.int
-    """Jobs that may run at once; absent leaves it, -1 means no limit."""
+    """Maximum running jobs; absent keeps it, -1 means no limit."""
     max_queued: _builtins.int
-    """Jobs that may wait; absent leaves it."""
+    """Maximum queued jobs; absent keeps it."""
     actor: _builtins.str
-    """Who, `usr_` id of the admin."""
+    """`usr_` id of the admin."""
     reason: _builtins.str
-    """Why; at most 200 characters."""
+    """Reason; at most 200 characters."""
     def __init__(
         self,
         *,
@@ -521,7 +521,7 @@ class UpdateQueueResponse(_message.Message):
     QUEUE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def queue(self) -> Global___Queue:
-        """The queue now."""
+        """The changed queue."""
 
     def __init__(
         self,
@@ -538,7 +538,7 @@ Global___UpdateQueueResponse: _TypeAlias = UpdateQueueResponse  # noqa: Y015
 
 @_typing.final
 class FailureFilter(_message.Message):
-    """Which failures."""
+    """Filter of failures."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -558,7 +558,7 @@ class FailureFilter(_message.Message):
     kind: _builtins.str
     """Only this kind of work; empty means all."""
     generation_id: _builtins.str
-    """Only this one, `gen_` id; empty means all."""
+    """Only this generation, `gen_` id; empty means all."""
     @_builtins.property
     def ended_after(self) -> _timestamp_pb2.Timestamp:
         """Ended at or after; absent means all."""
@@ -598,7 +598,7 @@ class ListFailuresRequest(_message.Message):
     page_size: _builtins.int
     """1 to 100; 0 means 20."""
     page_token: _builtins.str
-    """Token of the page before; empty means the first page."""
+    """Token of the previous page; empty means the first page."""
     @_builtins.property
     def filter(self) -> Global___FailureFilter:
         """Which."""
@@ -620,7 +620,7 @@ Global___ListFailuresRequest: _TypeAlias = ListFailuresRequest  # noqa: Y015
 
 @_typing.final
 class FailedWork(_message.Message):
-    """A failed generation as operators see it; the prompt is left out."""
+    """A failed generation for operators, without its prompt."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -642,7 +642,7 @@ class FailedWork(_message.Message):
     model: _builtins.str
     """Model."""
     released_credits: _builtins.int
-    """Credits that were given back."""
+    """Credits released."""
     @_builtins.property
     def failure(self) -> _generation_pb2.GenerationFailure:
         """Why."""
@@ -653,7 +653,7 @@ class FailedWork(_message.Message):
 
     @_builtins.property
     def redacted_payload(self) -> _struct_pb2.Struct:
-        """The request without texts of the user."""
+        """The request without user text."""
 
     @_builtins.property
     def end_time(self) -> _timestamp_pb2.Timestamp:
@@ -736,7 +736,7 @@ Global___ListFailuresResponse: _TypeAlias = ListFailuresResponse  # noqa: Y015
 
 @_typing.final
 class RedriveFailuresRequest(_message.Message):
-    """Asks to run failures again."""
+    """Asks to retry failures."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -746,16 +746,16 @@ class RedriveFailuresRequest(_message.Message):
     RATE_PER_SECOND_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     dry_run: _builtins.bool
-    """Only tell which it would be."""
+    """Dry run: return the ids and change nothing."""
     limit: _builtins.int
-    """Largest number; 1 to 1,000, 0 means 100."""
+    """Maximum number; 1 to 1,000, 0 means 100."""
     rate_per_second: _builtins.float
-    """Starts spread to at most so many a second; 0 means all at once."""
+    """Maximum starts per second; 0 means all at once."""
     actor: _builtins.str
-    """Who, `usr_` id of the admin."""
+    """`usr_` id of the admin."""
     @_builtins.property
     def filter(self) -> Global___FailureFilter:
-        """Which; at least one of its fields must be given."""
+        """Filter; at least one of its fields must be set."""
 
     def __init__(
         self,
@@ -804,11 +804,11 @@ class RedriveFailuresResponse(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Generations that were, or would be, queued again, `gen_` ids."""
+        """Retried generations, or those a dry run would retry, `gen_` ids."""
 
     @_builtins.property
     def refused(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """Those that could not, with the reason."""
+        """Generations that could not be retried, with the reason."""
 
     def __init__(
         self,
@@ -826,7 +826,7 @@ Global___RedriveFailuresResponse: _TypeAlias = RedriveFailuresResponse  # noqa: 
 
 @_typing.final
 class ListActionsRequest(_message.Message):
-    """Asks what people did."""
+    """Asks for actions."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -841,7 +841,7 @@ class ListActionsRequest(_message.Message):
     page_size: _builtins.int
     """1 to 100; 0 means 20."""
     page_token: _builtins.str
-    """Token of the page before; empty means the first page."""
+    """Token of the previous page; empty means the first page."""
     def __init__(
         self,
         *,
@@ -860,7 +860,7 @@ Global___ListActionsRequest: _TypeAlias = ListActionsRequest  # noqa: Y015
 
 @_typing.final
 class Action(_message.Message):
-    """One thing a person did."""
+    """One action of a person."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -878,7 +878,7 @@ class Action(_message.Message):
     action: _builtins.str
     """For example `cancel`, `retry`, `redrive`, `queue_paused`, `adjust_credits`."""
     user_id: _builtins.str
-    """Whom it was about, `usr_` id; empty when nobody."""
+    """Affected user, `usr_` id; empty when none."""
     generation_id: _builtins.str
     """`gen_` id; empty when none."""
     @_builtins.property

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OperationsServiceStub:
-    """What operators see and do: queues, failed work, statistics.
+    """Operations: queues, failed work, statistics, actions.
     """
 
     def __init__(self, channel):
@@ -78,11 +78,11 @@ class OperationsServiceStub:
 
 
 class OperationsServiceServicer:
-    """What operators see and do: queues, failed work, statistics.
+    """Operations: queues, failed work, statistics, actions.
     """
 
     def GetQueueStatus(self, request, context):
-        """Tells what waits and runs.
+        """Returns queued and running jobs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,14 +124,14 @@ class OperationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RedriveFailures(self, request, context):
-        """Queues failed generations that match a filter again.
+        """Retries failed generations that match a filter.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListActions(self, request, context):
-        """Lists what people did, newest first.
+        """Lists actions of people, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -189,7 +189,7 @@ def add_OperationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OperationsService:
-    """What operators see and do: queues, failed work, statistics.
+    """Operations: queues, failed work, statistics, actions.
     """
 
     @staticmethod

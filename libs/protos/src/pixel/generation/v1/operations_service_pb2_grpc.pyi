@@ -27,14 +27,14 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OperationsServiceStub:
-    """What operators see and do: queues, failed work, statistics."""
+    """Operations: queues, failed work, statistics, actions."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OperationsServiceAsyncStub: ...
     GetQueueStatus: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetQueueStatusRequest, _operations_service_pb2.GetQueueStatusResponse]
-    """Tells what waits and runs."""
+    """Returns queued and running jobs."""
     ProcessQueue: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ProcessQueueRequest, _operations_service_pb2.ProcessQueueResponse]
     """Signals the workers and runs the sweep once."""
     GetGenerationStats: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.GetGenerationStatsRequest, _operations_service_pb2.GetGenerationStatsResponse]
@@ -46,17 +46,17 @@ class OperationsServiceStub:
     ListFailures: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListFailuresRequest, _operations_service_pb2.ListFailuresResponse]
     """Lists failed generations with their runs, newest first."""
     RedriveFailures: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.RedriveFailuresRequest, _operations_service_pb2.RedriveFailuresResponse]
-    """Queues failed generations that match a filter again."""
+    """Retries failed generations that match a filter."""
     ListActions: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListActionsRequest, _operations_service_pb2.ListActionsResponse]
-    """Lists what people did, newest first."""
+    """Lists actions of people, newest first."""
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
-    """What operators see and do: queues, failed work, statistics."""
+    """Operations: queues, failed work, statistics, actions."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetQueueStatus: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetQueueStatusRequest, _operations_service_pb2.GetQueueStatusResponse]  # type: ignore[assignment]
-    """Tells what waits and runs."""
+    """Returns queued and running jobs."""
     ProcessQueue: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ProcessQueueRequest, _operations_service_pb2.ProcessQueueResponse]  # type: ignore[assignment]
     """Signals the workers and runs the sweep once."""
     GetGenerationStats: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.GetGenerationStatsRequest, _operations_service_pb2.GetGenerationStatsResponse]  # type: ignore[assignment]
@@ -68,12 +68,12 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ListFailures: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListFailuresRequest, _operations_service_pb2.ListFailuresResponse]  # type: ignore[assignment]
     """Lists failed generations with their runs, newest first."""
     RedriveFailures: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.RedriveFailuresRequest, _operations_service_pb2.RedriveFailuresResponse]  # type: ignore[assignment]
-    """Queues failed generations that match a filter again."""
+    """Retries failed generations that match a filter."""
     ListActions: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListActionsRequest, _operations_service_pb2.ListActionsResponse]  # type: ignore[assignment]
-    """Lists what people did, newest first."""
+    """Lists actions of people, newest first."""
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What operators see and do: queues, failed work, statistics."""
+    """Operations: queues, failed work, statistics, actions."""
 
     @_abc_1.abstractmethod
     def GetQueueStatus(
@@ -81,7 +81,7 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.GetQueueStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.GetQueueStatusResponse, _abc.Awaitable[_operations_service_pb2.GetQueueStatusResponse]]:
-        """Tells what waits and runs."""
+        """Returns queued and running jobs."""
 
     @_abc_1.abstractmethod
     def ProcessQueue(
@@ -129,7 +129,7 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.RedriveFailuresRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.RedriveFailuresResponse, _abc.Awaitable[_operations_service_pb2.RedriveFailuresResponse]]:
-        """Queues failed generations that match a filter again."""
+        """Retries failed generations that match a filter."""
 
     @_abc_1.abstractmethod
     def ListActions(
@@ -137,6 +137,6 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ListActionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ListActionsResponse, _abc.Awaitable[_operations_service_pb2.ListActionsResponse]]:
-        """Lists what people did, newest first."""
+        """Lists actions of people, newest first."""
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -32,7 +32,7 @@ class _RenditionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Renditi
     RENDITION_KIND_PREVIEW: _RenditionKind.ValueType  # 3
 
 class RenditionKind(_RenditionKind, metaclass=_RenditionKindEnumTypeWrapper):
-    """What a rendition is for."""
+    """Purpose of a rendition."""
 
 RENDITION_KIND_UNSPECIFIED: RenditionKind.ValueType  # 0
 RENDITION_KIND_ORIGINAL: RenditionKind.ValueType  # 1
@@ -42,7 +42,7 @@ Global___RenditionKind: _TypeAlias = RenditionKind  # noqa: Y015
 
 @_typing.final
 class Rendition(_message.Message):
-    """One stored form of an asset."""
+    """One rendition of an asset."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -53,7 +53,7 @@ class Rendition(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     URL_FIELD_NUMBER: _builtins.int
     kind: Global___RenditionKind.ValueType
-    """What it is for."""
+    """Purpose."""
     content_type: _builtins.str
     """MIME type."""
     width: _builtins.int
@@ -63,7 +63,7 @@ class Rendition(_message.Message):
     size_bytes: _builtins.int
     """Size in bytes."""
     url: _builtins.str
-    """Signed address; relative to the public base address when it begins with `/`."""
+    """Signed URL; relative to the public base URL when it begins with `/`."""
     def __init__(
         self,
         *,
@@ -106,7 +106,7 @@ class Asset(_message.Message):
 
     @_builtins.property
     def url_expire_time(self) -> _timestamp_pb2.Timestamp:
-        """When the signed addresses end."""
+        """When the signed URLs expire."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -132,7 +132,7 @@ Global___Asset: _TypeAlias = Asset  # noqa: Y015
 
 @_typing.final
 class StoreAssetHeader(_message.Message):
-    """Facts about the bytes that follow."""
+    """Metadata of the bytes that follow."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -154,7 +154,7 @@ class StoreAssetHeader(_message.Message):
     """Generation that made it, `gen_` id; empty for uploads."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Words to find it by, for example `ai-generated` and the model."""
+        """Tags, for example `ai-generated` and the model."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class StoreAssetRequest(_message.Message):
     HEADER_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
     chunk: _builtins.bytes
-    """Every further message."""
+    """Later messages."""
     @_builtins.property
     def header(self) -> Global___StoreAssetHeader:
         """First message."""
@@ -261,7 +261,7 @@ class BatchGetAssetsResponse(_message.Message):
     ASSETS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def assets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Asset]:
-        """Those that exist."""
+        """The existing assets."""
 
     def __init__(
         self,
@@ -278,7 +278,7 @@ Global___BatchGetAssetsResponse: _TypeAlias = BatchGetAssetsResponse  # noqa: Y0
 
 @_typing.final
 class ReadObjectRequest(_message.Message):
-    """Asks for the bytes behind a signed address."""
+    """Asks for the bytes of a signed URL."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -286,11 +286,11 @@ class ReadObjectRequest(_message.Message):
     EXPIRES_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
     key: _builtins.str
-    """Object key, the path of the address."""
+    """Object key, the path of the URL."""
     expires: _builtins.int
-    """Unix seconds at which the address ends, as in the address."""
+    """Expiry in Unix seconds, from the URL."""
     signature: _builtins.str
-    """Signature, as in the address."""
+    """Signature, from the URL."""
     def __init__(
         self,
         *,
@@ -308,7 +308,7 @@ Global___ReadObjectRequest: _TypeAlias = ReadObjectRequest  # noqa: Y015
 
 @_typing.final
 class ReadObjectResponse(_message.Message):
-    """First message: facts; then chunks."""
+    """First message: metadata; then chunks."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AssetsServiceStub:
-    """Keeps bytes: verifies, stores, makes renditions, hands out signed addresses.
+    """Assets: verifies and stores bytes, makes renditions, issues signed URLs.
     """
 
     def __init__(self, channel):
@@ -53,7 +53,7 @@ class AssetsServiceStub:
 
 
 class AssetsServiceServicer:
-    """Keeps bytes: verifies, stores, makes renditions, hands out signed addresses.
+    """Assets: verifies and stores bytes, makes renditions, issues signed URLs.
     """
 
     def StoreAsset(self, request_iterator, context):
@@ -65,14 +65,14 @@ class AssetsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetAssets(self, request, context):
-        """Returns the assets that exist among the ids, in the order of the ids, with fresh signed addresses.
+        """Returns the existing assets among the ids, in the order of the ids, with new signed URLs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReadObject(self, request, context):
-        """Streams an object named by an address this service signed; PERMISSION_DENIED when altered or expired. Only
+        """Streams the object of a signed URL of this service; PERMISSION_DENIED when altered or expired. Only
         for stores that cannot serve clients themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -106,7 +106,7 @@ def add_AssetsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AssetsService:
-    """Keeps bytes: verifies, stores, makes renditions, hands out signed addresses.
+    """Assets: verifies and stores bytes, makes renditions, issues signed URLs.
     """
 
     @staticmethod

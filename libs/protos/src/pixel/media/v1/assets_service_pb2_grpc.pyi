@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AssetsServiceStub:
-    """Keeps bytes: verifies, stores, makes renditions, hands out signed addresses."""
+    """Assets: verifies and stores bytes, makes renditions, issues signed URLs."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -38,15 +38,15 @@ class AssetsServiceStub:
     returns the same asset; the same id with other bytes is ALREADY_EXISTS.
     """
     BatchGetAssets: _grpc.UnaryUnaryMultiCallable[_assets_service_pb2.BatchGetAssetsRequest, _assets_service_pb2.BatchGetAssetsResponse]
-    """Returns the assets that exist among the ids, in the order of the ids, with fresh signed addresses."""
+    """Returns the existing assets among the ids, in the order of the ids, with new signed URLs."""
     ReadObject: _grpc.UnaryStreamMultiCallable[_assets_service_pb2.ReadObjectRequest, _assets_service_pb2.ReadObjectResponse]
-    """Streams an object named by an address this service signed; PERMISSION_DENIED when altered or expired. Only
+    """Streams the object of a signed URL of this service; PERMISSION_DENIED when altered or expired. Only
     for stores that cannot serve clients themselves.
     """
 
 @_typing.type_check_only
 class AssetsServiceAsyncStub(AssetsServiceStub):
-    """Keeps bytes: verifies, stores, makes renditions, hands out signed addresses."""
+    """Assets: verifies and stores bytes, makes renditions, issues signed URLs."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     StoreAsset: _aio.StreamUnaryMultiCallable[_assets_service_pb2.StoreAssetRequest, _assets_service_pb2.StoreAssetResponse]  # type: ignore[assignment]
@@ -54,14 +54,14 @@ class AssetsServiceAsyncStub(AssetsServiceStub):
     returns the same asset; the same id with other bytes is ALREADY_EXISTS.
     """
     BatchGetAssets: _aio.UnaryUnaryMultiCallable[_assets_service_pb2.BatchGetAssetsRequest, _assets_service_pb2.BatchGetAssetsResponse]  # type: ignore[assignment]
-    """Returns the assets that exist among the ids, in the order of the ids, with fresh signed addresses."""
+    """Returns the existing assets among the ids, in the order of the ids, with new signed URLs."""
     ReadObject: _aio.UnaryStreamMultiCallable[_assets_service_pb2.ReadObjectRequest, _assets_service_pb2.ReadObjectResponse]  # type: ignore[assignment]
-    """Streams an object named by an address this service signed; PERMISSION_DENIED when altered or expired. Only
+    """Streams the object of a signed URL of this service; PERMISSION_DENIED when altered or expired. Only
     for stores that cannot serve clients themselves.
     """
 
 class AssetsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Keeps bytes: verifies, stores, makes renditions, hands out signed addresses."""
+    """Assets: verifies and stores bytes, makes renditions, issues signed URLs."""
 
     @_abc_1.abstractmethod
     def StoreAsset(
@@ -79,7 +79,7 @@ class AssetsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _assets_service_pb2.BatchGetAssetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_assets_service_pb2.BatchGetAssetsResponse, _abc.Awaitable[_assets_service_pb2.BatchGetAssetsResponse]]:
-        """Returns the assets that exist among the ids, in the order of the ids, with fresh signed addresses."""
+        """Returns the existing assets among the ids, in the order of the ids, with new signed URLs."""
 
     @_abc_1.abstractmethod
     def ReadObject(
@@ -87,7 +87,7 @@ class AssetsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _assets_service_pb2.ReadObjectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_assets_service_pb2.ReadObjectResponse], _abc.AsyncIterator[_assets_service_pb2.ReadObjectResponse]]:
-        """Streams an object named by an address this service signed; PERMISSION_DENIED when altered or expired. Only
+        """Streams the object of a signed URL of this service; PERMISSION_DENIED when altered or expired. Only
         for stores that cannot serve clients themselves.
         """
 

@@ -20,7 +20,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class UserActivity(_message.Message):
-    """Topic `user.activities`: something a user did."""
+    """Topic `user.activities`: an activity of a user."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -34,14 +34,14 @@ class UserActivity(_message.Message):
     type: _builtins.str
     """`image_generated`, `image_liked`, `comment_added` or `collection_created`."""
     resource_id: _builtins.str
-    """Id of what it was done to."""
+    """Id of the affected resource."""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp:
         """When."""
 
     @_builtins.property
     def metadata(self) -> _struct_pb2.Struct:
-        """Further facts, for example the model."""
+        """Metadata, for example the model."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ Global___UserActivity: _TypeAlias = UserActivity  # noqa: Y015
 
 @_typing.final
 class UserNotification(_message.Message):
-    """Topic `user.notifications`: something a user should hear of."""
+    """Topic `user.notifications`: a notification of a user."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -76,9 +76,9 @@ class UserNotification(_message.Message):
     actor_id: _builtins.str
     """Who caused it, `usr_` id; empty for the system."""
     type: _builtins.str
-    """Machine word, for example `generation_completed`."""
+    """Type, for example `generation_completed`."""
     resource_id: _builtins.str
-    """Id of what it is about."""
+    """Id of the subject."""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -113,9 +113,9 @@ class SocialInteraction(_message.Message):
     user_id: _builtins.str
     """Acting user, `usr_` id; the record's key."""
     action: _builtins.str
-    """Machine word, for example `liked`."""
+    """Type, for example `liked`."""
     resource_id: _builtins.str
-    """Id of what it was done to."""
+    """Id of the affected resource."""
     @_builtins.property
     def timestamp(self) -> _timestamp_pb2.Timestamp:
         """When."""

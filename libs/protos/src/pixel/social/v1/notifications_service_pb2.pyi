@@ -21,7 +21,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Notification(_message.Message):
-    """One thing, or several of a kind, that happened since the user last looked."""
+    """One event, or several of a kind, since the user last read."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -56,22 +56,22 @@ class Notification(_message.Message):
     id: _builtins.str
     """`ntf_` and 32 hex digits."""
     kind: _builtins.str
-    """Machine word, for example `generation_failed`."""
+    """Type, for example `generation_failed`."""
     count: _builtins.int
-    """How often it happened."""
+    """Number of events."""
     resource_id: _builtins.str
-    """Id of what it happened to last, for example a `gen_` id."""
+    """Id of the subject of the latest event, for example a `gen_` id."""
     @_builtins.property
     def reasons(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
-        """How often for each reason, for example a failure code."""
+        """Number of events by reason, for example a failure code."""
 
     @_builtins.property
     def first_time(self) -> _timestamp_pb2.Timestamp:
-        """When it happened first."""
+        """Time of the first event."""
 
     @_builtins.property
     def last_time(self) -> _timestamp_pb2.Timestamp:
-        """When it happened last."""
+        """Time of the latest event."""
 
     @_builtins.property
     def read_time(self) -> _timestamp_pb2.Timestamp:
@@ -112,7 +112,7 @@ class ListNotificationsRequest(_message.Message):
     page_size: _builtins.int
     """1 to 100; 0 means 20."""
     page_token: _builtins.str
-    """Token of the page before; empty means the first page."""
+    """Token of the previous page; empty means the first page."""
     unread: _builtins.bool
     """Only those that were not read."""
     def __init__(
@@ -146,7 +146,7 @@ class ListNotificationsResponse(_message.Message):
     """Unread notifications of the user, on any page."""
     @_builtins.property
     def notifications(self) -> _containers.RepeatedCompositeFieldContainer[Global___Notification]:
-        """The latest first."""
+        """Newest first."""
 
     def __init__(
         self,
@@ -199,7 +199,7 @@ class MarkNotificationsReadResponse(_message.Message):
 
     MARKED_COUNT_FIELD_NUMBER: _builtins.int
     marked_count: _builtins.int
-    """How many were unread and of the user."""
+    """Number of notifications that were unread."""
     def __init__(
         self,
         *,

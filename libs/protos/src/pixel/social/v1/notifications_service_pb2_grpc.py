@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NotificationsServiceStub:
-    """Notifications: what a user should hear of, grouped while it is unread.
+    """Notifications, grouped while unread.
     """
 
     def __init__(self, channel):
@@ -48,11 +48,11 @@ class NotificationsServiceStub:
 
 
 class NotificationsServiceServicer:
-    """Notifications: what a user should hear of, grouped while it is unread.
+    """Notifications, grouped while unread.
     """
 
     def ListNotifications(self, request, context):
-        """Lists the notifications of a user, the latest first.
+        """Lists the notifications of a user, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,7 +87,7 @@ def add_NotificationsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NotificationsService:
-    """Notifications: what a user should hear of, grouped while it is unread.
+    """Notifications, grouped while unread.
     """
 
     @staticmethod

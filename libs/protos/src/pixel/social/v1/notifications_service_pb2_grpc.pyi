@@ -27,29 +27,29 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class NotificationsServiceStub:
-    """Notifications: what a user should hear of, grouped while it is unread."""
+    """Notifications, grouped while unread."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> NotificationsServiceAsyncStub: ...
     ListNotifications: _grpc.UnaryUnaryMultiCallable[_notifications_service_pb2.ListNotificationsRequest, _notifications_service_pb2.ListNotificationsResponse]
-    """Lists the notifications of a user, the latest first."""
+    """Lists the notifications of a user, newest first."""
     MarkNotificationsRead: _grpc.UnaryUnaryMultiCallable[_notifications_service_pb2.MarkNotificationsReadRequest, _notifications_service_pb2.MarkNotificationsReadResponse]
     """Marks notifications of a user as read."""
 
 @_typing.type_check_only
 class NotificationsServiceAsyncStub(NotificationsServiceStub):
-    """Notifications: what a user should hear of, grouped while it is unread."""
+    """Notifications, grouped while unread."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notifications_service_pb2.ListNotificationsRequest, _notifications_service_pb2.ListNotificationsResponse]  # type: ignore[assignment]
-    """Lists the notifications of a user, the latest first."""
+    """Lists the notifications of a user, newest first."""
     MarkNotificationsRead: _aio.UnaryUnaryMultiCallable[_notifications_service_pb2.MarkNotificationsReadRequest, _notifications_service_pb2.MarkNotificationsReadResponse]  # type: ignore[assignment]
     """Marks notifications of a user as read."""
 
 class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Notifications: what a user should hear of, grouped while it is unread."""
+    """Notifications, grouped while unread."""
 
     @_abc_1.abstractmethod
     def ListNotifications(
@@ -57,7 +57,7 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_service_pb2.ListNotificationsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_notifications_service_pb2.ListNotificationsResponse, _abc.Awaitable[_notifications_service_pb2.ListNotificationsResponse]]:
-        """Lists the notifications of a user, the latest first."""
+        """Lists the notifications of a user, newest first."""
 
     @_abc_1.abstractmethod
     def MarkNotificationsRead(

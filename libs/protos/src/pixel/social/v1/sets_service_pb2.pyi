@@ -42,7 +42,7 @@ Global___DiscoverSort: _TypeAlias = DiscoverSort  # noqa: Y015
 
 @_typing.final
 class Image(_message.Message):
-    """A published or private picture."""
+    """A published or private image."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -240,7 +240,7 @@ class DiscoverRequest(_message.Message):
     page_size: _builtins.int
     """1 to 100; 0 means 20."""
     page_token: _builtins.str
-    """Token of the page before; empty means the first page."""
+    """Token of the previous page; empty means the first page."""
     page: _builtins.int
     """Page number from 1, for clients without a token; 0 means use the token. At most 500."""
     sort: Global___DiscoverSort.ValueType
@@ -292,7 +292,7 @@ class DiscoverResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def images(self) -> _containers.RepeatedCompositeFieldContainer[Global___Image]:
-        """In the order asked for."""
+        """In the requested order."""
 
     def __init__(
         self,

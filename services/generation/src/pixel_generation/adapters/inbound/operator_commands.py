@@ -1,4 +1,4 @@
-"""What an operator runs by hand, in words."""
+"""Text output of the operator's commands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def tell_rules(results: Sequence[RuleResult]) -> tuple[str, bool]:
-    """Return a table of the rules, and whether all hold."""
+    """Return a table of the rules, and whether none is violated."""
     width = max(len(result.name) for result in results)
     lines = [f"{'rule':{width}}  violations  examples"]
     lines += [f"{result.name:{width}}  {result.violations:10}  {'; '.join(result.examples)}" for result in results]
@@ -20,7 +20,7 @@ def tell_rules(results: Sequence[RuleResult]) -> tuple[str, bool]:
 
 
 def tell_replay(replayed: Replayed) -> tuple[str, bool]:
-    """Return what was replayed, and whether every row equals its events."""
+    """Return the result of the replay, and whether every row equals its events."""
     lines = [f"{job_id.hex}  {difference}" for job_id, difference in replayed.differing.items()]
     lines.append(f"{replayed.jobs} jobs replayed, {len(replayed.differing)} differ from their rows")
     return "\n".join(lines), not replayed.differing

@@ -1,4 +1,4 @@
-"""Requests on the bus are signals: the job table says what there is to do."""
+"""Requests on the bus are signals only: workers claim from the job table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ GROUP = "image-generators"
 
 
 def on_generation_requested(signal: Callable[[], None]) -> Callable[[Event], Awaitable[None]]:
-    """Return the handler of `image.generation.requests`; repeated deliveries signal a worker once more, no harm."""
+    """Return the handler of `image.generation.requests`; a repeated delivery only signals a worker again."""
 
     async def handle(event: Event) -> None:
-        event.message()  # what is not a request goes to the dead letters instead of being counted as handled
+        event.message()  # a message that is not a request goes to the dead letters instead of counting as handled
         signal()
 
     return handle

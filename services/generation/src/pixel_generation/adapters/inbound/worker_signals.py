@@ -1,4 +1,4 @@
-"""What the database tells workers: a run was cancelled, a waiting job was let go."""
+"""Database notifications to workers: a run was cancelled, a hold ended."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 POLL_S = 5.0
 AT_MOST_EVERY_S = 0.02
-"""Signals that come faster are answered together."""
+"""Signals that come faster are handled together."""
 
 
 def on_cancel(pool: Pool, worker: Worker) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that looks at the worker's runs when a cancellation is told; the heartbeat does it anyway."""
+    """Return a loop body that checks the worker's runs on a cancellation; the heartbeat checks them anyway."""
 
     async def body(stop: asyncio.Event) -> None:
         async for _ in pool.listen(f"{pool.schema}_cancel", stop, POLL_S):
@@ -31,7 +31,7 @@ def on_cancel(pool: Pool, worker: Worker) -> Callable[[asyncio.Event], Awaitable
 
 
 def on_runnable(pool: Pool, worker: Worker) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that signals the worker when a hold ends; it looks by itself every two seconds anyway."""
+    """Return a loop body that signals the worker when a hold ends; it polls every two seconds anyway."""
 
     async def body(stop: asyncio.Event) -> None:
         async for _ in pool.listen(f"{pool.schema}_runnable", stop, POLL_S):

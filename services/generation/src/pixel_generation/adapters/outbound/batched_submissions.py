@@ -1,4 +1,4 @@
-"""Concurrent submissions share one statement: what waited while the last one ran goes together, no timer."""
+"""Concurrent submissions share one statement: those queued during the last statement go in the next, no timer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class DecidesBatches(Protocol):
     async def decide(self, batch: Sequence[NewGeneration]) -> list[Decision]:
         """Decide each submission and write the accepted ones with their holds and events, atomically, in order.
 
-        At least one submission of a batch is decided, whatever its company. Raises Unavailable with no effect known.
+        At least one submission of a batch is decided. Raises Unavailable with no effect known.
         """
 
 
 class BatchedSubmissions:
     """A bounded queue in front of one statement at a time.
 
-    A batch that the database refuses is halved until the item at fault is alone. A caller that goes away is dropped.
+    A batch that the database refuses is halved until the failing item is alone. A cancelled caller's item is dropped.
     """
 
     def __init__(self, store: DecidesBatches, *, most: int = MOST, max_waiting: int = MAX_WAITING) -> None:
@@ -48,7 +48,7 @@ class BatchedSubmissions:
         return await self._batching.submit(item)
 
     async def close(self) -> None:
-        """Decide what waits, take nothing new."""
+        """Decide queued submissions; refuse new ones."""
         await self._batching.close()
 
     async def _decide(self, batch: Sequence[NewGeneration]) -> list[Decision | Exception | Undecided]:

@@ -12,7 +12,7 @@ from pixel_errors import Internal
 from pixel_rpc import Caller, calling_as, deadline
 from pixel_runtime.ids import format_id
 
-from pixel_generation.domain.jobs.job import Job, Output
+from pixel_generation.domain.jobs.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import grpc.aio
 
     from pixel_generation.application.execution.runner import Produced
+    from pixel_generation.domain.jobs.job import Job
 
 CHUNK_BYTES = 256 * 1024
 STORE_DEADLINE_S = 60.0

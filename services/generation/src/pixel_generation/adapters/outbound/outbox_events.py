@@ -1,4 +1,4 @@
-"""The events that tell other services about a job."""
+"""Events about jobs for other services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ids and chance from the operating system."""
+"""Ids and random numbers from the operating system."""
 
 from __future__ import annotations
 

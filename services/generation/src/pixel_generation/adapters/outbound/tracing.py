@@ -1,4 +1,4 @@
-"""Runs are seen in the trace of the submission that asked for them."""
+"""Continues the trace of a submission in its runs."""
 
 from __future__ import annotations
 

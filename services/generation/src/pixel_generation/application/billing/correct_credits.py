@@ -1,4 +1,4 @@
-"""Change what the ledger says by new transfers that name who made them and why."""
+"""Corrects the ledger by new transfers that record who made them and why."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ADJUSTMENT_ID = re.compile("[!-~]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class AdjustCredits:
-    """Credits to add, or to take when negative, named so that it happens once."""
+    """Credits to add, or to deduct when negative, with an id that makes it idempotent."""
 
     user_id: UUID
     credits_added: int
@@ -34,7 +34,7 @@ class AdjustCredits:
 
 @dataclass(frozen=True, slots=True)
 class RefundGeneration:
-    """Captured credits to give back; 0 means all of them."""
+    """Captured credits to refund; 0 means all of them."""
 
     job_id: UUID
     credits_back: int
@@ -44,14 +44,14 @@ class RefundGeneration:
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """What was given back by this call or, when it is not new, by the earlier one."""
+    """The refund of this call or, when it is not new, of the earlier one."""
 
     credits_back: int
     is_new: bool
 
 
 async def adjust_credits(command: AdjustCredits, *, corrections: Corrections) -> Adjusted:
-    """Add or take credits once; raise Invalid, IdempotencyKeyReused, or BalanceTooLow when it would go below zero."""
+    """Add or deduct credits once; raise Invalid, IdempotencyKeyReused, or BalanceTooLow below zero."""
     violations = [*word_violations(reason=command.reason, actor=command.actor)]
     if not ADJUSTMENT_ID.fullmatch(command.adjustment_id):
         violations.append(Violation("adjustmentId", "An adjustment id has 1 to 255 visible ASCII characters."))
@@ -79,7 +79,7 @@ async def adjust_credits(command: AdjustCredits, *, corrections: Corrections) ->
 
 
 async def refund_generation(command: RefundGeneration, *, corrections: Corrections) -> Refunded:
-    """Give back what the newest paid round captured, once; raise Invalid, GenerationNotFound or NothingCaptured."""
+    """Refund the capture of the newest charged round, once; raise Invalid, GenerationNotFound or NothingCaptured."""
     violations = [*word_violations(reason=command.reason, actor=command.actor)]
     if command.credits_back < 0:
         violations.append(Violation("credits", "A refund is not negative."))
@@ -94,7 +94,7 @@ async def refund_generation(command: RefundGeneration, *, corrections: Correctio
         return Refunded(capture.refunded, is_new=False)
     wanted = command.credits_back or capture.captured
     if wanted > capture.captured:
-        message = f"The generation captured {capture.captured} credits; no more can be given back."
+        message = f"The generation captured {capture.captured} credits; no more can be refunded."
         raise Invalid(message, violations=(Violation("credits", message),))
     if await corrections.refund(command.job_id, capture, wanted, reason=command.reason, actor=command.actor):
         return Refunded(wanted, is_new=True)
@@ -103,7 +103,7 @@ async def refund_generation(command: RefundGeneration, *, corrections: Correctio
 
 
 def word_violations(**words: str) -> Iterator[Violation]:
-    """Check texts that are stored with a correction, by the name of their field."""
+    """Validate texts that are stored with a correction, by field name."""
     for name, word in words.items():
         if not word.strip() or len(word) > MAX_WORD_CHARS or "\0" in word:
             yield Violation(name, f"{name} has 1 to {MAX_WORD_CHARS} characters.")

@@ -1,4 +1,4 @@
-"""Give credits to a user."""
+"""Grants credits to a user."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_WORD_CHARS = 200
 
 @dataclass(frozen=True, slots=True)
 class GrantCredits:
-    """A gift, named so that it is given once."""
+    """Credits to grant, with an id that makes it idempotent."""
 
     user_id: UUID
     credit_count: int
@@ -27,7 +27,7 @@ class GrantCredits:
 
 
 async def grant_credits(command: GrantCredits, *, ledger: Ledger) -> tuple[bool, int]:
-    """Return whether the grant was given now, and the credits available after it."""
+    """Return whether the grant was booked now, and the credits available after it."""
     violations = []
     if not 1 <= command.credit_count <= MAX_GRANT:
         violations.append(Violation("credits", f"A grant is 1 to {MAX_GRANT} credits."))

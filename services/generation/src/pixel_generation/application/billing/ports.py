@@ -1,4 +1,4 @@
-"""What the use cases of money need from the outside."""
+"""Ports of the billing use cases."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Adjusted:
-    """What became of an adjustment."""
+    """The result of an adjustment."""
 
     made: bool
     was_made: bool
-    """By an earlier call; neither means that the balance does not cover it."""
+    """Made by an earlier call; neither means that the balance does not cover it."""
     was_other: bool
     """The earlier call had another amount or reason."""
     available: int
@@ -32,18 +32,18 @@ class Adjusted:
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """What became of a promotion code."""
+    """The result of a redemption."""
 
     credits: int
     redeemed: bool
     was_redeemed: bool
-    """By an earlier call; neither means that the promotion is over."""
+    """Redeemed by an earlier call; neither means that the promotion has ended."""
     available: int
 
 
 @dataclass(frozen=True, slots=True)
 class AccountChange:
-    """New plan and limits of a user; None leaves a value, -1 means as the plan says."""
+    """New plan and limits of a user; None keeps a value, -1 means the plan's limit."""
 
     plan: str | None
     daily_limit: int | None
@@ -57,75 +57,75 @@ class UsageSums:
     rows: list[UsageRow]
     total_credits: int
     complete: bool
-    """False when more transfers fell into the period than one answer reads."""
+    """False when the period has more transfers than one call reads."""
 
 
 class Ledger(Protocol):
     async def grant(self, user_id: UUID, credit_count: int, *, grant_id: str, reason: str) -> tuple[bool, int]:
-        """Give credits once per user and grant id; return whether it happened now, and the credits available."""
+        """Grant credits once per user and grant id; return whether it was booked now, and the credits available."""
 
 
 class Corrections(Protocol):
-    """Transfers that a person makes; each is written with an action that names who and why."""
+    """Transfers made by a person; each is written with an action that records who and why."""
 
     async def adjust(
         self, user_id: UUID, credits_added: int, *, adjustment_id: str, reason: str, actor: str
     ) -> Adjusted:
-        """Add credits, or take them when negative, once per user and adjustment id and never below zero."""
+        """Add credits, or deduct them when negative, once per user and adjustment id, never below zero."""
 
     async def find_capture(self, job_id: UUID) -> Capture | None:
-        """Return the newest round that captured something, else the newest; None for an unknown job."""
+        """Return the newest round with a capture, else the newest; None for an unknown job."""
 
     async def refund(self, job_id: UUID, capture: Capture, credits_back: int, *, reason: str, actor: str) -> bool:
-        """Give captured credits back; False when the round had been refunded before."""
+        """Refund captured credits; False when the round was refunded before."""
 
 
 class Promotions(Protocol):
-    """Codes that give credits."""
+    """Promotion codes."""
 
     async def create(
         self, code: str, credit_count: int, *, max_uses: int | None, ends_at: datetime | None, actor: str
     ) -> Promotion | None:
-        """Add a code; None when it is there already."""
+        """Add a code; None when it exists."""
 
     async def page(self, *, after: str, limit: int) -> Page[Promotion, str]:
-        """Return codes in their order, behind the code `after`."""
+        """Return codes in order, after the code `after`."""
 
     async def end(self, code: str, *, actor: str) -> Promotion | None:
-        """End a code now and write down who did it, unless it is over; return it as it then is, None if unknown."""
+        """End a code now and record who did it, unless it has ended; return the code, None if unknown."""
 
     async def redeem(self, user_id: UUID, code: str) -> Redeemed | None:
-        """Give a code's credits once per user, while it lasts; None for an unknown code."""
+        """Grant a code's credits once per user before its end; None for an unknown code."""
 
 
 class Accounts(Protocol):
     """Credits, plan and limits of users."""
 
     async def find(self, user_id: UUID) -> Account:
-        """Return the account; an empty one of the first plan for a user the ledger has not met."""
+        """Return the account; an empty one of the first plan for a user without one."""
 
     async def update(self, user_id: UUID, change: AccountChange, *, actor: str) -> bool:
-        """Change plan and limits; False when there is no such plan."""
+        """Change plan and limits; False when the plan does not exist."""
 
 
 class Budgets(Protocol):
-    """Limits on what may be held and spent."""
+    """Budgets: limits on held and spent amounts."""
 
     async def set(self, limit: BudgetLimit, *, actor: str) -> Budget:
-        """Create a budget or change its limit; what is used stays."""
+        """Create a budget or change its limit; its used amount is kept."""
 
     async def find(self, *, scope: Scope | None, subject: str | None, limit: int) -> list[Budget]:
         """Return budgets by scope and subject."""
 
     async def delete(self, budget_id: UUID, *, actor: str) -> bool:
-        """Remove a budget; False when there is none."""
+        """Delete a budget; False when it does not exist."""
 
 
 class Statements(Protocol):
-    """Reads of the ledger; a user sees only what is theirs."""
+    """Reads of the ledger, limited to the user's own rows."""
 
     async def receipt(self, job_id: UUID, user_id: UUID) -> Receipt | None:
-        """Return rounds and runs of one generation as of one moment."""
+        """Return rounds and runs of one generation in one snapshot."""
 
     async def transactions(
         self, user_id: UUID, *, before: UUID, kinds: Sequence[str], job_id: UUID | None, limit: int

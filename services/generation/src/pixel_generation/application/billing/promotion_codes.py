@@ -1,4 +1,4 @@
-"""Codes that give credits to each user once."""
+"""Promotion codes, which grant credits to each user once."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.billing.ports import Promotions, Redeemed
+    from pixel_generation.application.reading.page import Page
     from pixel_generation.domain.billing.promotions import Promotion
 
 MOST_CREDITS = 1_000_000_000
@@ -28,9 +29,33 @@ class CreatePromotion:
     code: str
     credit_count: int
     max_uses: int
-    """Users that may redeem it; 0 means no limit."""
+    """Maximum number of redemptions; 0 means no limit."""
     ends_at: datetime | None
     actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemPromotion:
+    """A code entered by a user."""
+
+    user_id: UUID
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndPromotion:
+    """A code to end."""
+
+    code: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListPromotions:
+    """Up to `limit` codes in order, after the code `after`."""
+
+    after: str
+    limit: int
 
 
 async def create_promotion(command: CreatePromotion, *, promotions: Promotions) -> Promotion:
@@ -56,10 +81,10 @@ async def create_promotion(command: CreatePromotion, *, promotions: Promotions) 
     return created
 
 
-async def redeem_promotion(user_id: UUID, code: str, *, promotions: Promotions) -> Redeemed:
-    """Give the credits once; a code is read in any case. Raise PromotionNotFound or PromotionEnded."""
-    word = _stored_form(code)
-    outcome = await promotions.redeem(user_id, word)
+async def redeem_promotion(command: RedeemPromotion, *, promotions: Promotions) -> Redeemed:
+    """Grant the credits once; codes are case-insensitive. Raise PromotionNotFound or PromotionEnded."""
+    word = _stored_form(command.code)
+    outcome = await promotions.redeem(command.user_id, word)
     if outcome is None:
         raise PromotionNotFound
     if not (outcome.redeemed or outcome.was_redeemed):
@@ -67,16 +92,21 @@ async def redeem_promotion(user_id: UUID, code: str, *, promotions: Promotions) 
     return outcome
 
 
-async def end_promotion(code: str, *, actor: str, promotions: Promotions) -> Promotion:
-    """End a code now, once; a code is read in any case. Raise PromotionNotFound."""
-    ended = await promotions.end(_stored_form(code), actor=actor)
+async def end_promotion(command: EndPromotion, *, promotions: Promotions) -> Promotion:
+    """End a code now; idempotent; codes are case-insensitive. Raise PromotionNotFound."""
+    ended = await promotions.end(_stored_form(command.code), actor=command.actor)
     if ended is None:
         raise PromotionNotFound
     return ended
 
 
+async def list_promotions(query: ListPromotions, *, promotions: Promotions) -> Page[Promotion, str]:
+    """Return a page of codes."""
+    return await promotions.page(after=query.after, limit=query.limit)
+
+
 def _stored_form(code: str) -> str:
-    """Return the code as it is stored; raise PromotionNotFound for what cannot be one."""
+    """Return the normalized code; raise PromotionNotFound when it is malformed."""
     word = code.strip().upper()
     if not (code.isascii() and CODE.fullmatch(word)):
         raise PromotionNotFound

@@ -1,4 +1,4 @@
-"""What a user may know about credits: receipts, transfers and usage."""
+"""The users' reads of credits: receipts, transfers and usage."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ MAX_DIMENSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class TransactionsPage:
-    """Which transfers to list; empty and None mean all."""
+class ListTransactions:
+    """Filter of transfers; empty and None mean all."""
 
     user_id: UUID
     kind: str = ""
@@ -36,46 +36,49 @@ class TransactionsPage:
     limit: int = 50
 
 
-class StatementReader:
-    """Answers questions about the money of one user."""
+@dataclass(frozen=True, slots=True)
+class SumUsage:
+    """Fields to group by, and the period, by default the last 30 days."""
 
-    def __init__(self, statements: Statements, clock: Clock) -> None:
-        self._statements = statements
-        self._clock = clock
+    user_id: UUID
+    group_by: tuple[str, ...]
+    start: datetime | None = None
+    end: datetime | None = None
 
-    async def receipt(self, job_id: UUID, user_id: UUID) -> Receipt:
-        """Return the receipt of one generation; raise GenerationNotFound."""
-        receipt = await self._statements.receipt(job_id, user_id)
-        if receipt is None:
-            raise GenerationNotFound
-        return receipt
 
-    async def transactions(self, page: TransactionsPage) -> Page[Transaction, UUID]:
-        """Return a page of transfers, newest first; raise Invalid."""
-        if not 1 <= page.limit <= MAX_TRANSACTIONS:
-            raise _invalid("limit", f"A page has 1 to {MAX_TRANSACTIONS} transactions.")
-        if page.kind and page.kind not in USER_TRANSFERS:
-            raise _invalid("kind", f"The kind is one of {', '.join(USER_TRANSFERS)}.")
-        kinds = (page.kind,) if page.kind else USER_TRANSFERS
-        return await self._statements.transactions(
-            page.user_id, before=page.before, kinds=kinds, job_id=page.job_id, limit=page.limit
-        )
+async def get_receipt(job_id: UUID, user_id: UUID, *, statements: Statements) -> Receipt:
+    """Return the receipt of one generation; raise GenerationNotFound."""
+    receipt = await statements.receipt(job_id, user_id)
+    if receipt is None:
+        raise GenerationNotFound
+    return receipt
 
-    async def usage(
-        self, user_id: UUID, *, group_by: tuple[str, ...], start: datetime | None, end: datetime | None
-    ) -> UsageSums:
-        """Sum what was charged in a period, by default the last 30 days; raise Invalid."""
-        if not 1 <= len(group_by) <= MAX_DIMENSIONS or not all(map(is_usage_dimension, group_by)):
-            words = ", ".join((*USAGE_DIMENSIONS, "metadata.<key>"))
-            raise _invalid("groupBy", f"Usage is grouped by 1 to {MAX_DIMENSIONS} of {words}.")
-        end = end or self._clock.now()
-        start = start or end - DEFAULT_PERIOD
-        if start >= end:
-            raise _invalid("from", "The period ends before it begins.")
-        sums = await self._statements.usage(user_id, group_by=group_by, start=start, end=end, limit=MAX_GROUPS)
-        if not sums.complete:
-            raise _invalid("from", "The period holds more transactions than one answer sums; ask for a shorter one.")
-        return sums
+
+async def list_transactions(query: ListTransactions, *, statements: Statements) -> Page[Transaction, UUID]:
+    """Return a page of transfers, newest first; raise Invalid."""
+    if not 1 <= query.limit <= MAX_TRANSACTIONS:
+        raise _invalid("limit", f"A page has 1 to {MAX_TRANSACTIONS} transactions.")
+    if query.kind and query.kind not in USER_TRANSFERS:
+        raise _invalid("kind", f"The kind is one of {', '.join(USER_TRANSFERS)}.")
+    kinds = (query.kind,) if query.kind else USER_TRANSFERS
+    return await statements.transactions(
+        query.user_id, before=query.before, kinds=kinds, job_id=query.job_id, limit=query.limit
+    )
+
+
+async def sum_usage(query: SumUsage, *, statements: Statements, clock: Clock) -> UsageSums:
+    """Sum the charges of a period; raise Invalid."""
+    if not 1 <= len(query.group_by) <= MAX_DIMENSIONS or not all(map(is_usage_dimension, query.group_by)):
+        words = ", ".join((*USAGE_DIMENSIONS, "metadata.<key>"))
+        raise _invalid("groupBy", f"Usage is grouped by 1 to {MAX_DIMENSIONS} of {words}.")
+    end = query.end or clock.now()
+    start = query.start or end - DEFAULT_PERIOD
+    if start >= end:
+        raise _invalid("from", "The period ends before it begins.")
+    sums = await statements.usage(query.user_id, group_by=query.group_by, start=start, end=end, limit=MAX_GROUPS)
+    if not sums.complete:
+        raise _invalid("from", "The period holds more transactions than one answer sums; ask for a shorter one.")
+    return sums
 
 
 def _invalid(field: str, message: str) -> Invalid:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pixel_generation.application.execution.runner import Produced
     from pixel_generation.application.ports import Writer
     from pixel_generation.domain.jobs.attempt import CallRecord
-    from pixel_generation.domain.jobs.job import Job, Output, Stage
+    from pixel_generation.domain.jobs.job import Job, Stage
+    from pixel_generation.domain.jobs.output import Output
     from pixel_generation.domain.jobs.step import Step
     from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState, ProviderHealth
     from pixel_generation.domain.queueing.estimate import EstimateAccuracy
@@ -57,7 +58,7 @@ class Jobs(Protocol):
 
 
 class JobObserver(Protocol):
-    """Counts what happens to jobs."""
+    """Counts changes of jobs."""
 
     def picked_up(self, seconds: float) -> None: ...
     def ended(self, job: Job) -> None: ...
@@ -73,7 +74,7 @@ class Tracing(Protocol):
 
 
 class EtaObserver(Protocol):
-    """Counts how quotes of starts turned out."""
+    """Counts starts inside and outside of their quoted interval."""
 
     def started(self, estimate_accuracy: EstimateAccuracy) -> None: ...
 

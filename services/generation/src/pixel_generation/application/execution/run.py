@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pixel_generation.application.execution.ports import Assets, EtaObserver, JobObserver, Jobs, Tracing
     from pixel_generation.application.execution.provider_health import HealthOfProviders
     from pixel_generation.application.execution.runner import Runner
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Catalogues
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.routing.catalogue import Model
 
@@ -64,7 +64,7 @@ class RunTools:
     tracing: Tracing
     policy: RetryPolicy
     health: HealthOfProviders
-    catalogue: LiveCatalogue
+    catalogue: Catalogues
     eta: EtaObserver
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pixel_generation.application.execution.ports import Assets
     from pixel_generation.application.execution.runner import Produced
     from pixel_generation.application.ports import Randomness
-    from pixel_generation.domain.jobs.job import Job, Output
+    from pixel_generation.domain.jobs.job import Job
+    from pixel_generation.domain.jobs.output import Output
 
 log = logging.getLogger(__name__)
 

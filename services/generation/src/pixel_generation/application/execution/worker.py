@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.execution.runner import Runner
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Catalogues
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.routing.catalogue import Catalogue
 
@@ -67,7 +67,7 @@ class Worker:
         self,
         worker_id: str,
         *,
-        catalogue: LiveCatalogue,
+        catalogue: Catalogues,
         runners: Mapping[str, Runner],
         tools: RunTools,
         limits: WorkLimits,

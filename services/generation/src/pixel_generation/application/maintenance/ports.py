@@ -54,7 +54,7 @@ class QueueHolds(Protocol):
 
 
 class EngineObserver(Protocol):
-    """Counts what the engine does beside running jobs."""
+    """Counts maintenance work."""
 
     def cancelled(self, outcome: CancelOutcome) -> None: ...
     def reconciling(self, jobs: int) -> None: ...
@@ -123,7 +123,7 @@ class LedgerObserver(Protocol):
 
 
 class BudgetObserver(Protocol):
-    """Shows how far budgets are used."""
+    """Reports limit and used amount of budgets."""
 
     def budgets(self, known: Sequence[Budget]) -> None:
         """Take these as all that there are."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         Reconciling,
         UnknownCalls,
     )
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Catalogues
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class SweepTools:
 
     jobs: Jobs
     housekeeping: Housekeeping
-    catalogue: LiveCatalogue
+    catalogue: Catalogues
     runners: Mapping[str, Runner]
     clock: Clock
     observer: JobObserver

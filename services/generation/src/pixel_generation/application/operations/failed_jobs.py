@@ -1,4 +1,4 @@
-"""Failed work: list it, and queue it again in bulk."""
+"""Lists failed jobs and retries them in bulk."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pixel_errors import Invalid, PixelError, Violation
 from pixel_generation.application.operations.ports import Action
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
     from uuid import UUID
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pixel_generation.application.operations.ports import Actions, FailureList
     from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.reading.page import Page
-    from pixel_generation.application.submission.resubmissions import Resubmissions
     from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter
     from pixel_generation.domain.jobs.job import Job
 
@@ -28,13 +28,13 @@ MAX_REDRIVEN = 1_000
 DEFAULT_REDRIVEN = 100
 AT_ONCE = 32
 LOOKED_AT = 100
-"""Pages of failures that one redrive looks through for its filter."""
+"""Pages of failures that one redrive scans for its filter."""
 MAX_SPREAD = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)
 class RedriveFailures:
-    """Which failures to queue again, and how fast."""
+    """Failures to retry, and the rate."""
 
     which: FailureFilter
     actor: str
@@ -46,75 +46,95 @@ class RedriveFailures:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """What became of it."""
+    """The result of a redrive."""
 
     job_ids: list[UUID] = field(default_factory=list)
     refused: dict[UUID, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ListFailures:
+    """Up to `limit` failures, newest first, after the position `before`."""
+
+    which: FailureFilter
+    before: tuple[datetime, UUID] | None
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresPage:
+    """Failures, and counts by code of everything that matches the filter."""
+
+    page: Page[FailedWork, tuple[datetime, UUID]]
+    count_by_code: dict[str, int]
+
+
 @dataclass(frozen=True)
-class FailedJobs:
-    """Failed work of all users."""
+class RedriveTools:
+    """Ports of a redrive."""
 
     failures: FailureList
     actions: Actions
     jobs: AllJobs
-    resubmissions: Resubmissions
+    resubmit: Callable[[Sequence[Job], Sequence[datetime]], Awaitable[list[Job | PixelError]]]
     clock: Clock
     randomness: Randomness
 
-    async def page(
-        self, which: FailureFilter, *, before: tuple[datetime, UUID] | None, limit: int
-    ) -> tuple[Page[FailedWork, tuple[datetime, UUID]], dict[str, int]]:
-        """Return a page, newest first, and the counts by code of everything the filter names."""
-        page = await self.failures.page(which, before=before, limit=limit)
-        return page, await self.failures.count_by_code(which)
 
-    async def redrive(self, command: RedriveFailures) -> Redriven:
-        """Queue what the filter names again as new rounds that their owners pay; raise Invalid."""
-        _check(command)
-        found = await self._find(command.which, command.limit)
-        if command.dry_run:
-            return Redriven([work.job_id for work in found])
-        starts = _starts(self.clock.now(), command.rate_per_second, len(found))
-        outcome = Redriven()
-        for first in range(0, len(found), AT_ONCE):
-            part = await self._jobs(found[first : first + AT_ONCE])
-            jobs = [job for _, job in part]
-            results = await self.resubmissions.resubmit(jobs, starts=starts[first : first + len(jobs)])
-            for (work, _), result in zip(part, results, strict=True):
-                if isinstance(result, PixelError):
-                    outcome.refused[work.job_id] = result.code
-                    continue
-                outcome.job_ids.append(work.job_id)
-                await self.actions.record(self._action(work, command.actor))
-        return outcome
+async def list_failures(query: ListFailures, *, failures: FailureList) -> FailuresPage:
+    """Return a page of failures."""
+    page = await failures.page(query.which, before=query.before, limit=query.limit)
+    return FailuresPage(page, await failures.count_by_code(query.which))
 
-    async def _jobs(self, works: list[FailedWork]) -> list[tuple[FailedWork, Job]]:
-        jobs = await asyncio.gather(*(self.jobs.find(work.job_id) for work in works))
-        return [(work, job) for work, job in zip(works, jobs, strict=True) if job is not None]
 
-    def _action(self, work: FailedWork, actor: str) -> Action:
-        return Action(
-            id=self.randomness.new_id(),
-            actor=actor,
-            action="redrive",
-            created_at=self.clock.now(),
-            user_id=work.user_id,
-            job_id=work.job_id,
-            metadata={"failureCode": work.failure.code},
-        )
+async def redrive_failures(command: RedriveFailures, *, tools: RedriveTools) -> Redriven:
+    """Retry the failures of the filter as new rounds charged to their owners; raise Invalid."""
+    _check(command)
+    found = await _find(command.which, command.limit, tools)
+    if command.dry_run:
+        return Redriven([work.job_id for work in found])
+    starts = _starts(tools.clock.now(), command.rate_per_second, len(found))
+    outcome = Redriven()
+    for first in range(0, len(found), AT_ONCE):
+        part = await _jobs(found[first : first + AT_ONCE], tools)
+        jobs = [job for _, job in part]
+        results = await tools.resubmit(jobs, starts[first : first + len(jobs)])
+        for (work, _), result in zip(part, results, strict=True):
+            if isinstance(result, PixelError):
+                outcome.refused[work.job_id] = result.code
+                continue
+            outcome.job_ids.append(work.job_id)
+            await tools.actions.record(_action(work, command.actor, tools))
+    return outcome
 
-    async def _find(self, which: FailureFilter, limit: int) -> list[FailedWork]:
-        found: list[FailedWork] = []
-        before = None
-        for _ in range(LOOKED_AT):
-            page = await self.failures.page(which, before=before, limit=limit - len(found))
-            found += page.items
-            before = page.next
-            if before is None or len(found) >= limit:
-                break
-        return found
+
+async def _jobs(works: list[FailedWork], tools: RedriveTools) -> list[tuple[FailedWork, Job]]:
+    jobs = await asyncio.gather(*(tools.jobs.find(work.job_id) for work in works))
+    return [(work, job) for work, job in zip(works, jobs, strict=True) if job is not None]
+
+
+def _action(work: FailedWork, actor: str, tools: RedriveTools) -> Action:
+    return Action(
+        id=tools.randomness.new_id(),
+        actor=actor,
+        action="redrive",
+        created_at=tools.clock.now(),
+        user_id=work.user_id,
+        job_id=work.job_id,
+        metadata={"failureCode": work.failure.code},
+    )
+
+
+async def _find(which: FailureFilter, limit: int, tools: RedriveTools) -> list[FailedWork]:
+    found: list[FailedWork] = []
+    before = None
+    for _ in range(LOOKED_AT):
+        page = await tools.failures.page(which, before=before, limit=limit - len(found))
+        found += page.items
+        before = page.next
+        if before is None or len(found) >= limit:
+            break
+    return found
 
 
 def _check(command: RedriveFailures) -> None:
@@ -128,7 +148,7 @@ def _check(command: RedriveFailures) -> None:
 
 
 def _starts(now: datetime, rate_per_second: float, count: int) -> list[datetime]:
-    """Return when each may start; the first one at once."""
+    """Return the start time of each; the first one starts at once."""
     return [now + timedelta(seconds=place / rate_per_second if rate_per_second else 0) for place in range(count)]
 
 

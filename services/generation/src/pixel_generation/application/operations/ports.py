@@ -1,4 +1,4 @@
-"""What operators see and do needs from the outside."""
+"""Ports of the operators' use cases."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QueueChange:
-    """What an operator sets; None leaves a value as it is."""
+    """Changes of a queue; None keeps a value."""
 
     queue: str
     actor: str
@@ -31,7 +31,7 @@ class QueueChange:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing a person did."""
+    """One action of a person."""
 
     id: UUID
     actor: str
@@ -43,13 +43,13 @@ class Action:
 
 
 class Queues(Protocol):
-    """Queues and what waits and runs in them."""
+    """Queues with their queued and running jobs."""
 
     async def status(self) -> QueueOverview:
         """Measure every queue."""
 
     async def update(self, change: QueueChange) -> QueueStatus | None:
-        """Change a queue and write down who did it; None when there is no such queue."""
+        """Change a queue and record who did it; None when the queue does not exist."""
 
 
 class FailureList(Protocol):
@@ -58,7 +58,7 @@ class FailureList(Protocol):
     async def page(
         self, which: FailureFilter, *, before: tuple[datetime, UUID] | None, limit: int
     ) -> Page[FailedWork, tuple[datetime, UUID]]:
-        """Return failures newest first, behind the place `before`."""
+        """Return failures newest first, after the position `before`."""
 
     async def count_by_code(self, which: FailureFilter) -> dict[str, int]:
         """Count failures by code among the newest 10,000 of the filter's period."""
@@ -71,14 +71,14 @@ class Statistics(Protocol):
         """Return the rows of these UTC days, of one user or of all."""
 
     async def provider_costs(self, *, first: date, last: date) -> dict[str, int]:
-        """Return what the ledger booked as charged in these UTC days, in millionths of a US dollar by provider."""
+        """Return the booked provider costs of these UTC days, in millionths of a US dollar by provider."""
 
 
 class Actions(Protocol):
-    """The record of what people did."""
+    """The record of actions."""
 
     async def record(self, action: Action) -> None:
-        """Write down one."""
+        """Record an action."""
 
     async def page(self, *, user_id: UUID | None, job_id: UUID | None, before: UUID, limit: int) -> Page[Action, UUID]:
         """Return actions newest first, below the id `before`."""

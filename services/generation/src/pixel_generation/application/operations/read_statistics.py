@@ -1,4 +1,4 @@
-"""Figures of ended generations, of one user or of all."""
+"""Statistics of ended generations, of one user or of all."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 DEFAULT_DAYS = 30
 MAX_DAYS = 366
 FIRST_YEAR, LAST_YEAR = 1970, 9998
-"""Years whose days can be counted from, forth and back."""
+"""Range of years for which day arithmetic cannot overflow."""
 
 
 async def read_statistics(
     user_id: UUID | None, first: date | None, last: date | None, *, statistics: Statistics, clock: Clock
 ) -> GenerationStats:
-    """Sum the days from first to last, by default the last 30; costs of providers only for all users; raise Invalid."""
+    """Sum the days from first to last, by default the last 30; provider costs only for all users; raise Invalid."""
     last = last or clock.now().date()
     if any(day and not FIRST_YEAR <= day.year <= LAST_YEAR for day in (first, last)):
         message = f"Statistics begin in {FIRST_YEAR} and end in {LAST_YEAR}."

@@ -1,4 +1,4 @@
-"""A part of a list."""
+"""A page of a list."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Item = TypeVar("Item")
 Place = TypeVar("Place")
 
 FIRST = UUID(int=2**128 - 1)
-"""Above every id: where a list that goes down begins."""
+"""Above every id: the start of a descending list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item, Place]):
-    """Some items of a list and the place to read on from; None at the end.
+    """Items of a list and the position of the next page; None at the end.
 
-    A page may be short and not the last: a filter looks at a bounded number of rows.
+    A page may be short without being the last: a filter scans a bounded number of rows.
     """
 
     items: list[Item]

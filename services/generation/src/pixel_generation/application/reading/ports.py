@@ -1,4 +1,4 @@
-"""What reads of generations need from the outside."""
+"""Ports of the reads of generations."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 
 class Standing(NamedTuple):
-    """A job and where it stands in its queue."""
+    """A job and its position in the queue."""
 
     job: Job
     ahead: int
-    """Jobs that start earlier, counted up to 1,000."""
+    """Number of jobs ahead, counted up to 1,000."""
     queue_state: QueueState
     position_reason: PositionReason | None = None
-    """Why others than those accepted before it are ahead."""
+    """Why jobs accepted later are ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationFilter:
-    """Which generations of a user; None and empty mean all."""
+    """Filter of a user's generations; None and empty mean all."""
 
     user_id: UUID
     status: Status | None = None
     idempotency_key: str = ""
-    """Only what was submitted under it, on any route; the other words but the status are then not looked at."""
+    """Idempotency key of the submission, of any operation; all other filters but the status are then ignored."""
     model: str = ""
     kind: str | None = None
     created_after: datetime | None = None
@@ -48,29 +48,29 @@ class GenerationFilter:
 
 @dataclass(frozen=True, slots=True)
 class UserEvents:
-    """Events of all jobs of a user behind a position."""
+    """Events of all jobs of a user after a position."""
 
     events: list[tuple[Position, StoredEvent]]
     horizon: Position
-    """Every event before it has been committed."""
+    """Every event before it is committed."""
     known: bool
-    """False when the position asked for was never given out to this user."""
+    """False when the requested position was never issued to this user."""
 
 
 class Queries(Protocol):
-    """Reads; a user sees only what is theirs."""
+    """Reads, limited to the user's own jobs."""
 
     async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
-        """Return those that exist."""
+        """Return the existing ones."""
 
     async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
         """Return generations newest first, below the id `before`."""
 
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
-        """Return stored events oldest first, those with a greater sequence than `after`."""
+        """Return stored events oldest first, with a sequence greater than `after`."""
 
     async def user_events(self, user_id: UUID, *, after: Position, limit: int) -> UserEvents:
-        """Return stored events of all jobs of the user in the order of their commits."""
+        """Return stored events of all jobs of the user in commit order."""
 
     async def balance(self, user_id: UUID) -> Balance:
         """Return the user's credits; zeros for an unknown user."""

@@ -1,9 +1,9 @@
-"""What a user may know about generations, with honest estimates of waiting and running time."""
+"""The users' reads of generations, with estimates of wait and run time."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.reading.page import Page
@@ -26,37 +26,37 @@ COUNTED_AHEAD = 1_000
 
 @dataclass(frozen=True, slots=True)
 class GenerationView:
-    """A job and where it stands."""
+    """A job with its position and estimates."""
 
     job: Job
     queue_position: int
-    """1 for the next one to start, 0 unless it waits or when it is not known; exact up to 1,000."""
+    """1 for the next one to start, 0 when it is not queued or not known; exact up to 1,000."""
     start_interval_s: tuple[float, float] | None
     remaining_s: float | None
     waits_for: str = ""
-    """`scheduled`, `capped` or `paused` while it waits and cannot start; empty otherwise."""
+    """`scheduled`, `capped` or `paused` while it is queued and cannot start; empty otherwise."""
     position_reason: PositionReason | None = None
-    """Why others than those accepted before it stand ahead; None while there are none."""
+    """Why jobs accepted later are ahead; None when there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class UserEventsPage:
-    """Events of all jobs of a user, and where to read on."""
+    """Events of all jobs of a user, and the next position."""
 
     events: list[tuple[Position, StoredEvent]]
     position: Position
     resync: bool
-    """The position asked for was never given out: what happened since then is not known."""
+    """The requested position was never issued: events since then are unknown."""
 
 
 class ToldPositions:
-    """The lowest position told of each generation lately, so that a position that rose is told with a reason."""
+    """The lowest recently reported position of each generation, so that a higher one is reported with a reason."""
 
     def __init__(self) -> None:
         self._lowest: OrderedDict[UUID, int] = OrderedDict()
 
     def reason(self, job_id: UUID, position: int, known: PositionReason | None) -> PositionReason | None:
-        """Take note of a position and return why it is above one that was told before, if it is."""
+        """Record a position; return the reason when it is above one reported before."""
         lowest = min(position, self._lowest.pop(job_id, position))
         self._lowest[job_id] = lowest
         while len(self._lowest) > POSITIONS_KEPT:
@@ -64,98 +64,127 @@ class ToldPositions:
         return known or (PositionReason.RETURNED if position > lowest else None)
 
 
-class GenerationReader:
-    """Answers questions about generations. A queue that cannot be read costs the estimates, never the answer."""
+@dataclass(frozen=True)
+class ReadTools:
+    """Ports of reads. Without a readable queue the estimates are missing, but the read succeeds."""
 
-    def __init__(self, queries: Queries, starts: StartEstimates, clock: Clock) -> None:
-        self._queries = queries
-        self._starts = starts
-        self._clock = clock
-        self._told = ToldPositions()
+    queries: Queries
+    starts: StartEstimates
+    clock: Clock
+    positions: ToldPositions = field(default_factory=ToldPositions)
 
-    async def get(self, ids: list[UUID], user_id: UUID) -> dict[UUID, GenerationView]:
-        """Return those generations of the user that exist."""
-        found = await self._queries.find(ids, user_id)
-        return {job_id: await self._view(standing) for job_id, standing in found.items()}
 
-    async def get_one(self, job_id: UUID, user_id: UUID) -> GenerationView:
-        """Return one generation; raise GenerationNotFound."""
-        view = (await self.get([job_id], user_id)).get(job_id)
-        if view is None:
-            raise GenerationNotFound
-        return view
+@dataclass(frozen=True, slots=True)
+class ListGenerations:
+    """Up to `limit` generations, newest first, below the id `before`."""
 
-    async def started(self, job: Job) -> GenerationView:
-        """Describe a job that does not wait."""
-        return await self._view(Standing(job, 0, QueueState.OPEN))
+    which: GenerationFilter
+    before: UUID
+    limit: int
 
-    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[GenerationView, UUID]:
-        """Return up to `limit` generations newest first, below the id `before`."""
-        page = await self._queries.page(which, before=before, limit=limit)
-        return Page([await self._view(standing) for standing in page.items], page.next)
 
-    async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:
-        """Return stored events; raise GenerationNotFound when the generation is not the user's."""
-        events = await self._queries.events(job_id, user_id, after=after, limit=limit)
-        if not events and job_id not in await self._queries.find([job_id], user_id):
-            raise GenerationNotFound
-        return events
+@dataclass(frozen=True, slots=True)
+class ListEvents:
+    """Stored events of one generation with a sequence greater than `after`."""
 
-    async def user_events(self, user_id: UUID, *, after: str, limit: int) -> UserEventsPage:
-        """Return events of all jobs of the user behind a position; without one only where now is."""
-        position = Position.parse(after) if after else None
-        if position is None:
-            now = (await self._queries.user_events(user_id, after=Position(0), limit=0)).horizon
-            return UserEventsPage([], now, resync=bool(after))
-        found = await self._queries.user_events(user_id, after=position, limit=limit)
-        if not found.known:
-            return UserEventsPage([], found.horizon, resync=True)
-        full = len(found.events) == limit
-        return UserEventsPage(found.events, found.events[-1][0] if full else found.horizon, resync=False)
+    job_id: UUID
+    user_id: UUID
+    after: int
+    limit: int
 
-    async def accepted(self, job: Job) -> GenerationView:
-        """Describe a job that was just accepted, with the start that was quoted for it.
 
-        The place of one that waits for something else than its turn is counted when it is next looked at.
-        """
-        waits_for = _waits_for(job, QueueState.OPEN)
-        snapshot = await self._starts.snapshot(job)
-        if snapshot is None or waits_for:
-            return GenerationView(job, 0, None, None, waits_for)
-        interval = None
-        if job.start_after is not None and job.start_before is not None:
-            interval = (
-                (job.start_after - job.created_at).total_seconds(),
-                (job.start_before - job.created_at).total_seconds(),
-            )
-        ahead = snapshot.newest_ahead(job.user_id, job.priority, job.work.units)
-        return GenerationView(
-            job, ahead + 1, interval, remaining_s(job, interval, snapshot, self._clock.now()), waits_for
+@dataclass(frozen=True, slots=True)
+class ListUserEvents:
+    """Events of all jobs of a user after a position; without one only the current position."""
+
+    user_id: UUID
+    after: str
+    limit: int
+
+
+async def find_generation(job_id: UUID, user_id: UUID, *, tools: ReadTools) -> GenerationView:
+    """Return one generation; raise GenerationNotFound."""
+    found = await tools.queries.find([job_id], user_id)
+    if job_id not in found:
+        raise GenerationNotFound
+    return await _view(found[job_id], tools)
+
+
+async def list_generations(query: ListGenerations, *, tools: ReadTools) -> Page[GenerationView, UUID]:
+    """Return a page of generations."""
+    page = await tools.queries.page(query.which, before=query.before, limit=query.limit)
+    return Page([await _view(standing, tools) for standing in page.items], page.next)
+
+
+async def list_events(query: ListEvents, *, tools: ReadTools) -> list[StoredEvent]:
+    """Return stored events; raise GenerationNotFound when the generation is not the user's."""
+    job_id, user_id = query.job_id, query.user_id
+    events = await tools.queries.events(job_id, user_id, after=query.after, limit=query.limit)
+    if not events and job_id not in await tools.queries.find([job_id], user_id):
+        raise GenerationNotFound
+    return events
+
+
+async def list_user_events(query: ListUserEvents, *, tools: ReadTools) -> UserEventsPage:
+    """Return events and the next position."""
+    position = Position.parse(query.after) if query.after else None
+    if position is None:
+        now = (await tools.queries.user_events(query.user_id, after=Position(0), limit=0)).horizon
+        return UserEventsPage([], now, resync=bool(query.after))
+    found = await tools.queries.user_events(query.user_id, after=position, limit=query.limit)
+    if not found.known:
+        return UserEventsPage([], found.horizon, resync=True)
+    full = len(found.events) == query.limit
+    return UserEventsPage(found.events, found.events[-1][0] if full else found.horizon, resync=False)
+
+
+async def describe_job(job: Job, *, tools: ReadTools) -> GenerationView:
+    """Return the view of a job that is not queued."""
+    return await _view(Standing(job, 0, QueueState.OPEN), tools)
+
+
+async def describe_accepted(job: Job, *, tools: ReadTools) -> GenerationView:
+    """Return the view of a newly accepted job, with its quoted start.
+
+    The position of a held job is counted at the next read.
+    """
+    waits_for = _waits_for(job, QueueState.OPEN)
+    snapshot = await tools.starts.snapshot(job)
+    if snapshot is None or waits_for:
+        return GenerationView(job, 0, None, None, waits_for)
+    interval = None
+    if job.start_after is not None and job.start_before is not None:
+        interval = (
+            (job.start_after - job.created_at).total_seconds(),
+            (job.start_before - job.created_at).total_seconds(),
         )
+    ahead = snapshot.newest_ahead(job.user_id, job.priority, job.work.units)
+    return GenerationView(job, ahead + 1, interval, remaining_s(job, interval, snapshot, tools.clock.now()), waits_for)
 
-    async def _view(self, standing: Standing) -> GenerationView:
-        job = standing.job
-        if job.status.is_final:
-            return GenerationView(job, 0, None, None)
-        snapshot = await self._starts.newest_snapshot(job)
-        position, reason, interval = 0, None, None
-        if job.status is Status.QUEUED:
-            position = standing.ahead + 1
-            reason = self._told.reason(job.id, position, standing.position_reason)
-            if snapshot is not None and standing.ahead < COUNTED_AHEAD and await self._starts.can_start(job):
-                interval = snapshot.waiting_interval_s(standing.ahead)
-        return GenerationView(
-            job,
-            position,
-            interval,
-            None if snapshot is None else remaining_s(job, interval, snapshot, self._clock.now()),
-            _waits_for(job, standing.queue_state),
-            reason,
-        )
+
+async def _view(standing: Standing, tools: ReadTools) -> GenerationView:
+    job = standing.job
+    if job.status.is_final:
+        return GenerationView(job, 0, None, None)
+    snapshot = await tools.starts.newest_snapshot(job)
+    position, reason, interval = 0, None, None
+    if job.status is Status.QUEUED:
+        position = standing.ahead + 1
+        reason = tools.positions.reason(job.id, position, standing.position_reason)
+        if snapshot is not None and standing.ahead < COUNTED_AHEAD and await tools.starts.can_start(job):
+            interval = snapshot.waiting_interval_s(standing.ahead)
+    return GenerationView(
+        job,
+        position,
+        interval,
+        None if snapshot is None else remaining_s(job, interval, snapshot, tools.clock.now()),
+        _waits_for(job, standing.queue_state),
+        reason,
+    )
 
 
 def _waits_for(job: Job, queue_state: QueueState) -> str:
-    """Tell why a waiting job cannot start; empty when only others are ahead of it."""
+    """Return why a queued job cannot start; empty when it only waits for its turn."""
     if job.status is not Status.QUEUED:
         return ""
     if job.hold_reason is not HoldReason.NONE:

@@ -1,4 +1,4 @@
-"""Cancel generations of a user."""
+"""Cancels generations of a user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SLOWEST_LOOK_S = 0.2
 
 @dataclass(frozen=True)
 class CancelTools:
-    """Collaborators of a cancellation."""
+    """Ports of a cancellation."""
 
     owned: OwnedJobs
     jobs: Jobs
@@ -37,12 +37,12 @@ class CancelTools:
     observer: JobObserver
     engine_observer: EngineObserver
     patience_s: float = 2.0
-    """How long a run that was told to stop is waited for."""
+    """How long to wait for a run that was asked to stop."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """What became of one cancellation, and the job."""
+    """The outcome of one cancellation, and the job."""
 
     outcome: CancelOutcome
     job: Job
@@ -51,7 +51,7 @@ class Cancellation:
 async def cancel_generations(
     user_id: UUID, job_ids: Sequence[UUID], *, tools: CancelTools
 ) -> list[Cancellation | PixelError]:
-    """Cancel each job, in order; raise Invalid, or GenerationNotFound when one is not the user's and touch none."""
+    """Cancel each job in order; raise Invalid, or GenerationNotFound and cancel none when one is not the user's."""
     found = await find_named(user_id, job_ids, tools.owned)
     told = await asyncio.gather(*(_tell(job, tools) for job in found.values()))
     settled = await _wait_for_ends(dict(zip(found, told, strict=True)), user_id, tools)
@@ -63,7 +63,7 @@ async def cancel_generations(
 
 
 async def _tell(job: Job, tools: CancelTools) -> Job | PixelError:
-    """Cancel one job as often as it moves on meanwhile: each time somebody else got on with it."""
+    """Cancel one job; retry as often as a concurrent change was first."""
     try:
         while (after := cancel(job, at=tools.clock.now())) is not None:
             if await tools.jobs.write(job, after, writer=Writer.OWNER):
@@ -82,7 +82,7 @@ async def _tell(job: Job, tools: CancelTools) -> Job | PixelError:
 async def _wait_for_ends(
     jobs: dict[UUID, Job | PixelError], user_id: UUID, tools: CancelTools
 ) -> dict[UUID, Job | PixelError]:
-    """Look again, less and less often, until no run is stopping or the patience is over."""
+    """Poll with growing pauses until no run is stopping or the time is over."""
     patient_until, pause_s = time.monotonic() + tools.patience_s, FIRST_LOOK_S
     while stopping := [job.id for job in jobs.values() if not isinstance(job, PixelError) and not job.status.is_final]:
         left_s = patient_until - time.monotonic()

@@ -1,4 +1,4 @@
-"""The jobs that a call names."""
+"""Reads the jobs of a bulk call."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ MAX_TOLD = 10
 
 
 async def find_named(user_id: UUID, job_ids: Sequence[UUID], owned: OwnedJobs) -> dict[UUID, Job]:
-    """Return the user's jobs by id; raise Invalid, GenerationNotFound when one is not the user's.
+    """Return the user's jobs by id; raise Invalid, or GenerationNotFound when one is not the user's.
 
-    A caller that names what it does not have is wrong about what it does: nothing is done at all.
+    One unknown id refuses the whole call, because the caller's list is wrong.
     """
     if not 1 <= len(job_ids) <= MAX_AT_ONCE:
         message = f"A call names 1 to {MAX_AT_ONCE} generations."

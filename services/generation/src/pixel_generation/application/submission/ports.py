@@ -1,4 +1,4 @@
-"""What submissions, cancellations and retries need from the outside."""
+"""Ports of submissions, cancellations and retries."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NewGeneration:
-    """A validated submission: a new job, or a new round of one that has ended."""
+    """A validated submission: a new job, or a new round of an ended one."""
 
     job: Job
     idempotency_key: str = ""
-    """Unique per user and route; empty means none."""
+    """Unique per user and operation; empty means none."""
     route: str = ""
     fingerprint: bytes = b""
     cost_usd_micros: int | None = None
-    """What the provider is expected to charge; None means unknown."""
+    """Expected provider cost; None means unknown."""
     retried_at: datetime | None = None
-    """When its user asked for the new round; None for a new job."""
+    """When the new round was requested; None for a new job."""
     queue_is_full: bool = False
-    """Its queue took no more when it was last counted; an earlier job of the same key is told all the same."""
+    """Its queue was full at the last count; an earlier job of the same key is still returned."""
 
 
 class Verdict(StrEnum):
-    """What became of one submission in a batch."""
+    """The verdict on one submission of a batch."""
 
     ACCEPTED = "accepted"
     REPLAYED = "replayed"
@@ -44,36 +44,36 @@ class Verdict(StrEnum):
     DAILY_LIMIT = "daily_limit"
     BUDGET = "budget"
     PRICE_UNKNOWN = "price_unknown"
-    """A budget in the provider's money applies, and what the provider charges is not known."""
+    """A budget of provider cost applies, and the cost is unknown."""
     PRIORITY = "priority"
-    """The plan does not include it."""
+    """The plan does not include the priority."""
     TOO_MANY_OPEN_JOBS = "too_many_open_jobs"
-    """The user has as many jobs that have not ended as the plan allows."""
+    """The user has as many open jobs as the plan allows."""
     QUEUE_CLOSED = "queue_closed"
     QUEUE_FULL = "queue_full"
-    """As many jobs wait in the queue as it takes."""
+    """The queue is full."""
     MOVED = "moved"
-    """A new round was asked for, and the job is not as its caller knew it."""
+    """A new round of a job that changed since the caller read it."""
     ARCHIVED = "archived"
-    """A new round was asked for of a job that ended too long ago."""
+    """A new round of a job that is archived."""
     AGAIN = "again"
-    """Undecided, because of its company in a batch. The adapter decides it with the next; no use case sees it."""
+    """Undecided because of other items of the batch. The adapter decides it in the next batch; no use case sees it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict with its facts."""
+    """A verdict with its details."""
 
     verdict: Verdict
     job_id: UUID
     """The accepted job, or the one the key belongs to."""
     available: int = 0
-    """Credits of the user when the decision was made."""
+    """Credits of the user at the decision."""
     limit: int = 0
-    """The limit that refused it: credits a day, open jobs, or the amount of the budget."""
+    """The limit that refused it: credits per day, open jobs, or the amount of the budget."""
     scope: str = ""
     period: str = ""
-    """Of the budget that refused it."""
+    """Scope of the budget that refused it."""
     hold_reason: HoldReason = HoldReason.NONE
     """Of the accepted job."""
     plan: str = "free"
@@ -83,13 +83,13 @@ class Submissions(Protocol):
     async def submit(self, item: NewGeneration) -> Decision:
         """Decide one submission; when it is accepted, it is written with its hold and events.
 
-        Raises SubmissionsFull at once when too many wait, Unavailable with no effect known.
+        Raises SubmissionsFull at once when too many are queued, Unavailable with no effect known.
         """
 
 
 class DryRuns(Protocol):
     async def dry_run(self, item: NewGeneration) -> Decision:
-        """Decide one submission exactly as `submit` would now, and leave nothing behind."""
+        """Decide one submission exactly as `submit` would now, and write nothing."""
 
 
 class SubmissionObserver(Protocol):
@@ -100,14 +100,27 @@ class SubmissionObserver(Protocol):
 
 class OwnedJobs(Protocol):
     async def find_owned(self, job_ids: Sequence[UUID], user_id: UUID) -> dict[UUID, Job]:
-        """Return those of the jobs that are the user's as they are now, archived or not."""
+        """Return the user's jobs among the ids, archived or not."""
 
 
 class QueueSnapshots(Protocol):
-    async def snapshot(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot:
-        """Read who waits in the queue, in order and up to a bound, what runs, and the latest run times."""
+    """Snapshots of queues: queued and running jobs and the latest run times; callers add accepted jobs to them."""
+
+    async def newest(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
+        """Return a snapshot of the last second; None when it could not be read."""
+
+    async def recent(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
+        """Return the latest snapshot without waiting for a read."""
 
 
-class QueueCounts(Protocol):
-    async def count(self, queue: str) -> tuple[int, int]:
-        """Return how many jobs wait in the queue, counted up to what it takes, and what it takes."""
+class QueueCapacity(Protocol):
+    """Whether a queue accepts more jobs, without a wait."""
+
+    def is_full(self, queue: str) -> bool:
+        """Return whether the queue is full; a queue that was never counted is not."""
+
+    def accepted(self, queue: str) -> None:
+        """Add a newly accepted job to the count."""
+
+    def refused(self, queue: str) -> int:
+        """Count a rejection; return the recent number."""

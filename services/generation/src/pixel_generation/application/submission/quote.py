@@ -1,4 +1,4 @@
-"""Tell what a request would cost, which model would run it and when, without submitting it."""
+"""Quotes cost, model and start time of a request without submitting it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,18 @@ from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.rejections import rejection
 
 if TYPE_CHECKING:
-    from pixel_generation.application.ports import Clock, Randomness
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.application.submission.ports import DryRuns
-    from pixel_generation.application.submission.queue_capacity import QueueCapacity
+    from pixel_generation.application.ports import Catalogues, Clock, Randomness
+    from pixel_generation.application.submission.ports import DryRuns, QueueCapacity
     from pixel_generation.application.submission.start_estimates import StartEstimates
     from pixel_generation.domain.jobs.job import Job
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """What a submission would be now."""
+    """The result a submission would have now."""
 
     job: Job
-    """As it would be accepted."""
+    """The job as it would be accepted."""
     credits_per_unit: int
     start_interval_s: tuple[float, float] | None
     run_s: float
@@ -36,14 +34,14 @@ async def quote_generation(
     command: SubmitGeneration,
     *,
     dry_runs: DryRuns,
-    catalogue: LiveCatalogue,
+    catalogue: Catalogues,
     starts: StartEstimates,
     capacity: QueueCapacity,
     clock: Clock,
     randomness: Randomness,
     limits: JobLimits,
 ) -> Quote:
-    """Price and route the request; raises what a submission would raise for a request that cannot be run at all."""
+    """Price and route the request; raises the errors of a submission for unsupported work."""
     now = clock.now()
     models = await catalogue.current()
     item = new_generation(replace(command, idempotency_key=""), models, now=now, randomness=randomness, limits=limits)

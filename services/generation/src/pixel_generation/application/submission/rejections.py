@@ -1,4 +1,4 @@
-"""Say why a submission was refused."""
+"""Converts verdicts to errors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SPENT = {
 
 
 def rejection(item: NewGeneration, decision: Decision, *, now: datetime) -> PixelError:
-    """Return the error that tells the user of a verdict that accepts nothing."""
+    """Return the error of a refusing verdict."""
     job = item.job
     match decision.verdict:
         case Verdict.KEY_REUSED:
@@ -46,7 +46,7 @@ def rejection(item: NewGeneration, decision: Decision, *, now: datetime) -> Pixe
                 metadata={"plan": decision.plan},
             )
         case Verdict.MOVED:
-            return IllegalTransition(f"Job {job.id} has moved on meanwhile.")
+            return IllegalTransition(f"Job {job.id} was changed meanwhile.")
         case Verdict.ARCHIVED:
             return GenerationArchived()
         case Verdict.TOO_MANY_OPEN_JOBS | Verdict.QUEUE_CLOSED | Verdict.QUEUE_FULL:
@@ -58,7 +58,7 @@ def rejection(item: NewGeneration, decision: Decision, *, now: datetime) -> Pixe
 def _no_room(job: Job, decision: Decision) -> PixelError:
     if decision.verdict is Verdict.TOO_MANY_OPEN_JOBS:
         return TooManyOpenJobs(
-            f"You have {decision.limit} jobs that have not ended, as many as your plan allows.",
+            f"You have {decision.limit} open jobs, as many as your plan allows.",
             metadata={"limit": str(decision.limit)},
         )
     if decision.verdict is Verdict.QUEUE_FULL:
@@ -76,7 +76,7 @@ def _unpaid(job: Job, decision: Decision, now: datetime) -> PixelError:
             )
         case Verdict.DAILY_LIMIT:
             return DailyLimitReached(
-                f"This costs {cost} credits and would go over the {decision.limit} a day.",
+                f"This costs {cost} credits and would exceed the daily limit of {decision.limit}.",
                 metadata={"limit": str(decision.limit), "reset": next_day(now).isoformat()},
             )
         case Verdict.BUDGET:

@@ -1,4 +1,4 @@
-"""Run ended generations of a user again."""
+"""Retries ended generations of a user."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from pixel_generation.application.submission.submit import Accepted
 from pixel_generation.domain.errors import IllegalTransition, RetryNotPossible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from uuid import UUID
 
     from pixel_generation.application.operations.ports import Actions
     from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.submission.ports import OwnedJobs
-    from pixel_generation.application.submission.resubmissions import Resubmissions
     from pixel_generation.domain.jobs.job import Job
 
 log = logging.getLogger(__name__)
@@ -29,10 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RetryTools:
-    """Collaborators of a retry."""
+    """Ports of a retry."""
 
     owned: OwnedJobs
-    resubmissions: Resubmissions
+    resubmit: Callable[[Sequence[Job]], Awaitable[list[Job | PixelError]]]
     actions: Actions
     clock: Clock
     randomness: Randomness
@@ -41,9 +40,9 @@ class RetryTools:
 async def retry_generations(
     user_id: UUID, job_ids: Sequence[UUID], *, tools: RetryTools
 ) -> list[Accepted | PixelError]:
-    """Begin a new round of each job, in order; one that waits or runs already is answered as it is.
+    """Start a new round of each job, in order; an open job is returned unchanged.
 
-    Raises Invalid, and GenerationNotFound when one is not the user's, before any is touched.
+    Raises Invalid, or GenerationNotFound when one is not the user's, before any is changed.
     """
     found = await find_named(user_id, job_ids, tools.owned)
     results = await asyncio.gather(*(_retry(job, user_id, tools) for job in found.values()))
@@ -52,9 +51,9 @@ async def retry_generations(
 
 
 async def _retry(job: Job, user_id: UUID, tools: RetryTools) -> Accepted | PixelError:
-    """Queue an ended job again, also when it was queued and cancelled once more meanwhile."""
+    """Queue an ended job again, also when it was retried and cancelled meanwhile."""
     while job.can_be_retried:
-        (outcome,) = await tools.resubmissions.resubmit([job])
+        (outcome,) = await tools.resubmit([job])
         if not isinstance(outcome, PixelError):
             await _record(outcome, tools)
             return Accepted(job.id, outcome)
@@ -68,7 +67,7 @@ async def _retry(job: Job, user_id: UUID, tools: RetryTools) -> Accepted | Pixel
 
 
 async def _record(job: Job, tools: RetryTools) -> None:
-    """Note who did it. The job is queued, whether that can be noted or not: its own events tell the new round."""
+    """Record the action. A failure to record it is ignored: the events of the job show the new round."""
     try:
         await tools.actions.record(_action(job, tools))
     except PixelError as error:

@@ -1,4 +1,4 @@
-"""When it is worth asking again, reckoned from the queue as it is."""
+"""Retry-After of refused submissions, computed from the queue."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
 
 UNKNOWN_S = 5.0
-"""While nobody knows how fast the queue moves."""
+"""Used when the throughput of the queue is unknown."""
 CLOSED_S = 60.0
-"""A queue that an operator drains opens when they say so."""
+"""For a queue drained by an operator."""
 SHORTEST_S, LONGEST_S = 1.0, 60.0
 PART_THAT_ENDS = 10
-"""A tenth of a full queue has ended by then: asked for each single end, a busy sender would be refused every time."""
+"""Wait until a tenth of the jobs ended: waiting for a single end, a busy sender would be refused every time."""
 
 
 def own_jobs_end_s(snapshot: QueueSnapshot | None, user_id: UUID, max_open_jobs: int) -> float:
-    """Seconds until a tenth of the user's jobs, at least one, have ended at the user's fair share of the queue."""
+    """Return the seconds until a tenth of the user's jobs, at least one, ended at the user's fair share."""
     if snapshot is None:
         return UNKNOWN_S
     share = snapshot.shares.get(user_id)
@@ -29,7 +29,7 @@ def own_jobs_end_s(snapshot: QueueSnapshot | None, user_id: UUID, max_open_jobs:
 
 
 def queue_has_capacity_s(snapshot: QueueSnapshot | None, refused: int) -> float:
-    """Seconds until the queue has taken up as many jobs as were refused in the last second, at least one."""
+    """Return the seconds until as many jobs ended as were refused in the last second, at least one."""
     return UNKNOWN_S if snapshot is None else _bounded(max(1, refused) * snapshot.pace_s())
 
 

@@ -1,15 +1,10 @@
-"""Quotes when a job will start, at submission, so that the quote can be held against the start."""
+"""Quotes the start time of a job at submission, to be compared with the actual start."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
-
-from pixel_errors import PixelError
 
 from pixel_generation.application.submission.retry_after import own_jobs_end_s, queue_has_capacity_s
 from pixel_generation.domain.jobs.job import HoldReason
@@ -17,66 +12,56 @@ from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.queueing.queues import QueueState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
+    from pixel_generation.application.ports import Catalogues
     from pixel_generation.application.submission.ports import QueueSnapshots
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
     from pixel_generation.domain.routing.catalogue import Model
 
-log = logging.getLogger(__name__)
-
-FRESH_S = 1.0
-USABLE_S = 10.0
-READ_WITHIN_S = 1.0
-
 
 class StartEstimates:
-    """Reads the snapshot of a queue at most once a second, beside the submissions and never in their way."""
+    """Estimates from a job's queue. Without a readable queue the estimate is missing, but the call succeeds."""
 
     def __init__(
         self,
         snapshots: QueueSnapshots,
-        catalogue: LiveCatalogue,
+        catalogue: Catalogues,
         *,
         slots: int,
         queue_slots: Mapping[str, int],
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._snapshots = snapshots
         self._catalogue = catalogue
         self._slots = slots
         self._queue_slots = queue_slots
-        self._monotonic = monotonic
-        self._read: dict[str, tuple[float, QueueSnapshot]] = {}
-        self._reading: dict[str, asyncio.Task[None]] = {}
-        self._rests_until: dict[str, float] = {}
 
     async def interval_s(self, job: Job) -> tuple[float, float] | None:
-        """Return earliest and latest start of a new job, seconds from now; None when it cannot be known."""
+        """Return earliest and latest start of a new job, seconds from now; None when unknown."""
         snapshot = await self.snapshot(job)
         if snapshot is None or job.scheduled_at > job.created_at or not await self.can_start(job):
             return None
         return snapshot.start_interval_s(job.user_id, job.priority)
 
     async def run_s(self, job: Job) -> float:
-        """Return the seconds that a run of the job is expected to take: what the queue's latest took, by units."""
-        models = await self._catalogue.current()
-        typical_s = next((model.typical_seconds for model in models.models if model.id == job.work.model), 0.0)
+        """Return the expected run time of the job in seconds, from the queue's latest runs."""
         snapshot = await self.snapshot(job)
-        return typical_s if snapshot is None else snapshot.run_s(job.work.units)
+        if snapshot is not None:
+            return snapshot.run_s(job.work.units)
+        model = await self._model_of(job)
+        return model.typical_seconds if model is not None else 0.0
 
     async def own_jobs_end_s(self, job: Job, max_open_jobs: int) -> float:
-        """Return when the owner of a refused job may expect places again, seconds from now."""
+        """Return the seconds until the owner of a refused job can expect to have fewer open jobs."""
         return own_jobs_end_s(await self.snapshot(job), job.user_id, max_open_jobs)
 
     async def queue_has_capacity_s(self, job: Job, refused: int) -> float:
-        """Return when the queue of a refused job may have room again, seconds from now."""
+        """Return the seconds until the queue of a refused job can be expected to have capacity."""
         return queue_has_capacity_s(await self.snapshot(job), refused)
 
     async def promised(self, job: Job) -> Job:
-        """Return the new job with its quote, and count it in for those that come after it."""
+        """Return the new job with its quote, and add it to the snapshot for later jobs."""
         snapshot = await self.snapshot(job)
         if snapshot is None or job.scheduled_at > job.created_at:
             return job
@@ -88,9 +73,9 @@ class StartEstimates:
         return replace(job, start_after=earliest, start_before=latest)
 
     async def can_start(self, job: Job) -> bool:
-        """Tell whether its turn is all that the job waits for.
+        """Return whether the job only waits for its turn.
 
-        Nobody knows when a place is free, a paused queue goes on, or a provider that is down.
+        The end of a hold, of a paused queue or of a provider outage is unknown.
         """
         models = await self._catalogue.current()
         model = next((model for model in models.models if model.id == job.work.model), None)
@@ -102,46 +87,22 @@ class StartEstimates:
         )
 
     async def newest_snapshot(self, job: Job) -> QueueSnapshot | None:
-        """Return the job's queue as it was within the last second; None when it could not be read then."""
-        read_at_s, snapshot = self._read.get(job.queue, (float("-inf"), None))
-        if self._monotonic() - read_at_s < FRESH_S:
-            return snapshot
-        if (reading := await self._read_once(job)) is None:
+        """Return a snapshot of the job's queue of the last second; None when unknown."""
+        model = await self._model_of(job)
+        if model is None:
             return None
-        await asyncio.shield(reading)
-        read_at_s, snapshot = self._read.get(job.queue, (float("-inf"), None))
-        return snapshot if self._monotonic() - read_at_s < FRESH_S else None
+        return await self._snapshots.newest(job.queue, slots=self._slots_of(job.queue), typical_s=model.typical_seconds)
 
     async def snapshot(self, job: Job) -> QueueSnapshot | None:
-        """Return the job's queue, a little older where the newest would have to be waited for."""
-        now_s = self._monotonic()
-        read_at_s, snapshot = self._read.get(job.queue, (float("-inf"), None))
-        if now_s - read_at_s < FRESH_S:
-            return snapshot
-        await self._read_once(job)
-        return snapshot if now_s - read_at_s < USABLE_S else await self.newest_snapshot(job)
+        """Return the latest snapshot of the job's queue without waiting for a read."""
+        model = await self._model_of(job)
+        if model is None:
+            return None
+        return await self._snapshots.recent(job.queue, slots=self._slots_of(job.queue), typical_s=model.typical_seconds)
 
-    async def _read_once(self, job: Job) -> asyncio.Task[None] | None:
-        """Return the reading of the job's queue that is under way; None for a queue of no model, or in trouble."""
+    async def _model_of(self, job: Job) -> Model | None:
         models = await self._catalogue.current()
-        model = next((model for model in models.models if model.id == job.work.model), None)
-        reading = self._reading.get(job.queue)
-        rests = self._monotonic() < self._rests_until.get(job.queue, 0.0)
-        if reading is None and model is not None and not rests:
-            reading = asyncio.create_task(self._read_again(model), name=f"snapshot-{job.queue}")
-            self._reading[job.queue] = reading
-        return reading
+        return next((model for model in models.models if model.id == job.work.model), None)
 
-    async def _read_again(self, model: Model) -> None:
-        queue = model.queue
-        try:
-            async with asyncio.timeout(READ_WITHIN_S):
-                slots = self._queue_slots.get(queue, self._slots)
-                snapshot = await self._snapshots.snapshot(queue, slots=slots, typical_s=model.typical_seconds)
-        except (PixelError, TimeoutError) as error:
-            log.warning("queue_not_read", extra={"queue": queue, "error": type(error).__name__})
-            self._rests_until[queue] = self._monotonic() + FRESH_S
-        else:
-            self._read[queue] = (self._monotonic(), snapshot)
-        finally:
-            del self._reading[queue]
+    def _slots_of(self, queue: str) -> int:
+        return self._queue_slots.get(queue, self._slots)

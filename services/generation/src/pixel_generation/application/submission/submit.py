@@ -1,4 +1,4 @@
-"""Accept requests for work."""
+"""Accepts submissions."""
 
 from __future__ import annotations
 
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from uuid import UUID
 
-    from pixel_generation.application.ports import Clock, Randomness
-    from pixel_generation.application.reading.live_catalogue import LiveCatalogue
-    from pixel_generation.application.submission.queue_capacity import QueueCapacity
+    from pixel_generation.application.ports import Catalogues, Clock, Randomness
+    from pixel_generation.application.submission.ports import QueueCapacity
     from pixel_generation.application.submission.start_estimates import StartEstimates
     from pixel_generation.domain.jobs.job import Job
 
@@ -35,17 +34,17 @@ __all__ = ["Accepted", "SubmitGeneration", "submit_generations"]
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The job that answers a request."""
+    """The job of a submission."""
 
     job_id: UUID
     job: Job | None
-    """The new job; None when the idempotency key belongs to an earlier one, which has its own state by now."""
+    """The new job; None when the idempotency key belongs to an earlier one."""
 
 
 async def submit_generations(
     commands: Sequence[SubmitGeneration],
     *,
-    catalogue: LiveCatalogue,
+    catalogue: Catalogues,
     submissions: Submissions,
     clock: Clock,
     randomness: Randomness,
@@ -55,7 +54,7 @@ async def submit_generations(
     max_wait: timedelta,
     max_retries: int,
 ) -> list[Accepted | PixelError]:
-    """Decide each command on its own, in order; the outcome of a refused one is the reason."""
+    """Decide each command on its own, in order; the outcome of a refused one is its error."""
     models = await catalogue.current()
     limits = JobLimits(max_wait, max_retries)
 
@@ -78,7 +77,7 @@ async def submit_generations(
 async def _retry_after_s(
     item: NewGeneration, decision: Decision, starts: StartEstimates, capacity: QueueCapacity
 ) -> float | None:
-    """Reckon when a refused request is worth another try; None when time alone does not help, or nobody knows."""
+    """Return the Retry-After of a refused request; None when waiting does not help or the time is unknown."""
     match decision.verdict:
         case Verdict.TOO_MANY_OPEN_JOBS:
             return await starts.own_jobs_end_s(item.job, decision.limit)
@@ -99,7 +98,7 @@ def _outcome(
         case Verdict.ACCEPTED:
             observer.submitted(decision.verdict)
             job = replace(item.job, hold_reason=decision.hold_reason, plan=decision.plan)
-            # Nobody knows when a user's other jobs end: the quote holds for what may start in its turn.
+            # The end of a user's other jobs is unknown: only a job that is not held gets a quote.
             return Accepted(
                 job.id, job if job.hold_reason is HoldReason.NONE else replace(job, start_after=None, start_before=None)
             )

@@ -1,4 +1,4 @@
-"""Limits on what may be held and spent by a key, a user, a provider or the whole platform."""
+"""Budgets: limits on the spending of a key, a user, a provider or the whole platform."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
 
 class Scope(StrEnum):
-    """Whose spending is limited."""
+    """The scope of a budget."""
 
     KEY = "key"
     USER = "user"
@@ -25,7 +25,7 @@ class Scope(StrEnum):
 
 
 class Period(StrEnum):
-    """After which UTC time the sum starts again."""
+    """The UTC period after which the sum restarts."""
 
     DAY = "day"
     MONTH = "month"
@@ -34,16 +34,16 @@ class Period(StrEnum):
 
 
 class Unit(StrEnum):
-    """What is summed."""
+    """The unit of the sum."""
 
     CREDITS = "credits"
     USD_MICROS = "usd_micros"
-    """What the provider is expected to charge, and once known charges, in millionths of a US dollar."""
+    """Provider cost in millionths of a US dollar: expected, then actual once known."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetLimit:
-    """A limit as it is set; one for each scope, subject, period and unit."""
+    """A budget; one for each scope, subject, period and unit."""
 
     scope: Scope
     subject: str
@@ -55,7 +55,7 @@ class BudgetLimit:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """A limit and how much of it is used in the present period."""
+    """A budget and its used amount in the current period."""
 
     id: UUID
     limit: BudgetLimit
@@ -65,7 +65,7 @@ class Budget:
 
 
 def names_subject(scope: Scope, subject: str) -> bool:
-    """Tell whether the subject is of the form that the scope asks for."""
+    """Return whether the subject has the form of its scope."""
     match scope:
         case Scope.KEY | Scope.USER:
             return HEX_ID.fullmatch(subject) is not None

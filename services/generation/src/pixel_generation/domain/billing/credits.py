@@ -20,7 +20,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Credits of a user and what they may do with them."""
+    """Credits, plan and limits of a user."""
 
     balance: Balance
     plan: str
@@ -35,7 +35,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """What the newest paid round of a job captured, and what was given back of it."""
+    """The capture of the newest charged round of a job, and its refund."""
 
     user_id: UUID
     round: int

@@ -1,4 +1,4 @@
-"""Codes that give credits to each user once."""
+"""Promotion codes, which grant credits to each user once."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ CODE = re.compile(r"[A-Z0-9-]{3,40}")
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """A code, what it gives and how often it was redeemed."""
+    """A code, its credits and its number of redemptions."""
 
     code: str
     credits: int
     max_uses: int | None
-    """Users that may redeem it; None means no limit."""
+    """Maximum number of redemptions; None means no limit."""
     used: int
     ends_at: datetime | None
-    """Redeemable before; None means always."""
+    """End of validity; None means none."""
     created_at: datetime

@@ -1,4 +1,4 @@
-"""What a generation cost and why."""
+"""The receipt of a generation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AttemptReceipt:
-    """One run as it is recorded."""
+    """One recorded run."""
 
     attempt: int
     round: int
@@ -42,7 +42,7 @@ class AttemptReceipt:
 
 @dataclass(frozen=True, slots=True)
 class RoundReceipt:
-    """Money of one round."""
+    """Amounts of one round."""
 
     round: int
     held: int
@@ -52,13 +52,13 @@ class RoundReceipt:
 
     @property
     def settled(self) -> bool:
-        """Whether the hold is gone: all of it was captured or released."""
+        """Whether the whole hold was captured or released."""
         return self.held == self.captured + self.released
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What one generation cost, from its ledger and its runs."""
+    """The cost of one generation, from the ledger and its runs."""
 
     job_id: UUID
     status: Status
@@ -84,7 +84,7 @@ class Receipt:
 
 
 def provider_cost_usd_micros(attempts: Iterable[AttemptReceipt]) -> int | None:
-    """Sum what the runs that called a provider cost; None when one of them is unknown."""
+    """Sum the cost of the runs with a provider call; None when one of them is unknown."""
     total = 0
     for attempt in attempts:
         if not attempt.called:

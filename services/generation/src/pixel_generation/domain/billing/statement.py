@@ -1,4 +1,4 @@
-"""The statement of a user's credits, and what they were spent on."""
+"""Statement and usage of a user's credits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ USER_TRANSFERS = ("grant", "promotion", "adjustment", "hold", "capture", "releas
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """One transfer as its user sees it."""
+    """One transfer in a statement."""
 
     id: UUID
     kind: str
     available: int
-    """Change of what can be spent."""
+    """Change of the available credits."""
     held: int
-    """Change of what is held."""
+    """Change of the held credits."""
     job_id: UUID | None
     round: int
     reason: str
@@ -32,7 +32,7 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What one group spent."""
+    """Usage of one group."""
 
     group: tuple[str, ...]
     generations: int
@@ -42,5 +42,5 @@ class UsageRow:
 
 
 def is_usage_dimension(name: str) -> bool:
-    """Whether usage can be grouped by this word."""
+    """Return whether usage can be grouped by this field."""
     return name in USAGE_DIMENSIONS or (name.startswith(METADATA_PREFIX) and len(name) > len(METADATA_PREFIX))

@@ -1,4 +1,4 @@
-"""What a provider asks for the tokens that it counts."""
+"""Token prices of a provider."""
 
 from __future__ import annotations
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Self
-from uuid import UUID
 
 from pixel_generation.domain.errors import IllegalTransition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from uuid import UUID
 
+    from pixel_generation.domain.jobs.output import Output
     from pixel_generation.domain.work.work import Work
 
 
@@ -117,46 +118,6 @@ class Failure:
     code: str
     message: str
     retryable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """One thing that a job delivered and media has stored."""
-
-    asset_id: UUID
-    index: int
-    """Its place among the outputs; one that is delivered again takes the place of the one before."""
-    content_type: str
-    size_bytes: int
-    units: int = 1
-    """How much of what was asked for it is."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    """What its kind says of it beside, for example its width and height."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as it is stored: flat, and without units where it is one."""
-        units = {} if self.units == 1 else {"units": self.units}
-        return {
-            "asset_id": self.asset_id.hex,
-            "index": self.index,
-            "content_type": self.content_type,
-            "size_bytes": self.size_bytes,
-            **units,
-            **self.facts,
-        }
-
-    @classmethod
-    def from_dict(cls, stored: Mapping[str, Any]) -> Output:
-        """Read it as it is stored."""
-        facts = dict(stored)
-        return cls(
-            asset_id=UUID(facts.pop("asset_id")),
-            index=facts.pop("index"),
-            content_type=facts.pop("content_type"),
-            size_bytes=facts.pop("size_bytes"),
-            units=facts.pop("units", 1),
-            facts=facts,
-        )
 
 
 @dataclass(frozen=True, slots=True)

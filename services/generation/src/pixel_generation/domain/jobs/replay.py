@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pixel_generation.domain.jobs import former_names
-from pixel_generation.domain.jobs.job import Adjustment, Failure, Job, Output, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import Adjustment, Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

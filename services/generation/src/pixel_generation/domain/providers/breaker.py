@@ -1,4 +1,4 @@
-"""When calls to a provider pause, and how many of them may be repetitions."""
+"""Circuit breaker and retry budget of a provider."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ if TYPE_CHECKING:
 
 
 class BreakerState(StrEnum):
-    """Whether a provider is called."""
+    """The state of a breaker."""
 
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"
-    """One call finds out."""
+    """One probe call is made."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerPolicy:
-    """When a breaker opens, and for how long."""
+    """Limits and times of a breaker."""
 
     max_failures: int = 10
-    """Failures in a row, over all workers, that open it."""
+    """Consecutive failures, over all workers, that open it."""
     window_s: float = 30.0
     min_calls: int = 20
     max_failure_share: float = 0.5
-    """Of at least `min_calls` calls of a worker within the window: more failures open it."""
+    """Failure rate of at least `min_calls` calls of a worker within the window that opens it."""
     first_open_s: float = 2.0
     max_open_s: float = 60.0
-    """An opening lasts twice as long as the one before, half of it by chance, so that workers do not probe in step."""
+    """Each opening lasts twice as long as the one before, half of it jitter, so that workers do not probe together."""
     probe_s: float = 60.0
-    """A probe without an outcome is lost after this time and another may be made."""
+    """A probe without an outcome is lost after this time, and another may be made."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderHealth:
-    """A breaker as it is stored for all workers."""
+    """The stored state of a breaker, common to all workers."""
 
     state: BreakerState = BreakerState.CLOSED
     failures: int = 0
@@ -50,7 +50,7 @@ class ProviderHealth:
 
 @dataclass
 class CallWindow:
-    """Calls of the last seconds and how many of them failed or were repetitions."""
+    """Counts of recent calls, failures and retries."""
 
     window_s: float
     calls: deque[tuple[float, bool]] = field(default_factory=deque)
@@ -61,13 +61,13 @@ class CallWindow:
         self._forget(at_s)
 
     def failure_share(self, at_s: float) -> tuple[int, float]:
-        """Return how many calls there were and which part of them failed."""
+        """Return the number of calls and the share that failed."""
         self._forget(at_s)
         count = len(self.calls)
         return count, sum(failed for _, failed in self.calls) / count if count else 0.0
 
     def may_repeat(self, at_s: float, *, share: float, at_least: int) -> bool:
-        """Take one repetition from the budget: a share of the calls, or a few where there are few calls."""
+        """Take one retry from the budget: a share of the calls, or a minimum when there are few."""
         self._forget(at_s)
         if len(self.repetitions) >= max(at_least, share * len(self.calls)):
             return False

@@ -1,4 +1,4 @@
-"""Honest estimates of waiting and running time, from what the queue did lately."""
+"""Estimates of wait and run time from the recent jobs of a queue."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def remaining_s(
     job: Job, interval_s: tuple[float, float] | None, snapshot: QueueSnapshot, now: datetime
 ) -> float | None:
-    """Estimate the seconds until the end; None once the run is slower than nine of ten, or when nobody knows."""
+    """Estimate the seconds until the end; None when the run is slower than nine of ten, or when unknown."""
     units = job.work.units
     if job.status is Status.QUEUED:
         return None if interval_s is None else sum(interval_s) / 2 + snapshot.run_s(units)
@@ -30,7 +30,7 @@ def remaining_s(
 
 
 class EstimateAccuracy(StrEnum):
-    """How a first start compares with the interval that was quoted for it."""
+    """A first start compared with its quoted interval."""
 
     EARLY = "early"
     INSIDE = "inside"
@@ -38,7 +38,7 @@ class EstimateAccuracy(StrEnum):
 
 
 def estimate_accuracy(job: Job) -> EstimateAccuracy | None:
-    """Compare the first start with the quote; None when nothing was quoted or it is not the first start."""
+    """Compare the first start with the quote; None without a quote or for a later start."""
     if job.start_after is None or job.start_before is None or job.started_at is None or job.attempt != 1:
         return None
     if job.started_at < job.start_after:

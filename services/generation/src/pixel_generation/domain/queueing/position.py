@@ -1,4 +1,4 @@
-"""Where an event stands among all events of its user."""
+"""The position of an event among all events of its user."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _NO_JOB = UUID(int=0)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Ordered as the events were committed; those of one job in the order of their sequence."""
+    """Ordered by commit; events of one job by their sequence."""
 
     xid: int
-    """Of the transaction that wrote the event."""
+    """Id of the transaction that wrote the event."""
     job_id: UUID = _NO_JOB
     sequence: int = 0
-    """0 stands before every event of the transaction."""
+    """0 is before every event of the transaction."""
 
     def __str__(self) -> str:
         return f"{self.xid}.{self.job_id.hex}.{self.sequence}"
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read a position that was given out; None when it is not one."""
+        """Parse a position; None when it is malformed."""
         found = _TEXT.fullmatch(text)
         if found is None:
             return None

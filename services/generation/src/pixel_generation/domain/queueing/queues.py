@@ -1,4 +1,4 @@
-"""Queues: the queue of a provider, and what an operator may set."""
+"""Queues and their settings."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from enum import StrEnum
 
 
 class PositionReason(StrEnum):
-    """Why a job has others ahead of it than those that were accepted before it."""
+    """Why jobs accepted later are ahead of a job."""
 
     PRIORITY = "priority"
-    """They are of a more urgent class."""
+    """They have a higher priority class."""
     FAIR_SHARE = "fair_share"
-    """They were accepted later, and their users had fewer turns."""
+    """They were accepted later, and their users had a smaller share."""
     RETURNED = "returned"
-    """They were accepted earlier and wait again: for another try, since their time came, or with a place now free."""
+    """They were accepted earlier and are queued again: for a retry, because they are due, or with a slot now free."""
 
 
 class QueueState(StrEnum):
-    """What a queue does with jobs."""
+    """The state of a queue."""
 
     OPEN = "open"
     PAUSED = "paused"
@@ -29,7 +29,7 @@ class QueueState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class QueueStatus:
-    """One queue as it is now."""
+    """One queue with its counts."""
 
     queue: str
     provider: str
@@ -37,9 +37,9 @@ class QueueStatus:
     max_running: int | None
     max_queued: int
     queued: int
-    """Jobs that wait and could start."""
+    """Queued jobs that could start."""
     held_back: int
-    """Jobs that wait for their time or for a place of their user."""
+    """Jobs held until their time or until their user has a free concurrency slot."""
     running: int
     health: str
     oldest_wait_s: float | None
@@ -48,7 +48,7 @@ class QueueStatus:
 
 @dataclass(frozen=True, slots=True)
 class QueueOverview:
-    """All queues, and how long the latest jobs waited and ran."""
+    """All queues with wait and run times of the latest jobs."""
 
     queues: tuple[QueueStatus, ...]
     average_wait_s: float | None

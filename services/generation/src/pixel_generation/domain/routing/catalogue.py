@@ -1,4 +1,4 @@
-"""The models people can ask for."""
+"""The catalogue of models."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price rule: what a unit of work of this model costs, in this quality and size where it names them."""
+    """A price rule: credits per unit of this model, for this quality and size where given."""
 
     id: str
     model: str
     credits_per_unit: int
     cost_usd_micros: int | None = None
-    """What we expect the provider to charge for a unit; None means unknown."""
+    """Expected provider cost per unit; None means unknown."""
     quality: str = ""
     size: str = ""
 
     def applies_to(self, quality: str, size: str) -> bool:
-        """Tell whether the rule leaves open or names both words."""
+        """Return whether the rule applies to this quality and size."""
         return self.quality in {"", quality} and self.size in {"", size}
 
 
@@ -60,15 +60,15 @@ class Model:
     display_name: str
     queue: str
     credits_per_unit: int
-    """The lowest price, for display; what a request costs is in its price rule."""
+    """The lowest price, for display; price rules decide the price of a request."""
     ratios: Mapping[str, Size]
     """Accepted aspect ratios in catalogue order, the first is the default, each with the size made for it."""
     extra_sizes: tuple[Size, ...] = ()
     styles: tuple[str, ...] = ()
-    """Accepted presets; empty means any word."""
+    """Accepted presets; empty means any value."""
     qualities: tuple[str, ...] = ()
     parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Accepted provider options, each with its accepted words."""
+    """Accepted provider options, each with its accepted values."""
     aliases: tuple[str, ...] = ()
     max_units: int = 10
     typical_seconds: float = 10.0
@@ -85,7 +85,7 @@ class Model:
 
 
 class Catalogue:
-    """The enabled models by id and alias, which of them can run here, and how their queues and providers are."""
+    """The enabled models by id and alias, their availability, and the states of their queues and providers."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Catalogue:
         """Take the capabilities of each provider that is configured here, queue states by queue and breaker states by
         provider; those not named are open and closed.
 
-        `spent` names the providers with a budget that has nothing left.
+        `spent` names the providers with a used-up budget.
         """
         self.models = tuple(models)
         self._queue_states = queue_states or {}
@@ -139,7 +139,7 @@ class Catalogue:
         return model
 
     def price(self, model: Model, quality: str, size: str) -> Price:
-        """Return the rule that names most of quality and size, the dearer of two equals; raise PriceUnknown."""
+        """Return the most specific rule, the dearer of two equals; raise PriceUnknown."""
         rules = [rule for rule in model.prices if rule.applies_to(quality, size)]
         if not rules:
             raise PriceUnknown(
@@ -160,7 +160,7 @@ class Catalogue:
         return needs in self._providers.get(model.provider, frozenset())
 
     def is_spent(self, model: Model) -> bool:
-        """Tell whether a budget for the model's provider has nothing left."""
+        """Return whether a budget for the model's provider is used up."""
         return model.provider in self._spent
 
     def queue_state(self, model: Model) -> QueueState:
@@ -171,9 +171,9 @@ class Catalogue:
         return self._health.get(model.provider, BreakerState.CLOSED)
 
     def provider_of(self, queue: str) -> str:
-        """Return the provider that the queue's models call; empty for a queue without models."""
+        """Return the provider of the queue's models; empty for a queue without models."""
         return next((model.provider for model in self.models if model.queue == queue), "")
 
     def queues(self) -> frozenset[str]:
-        """Queues of the models that can run here."""
+        """Queues of the available models."""
         return frozenset(model.queue for model in self.models if self.is_available(model))

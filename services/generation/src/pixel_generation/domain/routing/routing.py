@@ -1,7 +1,7 @@
-"""The one place that decides which model runs a request, and what exactly will be made.
+"""Routing: decides which model runs a request, with which exact options.
 
-A pure function of the request and the catalogue as it was read: the same inputs give the same answer, so a quote, a
-submission and a replay agree.
+A pure function of the request and the catalogue: the same inputs give the same result, so a quote, a submission and a
+replay agree.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pixel_generation.domain.work.work import Fit, Work
 
 AUTO = "auto"
-"""Model name that asks for the cheapest model that can make the request now."""
+"""Model name for the cheapest model that can run the request now."""
 
 
 class Rule(StrEnum):
-    """What chose the model."""
+    """The rule that chose the model."""
 
     REQUESTED = "requested"
     CHEAPEST = "cheapest"
@@ -36,7 +36,7 @@ class Rule(StrEnum):
 
 
 class Exclusion(StrEnum):
-    """Why a model is not taken; a field that it cannot make is `unsupported_<field>`."""
+    """Why a model is excluded; an unsupported field is `unsupported_<field>`."""
 
     NOT_REQUESTED = "not_requested"
     PROVIDER_NOT_CONFIGURED = "provider_not_configured"
@@ -51,15 +51,15 @@ class Exclusion(StrEnum):
 PASSING = frozenset(
     {Exclusion.BUDGET_EXHAUSTED, Exclusion.PROVIDER_UNAVAILABLE, Exclusion.QUEUE_CLOSED, Exclusion.QUEUE_PAUSED}
 )
-"""Reasons that time heals: when they are all that stands against every model, the request still has one to wait for.
+"""Temporary reasons: when every model has only these, the request still gets a model and waits.
 
-A budget that was spent when the catalogue was read may be larger by now: the submission decides.
+A budget that was spent when the catalogue was read may have been raised: the submission decides.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A model that was considered; `excluded_because` is empty for one that could have been taken."""
+    """A considered model; `excluded_because` is empty for an eligible one."""
 
     model: str
     cost_credits: int | None
@@ -69,7 +69,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Which model runs a request, and why."""
+    """The model of a request, and the reason."""
 
     model: str
     rule: Rule
@@ -77,7 +77,7 @@ class Route:
     candidates: tuple[Candidate, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the form that is stored with the job."""
+        """Return the JSON that is stored with the job."""
         candidates = tuple({name: getattr(each, name) for name in each.__slots__} for each in self.candidates)
         return {name: getattr(self, name) for name in self.__slots__} | {"candidates": candidates}
 
@@ -98,7 +98,7 @@ class RoutedWork:
 
     @property
     def cost_usd_micros(self) -> int | None:
-        """What the provider is expected to charge; None means unknown."""
+        """Expected provider cost; None means unknown."""
         return _times(self.price.cost_usd_micros, self.work.units)
 
 
@@ -108,7 +108,7 @@ def _times(each: int | None, count: int) -> int | None:
 
 @dataclass(frozen=True)
 class _Considered:
-    """A model, what it would make at which price, and what stands against it."""
+    """A model with its resolved request, price and exclusion reason."""
 
     model: Model
     health: BreakerState
@@ -124,7 +124,7 @@ class _Considered:
 
     @property
     def can_wait(self) -> bool:
-        """Nothing stands against it, or only what time heals."""
+        """It has no exclusion reason, or only a temporary one."""
         return not self.excluded_because or self.excluded_because in PASSING
 
     def not_above(self, most: int) -> _Considered:
@@ -142,7 +142,7 @@ def route(
     adjust: bool = False,
     allow_fallback: bool = False,
 ) -> RoutedWork:
-    """Choose the model and settle the request.
+    """Choose the model and resolve the request.
 
     Raises WorkInvalid with every violation, ModelNotFound, ModelUnavailable or PriceUnknown.
     """
@@ -170,7 +170,7 @@ def route(
 def next_route(job: Job, catalogue: Catalogue, draw_seed: Callable[[], int]) -> Job | None:
     """Return the job moved to its next fallback model that can run now; None when there is none.
 
-    The credits held stay as they are, because a fallback never costs more; what is charged is the fallback's price.
+    The hold stays unchanged, because a fallback never costs more; the fallback's price is charged.
     """
     submitter = _Submitter(catalogue, catalogue.models_for(job.work.needs))
     names = tuple(job.route.get("fallback_models", ()))
@@ -215,7 +215,7 @@ class _Submitter:
         return _Considered(model, self.catalogue.health(model), Exclusion.NOT_REQUESTED.value)
 
     def beside(self, first: _Considered) -> list[_Considered]:
-        """Consider every other model for exactly what the first would make, at no higher price."""
+        """Consider every other model for exactly the first one's request, at no higher price."""
         assert first.fit is not None
         promised, most = first.fit.work, first.cost or 0
         return [
@@ -223,7 +223,7 @@ class _Submitter:
         ]
 
     def _standing_against(self, model: Model, fitted: Fit, price: Price | None) -> str:
-        """Return the first reason; what never passes comes before what time heals."""
+        """Return the first reason; permanent reasons come before temporary ones."""
         if fitted.violations:
             return "unsupported_" + _snake(fitted.violations[0].field)
         queue = self.catalogue.queue_state(model)
@@ -253,7 +253,7 @@ def _refuse_invalid(work: Work, of_model: tuple[Violation, ...]) -> None:
 
 
 def _first_or_fallback(first: _Considered, considered: list[_Considered]) -> _Considered:
-    """Take the first choice unless it cannot run now and another can."""
+    """Return the first choice unless it cannot run now and another can."""
     able = [one for one in considered if not one.excluded_because]
     if first in able or not able:
         return first
@@ -268,7 +268,7 @@ def _rejection(asked: _Considered) -> ModelUnavailable | PriceUnknown:
 
 
 def _cheapest(considered: list[_Considered]) -> _Considered:
-    """Return the cheapest that can run now, else the cheapest that is worth waiting for; unchanged requests first."""
+    """Return the cheapest that can run now, else the cheapest with a temporary reason; unadjusted requests first."""
 
     def rank(one: _Considered) -> tuple[bool, bool, int]:
         changed = one.fit is not None and bool(one.fit.adjustments)
@@ -277,7 +277,9 @@ def _cheapest(considered: list[_Considered]) -> _Considered:
     able = sorted((one for one in considered if one.can_wait), key=rank)
     if able:
         return able[0]
-    told = f"No model can make this: {'; '.join(f'{one.model.id}: {one.excluded_because}' for one in considered)}."
+    told = (
+        f"No model supports this request: {'; '.join(f'{one.model.id}: {one.excluded_because}' for one in considered)}."
+    )
     if all(one.fit and one.fit.violations for one in considered):
         violations = dict.fromkeys(violation for one in considered if one.fit for violation in one.fit.violations)
         raise WorkInvalid(told, violations=tuple(violations) or (Violation("model", told),))

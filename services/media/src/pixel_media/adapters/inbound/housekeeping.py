@@ -1,4 +1,4 @@
-"""What this service does on its own, again and again."""
+"""Periodic work of this service."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = get_logger(__name__)
 
 
 def sweeping(app: Application, *, every_s: float) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that removes leftovers of uploads."""
+    """Return a loop body that removes objects of abandoned uploads."""
 
     async def turn() -> None:
         swept = await app.sweep_leftovers()
@@ -34,7 +34,7 @@ def sweeping(app: Application, *, every_s: float) -> Callable[[asyncio.Event], A
 
 
 def measuring(app: Application, *, every_s: float) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that keeps the gauge of stored bytes true."""
+    """Return a loop body that updates the gauge of stored bytes."""
 
     async def turn() -> None:
         for kind, size_bytes in (await app.usage()).items():

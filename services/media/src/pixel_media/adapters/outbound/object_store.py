@@ -1,4 +1,4 @@
-"""Opens the object store that an address names."""
+"""Opens an object store by its URL."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The sandbox: a program of its own that decodes images nobody vouches for.
+"""The sandbox: a separate program that decodes untrusted images.
 
-It reads requests on standard input and writes answers on standard output, both framed by a length of four bytes. Each
-image is decoded in a forked child that may use one gibibyte of address space and five seconds of CPU, may open no
-file and no socket, write no file, and knows no secret: the environment is empty but for settings of the decoder. What
-comes back is made anew from pixels, so nothing that was hidden in the file travels on.
+It reads requests from standard input and writes responses to standard output, both framed by a length of four bytes.
+Each image is decoded in a forked child that may use one gibibyte of address space and five seconds of CPU, can open no
+file or socket and write no file, and knows no secret: the environment holds only settings of the decoder. The output is
+encoded again from pixels, so nothing hidden in the file is passed on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_WALL_S = 12.0
 MAX_PIXELS = 40_000_000
 MAX_ANSWER_BYTES = 64 << 20
 SIZES = {"preview": 1280, "thumbnail": 512}
-"""Longest side in pixels, largest first: each is made from the one before."""
+"""Longest side in pixels, largest first: each rendition is made from the one before."""
 
 LOADERS = {"image/png": "pngload_buffer", "image/jpeg": "jpegload_buffer", "image/webp": "webpload_buffer"}
 ENVIRONMENT = {
@@ -41,7 +41,7 @@ Answer: TypeAlias = dict[str, Any]
 
 
 def main() -> None:
-    """Answer requests until standard input ends."""
+    """Serve requests until standard input ends."""
     import pyvips
 
     pyvips.cache_set_max(0)
@@ -57,7 +57,7 @@ def main() -> None:
             for frame in decode_in_child(content_type.decode(), data):
                 answers.write(LENGTH.pack(len(frame)) + frame)
             answers.flush()
-        except BrokenPipeError:  # the service that asked is gone
+        except BrokenPipeError:  # the calling service has ended
             os._exit(0)
 
 
@@ -72,7 +72,7 @@ def read_frame(stream: IO[bytes]) -> bytes | None:
 
 
 def decode_in_child(content_type: str, data: bytes) -> list[bytes]:
-    """Fork, decode there, and return the answer and its images as frames."""
+    """Decode in a forked child; return the response and its images as frames."""
     readable, writable = os.pipe()
     child = os.fork()
     if child == 0:
@@ -92,7 +92,7 @@ def decode_in_child(content_type: str, data: bytes) -> list[bytes]:
 
 
 def _read_all(readable: int, end: float) -> tuple[bytes, bool]:
-    """Return what the child wrote, and whether it was done in time and within bounds."""
+    """Return the child's output, and whether it finished within its limits."""
     parts: list[bytes] = []
     size = 0
     while (left := end - time.monotonic()) > 0 and size <= MAX_ANSWER_BYTES:
@@ -107,10 +107,10 @@ def _read_all(readable: int, end: float) -> tuple[bytes, bool]:
 
 
 def _be_the_child(content_type: str, data: bytes, writable: int) -> None:
-    """Decode, answer and end; never returns."""
+    """Decode, write the response and exit; never returns."""
     status = 1
     try:
-        # What a decoder prints is not ours to pass on, and standard output belongs to the answers.
+        # Output of a decoder is discarded; standard output carries responses only.
         os.closerange(0, 3)
         _give_up_rights()
         answer, images = decode(content_type, data)
@@ -123,20 +123,20 @@ def _be_the_child(content_type: str, data: bytes, writable: int) -> None:
 
 
 def _give_up_rights() -> None:
-    """Bound memory and CPU; no core dump, no file, no socket from here on."""
+    """Limit memory and CPU; forbid core dumps, files and sockets."""
     for limit, most in (
         (resource.RLIMIT_AS, MAX_MEMORY_BYTES),
         (resource.RLIMIT_CPU, MAX_CPU_S),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
-        # No new descriptor can be made, so nothing can be opened or connected to.
+        # No new file descriptor, so nothing can be opened or connected.
         (resource.RLIMIT_NOFILE, 0),
     ):
         resource.setrlimit(limit, (most, most))
 
 
 def decode(content_type: str, data: bytes) -> tuple[Answer, bytes]:
-    """Return the answer and the images it lists, one after the other."""
+    """Return the response and the images it lists, in order."""
     import pyvips
 
     try:
@@ -144,7 +144,7 @@ def decode(content_type: str, data: bytes) -> tuple[Answer, bytes]:
     except MemoryError:
         return {"outcome": "costly"}, b""
     except pyvips.Error as error:
-        # libvips tells the cause by text only.
+        # libvips reports the cause as text only.
         is_memory = "out of memory" in str(error).lower()
         return {"outcome": "costly" if is_memory else "broken"}, b""
 
@@ -164,20 +164,20 @@ def _render(content_type: str, data: bytes) -> tuple[Answer, bytes]:
 
 
 def _load(content_type: str, data: bytes, **options: Any) -> Any:
-    """Return the picture, not yet decoded; whatever is wrong with it becomes an error when it is."""
+    """Open the image without decoding it; errors in its data appear when it is decoded."""
     import pyvips
 
-    # thumbnail_buffer would shrink while it loads, but takes a JPEG that breaks off for a whole one.
+    # thumbnail_buffer would shrink on load, but accepts a truncated JPEG as complete.
     return getattr(pyvips.Image, LOADERS[content_type])(data, access="sequential", fail_on="warning", **options)
 
 
 def _jpeg_shrink(longest: int) -> int:
-    """Return how much the JPEG decoder may shrink: so that at least twice the pixels of the largest form remain."""
+    """Return the shrink factor of the JPEG decoder that leaves at least twice the size of the largest rendition."""
     return next(factor for factor in (8, 4, 2, 1) if factor == 1 or longest // factor >= 2 * max(SIZES.values()))
 
 
 def _make_smaller_forms(picture: Any) -> tuple[list[Answer], list[bytes]]:
-    """Return what the forms are and their bytes, smallest first; a form that is not smaller has the same bytes."""
+    """Return the renditions and their bytes, smallest first; renditions of one size have the same bytes."""
     described: list[Answer] = []
     images: list[bytes] = []
     encoded = b""
@@ -191,12 +191,12 @@ def _make_smaller_forms(picture: Any) -> tuple[list[Answer], list[bytes]]:
 
 
 def _shrink(picture: Any, longest: int) -> Any:
-    """Return the picture decoded, upright, in sRGB, with no side above `longest` pixels."""
+    """Return the decoded image, upright, in sRGB, with no side above `longest` pixels."""
     return picture.thumbnail_image(longest, height=longest, size="down", export_profile="srgb").copy_memory()
 
 
 def _png_is_whole(data: bytes) -> bool:
-    """Tell whether the chunks reach the end mark; decoders stop after the last row and would not notice."""
+    """Return whether the chunks reach the end mark; decoders stop after the last row and do not check."""
     at = 8
     while at + 12 <= len(data):
         length = LENGTH.unpack_from(data, at)[0]

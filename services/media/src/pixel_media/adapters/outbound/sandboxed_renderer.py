@@ -1,4 +1,4 @@
-"""Keeps sandboxes warm and hands them images."""
+"""A pool of running sandboxes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _ATTEMPTS = 2
 
 
 class SandboxLostError(Exception):
-    """The sandbox ended or fell silent while it had an image."""
+    """The sandbox ended or stopped responding while decoding an image."""
 
 
 class SandboxedRenderer:
-    """At most `size` sandboxes, each decoding one image at a time. One starts when it is first needed and stays."""
+    """At most `size` sandboxes, each decoding one image at a time. A sandbox starts when first needed and stays."""
 
     name = "renderer"
 
@@ -46,11 +46,11 @@ class SandboxedRenderer:
         self._is_stopped = False
 
     async def start(self) -> None:
-        """Allow work; sandboxes start when they are needed."""
+        """Accept work; sandboxes start when needed."""
         self._is_stopped = False
 
     async def stop(self) -> None:
-        """End the sandboxes that are not at work; those at work end with their call."""
+        """Stop idle sandboxes; busy ones stop with their call."""
         self._is_stopped = True
         while self._idle:
             await self._idle.pop().close()
@@ -63,7 +63,7 @@ class SandboxedRenderer:
         return _rendering(answer, images)
 
     async def _ask(self, content_type: str, data: bytes) -> tuple[dict[str, Any], bytes]:
-        """Return a sandbox's answer; a sandbox that is lost is replaced once."""
+        """Return a sandbox's response; a lost sandbox is replaced once."""
         for _ in range(_ATTEMPTS):
             async with self._turns, self._sandbox() as one:
                 try:
@@ -75,7 +75,7 @@ class SandboxedRenderer:
 
     @contextlib.asynccontextmanager
     async def _sandbox(self) -> AsyncIterator[Sandbox]:
-        """Lend a sandbox; one whose answer was not read to the end is closed: the next image would get it."""
+        """Yield a free sandbox; close it when its response was not read to the end, which the next image would get."""
         while self._idle and not self._idle[-1].is_alive:
             await self._idle.pop().close()
         one = self._idle.pop() if self._idle else await Sandbox.open(self._command)
@@ -93,7 +93,7 @@ class Sandbox:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         if process.stdin is None or process.stdout is None:
-            raise ValueError("a sandbox is spoken to through pipes")
+            raise ValueError("a sandbox needs pipes")
         self._process = process
         self._requests = process.stdin
         self._answers = process.stdout
@@ -101,7 +101,7 @@ class Sandbox:
 
     @classmethod
     async def open(cls, command: tuple[str, ...]) -> Sandbox:
-        """Start the program with an environment of its own, in a process group of its own."""
+        """Start the program with its own environment and process group."""
         process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.PIPE,
@@ -114,11 +114,11 @@ class Sandbox:
 
     @property
     def is_alive(self) -> bool:
-        """Tell whether the program still runs, as far as is known."""
+        """Return whether the program is known to run."""
         return self._process.returncode is None
 
     async def ask(self, content_type: str, data: bytes) -> tuple[dict[str, Any], bytes]:
-        """Return the answer and its images; raise SandboxLostError."""
+        """Return the response and its images; raise SandboxLostError."""
         self.is_clean = False
         try:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
@@ -133,7 +133,7 @@ class Sandbox:
         return json.loads(answer), images
 
     async def close(self) -> None:
-        """End the program and the decoder it may have running."""
+        """Kill the program and its decoder."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._requests.close()

@@ -1,4 +1,4 @@
-"""Look assets up and sign addresses for their renditions."""
+"""Return assets with signed URLs of their renditions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_IDS = 500
 
 @dataclass(frozen=True)
 class AddressedAsset:
-    """An asset with an address for each rendition; all of them end at `expires_at`."""
+    """An asset with a signed URL for each rendition; all expire at `expires_at`."""
 
     asset: Asset
     addresses: Mapping[RenditionKind, str]
@@ -36,7 +36,7 @@ class AddressedAsset:
 async def get_assets(
     asset_ids: Sequence[UUID], *, assets: Assets, objects: Objects, clock: Clock
 ) -> list[AddressedAsset]:
-    """Return the assets that exist among at most 500 ids, in the order of the ids."""
+    """Return the existing assets among at most 500 ids, in the order of the ids."""
     if len(asset_ids) > MAX_IDS:
         raise AssetInvalid(violations=(Violation("asset_ids", f"at most {MAX_IDS}"),))
     found = await assets.find(asset_ids)
@@ -44,7 +44,7 @@ async def get_assets(
 
 
 def address(asset: Asset, *, objects: Objects, clock: Clock) -> AddressedAsset:
-    """Sign an address for each rendition; the same within an hour."""
+    """Sign a URL for each rendition; the same within an hour."""
     signed_at = signing_time(clock.now())
     addresses = {
         rendition.kind: objects.presign_get(

@@ -1,4 +1,4 @@
-"""The records of assets."""
+"""Port: records of assets."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 class Assets(Protocol):
-    """The assets this service owns. An attempt to store one is on record before its first object is written."""
+    """The assets of this service. An upload is recorded before its first object is written."""
 
     async def find(self, asset_ids: Sequence[UUID]) -> Mapping[UUID, Asset]:
-        """Return those of the assets that are stored."""
+        """Return the assets that are stored."""
 
     async def begin(self, facts: AssetFacts, *, at: datetime) -> Asset | None:
-        """Record an attempt to store; None means go on, an asset means that it is stored already.
+        """Record the start of an upload; return the asset when it is stored already, else None.
 
-        Raises AssetConflict when the id belongs to other bytes or another owner, AssetBeingRemoved while the rest of
-        an older attempt is being removed. Repeating it makes the attempt young again.
+        Raises AssetConflict when the id belongs to other bytes or another owner, AssetBeingRemoved while the objects of
+        an older upload are being removed. Repeating it resets the age of the upload.
         """
 
     async def finish(self, facts: AssetFacts, renditions: Sequence[Rendition], *, at: datetime) -> Asset:
-        """Make the asset visible with its renditions; the same asset when another attempt was first.
+        """Make the asset visible with its renditions; return the stored one when another upload was first.
 
-        Raises AssetBeingRemoved when the attempt was given up meanwhile.
+        Raises AssetBeingRemoved when the sweep abandoned the upload meanwhile.
         """
 
     async def usage(self) -> Mapping[str, int]:

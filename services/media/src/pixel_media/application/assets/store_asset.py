@@ -1,4 +1,4 @@
-"""Keep an image: decode it, store it with its smaller forms, then make it visible."""
+"""Store an image: decode it, store it with its renditions, then make it visible."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StoreAsset:
-    """Bytes that have the size and hash of the facts."""
+    """Bytes that match the size and hash of the metadata."""
 
     facts: AssetFacts
     data: bytes
 
 
 async def store_asset(cmd: StoreAsset, *, assets: Assets, objects: Objects, renderer: Renderer, clock: Clock) -> Asset:
-    """Return the stored asset; repeating the command after any failure goes on where it stopped."""
+    """Return the stored asset; repeating the command after any failure continues where it stopped."""
     facts = cmd.facts
     image_format = format_of(cmd.data)
     stored = await assets.begin(facts, at=clock.now())

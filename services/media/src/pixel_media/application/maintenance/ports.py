@@ -1,4 +1,4 @@
-"""The records of attempts that came to nothing."""
+"""Port: records of abandoned uploads."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class Leftovers(Protocol):
-    """Attempts that came to nothing. What is given up can no longer be finished, so its objects may be deleted."""
+    """Abandoned uploads. An upload marked as abandoned can no longer be finished, so its objects may be deleted."""
 
     def sweeping(self) -> AbstractAsyncContextManager[bool]:
-        """Hold the right to sweep during the block; False when another process has it."""
+        """Hold the sweep lock during the block; False when another process holds it."""
 
     async def give_up_stale(self, *, begun_before: datetime, limit: int) -> Sequence[UUID]:
-        """Give up attempts that began before this time and did not finish; return their asset ids."""
+        """Mark unfinished uploads started before this time as abandoned; return their asset ids."""
 
     async def give_up_unknown(self, asset_ids: Sequence[UUID], *, at: datetime) -> Sequence[UUID]:
-        """Give up those of the assets of which there is no record at all; return their ids."""
+        """Record the assets that have no record as abandoned; return their ids."""
 
     async def forget(self, asset_ids: Sequence[UUID]) -> None:
-        """Drop the records of given up attempts whose objects are gone; the ids are free again."""
+        """Delete the records of abandoned uploads whose objects are deleted; the ids are free again."""

@@ -1,4 +1,4 @@
-"""Remove what attempts to store left behind: every old object has a row afterwards."""
+"""Removes abandoned uploads; afterwards every old object has a row."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Swept:
-    """What one sweep did: abandoned assets removed, and objects left alone because their keys are not ours."""
+    """The result of a sweep: abandoned assets removed, and objects skipped because of their foreign keys."""
 
     removed: int = 0
     foreign: int = 0
@@ -29,10 +29,10 @@ class Swept:
 async def sweep_leftovers(
     *, leftovers: Leftovers, objects: Objects, clock: Clock, upload_timeout: timedelta
 ) -> Swept | None:
-    """Remove attempts and objects older than twice the upload timeout that belong to no asset.
+    """Remove uploads and objects older than twice the upload timeout that belong to no asset.
 
-    None when another process is sweeping. Upload and sweep cannot cross: an attempt is given up in the database
-    before its objects are deleted, and a given up attempt cannot be finished.
+    None when another process is sweeping. Upload and sweep do not race: an upload is marked as abandoned
+    before its objects are deleted, and an abandoned upload cannot be finished.
     """
     begun_before = clock.now() - 2 * upload_timeout
     async with leftovers.sweeping() as is_ours:
@@ -52,7 +52,7 @@ async def sweep_leftovers(
 
 
 async def _old_objects(objects: Objects, *, begun_before: datetime) -> AsyncIterator[tuple[Sequence[UUID], int]]:
-    """Yield the assets that old objects belong to, in batches, each with a count of keys that are not ours."""
+    """Yield the assets of old objects in batches, each with a count of foreign keys."""
     batch: dict[UUID, None] = {}
     strangers = 0
     async for found in objects.list(IMAGES_PREFIX):

@@ -1,4 +1,4 @@
-"""The decoder of images."""
+"""Port: the decoder of images."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 class Renderer(Protocol):
-    """Decodes images nobody vouches for, where a hostile one can do no harm."""
+    """Decodes untrusted images in isolation."""
 
     async def render(self, data: bytes, image_format: ImageFormat) -> Rendering:
-        """Decode the whole image and make its smaller forms; the same bytes give the same forms.
+        """Decode the whole image and make its renditions; deterministic.
 
         Raises UnsupportedImage, BrokenImage, ImageTooLarge or ImageTooCostly.
         """

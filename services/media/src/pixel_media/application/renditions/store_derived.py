@@ -1,4 +1,4 @@
-"""Store the smaller forms of an image."""
+"""Stores the renditions of an image."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 async def store_derived(asset_id: UUID, form: Derived, *, objects: Objects) -> Rendition:
-    """Store a smaller form; one that is there already counts, whichever version of the encoder made it."""
+    """Store a rendition; an existing one is kept, also when another encoder version made it."""
     key = key_of(asset_id, form.kind, ImageFormat.WEBP)
     made = _rendition(form, key, size_bytes=len(form.data), sha256=hashlib.sha256(form.data).hexdigest())
     try:
         await objects.put(key, form.data, content_type=made.content_type, sha256=made.sha256)
     except Conflict:
-        # Only an attempt with the same original gets this far, so what is there shows the same picture.
+        # Only an upload of the same original gets here, so an existing object shows the same image.
         found = await objects.stat(key)
         return _rendition(form, key, size_bytes=found.size_bytes, sha256=found.sha256)
     await verify_stored(made, objects)
@@ -32,11 +32,11 @@ async def store_derived(asset_id: UUID, form: Derived, *, objects: Objects) -> R
 
 
 async def verify_stored(rendition: Rendition, objects: Objects) -> None:
-    """Raise Unavailable unless the store holds exactly these bytes; trying again is right."""
+    """Raise Unavailable unless the store holds exactly these bytes; the caller may retry."""
     try:
         found = await objects.stat(rendition.key)
     except NotFound as error:
-        raise Unavailable("The store lost an object.", reason="STORAGE_UNVERIFIED") from error
+        raise Unavailable("The store has lost an object.", reason="STORAGE_UNVERIFIED") from error
     if (found.size_bytes, found.sha256) != (rendition.size_bytes, rendition.sha256):
         raise Unavailable("The store holds other bytes than were sent.", reason="STORAGE_UNVERIFIED")
 

@@ -1,4 +1,4 @@
-"""How long a signed address is good, and since when."""
+"""Signing time and validity of URLs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ ADDRESS_LIFE_S = 2 * _SIGNED_EVERY_S
 
 
 def signing_time(now: datetime) -> datetime:
-    """Return when addresses handed out now count as signed.
+    """Return the signing time of URLs issued now: the start of the hour.
 
-    The beginning of the hour: the address of an object stays the same for an hour, so that clients cache it, and is
-    good for one to two hours.
+    The URL of an object stays the same for an hour, so that clients cache it, and is valid for one to two hours.
     """
     return now - timedelta(seconds=now.timestamp() % _SIGNED_EVERY_S)

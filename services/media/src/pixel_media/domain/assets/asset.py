@@ -1,4 +1,4 @@
-"""An asset: one image a person owns, and the forms it is kept in."""
+"""An asset: one image of a user, and its stored renditions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class AssetFacts:
-    """What is known of an asset before its bytes: who it is for, and which bytes they must be."""
+    """Metadata of an asset sent before its bytes: its owner, size and hash."""
 
     id: UUID
     user_id: UUID
@@ -62,7 +62,7 @@ class Asset:
     stored_at: datetime
 
     def require_same(self, facts: AssetFacts) -> None:
-        """Raise AssetConflict unless these facts ask for what is stored already."""
+        """Raise AssetConflict unless this metadata matches the stored asset."""
         if (facts.sha256, facts.user_id) != (self.facts.sha256, self.facts.user_id):
             raise AssetConflict
 

@@ -1,4 +1,4 @@
-"""What the bytes themselves say: their format, their size and their hash."""
+"""Checks of the bytes: format, size and hash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def format_of(data: bytes) -> ImageFormat:
-    """Return the format by the magic bytes, never by a name; raise UnsupportedImage for anything else."""
+    """Return the format by the magic bytes, not by a name; raise UnsupportedImage for anything else."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return ImageFormat.PNG
     if data.startswith(b"\xff\xd8\xff"):
@@ -24,7 +24,7 @@ def format_of(data: bytes) -> ImageFormat:
 
 
 class Content:
-    """Gathers the bytes of an asset as they arrive and holds them to what was announced."""
+    """Collects the bytes of an asset and checks them against its metadata."""
 
     def __init__(self, facts: AssetFacts) -> None:
         self._facts = facts
@@ -32,7 +32,7 @@ class Content:
         self._digest = hashlib.sha256()
 
     def add(self, chunk: bytes) -> None:
-        """Take the next bytes; raise ContentMismatch as soon as there are more than announced."""
+        """Add the next bytes; raise ContentMismatch as soon as there are more than announced."""
         if len(self._data) + len(chunk) > self._facts.size_bytes:
             raise ContentMismatch(f"More than the announced {self._facts.size_bytes} bytes arrived.")
         self._digest.update(chunk)

@@ -1,4 +1,4 @@
-"""The keys of the objects in which an asset is stored."""
+"""The object keys of an asset."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from pixel_media.domain.renditions.rendition import ImageFormat, RenditionKind
 
 IMAGES_PREFIX = "images/"
-"""Every object of an image asset has a key that starts so."""
+"""Key prefix of every object of an image asset."""
 _ASSET_KEY = re.compile(r"images/(?:original|thumbnails|previews)/([0-9a-f]{32})\.(?:png|jpg|webp)")
 
 
@@ -24,13 +24,13 @@ def key_of(asset_id: UUID, kind: RenditionKind, image_format: ImageFormat) -> st
 
 
 def keys_of(asset_id: UUID) -> tuple[str, ...]:
-    """Return every key that an attempt to store this asset may have used."""
+    """Return every key that an upload of this asset may have used."""
     originals = tuple(key_of(asset_id, RenditionKind.ORIGINAL, image_format) for image_format in ImageFormat)
     derived = (RenditionKind.THUMBNAIL, RenditionKind.PREVIEW)
     return originals + tuple(key_of(asset_id, kind, ImageFormat.WEBP) for kind in derived)
 
 
 def asset_of(key: str) -> UUID | None:
-    """Return the asset an object key belongs to, or None for a key we did not make."""
+    """Return the asset of an object key, or None for a foreign key."""
     found = _ASSET_KEY.fullmatch(key)
     return UUID(hex=found[1]) if found else None

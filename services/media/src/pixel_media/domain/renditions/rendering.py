@@ -1,4 +1,4 @@
-"""What decoding an image brings: its size and its smaller forms."""
+"""The result of decoding an image: its size and renditions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Derived:
-    """A smaller form: WebP, upright, without metadata; width and height in pixels."""
+    """A rendition: WebP, upright, without metadata; width and height in pixels."""
 
     kind: RenditionKind
     data: bytes
@@ -21,7 +21,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Rendering:
-    """A decoded image; width and height of the original in pixels as it is shown."""
+    """A decoded image; width and height of the original in pixels after rotation."""
 
     width: int
     height: int

@@ -1,4 +1,4 @@
-"""The forms in which an image is stored."""
+"""The renditions of an image."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class RenditionKind(StrEnum):
-    """What a stored form is for."""
+    """The purpose of a stored rendition."""
 
     ORIGINAL = "original"
     THUMBNAIL = "thumbnail"
@@ -15,7 +15,7 @@ class RenditionKind(StrEnum):
 
 
 class ImageFormat(StrEnum):
-    """The formats originals may have, named by MIME type."""
+    """The formats of originals, by MIME type."""
 
     PNG = "image/png"
     JPEG = "image/jpeg"
@@ -23,13 +23,13 @@ class ImageFormat(StrEnum):
 
     @property
     def suffix(self) -> str:
-        """Ending of an object key."""
+        """Suffix of the object key."""
         return "jpg" if self is ImageFormat.JPEG else self.value.partition("/")[2]
 
 
 @dataclass(frozen=True)
 class Rendition:
-    """One stored form; width and height in pixels as the picture is shown."""
+    """One stored rendition; width and height in pixels after rotation."""
 
     kind: RenditionKind
     key: str

@@ -1,4 +1,4 @@
-"""What this service announces."""
+"""Events published by this service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOPIC = "user.activities"
 
 
 def image_generated(image: Image) -> OutboxEvent:
-    """Tell that a user has made a picture; private ones are told too, marked as such."""
+    """Return the `image_generated` activity of an image; private images are marked as such."""
     user_id = format_id("usr", image.user_id)
     message = events_pb2.UserActivity(
         user_id=user_id,

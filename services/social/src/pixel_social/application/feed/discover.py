@@ -1,4 +1,4 @@
-"""Browse the public pictures."""
+"""Lists public images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Discover:
-    """One page as it was asked for; 0 and empty mean not given."""
+    """A page request; 0 and empty mean not given."""
 
     sort: Sort = Sort.RECENT
     filter: FeedFilter = field(default_factory=FeedFilter)
@@ -25,14 +25,14 @@ class Discover:
 
 @dataclass(frozen=True)
 class Discovered:
-    """Pictures in the order asked for; an empty token means the last page."""
+    """Images in the requested order; an empty token means the last page."""
 
     images: tuple[Image, ...]
     next_page_token: str
 
 
 async def discover(query: Discover, *, feed: Feed) -> Discovered:
-    """Return one page of public pictures; raise InvalidFeedRequest or InvalidPageToken."""
+    """Return one page of public images; raise InvalidFeedRequest or InvalidPageToken."""
     page = feed_page(
         sort=query.sort,
         feed_filter=query.filter,
@@ -40,7 +40,7 @@ async def discover(query: Discover, *, feed: Feed) -> Discovered:
         page=query.page,
         token=query.page_token,
     )
-    # One picture more than asked for tells whether there is another page.
+    # One image more than requested shows whether there is another page.
     found = await feed.list_public(replace(page, limit=page.limit + 1))
     shown = tuple(found[: page.limit])
     token = write_token(shown[-1], page.sort, page.filter) if len(found) > page.limit else ""

@@ -1,4 +1,4 @@
-"""The public pictures."""
+"""Port: the public images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Feed(Protocol):
-    """Reads of public pictures without a lock."""
+    """Reads public images without a lock."""
 
     async def list_public(self, page: FeedPage) -> Sequence[Image]:
-        """Return up to `page.limit` public pictures that follow `page.after`, in the order asked for."""
+        """Return up to `page.limit` public images after `page.after`, in the requested order."""

@@ -1,4 +1,4 @@
-"""Return the notifications of a user, page by page."""
+"""Lists the notifications of a user by pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ListNotifications:
-    """One page as it was asked for; 0 and empty mean not given."""
+    """A page request; 0 and empty mean not given."""
 
     user_id: UUID
     page_size: int = 0
@@ -28,7 +28,7 @@ class ListNotifications:
 
 @dataclass(frozen=True)
 class NotificationPage:
-    """Notifications, the latest first; an empty token means the last page."""
+    """Notifications, newest first; an empty token means the last page."""
 
     notifications: tuple[Notification, ...]
     next_page_token: str
@@ -42,7 +42,7 @@ async def list_notifications(query: ListNotifications, *, notifications: Notific
         raise Invalid(f"limit {message}.", violations=(Violation("limit", message),))
     limit = query.page_size or DEFAULT_PAGE_SIZE
     after = NotificationPosition.parse(query.page_token) if query.page_token else None
-    # One more than asked for tells whether there is another page.
+    # One more than requested shows whether there is another page.
     found = await notifications.page(query.user_id, unread=query.unread, after=after, limit=limit + 1)
     shown = tuple(found[:limit])
     token = NotificationPosition.of(shown[-1]).token() if len(found) > limit else ""

@@ -1,4 +1,4 @@
-"""Mark notifications as read."""
+"""Marks notifications as read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The notifications of users."""
+"""Port: the notifications of users."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Notifications(Protocol):
     """The notifications of all users."""
 
     async def add(self, event_id: str, notification_event: NotificationEvent) -> bool:
-        """Add to the unread notification of the group, or make one; False when the event was handled before."""
+        """Add to the unread notification of the group, or create it; False when the event was handled before."""
 
     async def page(
         self, user_id: UUID, *, unread: bool, after: NotificationPosition | None, limit: int
     ) -> Sequence[Notification]:
-        """Return up to `limit` notifications of the user, the latest first."""
+        """Return up to `limit` notifications of the user, newest first."""
 
     async def count_unread(self, user_id: UUID) -> int:
         """Count the unread notifications of the user."""

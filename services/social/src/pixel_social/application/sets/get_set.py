@@ -1,4 +1,4 @@
-"""Look at a set."""
+"""Returns a set."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GetSet:
-    """Which set, and who looks; None is an anonymous viewer."""
+    """A set id and its viewer; None is an anonymous viewer."""
 
     set_id: UUID
     viewer_id: UUID | None
 
 
 async def get_set(query: GetSet, *, sets: Sets) -> ImageSet:
-    """Return the set as the viewer may see it; raise SetNotFound."""
+    """Return the set as visible to the viewer; raise SetNotFound."""
     image_set = await sets.find_set(query.set_id)
     if image_set is None:
         raise SetNotFound

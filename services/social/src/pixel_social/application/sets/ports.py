@@ -1,4 +1,4 @@
-"""The sets this service owns."""
+"""Port: the sets."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
 
 
 class Transaction(Protocol):
-    """Writes that become visible together or not at all."""
+    """Writes of one transaction."""
 
     async def first_time(self, event_id: str) -> bool:
-        """Record that the event is being handled; False when it was handled before."""
+        """Record the event as handled; False when it was handled before."""
 
     async def add_set(self, image_set: ImageSet) -> bool:
-        """Write a set and its pictures; False, and nothing written, when the set exists."""
+        """Insert a set and its images; return False and write nothing when the set exists."""
 
     async def announce(self, image_set: ImageSet) -> None:
-        """Queue one `image_generated` activity for each picture of the set."""
+        """Write one `image_generated` activity for each image of the set to the outbox."""
 
 
 class Store(Protocol):
     """The pictures this service owns."""
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]:
-        """Commit at the end of the block, roll back when it raises."""
+        """Open a transaction; commit at the end of the block, roll back when it raises."""
 
 
 class Sets(Protocol):
-    """Reads of sets without a lock."""
+    """Reads sets without a lock."""
 
     async def find_set(self, set_id: UUID) -> ImageSet | None:
-        """Return a set with all its pictures in batch order, or None."""
+        """Return a set with all its images in batch order, or None."""

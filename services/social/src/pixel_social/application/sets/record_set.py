@@ -1,4 +1,4 @@
-"""A generation has ended with pictures: they become a set."""
+"""Records the images of a completed generation as a set."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RecordSet:
-    """The set an event told of, and that event's id."""
+    """The set of an event, and the event's id."""
 
     event_id: str
     image_set: ImageSet
 
 
 async def record_set(cmd: RecordSet, *, store: Store) -> bool:
-    """Write the set once, however often and in whatever order its event arrives; False when it was there."""
+    """Write the set once, for any repetition or order of events; False when it exists."""
     async with store.transaction() as tx:
         if not await tx.first_time(cmd.event_id):
             return False

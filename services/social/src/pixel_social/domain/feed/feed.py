@@ -1,4 +1,4 @@
-"""The discover feed: what can be asked for, and the tokens that lead from page to page."""
+"""The discover feed: page requests and page tokens."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_BIGINT = 2**63 - 1
 
 
 class Sort(StrEnum):
-    """Orders of the feed; ties go to the greater id, which is the newer picture."""
+    """Orders of the feed; ties go to the greater id, which is the newer image."""
 
     RECENT = "recent"
     POPULAR = "popular"
@@ -38,7 +38,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class FeedFilter:
-    """Which public pictures; None means all."""
+    """Filter of public images; None means all."""
 
     model: str | None = None
     style: str | None = None
@@ -51,7 +51,7 @@ class FeedFilter:
 
 @dataclass(frozen=True)
 class Position:
-    """The last picture of a page: its rank in the order asked for, then its id."""
+    """The last image of a page: its rank in the order, then its id."""
 
     rank: datetime | int | float
     id: UUID
@@ -69,7 +69,7 @@ class FeedPage:
 
 
 def rank_of(image: Image, sort: Sort) -> datetime | int | float:
-    """Return what the order compares first."""
+    """Return the sort key of the order."""
     match sort:
         case Sort.RECENT:
             return image.created_at
@@ -80,7 +80,7 @@ def rank_of(image: Image, sort: Sort) -> datetime | int | float:
 
 
 def feed_page(*, sort: Sort, feed_filter: FeedFilter, page_size: int, page: int, token: str) -> FeedPage:
-    """Check a page request; raise InvalidFeedRequest with every field at fault, or InvalidPageToken."""
+    """Validate a page request; raise InvalidFeedRequest with every invalid field, or InvalidPageToken."""
     violations = [*_page_violations(page_size, page, token), *_filter_violations(feed_filter)]
     if violations:
         raise InvalidFeedRequest(violations[0].message, violations=tuple(violations))
@@ -90,7 +90,7 @@ def feed_page(*, sort: Sort, feed_filter: FeedFilter, page_size: int, page: int,
 
 
 def write_token(last: Image, sort: Sort, feed_filter: FeedFilter) -> str:
-    """Name the place after `last`, in a text that only fits this order and filter."""
+    """Return the page token of the position after `last`; it is valid for this order and filter only."""
     rank = rank_of(last, sort)
     shown = rank.isoformat() if isinstance(rank, datetime) else rank
     body = json.dumps([sort.value, shown, last.id.hex, _fingerprint(feed_filter)], separators=(",", ":"))
@@ -98,7 +98,7 @@ def write_token(last: Image, sort: Sort, feed_filter: FeedFilter) -> str:
 
 
 def read_token(token: str, sort: Sort, feed_filter: FeedFilter) -> Position:
-    """Return the place a token names; raise InvalidPageToken when it is malformed or belongs to another list."""
+    """Return the position of a token; raise InvalidPageToken when it is malformed or belongs to another list."""
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise InvalidPageToken
     try:

@@ -1,4 +1,4 @@
-"""Pictures as people see them: who may look, and how a picture ranks."""
+"""Images: visibility and rank."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 HOT_SECONDS_PER_DECADE = 45_000
-"""A picture 12.5 hours younger ranks like one with ten times the interest."""
+"""An image 12.5 hours newer ranks like one with ten times the interest."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """One picture of a set; its id is the id of its asset in media."""
+    """One image of a set; its id is the id of its asset in media."""
 
     id: UUID
     user_id: UUID
@@ -39,13 +39,13 @@ class Image:
     hot: float = 0.0
 
     def is_visible_to(self, viewer_id: UUID | None) -> bool:
-        """Private pictures are seen by their owner only."""
+        """Private images are visible to their owner only."""
         return not self.private or viewer_id == self.user_id
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """The pictures of one generation, in batch order."""
+    """The images of one generation, in batch order."""
 
     id: UUID
     user_id: UUID
@@ -54,7 +54,7 @@ class ImageSet:
     images: tuple[Image, ...]
 
     def seen_by(self, viewer_id: UUID | None) -> ImageSet:
-        """Return the set as the viewer may see it; raise SetNotFound when nothing of it is theirs to see."""
+        """Return the set as visible to the viewer; raise SetNotFound when nothing of it is visible."""
         visible = tuple(image for image in self.images if image.is_visible_to(viewer_id))
         if not visible and viewer_id != self.user_id:
             raise SetNotFound
@@ -62,9 +62,9 @@ class ImageSet:
 
 
 def hot_score(created_at: datetime, *, likes: int = 0, comments: int = 0, views: int = 0) -> float:
-    """Rank for the trending feed: the logarithm of the interest plus the age, so that it changes with interest only.
+    """Return the trending rank: the logarithm of the interest plus the creation time, so it changes with interest only.
 
-    A comment weighs as two likes and a hundred views as one.
+    A comment counts as two likes, a hundred views as one.
     """
     interest = likes + 2 * comments + views / 100
     return math.log10(max(1.0, interest)) + created_at.timestamp() / HOT_SECONDS_PER_DECADE

@@ -1,4 +1,4 @@
-"""Notifications: what a user should hear of, grouped while it is unread."""
+"""Notifications, grouped while unread."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DEFAULT_PAGE_SIZE = 20
 
 
 class NotificationKind(StrEnum):
-    """What happened."""
+    """The kind of an event."""
 
     GENERATION_FAILED = "generation_failed"
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationEvent:
-    """One thing that happened to a user's resource."""
+    """One event on a user's resource."""
 
     user_id: UUID
     kind: NotificationKind
@@ -36,12 +36,12 @@ class NotificationEvent:
     resource_id: UUID
     happened_at: datetime
     group_key: str = ""
-    """What of a kind belongs together; empty means all of it does."""
+    """Group key within a kind; empty groups all of the kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """All of a group that happened since its user last looked."""
+    """The events of a group since its user last read it."""
 
     id: UUID
     user_id: UUID
@@ -49,7 +49,7 @@ class Notification:
     count: int
     reasons: Mapping[str, int]
     resource_id: UUID
-    """What it happened to last."""
+    """The resource of the latest event."""
     first_at: datetime
     last_at: datetime
     read_at: datetime | None = None
@@ -57,7 +57,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class NotificationPosition:
-    """Behind which notification a page begins."""
+    """The position of a notification, after which a page begins."""
 
     last_at: datetime
     id: UUID
@@ -68,16 +68,16 @@ class NotificationPosition:
 
     @classmethod
     def parse(cls, token: str) -> Self:
-        """Read a token; raise InvalidPageToken."""
+        """Parse a token; raise InvalidPageToken."""
         seconds, _, hex_id = token.partition("-")
         try:
             return cls(datetime.fromtimestamp(int(seconds) / 1_000_000, UTC), UUID(hex_id))
         except (ValueError, OverflowError, OSError):
-            violation = Violation("cursor", "has to be the token of the page before")
+            violation = Violation("cursor", "must be the token of the previous page")
             raise InvalidPageToken(violations=(violation,)) from None
 
     def token(self) -> str:
-        """Return the token that `parse` reads."""
+        """Return the token for `parse`."""
         since = self.last_at - datetime(1970, 1, 1, tzinfo=UTC)
         microseconds = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
         return f"{microseconds}-{self.id.hex}"

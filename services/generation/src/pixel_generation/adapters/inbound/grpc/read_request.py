@@ -1,4 +1,4 @@
-"""Read what every request has: ids, times, sizes and tokens of pages."""
+"""Reads ids, times, page sizes and page tokens of requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read_generation_id(text: str) -> UUID:
     try:
         return parse_id("gen", text)
     except ValueError as error:
-        # A malformed id names nothing; the caller need not tell the two cases apart.
+        # A malformed id is answered like an unknown one.
         raise GenerationNotFound from error
 
 
@@ -54,22 +54,22 @@ def read_size(asked: int, *, default: int, most: int) -> int:
 
 
 def write_token(last: UUID | None) -> str:
-    """Write where the next page begins; empty at the end."""
+    """Return the token of the next page; empty at the end."""
     return "" if last is None else base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
 
 
 def read_token(text: str) -> UUID:
-    """Read where a page begins; empty means at the first."""
+    """Parse a page token; empty means the first page."""
     if not text:
         return FIRST
     try:
         return UUID(bytes=_bytes_of(text))
     except ValueError as error:
-        raise invalid("cursor", "The cursor is not one that this list gave out.") from error
+        raise invalid("cursor", "The cursor is not valid for this list.") from error
 
 
 def write_timed_token(last: tuple[datetime, UUID] | None) -> str:
-    """Write where the next page of a list by time begins; empty at the end."""
+    """Return the token of the next page of a list by time; empty at the end."""
     if last is None:
         return ""
     at, item = last
@@ -78,7 +78,7 @@ def write_timed_token(last: tuple[datetime, UUID] | None) -> str:
 
 
 def read_timed_token(text: str) -> tuple[datetime, UUID] | None:
-    """Read where a page of a list by time begins; empty means at the first."""
+    """Parse a page token of a list by time; empty means the first page."""
     if not text:
         return None
     try:
@@ -86,16 +86,16 @@ def read_timed_token(text: str) -> tuple[datetime, UUID] | None:
         seconds, micros = divmod(int.from_bytes(data[:8], "big"), 1_000_000)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros), UUID(bytes=data[8:])
     except (ValueError, OverflowError, OSError) as error:
-        raise invalid("cursor", "The cursor is not one that this list gave out.") from error
+        raise invalid("cursor", "The cursor is not valid for this list.") from error
 
 
 def write_code_token(last: str | None) -> str:
-    """Write where the next page of a list by promotion code begins; empty at the end."""
+    """Return the token of the next page of a list by promotion code; empty at the end."""
     return "" if last is None else base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
 
 
 def read_code_token(text: str) -> str:
-    """Read where a page of a list by promotion code begins; empty means at the first."""
+    """Parse a page token of a list by promotion code; empty means the first page."""
     if not text:
         return ""
     try:
@@ -103,7 +103,7 @@ def read_code_token(text: str) -> str:
     except ValueError:
         code = ""
     if not CODE.fullmatch(code):
-        raise invalid("cursor", "The cursor is not one that this list gave out.")
+        raise invalid("cursor", "The cursor is not valid for this list.")
     return code
 
 

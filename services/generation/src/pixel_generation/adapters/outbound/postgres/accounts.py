@@ -56,7 +56,7 @@ class PostgresAccounts:
 
 
 class PostgresBudgets:
-    """Limits on what may be held and spent."""
+    """Budgets: limits on held and spent amounts."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -89,7 +89,7 @@ class PostgresBudgets:
 
 
 def _own(value: int | None) -> int | None:
-    """Return the account's own limit; a negative one means that the plan decides."""
+    """Return the account's own limit; a negative one means the plan's limit."""
     return None if value is None or value < 0 else value
 
 

@@ -1,4 +1,4 @@
-"""Jobs wherever they are kept, in PostgreSQL: those the engine works on, and those that ended long ago."""
+"""Jobs of both tables in PostgreSQL: live and archived."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ARCHIVE = load_queries("pixel_generation.sql", "archive.sql")
 
 
 class PostgresAllJobs:
-    """Reads both tables in one statement, so a job that is being moved is seen exactly once."""
+    """Reads both tables in one statement, so a job being moved is seen exactly once."""
 
     def __init__(self, pool: Pool, kinds: Kinds) -> None:
         self._pool = pool

@@ -24,7 +24,7 @@ class PostgresCatalogue:
         self._default = default
         self._providers = providers
 
-    async def load(self) -> Catalogue:
+    async def current(self) -> Catalogue:
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, CATALOGUE["list_models"])
         return Catalogue(

@@ -1,4 +1,4 @@
-"""The time of the database server, which all processes of the service share."""
+"""The clock of the database server, common to all processes of the service."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 class PostgresClock:
-    """Tells the server's time, carried on by the monotonic clock: a machine whose own clock is wrong ends no job early.
+    """Returns the server's time, advanced by the monotonic clock, so a wrong system clock ends no job early.
 
-    Until the first look it is the machine's time.
+    Before the first read it is the system time.
     """
 
     def __init__(self, pool: Pool, system: Clock, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -37,7 +37,7 @@ class PostgresClock:
         return self._told + timedelta(seconds=self._monotonic() - self._told_at_s)
 
     async def look(self) -> None:
-        """Ask the server; a slow answer or none leaves the time as it was."""
+        """Read the server's time; a slow or failed read changes nothing."""
         asked_s = self._monotonic()
         try:
             async with self._pool.autocommit() as conn:

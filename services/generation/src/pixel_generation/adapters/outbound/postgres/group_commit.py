@@ -1,4 +1,4 @@
-"""Changes of jobs that wait at the same time share one statement and one commit."""
+"""Concurrent changes of jobs share one statement and one commit."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     Change = Mapping[str, Any]
 
 MOST = 64
-"""Changes in one statement; the locks of all are held until it commits."""
+"""Maximum changes in one statement; their locks are held until it commits."""
 AT_ONCE = 2
-"""Statements at once: one that waits for a lock does not hold up everybody."""
+"""Concurrent statements: one that waits for a lock does not block the others."""
 MAX_WAITING = 8_192
 HAD_NO_EFFECT = frozenset({"LOCKED", "TRANSACTION_COLLIDED"})
 
 
 class GroupCommit:
-    """Writes changes by one statement of the process; of one job only one change at a time."""
+    """Writes changes of this process in shared statements; of one job only one change at a time."""
 
     def __init__(self, pool: Pool, query: Query) -> None:
         self._pool = pool
@@ -42,21 +42,21 @@ class GroupCommit:
             at_once=AT_ONCE,
             max_waiting=MAX_WAITING,
             key=lambda change: change[0],
-            # Each by itself, so that only the one at fault fails.
+            # Each by itself, so that only the failing one fails.
             apart=Apart.SINGLY,
             may_repeat=_had_no_effect,
             waits_for_decision=True,
         )
 
     async def write(self, job_id: UUID, change: Change) -> bool:
-        """Return whether the job was still as the change expects; then the change is durable.
+        """Return whether the job was in the expected state; then the change is durable.
 
-        A cancelled caller takes back a change that still waits, and otherwise leaves when it is decided.
+        A cancelled caller withdraws a queued change, and otherwise waits for the result.
         """
         return await self._changes.submit((job_id, change))
 
     async def close(self) -> None:
-        """Write what waits."""
+        """Write queued changes."""
         await self._changes.close()
 
     async def _write(self, changes: Sequence[tuple[UUID, Change]]) -> list[bool]:
@@ -67,7 +67,7 @@ class GroupCommit:
 
 
 async def write_changes(conn: AsyncConnection[DictRow], query: Query, changes: Sequence[Change]) -> set[UUID]:
-    """Write changes of different jobs by one statement; return the jobs that were still as their change expects."""
+    """Write changes of different jobs in one statement; return the jobs that were in the expected state."""
     numbered = [{**change, "place": place} for place, change in enumerate(changes)]
     return {row["id"] for row in await fetch_all(conn, query, {"changes": Jsonb(numbered)})}
 

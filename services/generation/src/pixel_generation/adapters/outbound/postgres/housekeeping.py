@@ -1,4 +1,4 @@
-"""Chores of the relay role in PostgreSQL."""
+"""Maintenance statements in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
 ARCHIVE = load_queries("pixel_generation.sql", "archive.sql")
 
 RESERVATIONS_KEPT = timedelta(days=62)
-"""The longest period of a budget is a month; this is past any that an open job may still settle in."""
+"""The longest period of a budget is a month; this is longer than any period an open job may still settle in."""
 
 
 class PostgresHousekeeping:
-    """Leads by an advisory lock. Every write of a sweep is fenced, so the lock saves work and guards nothing."""
+    """Elects a leader by an advisory lock. Every write of a sweep is fenced, so the lock only avoids duplicate work."""
 
     def __init__(self, pool: Pool, clock: Clock, kinds: Kinds, messages: WorkMessages) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""Ids are UUIDv7: a range of time is a range of ids."""
+"""Ids are UUIDv7, so a time range maps to an id range."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 SLACK = timedelta(hours=1)
-"""An id is drawn before its row is written, perhaps on a machine whose clock differs."""
+"""An id is generated before its row is written, perhaps on a machine with another clock."""
 LOWEST = UUID(int=0)
 
 

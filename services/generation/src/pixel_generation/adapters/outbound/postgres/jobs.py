@@ -55,7 +55,7 @@ class PostgresJobs:
         self._ends = GroupCommit(pool, CHANGES["end_jobs"])
 
     async def close(self) -> None:
-        """Write what waits."""
+        """Write queued changes."""
         for changes in (self._advances, self._requeues, self._ends):
             await changes.close()
 
@@ -76,7 +76,7 @@ class PostgresJobs:
 
     async def _claim_under_limits(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._pool.transaction() as conn:
-            # A statement of its own: the claim's must begin, and see what runs, after the wait for this lock.
+            # A separate statement: the claim's snapshot must begin after the wait for this lock.
             if await fetch_one(conn, JOBS["lock_limited_queue"], {"queue": parameters["queue"]}) is None:
                 return []
             return await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": True})
@@ -89,7 +89,7 @@ class PostgresJobs:
         now = self._clock.now()
         events = outbox_events(after, now, self._messages)
         if before.stage is Stage.STARTING:
-            # A claim stores its event and leaves its outbox event to the next change, whatever that is.
+            # A claim stores its event; the next change of the job writes the outbox event.
             events.insert(0, status_changed(before, now))
         change = change_value(before, after, events) | {
             "writer": writer.value,
@@ -112,7 +112,7 @@ class PostgresJobs:
         return await self._requeues.write(after.id, change)
 
     async def _reroute(self, after: Job, change: dict[str, Any]) -> bool:
-        """Queue the job for another provider if the budgets that apply there have room for it."""
+        """Queue the job for another provider if the budgets there have enough left."""
         cost = {"job_id": after.id, "cost_usd_micros": after.route.get("cost_usd_micros")}
         async with self._pool.transaction() as conn:
             if not await write_changes(conn, CHANGES["requeue_jobs"], [change]):

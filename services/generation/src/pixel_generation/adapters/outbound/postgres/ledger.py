@@ -1,4 +1,4 @@
-"""Grants, corrections and promotions in PostgreSQL; holds and settlements are written with their jobs."""
+"""Grants, corrections and promotions in PostgreSQL; holds and settlements are written with the jobs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class PostgresLedger:
 
 
 class PostgresPromotions:
-    """Codes that give credits."""
+    """Promotion codes."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

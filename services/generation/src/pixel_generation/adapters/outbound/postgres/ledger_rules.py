@@ -1,4 +1,4 @@
-"""The rules of the ledger, proved in PostgreSQL."""
+"""The rules of the ledger, checked in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RULES = (
 
 
 class PostgresLedgerRules:
-    """One statement a rule, each seeing one moment and none holding a snapshot for the next."""
+    """One statement per rule, each with its own snapshot."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

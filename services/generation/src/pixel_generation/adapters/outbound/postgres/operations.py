@@ -27,10 +27,10 @@ OPERATIONS = load_queries("pixel_generation.sql", "operations.sql")
 STATISTICS = load_queries("pixel_generation.sql", "statistics.sql")
 
 WINDOW = 10_000
-"""Failures that a filtered page looks at; what is behind them is for the next page."""
+"""Failures scanned for a filtered page; the rest is for the next page."""
 MOST_COUNTED = 200_000
 WORKER_SILENCE_S = 15.0
-"""A worker that has given no sign of life for so long is not counted: three heartbeats."""
+"""A worker without a heartbeat for this long is not counted: three heartbeats."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(9999, 1, 1, tzinfo=UTC)
 

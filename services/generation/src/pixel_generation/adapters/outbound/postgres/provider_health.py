@@ -15,7 +15,7 @@ HEALTH = load_queries("pixel_generation.sql", "provider_health.sql")
 
 
 class PostgresProviderHealth:
-    """One row per provider; the row lock orders what workers report."""
+    """One row per provider; the row lock serializes the reports of workers."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

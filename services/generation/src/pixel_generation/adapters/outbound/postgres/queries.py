@@ -25,11 +25,11 @@ GENERATIONS = load_queries("pixel_generation.sql", "generations.sql")
 LEDGER = load_queries("pixel_generation.sql", "ledger.sql")
 
 WINDOW = 10_000
-"""Rows that a filtered page looks at; what is behind them is for the next page."""
+"""Rows scanned for a filtered page; the rest is for the next page."""
 
 
 class PostgresQueries:
-    """What users may know."""
+    """The reads of users."""
 
     def __init__(self, pool: Pool, kinds: Kinds, *, window: int = WINDOW) -> None:
         self._pool = pool

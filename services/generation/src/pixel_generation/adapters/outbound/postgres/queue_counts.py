@@ -1,4 +1,4 @@
-"""How many jobs wait in a queue."""
+"""Counts queued jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ QUEUES = load_queries("pixel_generation.sql", "queue_counts.sql")
 
 
 class PostgresQueueCounts:
-    """Counts on the index of what waits."""
+    """Counts on the index of queued jobs."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

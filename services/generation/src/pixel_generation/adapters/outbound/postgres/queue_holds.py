@@ -1,4 +1,4 @@
-"""QueueHolds of waiting jobs in PostgreSQL."""
+"""Holds of queued jobs in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ QUEUE_HOLDS = load_queries("pixel_generation.sql", "queue_holds.sql")
 
 
 class PostgresQueueHolds:
-    """Opens queue_holds and raises classes; every statement passes over what somebody else holds."""
+    """Ends holds and raises priority classes; every statement skips locked rows."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -23,7 +23,7 @@ class PostgresQueueHolds:
         return await self._open("end_due_holds", {"limit": limit})
 
     async def end_missed(self) -> int:
-        # Drawn anew each time, so that every user is reached however many come before.
+        # Random each time, so that every user is reached.
         return await self._open("end_missed_holds", {"after": uuid4()})
 
     async def age(self, limit: int) -> int:

@@ -17,7 +17,7 @@ MOST_JOBS = 2_000
 
 
 class PostgresQueueSnapshots:
-    """One index range scan a reading."""
+    """One index range scan per read."""
 
     def __init__(self, pool: Pool, *, most_jobs: int = MOST_JOBS) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""Between rows and the domain."""
+"""Converts between rows and the domain."""
 
 from __future__ import annotations
 
@@ -11,16 +11,8 @@ from psycopg.types.json import Jsonb
 
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.former_names import route_of
-from pixel_generation.domain.jobs.job import (
-    Adjustment,
-    Failure,
-    HoldReason,
-    Job,
-    Output,
-    Priority,
-    Stage,
-    Status,
-)
+from pixel_generation.domain.jobs.job import Adjustment, Failure, HoldReason, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.replay import RecordedEvent, facts_of
 from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.providers.provider import Outcome
@@ -99,7 +91,7 @@ def recorded_event_of(row: Mapping[str, Any]) -> RecordedEvent:
 
 
 def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict[str, Any]:
-    """Return as JSON what every written change of a job consists of: its new state, its event, its outbox_events."""
+    """Return the parts of a change of a job as JSON: its new state, its event, its outbox events."""
     return {
         "id": after.id.hex,
         "attempt": before.attempt,

@@ -27,7 +27,7 @@ MOST_USAGE_TRANSFERS = 500_000
 
 
 class PostgresStatements:
-    """What users may know of the ledger."""
+    """The users' reads of the ledger."""
 
     def __init__(self, pool: Pool, *, window: int = WINDOW, most_usage_transfers: int = MOST_USAGE_TRANSFERS) -> None:
         self._pool = pool

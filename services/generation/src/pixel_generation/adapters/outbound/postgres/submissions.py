@@ -1,4 +1,4 @@
-"""Submissions in PostgreSQL: a whole batch in one statement."""
+"""Submissions in PostgreSQL: one batch is one statement."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
 NO_ID = UUID(int=0)
 NO_TIME = datetime.max.replace(tzinfo=UTC)
 NO_COST = -1
-"""Stand-ins for what is absent; the statement reads them as null."""
+"""Sentinels for absent values; the statement reads them as null."""
 
 
 class PostgresSubmissions:
@@ -44,7 +44,7 @@ class PostgresSubmissions:
             return await _decide(conn, batch, self._messages)
 
     async def dry_run(self, item: NewGeneration) -> Decision:
-        """Run the very statement and take it back, so that a quote cannot disagree with the submission after it."""
+        """Run the same statement and roll it back, so that a quote cannot disagree with the submission after it."""
         async with self._pool.autocommit() as conn, conn.transaction(force_rollback=True):
             return (await _decide(conn, [item], self._messages))[0]
 

@@ -1,4 +1,4 @@
-"""Who works, in PostgreSQL."""
+"""Worker heartbeats in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORKERS = load_queries("pixel_generation.sql", "workers.sql")
 
 
 class PostgresWorkers:
-    """The register of worker processes."""
+    """The table of worker processes."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""OpenAI's image models by the vendor's SDK; imported only where a key is configured, because the SDK is heavy."""
+"""OpenAI's image models through the vendor's SDK; imported only when a key is configured, because the SDK is large."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _MOST_BYTES_PER_PICTURE = 48 * 1024 * 1024
 _MICROS_PER_MILLION_TOKENS = 1_000_000
 
 _QUALITIES = {"standard": "medium", "hd": "high"}
-"""Quality words of retired models and what the present ones call them."""
+"""Quality values of retired models and their names in current ones."""
 
 _PASSED_ON = frozenset({"background", "moderation", "output_format", "output_compression"})
-"""Parameters of the caller that the vendor understands under the same name."""
+"""Parameters that the vendor has under the same name."""
 
 _BLOCKED_CODES = frozenset({"moderation_blocked", "content_policy_violation", "content_filter", "safety_violation"})
 _NOT_BEGUN = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol)
@@ -39,7 +39,7 @@ _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg",
 
 
 class OpenAIImages:
-    """Calls `images.generate` once for each request; never repeats a call by itself."""
+    """Calls `images.generate` once for each request; does not retry."""
 
     capabilities = frozenset({TEXT_TO_IMAGE})
     repeatable = False
@@ -49,7 +49,7 @@ class OpenAIImages:
         self._prices = dict(prices or {})
 
     async def generate(self, request: ImageRequest) -> AsyncIterator[ProducedImage]:
-        """Yield what the one answer holds, which may be fewer pictures than asked."""
+        """Yield the images of the response, which may be fewer than requested."""
         response, provider_request_id = await self._call(request)
         pictures = [data for item in response.data or [] if (data := _decoded(item.b64_json))]
         if not pictures:
@@ -71,7 +71,7 @@ class OpenAIImages:
         timeout = httpx2.Timeout(request.timeout_s, connect=min(_CONNECT_TIMEOUT_S, request.timeout_s))
         provider_request_id = ""
         try:
-            # The client's timeout is per read; a body that drips must end too.
+            # The client's timeout is per read; a slow body must end too.
             async with asyncio.timeout(request.timeout_s):
                 call = self._client.images.with_streaming_response.generate(**_arguments(request), timeout=timeout)
                 async with call as response:
@@ -101,7 +101,7 @@ class OpenAIImages:
 
 
 def _arguments(request: ImageRequest) -> dict[str, Any]:
-    """Return the vendor's names for what is asked. Present models take a style only as words of the prompt."""
+    """Return the request in the vendor's names. Current models take a style only as words of the prompt."""
     prompt = f"{request.prompt}\n\nStyle: {request.style}" if request.style else request.prompt
     arguments: dict[str, Any] = {
         "model": request.provider_model,
@@ -126,7 +126,7 @@ async def _bounded(chunks: AsyncIterator[bytes], count: int, provider_request_id
 
 
 def _decoded(text: str | None) -> bytes:
-    """Return the picture's bytes; empty when the text is missing or is not base64."""
+    """Return the image's bytes; empty when the text is missing or is not base64."""
     try:
         return base64.b64decode(text or "", validate=True)
     except binascii.Error:
@@ -149,7 +149,7 @@ def _no_output(detail: str, provider_request_id: str) -> ProviderError:
 
 
 def _disconnection(cause: BaseException, provider_request_id: str) -> ProviderError:
-    """Without a connection nothing was sent; after that only the provider knows."""
+    """Without a connection nothing was sent; after that the outcome is unknown."""
     if isinstance(cause, _NOT_BEGUN):
         return ProviderError(
             "The provider cannot be reached.", code="provider_unavailable", outcome=Outcome.NOT_SENT, retryable=True
@@ -178,7 +178,7 @@ def _rejection(error: openai.APIStatusError) -> ProviderError:
 
 
 def _verdict(error: openai.APIStatusError) -> tuple[str, Outcome, bool]:
-    """Failure code, whether the provider took the request, and whether trying again later can help."""
+    """Failure code, whether the provider accepted the request, and whether a later retry can help."""
     status = error.status_code
     if status == httpx2.codes.TOO_MANY_REQUESTS:
         is_spent = error.code == "insufficient_quota" or error.type == "insufficient_quota"
@@ -195,7 +195,7 @@ def _verdict(error: openai.APIStatusError) -> tuple[str, Outcome, bool]:
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds the provider asks to wait; None when it does not say or says it as a date."""
+    """Seconds of the Retry-After header; None when it is missing or a date."""
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         text = headers.get(name, "")
         if re.fullmatch(r"\d+(\.\d+)?", text):

@@ -25,7 +25,7 @@ _TYPES = ("image", "video")
 
 
 class PostgresAssets:
-    """Every method is one or two statements of their own; none spans a transaction."""
+    """Each method runs one or two statements, each its own transaction."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -72,7 +72,7 @@ class PostgresAssets:
         return dict.fromkeys(_TYPES, 0) | {row["type"]: row["bytes"] for row in rows}
 
     async def _finished_by_another(self, facts: AssetFacts) -> Asset:
-        """Return the asset under this id, when it is the same; else say why there is none."""
+        """Return the asset with this id when it is the same; else raise the reason."""
         async with self._pool.autocommit() as conn:
             row = await fetch_one(conn, ASSETS["find_state"], {"id": facts.id})
         state = None if row is None else row["state"]

@@ -1,4 +1,4 @@
-"""Attempts to store an asset that came to nothing, in PostgreSQL."""
+"""Abandoned uploads in PostgreSQL."""
 
 from __future__ import annotations
 

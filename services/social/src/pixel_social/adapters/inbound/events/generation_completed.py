@@ -1,4 +1,4 @@
-"""Events of other services: translate, call one use case."""
+"""Events of other services: translate and call one use case."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def on_generation_completed(app: Application) -> Callable[[Event], Awaitable[Non
 
 
 def read_completed(message: events_pb2.ImageGenerationCompleted) -> ImageSet:
-    """Turn the message into a set; raise Invalid when an id or time is malformed."""
+    """Convert the message to a set; raise Invalid when an id or time is malformed."""
     try:
         set_id = parse_id("set", message.set_id)
         user_id = parse_id("usr", message.user_id)

@@ -1,4 +1,4 @@
-"""Failed generations become notifications of their owner."""
+"""Turns failed generations into notifications of their owner."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def on_generation_failed(app: Application) -> Callable[[Event], Awaitable[None]]
 
 
 def read_failed(message: events_pb2.ImageGenerationFailed) -> NotificationEvent:
-    """Turn the message into a notification_event; raise Invalid when an id or time is malformed."""
+    """Convert the message to a NotificationEvent; raise Invalid when an id or time is malformed."""
     try:
         return NotificationEvent(
             user_id=parse_id("usr", message.user_id),

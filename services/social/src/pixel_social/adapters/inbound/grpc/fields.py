@@ -1,4 +1,4 @@
-"""Fields that every request and answer has: ids and times."""
+"""Ids and times in requests and responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures to messages."""
+"""Converts images to messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The feed of public pictures in Postgres."""
+"""The feed of public images in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FEEDS = {
 
 
 class PostgresFeed:
-    """One statement for each order of the feed."""
+    """The feed queries, one for each order."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

@@ -1,4 +1,4 @@
-"""Notifications in Postgres."""
+"""Notifications in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOTIFICATIONS = load_queries("pixel_social.sql", "notifications.sql")
 
 
 class PostgresNotifications:
-    """One row for each unread group."""
+    """One row for each user, kind and group."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

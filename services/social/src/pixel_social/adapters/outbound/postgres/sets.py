@@ -1,4 +1,4 @@
-"""Sets in Postgres."""
+"""Sets in PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promotions as messages."""
+"""Converts promotions."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from pixel.generation.v1 import billing_service_pb2 as pb
 
 from pixel_generation.adapters.codec import timestamp
 from pixel_generation.adapters.inbound.grpc.read_request import read_code_token, read_size, write_code_token
+from pixel_generation.application.billing.promotion_codes import ListPromotions
 
 if TYPE_CHECKING:
-    from pixel_generation.application.billing.ports import Promotions
+    from pixel_generation.application.reading.page import Page
     from pixel_generation.domain.billing.promotions import Promotion
 
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
 
 
-async def answer_promotions(request: pb.ListPromotionsRequest, promotions: Promotions) -> pb.ListPromotionsResponse:
-    page = await promotions.page(
-        after=read_code_token(request.page_token),
-        limit=read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE),
-    )
+def read_promotions(request: pb.ListPromotionsRequest) -> ListPromotions:
+    size = read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE)
+    return ListPromotions(after=read_code_token(request.page_token), limit=size)
+
+
+def promotions_to_proto(page: Page[Promotion, str]) -> pb.ListPromotionsResponse:
     return pb.ListPromotionsResponse(
         promotions=map(promotion_to_proto, page.items), next_page_token=write_code_token(page.next)
     )

@@ -12,68 +12,60 @@ from pixel_errors import Invalid, Violation
 from pixel_runtime.ids import format_id, parse_id
 
 from pixel_generation.adapters.codec import timestamp
-from pixel_generation.adapters.inbound.grpc.billing.promotion_codec import answer_promotions, promotion_to_proto
+from pixel_generation.adapters.inbound.grpc.billing.promotion_codec import (
+    promotion_to_proto,
+    promotions_to_proto,
+    read_promotions,
+)
 from pixel_generation.adapters.inbound.grpc.billing.statement_codec import (
-    answer_transactions,
-    answer_usage,
+    read_transactions,
+    read_usage,
     rules_to_proto,
+    transactions_to_proto,
+    usage_to_proto,
 )
 from pixel_generation.application.billing.correct_credits import (
     AdjustCredits,
     RefundGeneration,
-    adjust_credits,
-    refund_generation,
 )
-from pixel_generation.application.billing.grant_credits import GrantCredits, grant_credits
-from pixel_generation.application.billing.limit_spending import delete_budget, set_budget, update_account
+from pixel_generation.application.billing.grant_credits import GrantCredits
+from pixel_generation.application.billing.limit_spending import DeleteBudget, ListBudgets, SetBudget, UpdateAccount
 from pixel_generation.application.billing.ports import AccountChange
 from pixel_generation.application.billing.promotion_codes import (
     CreatePromotion,
-    create_promotion,
-    end_promotion,
-    redeem_promotion,
+    EndPromotion,
+    RedeemPromotion,
 )
 from pixel_generation.domain.billing.budgets import Budget, BudgetLimit, Period, Scope, Unit
 from pixel_generation.domain.errors import BudgetNotFound, GenerationNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from enum import StrEnum
 
-    from pixel_generation.application.billing.billing import Billing
-    from pixel_generation.application.billing.read_statement import StatementReader
-    from pixel_generation.application.maintenance.ports import RuleResult
+    from pixel_generation.application import Application
     from pixel_generation.domain.billing.credits import Account
 
-MAX_BUDGETS = 1_000
 SUBJECT_PREFIXES = {Scope.KEY: "key", Scope.USER: "usr"}
 
 Word = TypeVar("Word", bound="StrEnum")
 
 
 class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
-    def __init__(
-        self,
-        billing: Billing,
-        statement: StatementReader,
-        reconcile: Callable[[], Awaitable[list[RuleResult]]],
-    ) -> None:
-        self._billing = billing
-        self._statement = statement
-        self._reconcile = reconcile
+    def __init__(self, app: Application) -> None:
+        self._billing = app.billing
 
     async def GetBalance(  # noqa: N802 - named by the proto
         self, request: pb.GetBalanceRequest, context: object
     ) -> pb.GetBalanceResponse:
         del context
-        return _account(await self._billing.accounts.find(_user_id(request.user_id)))
+        return _account(await self._billing.get_account(_user_id(request.user_id)))
 
     async def GrantCredits(  # noqa: N802 - named by the proto
         self, request: pb.GrantCreditsRequest, context: object
     ) -> pb.GrantCreditsResponse:
         del context
         command = GrantCredits(_user_id(request.user_id), request.credits, request.grant_id, request.reason)
-        granted, available = await grant_credits(command, ledger=self._billing.ledger)
+        granted, available = await self._billing.grant(command)
         return pb.GrantCreditsResponse(available_credits=available, granted=granted)
 
     async def AdjustCredits(  # noqa: N802 - named by the proto
@@ -83,7 +75,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         command = AdjustCredits(
             _user_id(request.user_id), request.credits, request.adjustment_id, request.reason, request.actor
         )
-        outcome = await adjust_credits(command, corrections=self._billing.corrections)
+        outcome = await self._billing.adjust(command)
         return pb.AdjustCreditsResponse(available_credits=outcome.available, adjusted=outcome.made)
 
     async def RefundGeneration(  # noqa: N802 - named by the proto
@@ -95,7 +87,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         except ValueError as error:
             raise GenerationNotFound from error
         command = RefundGeneration(job_id, request.credits, request.reason, request.actor)
-        outcome = await refund_generation(command, corrections=self._billing.corrections)
+        outcome = await self._billing.refund(command)
         return pb.RefundGenerationResponse(refunded_credits=outcome.credits_back, refunded=outcome.is_new)
 
     async def CreatePromotion(  # noqa: N802 - named by the proto
@@ -104,28 +96,28 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
         del context
         ends_at = request.end_time.ToDatetime(tzinfo=UTC) if request.HasField("end_time") else None
         command = CreatePromotion(request.code, request.credits, request.max_uses, ends_at, request.actor)
-        made = await create_promotion(command, promotions=self._billing.promotions)
+        made = await self._billing.create_promotion(command)
         return pb.CreatePromotionResponse(promotion=promotion_to_proto(made))
 
     async def ListPromotions(  # noqa: N802 - named by the proto
         self, request: pb.ListPromotionsRequest, context: object
     ) -> pb.ListPromotionsResponse:
         del context
-        return await answer_promotions(request, self._billing.promotions)
+        page = await self._billing.list_promotions(read_promotions(request))
+        return promotions_to_proto(page)
 
     async def EndPromotion(  # noqa: N802 - named by the proto
         self, request: pb.EndPromotionRequest, context: object
     ) -> pb.EndPromotionResponse:
         del context
-        ended = await end_promotion(request.code, actor=request.actor, promotions=self._billing.promotions)
+        ended = await self._billing.end_promotion(EndPromotion(request.code, request.actor))
         return pb.EndPromotionResponse(promotion=promotion_to_proto(ended))
 
     async def RedeemPromotion(  # noqa: N802 - named by the proto
         self, request: pb.RedeemPromotionRequest, context: object
     ) -> pb.RedeemPromotionResponse:
         del context
-        user_id = _user_id(request.user_id)
-        outcome = await redeem_promotion(user_id, request.code, promotions=self._billing.promotions)
+        outcome = await self._billing.redeem_promotion(RedeemPromotion(_user_id(request.user_id), request.code))
         return pb.RedeemPromotionResponse(
             credits=outcome.credits, available_credits=outcome.available, redeemed=outcome.redeemed
         )
@@ -139,9 +131,8 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
             daily_limit=request.daily_limit_credits if request.HasField("daily_limit_credits") else None,
             max_running=request.max_running if request.HasField("max_running") else None,
         )
-        account = await update_account(
-            _user_id(request.user_id), change, actor=request.actor, accounts=self._billing.accounts
-        )
+        command = UpdateAccount(_user_id(request.user_id), change, request.actor)
+        account = await self._billing.update_account(command)
         return pb.UpdateAccountResponse(account=_account(account))
 
     async def SetBudget(  # noqa: N802 - named by the proto
@@ -157,7 +148,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
             unit=_word(Unit, "unit", asked.unit),
             limit_amount=asked.limit_amount,
         )
-        budget = await set_budget(limit, actor=request.actor, budgets=self._billing.budgets)
+        budget = await self._billing.set_budget(SetBudget(limit, request.actor))
         return pb.SetBudgetResponse(budget=_budget(budget))
 
     async def DeleteBudget(  # noqa: N802 - named by the proto
@@ -168,7 +159,7 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
             budget_id = UUID(hex=request.id)
         except ValueError as error:
             raise BudgetNotFound from error
-        await delete_budget(budget_id, actor=request.actor, budgets=self._billing.budgets)
+        await self._billing.delete_budget(DeleteBudget(budget_id, request.actor))
         return pb.DeleteBudgetResponse()
 
     async def ListBudgets(  # noqa: N802 - named by the proto
@@ -176,29 +167,28 @@ class BillingServicer(billing_service_pb2_grpc.BillingServiceServicer):
     ) -> pb.ListBudgetsResponse:
         del context
         scope = _word(Scope, "scope", request.scope) if request.scope else None
-        if request.subject and scope is None:
-            raise _invalid("scope", "A subject is of a scope; name it.")
-        subject = _read_subject(scope, request.subject) if scope and request.subject else None
-        budgets = await self._billing.budgets.find(scope=scope, subject=subject, limit=MAX_BUDGETS)
+        subject = _read_subject(scope, request.subject) if scope and request.subject else request.subject or None
+        budgets = await self._billing.list_budgets(ListBudgets(scope, subject))
         return pb.ListBudgetsResponse(budgets=map(_budget, budgets))
 
     async def ListTransactions(  # noqa: N802 - named by the proto
         self, request: pb.ListTransactionsRequest, context: object
     ) -> pb.ListTransactionsResponse:
         del context
-        return await answer_transactions(request, self._statement)
+        page = await self._billing.list_transactions(read_transactions(request))
+        return transactions_to_proto(page)
 
     async def GetUsage(  # noqa: N802 - named by the proto
         self, request: pb.GetUsageRequest, context: object
     ) -> pb.GetUsageResponse:
         del context
-        return await answer_usage(request, self._statement)
+        return usage_to_proto(await self._billing.sum_usage(read_usage(request)))
 
     async def Reconcile(  # noqa: N802 - named by the proto
         self, request: pb.ReconcileRequest, context: object
     ) -> pb.ReconcileResponse:
         del request, context
-        return rules_to_proto(await self._reconcile())
+        return rules_to_proto(await self._billing.reconcile())
 
 
 def _account(account: Account) -> pb.GetBalanceResponse:

@@ -1,4 +1,4 @@
-"""Statements, usage and the proof of the ledger as messages."""
+"""Converts statements, usage and the result of the reconciliation."""
 
 from __future__ import annotations
 
@@ -15,41 +15,46 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
     read_user_id,
     write_token,
 )
-from pixel_generation.application.billing.read_statement import StatementReader, TransactionsPage
+from pixel_generation.application.billing.read_statement import ListTransactions, SumUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from uuid import UUID
 
+    from pixel_generation.application.billing.ports import UsageSums
     from pixel_generation.application.maintenance.ports import RuleResult
+    from pixel_generation.application.reading.page import Page
     from pixel_generation.domain.billing.statement import Transaction
 
 DEFAULT_PAGE = 50
 
 
-async def answer_transactions(
-    request: pb.ListTransactionsRequest, statement: StatementReader
-) -> pb.ListTransactionsResponse:
-    page = await statement.transactions(
-        TransactionsPage(
-            read_user_id(request.user_id),
-            kind=request.kind,
-            job_id=read_generation_id(request.generation_id) if request.generation_id else None,
-            before=read_token(request.page_token),
-            limit=request.page_size or DEFAULT_PAGE,
-        )
+def read_transactions(request: pb.ListTransactionsRequest) -> ListTransactions:
+    return ListTransactions(
+        read_user_id(request.user_id),
+        kind=request.kind,
+        job_id=read_generation_id(request.generation_id) if request.generation_id else None,
+        before=read_token(request.page_token),
+        limit=request.page_size or DEFAULT_PAGE,
     )
+
+
+def transactions_to_proto(page: Page[Transaction, UUID]) -> pb.ListTransactionsResponse:
     return pb.ListTransactionsResponse(
         transactions=map(_transaction_to_proto, page.items), next_page_token=write_token(page.next)
     )
 
 
-async def answer_usage(request: pb.GetUsageRequest, statement: StatementReader) -> pb.GetUsageResponse:
-    sums = await statement.usage(
+def read_usage(request: pb.GetUsageRequest) -> SumUsage:
+    return SumUsage(
         read_user_id(request.user_id),
         group_by=tuple(request.group_by),
         start=read_time(request, "start_time"),
         end=read_time(request, "end_time"),
     )
+
+
+def usage_to_proto(sums: UsageSums) -> pb.GetUsageResponse:
     rows = [
         pb.UsageRow(group=row.group, generations=row.generations, images=row.images, credits=row.credits)
         for row in sums.rows

@@ -1,4 +1,4 @@
-"""Between quotes and the messages of pixel.generation.v1."""
+"""Converts quotes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a submission as it comes over gRPC."""
+"""Converts the request of a submission."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receipts as messages."""
+"""Converts receipts."""
 
 from __future__ import annotations
 

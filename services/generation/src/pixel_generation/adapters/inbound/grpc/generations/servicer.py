@@ -30,6 +30,7 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
     write_token,
 )
 from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.reading.read_generations import ListEvents, ListGenerations, ListUserEvents
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
 from pixel_generation.domain.jobs.job import Status
@@ -52,7 +53,7 @@ MAX_PAGE = 100
 
 class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceServicer):
     def __init__(self, app: Application, messages: WorkMessages) -> None:
-        self._app = app
+        self._generations = app.generations
         self._messages = messages
 
     async def SubmitMany(  # noqa: N802 - named by the proto
@@ -65,7 +66,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
             _read_submission(item, self._messages) for item in request.submissions
         ]
         commands = [item for item in outcomes if isinstance(item, SubmitGeneration)]
-        decided = iter(await self._app.submit_generations(commands))
+        decided = iter(await self._generations.submit(commands))
         results = [item if isinstance(item, PixelError) else next(decided) for item in outcomes]
         answers = (self._answer(item, result) for item, result in zip(outcomes, results, strict=True))
         return pb.SubmitManyResponse(results=await asyncio.gather(*answers))
@@ -78,14 +79,13 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         return await self._describe(command.user_id, outcome)
 
     async def _describe(self, user_id: UUID, outcome: Accepted | PixelError) -> pb.SubmissionResult:
-        """Describe one outcome; trouble with it is its own and leaves the others of the call answered."""
+        """Convert one outcome; an error in it does not affect the other items of the call."""
         if isinstance(outcome, PixelError):
             return pb.SubmissionResult(error=_write_rejection(outcome))
-        generations = self._app.generations
         if outcome.job is not None:
-            return pb.SubmissionResult(generation=self._view(await generations.accepted(outcome.job)))
+            return pb.SubmissionResult(generation=self._view(await self._generations.describe_accepted(outcome.job)))
         try:
-            view = await generations.get_one(outcome.job_id, user_id)
+            view = await self._generations.find(outcome.job_id, user_id)
         except PixelError as error:
             return pb.SubmissionResult(error=_write_rejection(error))
         return pb.SubmissionResult(generation=self._view(view), replayed=True)
@@ -97,7 +97,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         self, request: pb.GetGenerationRequest, context: object
     ) -> pb.GetGenerationResponse:
         del context
-        view = await self._app.generations.get_one(read_generation_id(request.id), read_user_id(request.user_id))
+        view = await self._generations.find(read_generation_id(request.id), read_user_id(request.user_id))
         return pb.GetGenerationResponse(generation=view_to_proto(view, self._messages, with_route=True))
 
     async def ListGenerations(  # noqa: N802 - named by the proto
@@ -115,7 +115,8 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
             failure_code=request.failure_code,
         )
         size = read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE)
-        page = await self._app.generations.page(which, before=read_token(request.page_token), limit=size)
+        query = ListGenerations(which, before=read_token(request.page_token), limit=size)
+        page = await self._generations.list_generations(query)
         return pb.ListGenerationsResponse(
             generations=map(self._view, page.items), next_page_token=write_token(page.next)
         )
@@ -125,9 +126,8 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
     ) -> pb.ListGenerationEventsResponse:
         del context
         job_id, user_id = read_generation_id(request.id), read_user_id(request.user_id)
-        events = await self._app.generations.events(
-            job_id, user_id, after=max(0, request.after_sequence), limit=MAX_EVENTS
-        )
+        query = ListEvents(job_id, user_id, after=max(0, request.after_sequence), limit=MAX_EVENTS)
+        events = await self._generations.list_events(query)
         return pb.ListGenerationEventsResponse(
             events=[stored_event_to_proto(event, job_id, user_id) for event in events],
             read_time=timestamp(datetime.now(UTC)),
@@ -139,7 +139,8 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         del context
         user_id = read_user_id(request.user_id)
         size = read_size(request.page_size, default=DEFAULT_EVENTS, most=MAX_EVENTS)
-        page = await self._app.generations.user_events(user_id, after=request.after_position, limit=size)
+        query = ListUserEvents(user_id, after=request.after_position, limit=size)
+        page = await self._generations.list_user_events(query)
         return pb.ListUserEventsResponse(
             events=[
                 pb.PositionedEvent(event=stored_event_to_proto(event, position.job_id, user_id), position=str(position))
@@ -154,14 +155,14 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
     ) -> pb.CancelGenerationsResponse:
         del context
         ids = [read_generation_id(text) for text in request.ids]
-        results = await self._app.cancel_generations(read_user_id(request.user_id), ids)
+        results = await self._generations.cancel(read_user_id(request.user_id), ids)
         answers = (self._cancel_result(text, result) for text, result in zip(request.ids, results, strict=True))
         return pb.CancelGenerationsResponse(results=await asyncio.gather(*answers))
 
     async def _cancel_result(self, text: str, result: Cancellation | PixelError) -> pb.CancelResult:
         if isinstance(result, PixelError):
             return pb.CancelResult(id=text, error=_write_rejection(result))
-        view = await self._app.generations.started(result.job)
+        view = await self._generations.describe(result.job)
         return pb.CancelResult(id=text, cancel_outcome=OUTCOMES[result.outcome], generation=self._view(view))
 
     async def RetryGenerations(  # noqa: N802 - named by the proto
@@ -169,7 +170,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
     ) -> pb.RetryGenerationsResponse:
         del context
         user_id = read_user_id(request.user_id)
-        results = await self._app.retry_generations(user_id, [read_generation_id(text) for text in request.ids])
+        results = await self._generations.retry(user_id, [read_generation_id(text) for text in request.ids])
         answers = (self._describe(user_id, result) for result in results)
         return pb.RetryGenerationsResponse(results=await asyncio.gather(*answers))
 
@@ -177,7 +178,7 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
         self, request: pb.GetReceiptRequest, context: object
     ) -> pb.GetReceiptResponse:
         del context
-        receipt = await self._app.receipt(read_generation_id(request.id), read_user_id(request.user_id))
+        receipt = await self._generations.get_receipt(read_generation_id(request.id), read_user_id(request.user_id))
         return pb.GetReceiptResponse(receipt=receipt_to_proto(receipt))
 
     async def QuoteGeneration(  # noqa: N802 - named by the proto
@@ -185,13 +186,13 @@ class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceService
     ) -> pb.QuoteGenerationResponse:
         del context
         command = read_submission(request.submission, self._messages)
-        return quote_to_proto(await self._app.quote_generation(command), self._messages)
+        return quote_to_proto(await self._generations.quote(command), self._messages)
 
     async def ListModels(  # noqa: N802 - named by the proto
         self, request: pb.ListModelsRequest, context: object
     ) -> pb.ListModelsResponse:
         del request, context
-        catalogue = await self._app.catalogue.current()
+        catalogue = await self._generations.get_catalogue()
         return pb.ListModelsResponse(models=[model_to_proto(model, catalogue) for model in catalogue.models])
 
 

@@ -22,7 +22,8 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
     write_timed_token,
     write_token,
 )
-from pixel_generation.application.operations.failed_jobs import DEFAULT_REDRIVEN, RedriveFailures
+from pixel_generation.application.operations.failed_jobs import DEFAULT_REDRIVEN, ListFailures, RedriveFailures
+from pixel_generation.application.operations.list_actions import ListActions
 from pixel_generation.application.operations.ports import QueueChange
 from pixel_generation.domain.jobs.failures import FailureFilter
 from pixel_generation.domain.queueing.queues import QueueState
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from pixel_generation.application.operations.operations import Operations
+    from pixel_generation.application import Application
     from pixel_generation.application.operations.ports import Action
     from pixel_generation.domain.jobs.failures import FailedWork
     from pixel_generation.domain.jobs.statistics import GenerationStats
@@ -42,14 +43,14 @@ MAX_PAGE = 100
 
 
 class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
-    def __init__(self, operations: Operations) -> None:
-        self._operations = operations
+    def __init__(self, app: Application) -> None:
+        self._operations = app.operations
 
     async def GetQueueStatus(  # noqa: N802 - named by the proto
         self, request: pb.GetQueueStatusRequest, context: object
     ) -> pb.GetQueueStatusResponse:
         del request, context
-        status = await self._operations.queue.status()
+        status = await self._operations.get_queues()
         return pb.GetQueueStatusResponse(
             queue_length=status.queue_length,
             processing_count=status.processing_count,
@@ -62,8 +63,8 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         self, request: pb.ProcessQueueRequest, context: object
     ) -> pb.ProcessQueueResponse:
         del request, context
-        signalled, swept = await self._operations.queue.process()
-        return pb.ProcessQueueResponse(signalled_queues=signalled, swept_jobs=swept)
+        done = await self._operations.process_queue()
+        return pb.ProcessQueueResponse(signalled_queues=done.signalled_queues, swept_jobs=done.swept_jobs)
 
     async def GetGenerationStats(  # noqa: N802 - named by the proto
         self, request: pb.GetGenerationStatsRequest, context: object
@@ -71,13 +72,15 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         del context
         user_id = read_user_id(request.user_id) if request.user_id else None
         first, last = read_time(request, "start_time"), read_time(request, "end_time")
-        return _stats_to_proto(await self._operations.statistics(user_id, first and first.date(), last and last.date()))
+        return _stats_to_proto(
+            await self._operations.get_statistics(user_id, first and first.date(), last and last.date())
+        )
 
     async def ListQueues(  # noqa: N802 - named by the proto
         self, request: pb.ListQueuesRequest, context: object
     ) -> pb.ListQueuesResponse:
         del request, context
-        status = await self._operations.queue.status()
+        status = await self._operations.get_queues()
         return pb.ListQueuesResponse(queues=map(_queue_to_proto, status.queues))
 
     async def UpdateQueue(  # noqa: N802 - named by the proto
@@ -92,21 +95,22 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
             max_running=request.max_running if request.HasField("max_running") else None,
             max_queued=request.max_queued if request.HasField("max_queued") else None,
         )
-        return pb.UpdateQueueResponse(queue=_queue_to_proto(await self._operations.queue.update_queue(change)))
+        return pb.UpdateQueueResponse(queue=_queue_to_proto(await self._operations.update_queue(change)))
 
     async def ListFailures(  # noqa: N802 - named by the proto
         self, request: pb.ListFailuresRequest, context: object
     ) -> pb.ListFailuresResponse:
         del context
-        page, counts = await self._operations.failures.page(
+        query = ListFailures(
             _read_filter(request.filter),
             before=read_timed_token(request.page_token),
             limit=read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE),
         )
+        found = await self._operations.list_failures(query)
         return pb.ListFailuresResponse(
-            failures=map(_failed_work_to_proto, page.items),
-            next_page_token=write_timed_token(page.next),
-            count_by_code=counts,
+            failures=map(_failed_work_to_proto, found.page.items),
+            next_page_token=write_timed_token(found.page.next),
+            count_by_code=found.count_by_code,
         )
 
     async def RedriveFailures(  # noqa: N802 - named by the proto
@@ -120,7 +124,7 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
             limit=request.limit or DEFAULT_REDRIVEN,
             rate_per_second=request.rate_per_second,
         )
-        outcome = await self._operations.failures.redrive(command)
+        outcome = await self._operations.redrive_failures(command)
         return pb.RedriveFailuresResponse(
             ids=[format_id("gen", job_id) for job_id in outcome.job_ids],
             refused={format_id("gen", job_id): reason for job_id, reason in outcome.refused.items()},
@@ -130,12 +134,13 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         self, request: pb.ListActionsRequest, context: object
     ) -> pb.ListActionsResponse:
         del context
-        page = await self._operations.actions.page(
+        query = ListActions(
             user_id=read_user_id(request.user_id) if request.user_id else None,
             job_id=read_generation_id(request.generation_id) if request.generation_id else None,
             before=read_token(request.page_token),
             limit=read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE),
         )
+        page = await self._operations.list_actions(query)
         return pb.ListActionsResponse(actions=map(_action_to_proto, page.items), next_page_token=write_token(page.next))
 
 

@@ -1,4 +1,4 @@
-"""Compositions for prompts that name nothing that can be pictured: streams, discs, stained glass, waves, marble."""
+"""Compositions for prompts without known words: streams, discs, stained glass, waves, marble."""
 
 from __future__ import annotations
 

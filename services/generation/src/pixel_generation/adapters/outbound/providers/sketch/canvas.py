@@ -1,4 +1,4 @@
-"""The picture under the brush: planar colour in float32 and a map of which shape each pixel belongs to."""
+"""The canvas: planar colour in float32 and a map of the shape that each pixel belongs to."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Canvas:
         return min(self.width, self.height)
 
     def new_shape(self, *, accent: bool = False) -> int:
-        """Return a fresh id; when a range is used up its ids come round again."""
+        """Return a new id; when a range is used up its ids are reused."""
         if accent:
             self._last_accent = ACCENT + (self._last_accent - ACCENT + 1) % (256 - ACCENT)
             return self._last_accent

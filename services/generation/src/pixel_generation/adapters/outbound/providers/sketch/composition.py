@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pixel_generation.adapters.outbound.providers.sketch.scene import Scene
 
 _ALOFT = {"bird": (0.3, 0.3), "balloon": (0.34, 0.52), "rocket": (0.5, 0.72)}
-"""Size and foot of what flies, as shares of the height."""
+"""Size and foot of flying subjects, as shares of the height."""
 
 _SIZES = {
     "lighthouse": 0.52,
@@ -39,7 +39,7 @@ _SIZES = {
     "flower": 0.42,
     "boat": 0.26,
 }
-"""Height of what stands, as a share of the shorter side."""
+"""Height of standing subjects, as a share of the shorter side."""
 
 
 def compose(scene: Scene, width: int, height: int) -> Canvas:

@@ -180,7 +180,7 @@ _WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 @cache
 def _is_spaced(word: str) -> bool:
-    """Tell whether the script parts words by spaces; Chinese and Japanese do not, and emoji stand anywhere."""
+    """Return whether the script separates words by spaces; Chinese, Japanese and emoji do not."""
     return all(ord(char) < _FIRST_UNSPACED or "\u1e00" <= char < "\u2000" or _is_hangul(char) for char in word)
 
 

@@ -59,7 +59,7 @@ def displaced(planes: Planes, down: Field, across: Field) -> Planes:
 
 
 def saturated(planes: Planes, amount: float) -> Planes:
-    """Transition colours away from (above 1) or toward (below 1) their grey, in place."""
+    """Move colours away from (above 1) or toward (below 1) their grey, in place."""
     weights = (0.299 * (1.0 - amount), 0.587 * (1.0 - amount), 0.114 * (1.0 - amount))
     for strip in strips(0, planes.shape[1]):
         part = planes[:, strip]

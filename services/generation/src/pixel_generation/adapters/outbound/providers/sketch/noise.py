@@ -24,7 +24,7 @@ _STRIP = 32
 
 
 def stream(*facts: object) -> Random:
-    """Random numbers that depend on the facts alone: equal facts, equal numbers, on every machine."""
+    """Random numbers that depend on the arguments only: equal arguments, equal numbers, on every machine."""
     digest = hashlib.sha256("\x1f".join(map(str, facts)).encode("utf-8", "surrogatepass")).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
 

@@ -1,4 +1,4 @@
-"""The studio-sketch provider: paints pictures in threads, without a model, a key or a network."""
+"""The studio-sketch provider: paints images in threads, without a model, a key or a network."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pixel_generation.adapters.outbound.providers.sketch.canvas import Canvas
     from pixel_generation.adapters.outbound.providers.sketch.medium import Planes
 
-# libvips keeps finished operations and with them their pixels; no picture is ever encoded twice.
+# libvips caches operations with their pixels; no image is encoded twice.
 pyvips.cache_set_max(0)
 
 SOFTWARE = "studio-sketch (procedural, not a model)"
@@ -84,12 +84,12 @@ class SketchPainter:
                 picture.cancel()
 
     async def close(self) -> None:
-        """Wait for the pictures being painted, drop those not begun."""
+        """Wait for the images in progress, drop those not started."""
         await asyncio.to_thread(self._pool.shutdown, wait=True, cancel_futures=True)
 
 
 def _yield_to_others() -> None:
-    """Let the event loop's thread run first; only Linux has priorities by thread."""
+    """Lower the thread's priority below the event loop's; only Linux has priorities by thread."""
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 

@@ -28,7 +28,7 @@ _TUBES = ("ff2fb9", "22e4ff", "8a5bff", "ffb02e", "39ffa0")
 
 
 def neon(canvas: Canvas, scene: Scene) -> Planes:
-    """Glowing snapshots over a dark, wet night."""
+    """Glowing outlines over a dark, wet night."""
     rng = scene.rng("neon")
     line = edges(canvas, max(1, canvas.short // 700))
     tubes = np.stack([colour(text) for text in _TUBES])
@@ -118,7 +118,7 @@ def woodcut(canvas: Canvas, scene: Scene) -> Planes:
 
 
 def anime(canvas: Canvas, scene: Scene) -> Planes:
-    """Clear bands of bright colour, thin snapshots and a bloom of light."""
+    """Clear bands of bright colour, thin outlines and a bloom of light."""
     planes = canvas.rgb
     tone = canvas.luminance()
     bands = tone * np.float32(7.0)

@@ -1,4 +1,4 @@
-"""From a prompt to a scene: the hour, the land, what stands in it, and where the eye is led."""
+"""From a prompt to a scene: the hour, the land, the subjects, and the composition."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _MOST_SUBJECTS = 4
 
 @dataclass(frozen=True)
 class Scene:
-    """What will be painted; lengths are shares of the picture's height or width."""
+    """The scene to paint; lengths are shares of the image's height or width."""
 
     key: str
-    """Names the random numbers of this picture."""
+    """Seed key of the random numbers of this image."""
     abstract: str
-    """The composition when the prompt names nothing the painter knows, else empty."""
+    """The abstract composition when the prompt has no known word, else empty."""
     light: str
     land: str
     has_water: bool
@@ -35,7 +35,7 @@ class Scene:
     shows_stars: bool
     horizon: float
     focus: float
-    """Where the main subject stands, as a share of the width."""
+    """Position of the main subject, as a share of the width."""
     sun_x: float
     sun_y: float
     clouds: float
@@ -44,12 +44,12 @@ class Scene:
 
     @property
     def is_lit_from_left(self) -> bool:
-        """Whether sun or moon stands in the left half."""
+        """Whether sun or moon is in the left half."""
         return self.sun_x < 0.5  # noqa: PLR2004
 
     @property
     def open_side(self) -> float:
-        """1 when there is more room to the right of the main subject, else -1."""
+        """1 when there is more space to the right of the main subject, else -1."""
         return 1.0 if self.focus < 0.5 else -1.0  # noqa: PLR2004
 
     @property
@@ -63,7 +63,7 @@ class Scene:
 
 
 def style_of(prompt: str, style: str, styles: tuple[str, ...]) -> str:
-    """Return the asked style when the painter has it, else one that the style or prompt names, else the first."""
+    """Return the requested style when it exists, else one that the style or prompt names, else the first."""
     asked = lexicon.folded(style)
     if asked in styles:
         return asked
@@ -72,7 +72,7 @@ def style_of(prompt: str, style: str, styles: tuple[str, ...]) -> str:
 
 
 def read_scene(prompt: str, seed: int) -> Scene:
-    """Read the prompt; what it leaves open is decided by its hash and the seed."""
+    """Read the prompt; everything else is decided by its hash and the seed."""
     key = f"{lexicon.folded(prompt)}\x1f{seed}"
     rng = stream(key, "scene")
     lights = lexicon.concepts(prompt, lexicon.LIGHT_WORDS)

@@ -29,7 +29,7 @@ def draw_subject(
 ) -> None:
     """Put a drawing with its foot at (x, foot), `size` pixels tall, paled by `haze`; copies differ from each other.
 
-    `rim` lights its snapshot from behind, so that it stays visible before dark land.
+    `rim` lights its outline from behind, so that it stays visible before dark land.
     """
     tones = _tones(scene, haze)
     lit_left = scene.sun_x * canvas.width < x

@@ -1,4 +1,4 @@
-"""What stands in a scene, drawn from polygons.
+"""Subjects of a scene, drawn from polygons.
 
 A drawing is a list of parts in a box of its own: x from -0.5 to 0.5, y from 0 at the foot to 1 at the top.
 """
@@ -37,7 +37,7 @@ def box(left: float, bottom: float, right: float, top: float) -> Snapshot:
 
 
 def mirrored(half: Snapshot) -> Snapshot:
-    """Return the right half of an snapshot, from foot to top, completed by its mirror image."""
+    """Return the right half of an outline, from foot to top, completed by its mirror image."""
     other = half[::-1] * np.array([-1, 1], np.float32)
     return np.concatenate([half, other])
 

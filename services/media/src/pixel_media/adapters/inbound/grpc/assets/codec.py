@@ -1,4 +1,4 @@
-"""Assets to and from messages."""
+"""Converts assets to and from messages."""
 
 from __future__ import annotations
 

@@ -32,20 +32,20 @@ MAX_CHUNKS = MAX_BYTES // MAX_CHUNK_BYTES
 
 
 class SignedObjects(Protocol):
-    """Objects behind addresses we signed and must serve ourselves."""
+    """Objects behind signed URLs that this service serves itself."""
 
     def verify(self, key: str, expires: int, signature: str) -> None:
-        """Raise Forbidden for an address that was altered or has ended."""
+        """Raise Forbidden for a URL that was altered or has expired."""
 
     async def stat(self, key: str) -> BlobStat:
-        """Return the facts; raise NotFound."""
+        """Return the metadata; raise NotFound."""
 
     def stream(self, key: str, chunk_bytes: int = MAX_CHUNK_BYTES) -> AsyncIterator[bytes]:
-        """Yield the bytes in pieces."""
+        """Yield the bytes in chunks."""
 
 
 class AssetsServicer(pb_grpc.AssetsServiceServicer):
-    """`signed` is None for a store that clients read from directly."""
+    """`signed` is None when clients read from the store directly."""
 
     def __init__(
         self, app: Application, *, signed: SignedObjects | None, max_uploads: int, upload_timeout_s: float
@@ -60,7 +60,7 @@ class AssetsServicer(pb_grpc.AssetsServiceServicer):
     ) -> pb.StoreAssetResponse:
         del context
         try:
-            # An attempt ends before the sweep may take it for abandoned; each holds a whole image in memory.
+            # The timeout ends an upload before the sweep abandons it; each upload holds a whole image in memory.
             async with asyncio.timeout(self._upload_timeout_s), self._uploads:
                 command = await _receive(request_iterator)
                 asset = await self._app.store_asset(command)
@@ -107,7 +107,7 @@ def register(servicer: AssetsServicer) -> Callable[[grpc.aio.Server], None]:
 
 
 async def _receive(requests: AsyncIterator[pb.StoreAssetRequest]) -> StoreAsset:
-    """Read the header, then the chunks; raise when they are out of order or not what was announced."""
+    """Read the header, then the chunks; raise when they are out of order or do not match the header."""
     content: Content | None = None
     async for request in requests:
         part = request.WhichOneof("part")
@@ -128,7 +128,7 @@ async def _receive(requests: AsyncIterator[pb.StoreAssetRequest]) -> StoreAsset:
 
 
 async def _drain(requests: AsyncIterator[pb.StoreAssetRequest], timeout_s: float) -> None:
-    """Read what the caller still sends: a call ended under its writer may lose the status in gRPC's own write error."""
+    """Read the rest of the request: ending a call during the caller's write can hide its status."""
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             for _ in range(MAX_CHUNKS):

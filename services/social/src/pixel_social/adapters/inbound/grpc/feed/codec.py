@@ -1,4 +1,4 @@
-"""Requests for a page of the feed."""
+"""Converts feed requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SORTS = {
 
 
 def read_discover(request: pb.DiscoverRequest) -> Discover:
-    """Turn the request into a query; raise Invalid when a field cannot be understood."""
+    """Convert the request to a query; raise Invalid when a field is malformed."""
     sort = SORTS.get(request.sort)
     if sort is None:
         raise invalid("sortBy", "must be recent, popular or trending")

@@ -1,4 +1,4 @@
-"""Notifications to messages."""
+"""Converts notifications to messages."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class NotificationsServicer(service_grpc.NotificationsServiceServicer):
         try:
             ids = [parse_id("ntf", text) for text in request.ids]
         except ValueError as error:
-            raise NotFound("There is no such notification, or it is not yours.") from error
+            raise NotFound("The notification does not exist, or it is not yours.") from error
         return pb.MarkNotificationsReadResponse(
             marked_count=await self._app.mark_notifications_read(read_user_id("userId", request.user_id), ids)
         )

@@ -1,4 +1,4 @@
-"""Sets to messages."""
+"""Converts sets to messages."""
 
 from __future__ import annotations
 

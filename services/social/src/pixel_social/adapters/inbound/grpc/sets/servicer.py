@@ -28,7 +28,7 @@ class SetsServicer(pb_grpc.SetsServiceServicer):
         try:
             set_id = parse_id("set", request.id)
         except ValueError as error:
-            # A malformed id names nothing; the caller need not tell the two cases apart.
+            # A malformed id is answered like an unknown one.
             raise SetNotFound from error
         viewer_id = read_optional_user_id("viewerId", request.viewer_id)
         found = await self._app.get_set(GetSet(set_id=set_id, viewer_id=viewer_id))

@@ -1,4 +1,4 @@
-"""Whether a queue takes more jobs, from a count that is made beside the submissions and never in their way."""
+"""Whether a queue accepts more jobs, from a count made in the background of submissions."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pixel_errors import PixelError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pixel_generation.application.submission.ports import QueueCounts
-
 log = logging.getLogger(__name__)
 
 FRESH_S = 1.0
 REST_FACTOR = 10
-"""Counting takes at most one part in so many of the time, however long the queue."""
+"""Counting takes at most this fraction (1/n) of the time, for any length of the queue."""
 COUNT_WITHIN_S = 5.0
 
 
 @dataclass
 class _Count:
-    """The latest count of a queue, and what came since."""
+    """The latest count of a queue, and the jobs accepted since."""
 
     queued: int
     max_queued: int
@@ -34,8 +32,13 @@ class _Count:
     refused_before: int = 0
 
 
-class QueueCapacity:
-    """Counts each queue that is submitted to about once a second, and what this process adds in between."""
+class QueueCounts(Protocol):
+    async def count(self, queue: str) -> tuple[int, int]:
+        """Return the number of queued jobs, counted up to the capacity, and the capacity."""
+
+
+class CountedQueueCapacity:
+    """Counts each queue with submissions about once a second, and adds the jobs of this process in between."""
 
     def __init__(self, counts: QueueCounts, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._counts = counts
@@ -44,19 +47,16 @@ class QueueCapacity:
         self._counting: dict[str, asyncio.Task[None]] = {}
 
     def is_full(self, queue: str) -> bool:
-        """Tell whether the queue takes no more; a queue that was never counted takes some."""
         known = self._known.get(queue)
         if (known is None or self._monotonic() >= known.next_at_s) and queue not in self._counting:
             self._counting[queue] = asyncio.create_task(self._count(queue), name=f"count {queue}")
         return known is not None and known.queued >= known.max_queued
 
     def accepted(self, queue: str) -> None:
-        """Count in a job that was just accepted."""
         if queue in self._known:
             self._known[queue].queued += 1
 
     def refused(self, queue: str) -> int:
-        """Note a rejection; return how many there were lately."""
         known = self._known.get(queue)
         if known is None:
             return 1
@@ -64,7 +64,7 @@ class QueueCapacity:
         return max(known.refused, known.refused_before)
 
     async def close(self) -> None:
-        """End the counts under way."""
+        """Cancel the counts in progress."""
         tasks = list(self._counting.values())
         for task in tasks:
             task.cancel()
@@ -78,7 +78,7 @@ class QueueCapacity:
                 queued, max_queued = await self._counts.count(queue)
         except (PixelError, TimeoutError) as error:
             log.warning("queue_not_counted", extra={"queue": queue, "error": type(error).__name__})
-            # A full queue that cannot be counted opens again: refusing is a promise that there is no room.
+            # A full queue that cannot be counted accepts again: a refusal requires a known count.
             self._known.pop(queue, None)
         else:
             now_s = self._monotonic()

@@ -1,4 +1,4 @@
-"""The catalogue as it was within the last seconds."""
+"""A cache of the catalogue for a few seconds."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from pixel_errors import Unavailable
 
 if TYPE_CHECKING:
-    from pixel_generation.application.ports import CatalogueSource
+    from pixel_generation.application.ports import Catalogues
     from pixel_generation.domain.routing.catalogue import Catalogue
 
 
-class LiveCatalogue:
-    """Reads the catalogue again when it is older than `max_age_s`; keeps the last one while the source is away."""
+class CachedCatalogue:
+    """Reads the catalogue again when it is older than `max_age_s`; keeps it while its source is unreachable."""
 
-    def __init__(self, source: CatalogueSource, *, max_age_s: float = 5.0) -> None:
+    def __init__(self, source: Catalogues, *, max_age_s: float = 5.0) -> None:
         self._source = source
         self._max_age_s = max_age_s
         self._loaded: Catalogue | None = None
@@ -30,7 +30,7 @@ class LiveCatalogue:
         async with self._loading:
             if self._loaded is None or time.monotonic() - self._loaded_at >= self._max_age_s:
                 try:
-                    self._loaded = await self._source.load()
+                    self._loaded = await self._source.current()
                 except Unavailable:
                     if self._loaded is None:
                         raise

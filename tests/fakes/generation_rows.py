@@ -1,0 +1,28 @@
+"""What the store in memory keeps of jobs and their runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pixel_generation.domain.jobs.attempt import AttemptState
+from pixel_generation.domain.jobs.job import Job, StoredEvent
+from pixel_generation.domain.providers.provider import Outcome
+
+
+@dataclass
+class FakeAttempt:
+    worker: str
+    state: AttemptState = AttemptState.CLAIMED
+    outcome: Outcome | None = None
+
+
+@dataclass
+class Row:
+    """A job with what only the store knows of it."""
+
+    job: Job
+    priority: int
+    virtual_start: float
+    lease_until: datetime | None = None
+    events: list[StoredEvent] = field(default_factory=list)
