@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +12,13 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
 from pixel_generation.adapters.outbound.providers.sketch import STYLES, SketchPainter
+from pixel_generation.application.execution.ports import ImageModel
 from pixel_generation.domain.providers.images import ImageRequest, ProviderError
 
+from tests.fakes.generation_neighbours import FakeImageModel
 from tests.fakes.openai_server import Fault, run_openai_server
+
+CONTRACTS = {ImageModel: (FakeImageModel, SketchPainter, OpenAIImages)}
 
 
 @pytest.fixture(params=["sketch", "openai"])
@@ -23,6 +29,19 @@ async def model(request):
         )
         yield images
         await images.close()
+
+
+@pytest.fixture(params=["fake", "sketch", "openai"])
+async def any_model(request):
+    async with run_openai_server() as server:
+        made: dict[str, Callable[[], ImageModel]] = {
+            "fake": FakeImageModel,
+            "sketch": SketchPainter,
+            "openai": partial(OpenAIImages, api_key="sk-test", base_url=server.base_url),
+        }
+        model = made[request.param]()
+        yield model
+        await model.close()
 
 
 def a_request(**facts) -> ImageRequest:
@@ -44,8 +63,9 @@ async def collected(images, request):
     return sorted([image async for image in images.generate(request)], key=lambda image: image.index)
 
 
-async def test_every_image_is_delivered_once_with_its_index(model):
-    assert [image.index for image in await collected(model, a_request())] == [0, 1, 2]
+async def test_every_image_is_delivered_once_with_its_index(any_model):
+    assert [image.index for image in await collected(any_model, a_request())] == [0, 1, 2]
+    await any_model.close()
 
 
 async def test_the_bytes_are_an_image_of_the_stated_size_and_type(model):

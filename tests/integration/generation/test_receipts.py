@@ -11,6 +11,7 @@ import pytest
 from pixel_errors import Invalid
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.application.billing.correct_credits import RefundGeneration, refund_generation
+from pixel_generation.application.billing.ports import Statements
 from pixel_generation.application.billing.read_statement import (
     ListTransactions,
     SumUsage,
@@ -27,6 +28,8 @@ from pixel_runtime.ids import new_id
 from tests.integration.generation.endings import Endings
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
+
+CONTRACTS = {Statements: (PostgresStatements,)}
 
 
 @pytest.fixture

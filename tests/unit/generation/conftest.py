@@ -39,10 +39,11 @@ from pixel_generation.domain.jobs.job import Job, StoredEvent
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.work.image import ImageWork
 
-from tests.fakes.generation import FakeClock, FakeJobs, FakeRandomness, FakeStore, a_user
+from tests.fakes.generation import FakeClock, FakeRandomness, FakeStore, a_user
 from tests.fakes.generation_catalogue import FakeCatalogue
 from tests.fakes.generation_eta import FakeEtaObserver, FakeQueueCounts, FakeQueueSnapshots
 from tests.fakes.generation_health import FakeHealthObserver, FakeHealthStore
+from tests.fakes.generation_jobs import FakeJobs
 from tests.fakes.generation_neighbours import (
     FakeActions,
     FakeAssets,
