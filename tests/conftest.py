@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pixel_embedded.data_dir import free_port as pick_free_port
 
-pytest_plugins = ["tests.parts"]
+pytest_plugins = ["tests.parts", "tests.contracts"]
 
 WaitUntil = Callable[..., Awaitable[None]]
 

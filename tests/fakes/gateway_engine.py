@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from pixel_gateway.domain.billing import Promotion, TransactionQuery, UsageQuery
     from pixel_gateway.domain.operations import FailureFilter, QueueChange, Redrive
 
-    from tests.fakes.gateway import FakeBilling, FakeClock, FakeGenerations
+    from tests.fakes.gateway_generations import FakeBilling, FakeClock, FakeGenerations
 
 
 @dataclass
@@ -118,15 +119,17 @@ class FakeJobCommands:
 
 @dataclass
 class FakeLedgerReads:
-    """Transfers as the test puts them there."""
+    """What the billing moved, or the transfers that the test puts in their place."""
 
+    billing: FakeBilling
     rows: list[Transaction] = field(default_factory=list)
     queries: list[UsageQuery] = field(default_factory=list)
     redeemed: set[tuple[str, str]] = field(default_factory=set)
 
     async def transactions(self, query: TransactionQuery) -> tuple[list[Transaction], str]:
         start = int(query.cursor or 0)
-        rows = [row for row in self.rows if query.kind in ("", row.kind)]
+        moved = [row for user_id, row in reversed(self.billing.transfers) if user_id == query.user_id]
+        rows = [row for row in self.rows or moved if query.kind in ("", row.kind)]
         return rows[start : start + query.limit], str(start + query.limit) if len(rows) > start + query.limit else ""
 
     async def usage(self, query: UsageQuery) -> Usage:
@@ -175,6 +178,7 @@ class FakeAdjustments:
     """Adjustments on the fake balances."""
 
     billing: FakeBilling
+    generations: FakeGenerations
     made: dict[tuple[str, str], int] = field(default_factory=dict)
     refunds: list[tuple[str, int, str, str]] = field(default_factory=list)
     changes: list[AccountChange] = field(default_factory=list)
@@ -184,17 +188,27 @@ class FakeAdjustments:
         is_new = (user_id, adjustment_id) not in self.made
         if is_new:
             self.made[user_id, adjustment_id] = credit_count
-            self.billing.credits_of[user_id] = self.billing.credits_of.get(user_id, 0) + credit_count
+            self.billing.transfer("adjustment", user_id, credit_count, 0, reason=reason)
         return Adjusted(self.billing.credits_of[user_id], is_new)
 
     async def refund(self, generation_id: str, credit_count: int, *, reason: str, actor: str) -> Refunded:
-        self.refunds.append((generation_id, credit_count, reason, actor))
-        return Refunded(credit_count or 2, refunded=True)
+        row = self.generations.rows.get(generation_id)
+        if row is None:
+            raise NotFound("There is no such generation.", reason="GENERATION_NOT_FOUND")
+        refunded = credit_count or row.captured_credits or 0
+        is_new = generation_id not in {known for known, *_ in self.refunds}
+        if is_new:
+            self.refunds.append((generation_id, credit_count, reason, actor))
+            self.billing.transfer("refund", row.user_id, refunded, 0, generation_id=generation_id, reason=reason)
+        return Refunded(refunded, refunded=is_new)
 
     async def update_account(self, change: AccountChange) -> Balance:
         self.changes.append(change)
-        daily = None if change.daily_limit_credits == -1 else change.daily_limit_credits
-        return Balance(1000, 0, plan=change.plan or "free", daily_limit_credits=daily)
+        plan, daily = self.billing.limits_of.get(change.user_id, ("free", None))
+        if change.daily_limit_credits is not None:
+            daily = None if change.daily_limit_credits == -1 else change.daily_limit_credits
+        self.billing.limits_of[change.user_id] = (change.plan or plan, daily)
+        return await self.billing.balance(change.user_id)
 
     async def reconcile(self) -> list[ReconcileCheck]:
         return [ReconcileCheck("transfers_sum_to_zero", self.violations)]
@@ -264,22 +278,32 @@ class FakeQueueOperations:
 
 @dataclass
 class FakeFailedGenerations:
-    """One failure for every filter."""
+    """The failures as the test puts them there, whatever is asked but the code and the user."""
 
+    rows: list[FailedWork] = field(default_factory=lambda: [failed_work("gen_" + "1" * 32, "usr_" + "1" * 32)])
     filters: list[FailureFilter] = field(default_factory=list)
     redrives: list[Redrive] = field(default_factory=list)
 
     async def page(self, wanted: FailureFilter, *, limit: int, cursor: str) -> FailurePage:
         self.filters.append(wanted)
-        failure = Failure("timeout", "The provider took too long.", retryable=True)
-        row = FailedWork(
-            "gen_" + "1" * 32, "usr_" + "1" * 32, "image", "studio-sketch", failure, 2, redacted_payload={"size": "1:1"}
-        )
-        return FailurePage((row,), "", {"timeout": 1})
+        rows = self._matching(wanted)
+        return FailurePage(tuple(rows[:limit]), "", dict(Counter(row.failure.code for row in rows)))
 
     async def redrive(self, redrive: Redrive) -> Redriven:
         self.redrives.append(redrive)
-        return Redriven(("gen_" + "1" * 32,), {})
+        return Redriven(tuple(row.id for row in self._matching(redrive.filter)[: redrive.limit]), {})
+
+    def _matching(self, wanted: FailureFilter) -> list[FailedWork]:
+        return [
+            row
+            for row in self.rows
+            if wanted.failure_code in ("", row.failure.code) and wanted.user_id in ("", row.user_id)
+        ]
+
+
+def failed_work(generation_id: str, user_id: str) -> FailedWork:
+    failure = Failure("timeout", "The provider took too long.", retryable=True)
+    return FailedWork(generation_id, user_id, "image", "studio-sketch", failure, 2, redacted_payload={"size": "1:1"})
 
 
 @dataclass
@@ -299,7 +323,8 @@ class FakeRecords:
         self, *, user_id: str = "", generation_id: str = "", limit: int, cursor: str = ""
     ) -> tuple[list[Action], str]:
         rows = [row for row in self.rows if user_id in ("", row.user_id) and generation_id in ("", row.generation_id)]
-        return rows[:limit], ""
+        start = int(cursor or 0)
+        return rows[start : start + limit], str(start + limit) if len(rows) > start + limit else ""
 
 
 @dataclass
@@ -317,15 +342,15 @@ class FakeBulkCalls:
         return True
 
 
-class FakeEngine:
+class EngineBehind:
     """The engine, and what the tests turn in it."""
 
     def __init__(self, clock: FakeClock, generations: FakeGenerations, billing: FakeBilling) -> None:
         self.clock = clock
         self.job_commands = FakeJobCommands(generations)
-        self.ledger_reads = FakeLedgerReads()
+        self.ledger_reads = FakeLedgerReads(billing)
         self.budgets = FakeBudgets()
-        self.adjustments = FakeAdjustments(billing)
+        self.adjustments = FakeAdjustments(billing, generations)
         self.promotions = FakePromotionCodes(clock)
         self.queue = FakeQueueOperations()
         self.failures = FakeFailedGenerations()

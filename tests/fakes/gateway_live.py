@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pixel_errors import Invalid, Unavailable
+from pixel_errors import Unavailable
 from pixel_gateway.application.live.ports import EventPage, PositionedEvent
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pixel_gateway.domain.ticket import Ticket
 
-    from tests.fakes.gateway import FakeGenerations
+    from tests.fakes.gateway_generations import FakeGenerations
 
 _HEX = "0" * 32
 
@@ -41,7 +41,7 @@ class FakeUserEvents:
             return EventPage((), now)
         parts = position.split(".")
         if len(parts) != 3 or parts[1] != _HEX or not parts[0].isdigit():
-            raise Invalid("No position.")
+            return EventPage((), now, is_resync=True)
         start = int(parts[0])
         if not self.oldest <= start <= len(log):
             return EventPage((), now, is_resync=True)

@@ -27,7 +27,7 @@ class Seconds:
 
 
 @dataclass
-class CountingObserver:
+class FakeLoadObserver:
     """Remembers what limiter and admission count."""
 
     limits: Counter[str] = field(default_factory=Counter)

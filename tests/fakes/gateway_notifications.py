@@ -11,7 +11,7 @@ from pixel_gateway.domain.notification import Notification, NotificationPage
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.fakes.gateway import FakeClock
+    from tests.fakes.gateway_generations import FakeClock
 
 
 @dataclass

@@ -24,7 +24,7 @@ from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.queueing.position import Position
 from pixel_generation.domain.queueing.queues import QueueState
 
-from tests.fakes.generation_rows import FakeAttempt, Row
+from tests.fakes.generation_rows import AttemptRow, Row
 
 
 class FakeClock:
@@ -70,7 +70,7 @@ class FakeStore:
         self.grants: set[tuple[UUID, str]] = set()
         self.shares: dict[tuple[str, UUID], float] = {}
         self.virtual_time: dict[str, float] = {}
-        self.attempts: dict[tuple[UUID, int], FakeAttempt] = {}
+        self.attempts: dict[tuple[UUID, int], AttemptRow] = {}
         self.log: list[tuple[UUID, UUID, StoredEvent]] = []
         """Events of all users in the order of their commits."""
         self.archived: set[UUID] = set()
@@ -166,7 +166,7 @@ class FakeStore:
         for row in runnable[:limit]:
             row.job = row.job.claimed(at=now, deadline_at=deadline_at)
             row.lease_until = now + timedelta(seconds=lease_s)
-            self.attempts[row.job.id, row.job.attempt] = FakeAttempt(worker)
+            self.attempts[row.job.id, row.job.attempt] = AttemptRow(worker)
             self.virtual_time[queue] = max(self.virtual_time.get(queue, 0.0), row.virtual_start)
             self._store_event(row.job)
         return [row.job for row in runnable[:limit]]
@@ -323,7 +323,10 @@ class FakeStore:
         return len(queues)
 
     async def purge(self, *, before: datetime, limit: int) -> int:
-        return 0
+        old = [key for key, (_, job_id) in self.keys.items() if self.rows[job_id].job.created_at < before][:limit]
+        for key in old:
+            del self.keys[key]
+        return len(old)
 
     async def archive(self, *, before: datetime, limit: int) -> int:
         ended = [job for job_id, row in self.rows.items() if (job := row.job).ended_at and job_id not in self.archived]
@@ -372,19 +375,6 @@ class FakeStore:
         )
         self.rows[job.id].events.append(event)
         self.log.append((job.user_id, job.id, event))
-
-
-class FakeJobs:
-    """The store's job side: `find` there takes one id."""
-
-    def __init__(self, store: FakeStore) -> None:
-        self.claim = store.claim
-        self.write = store.write
-        self.renew = store.renew
-        self.steps = store.steps
-        self.find = store.find_job
-        self.overdue = store.overdue
-        self.abandoned = store.abandoned
 
 
 def a_user() -> UUID:

@@ -111,7 +111,12 @@ class FakeActions:
         self.recorded.append(action)
 
     async def page(self, *, user_id: UUID | None, job_id: UUID | None, before: UUID, limit: int) -> Page[Action, UUID]:
-        return Page(self.recorded[:limit], None)
+        found = [
+            each
+            for each in sorted(self.recorded, key=lambda action: action.id, reverse=True)
+            if each.id < before and user_id in {None, each.user_id} and job_id in {None, each.job_id}
+        ]
+        return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pixel_generation.domain.providers.provider import Outcome
 
 
 @dataclass
-class FakeAttempt:
+class AttemptRow:
     worker: str
     state: AttemptState = AttemptState.CLAIMED
     outcome: Outcome | None = None

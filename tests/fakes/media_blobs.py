@@ -12,7 +12,7 @@ from pixel_blobs.blobs import CHUNK_BYTES, require_expiry, require_key, require_
 
 
 @dataclass
-class FakeObject:
+class StoredBytes:
     data: bytes
     content_type: str
     modified_at: datetime
@@ -22,7 +22,7 @@ class FakeBlobs:
     """Fails as told: an error put into `failures` is raised by the next put of that key, before or after its effect."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self.objects: dict[str, FakeObject] = {}
+        self.objects: dict[str, StoredBytes] = {}
         self.failures: dict[str, Exception] = {}
         self.fail_after_effect = False
         self._now = now
@@ -36,7 +36,7 @@ class FakeBlobs:
         found = self.objects.get(key)
         if found is not None and found.data != data:
             raise BlobConflict
-        self.objects.setdefault(key, FakeObject(data, content_type, self._now()))
+        self.objects.setdefault(key, StoredBytes(data, content_type, self._now()))
         if key in self.failures:
             raise self.failures.pop(key)
 
@@ -71,7 +71,7 @@ class FakeBlobs:
     async def check(self) -> None:
         """Memory is always there."""
 
-    def _find(self, key: str) -> FakeObject:
+    def _find(self, key: str) -> StoredBytes:
         try:
             return self.objects[require_key(key)]
         except KeyError:

@@ -20,7 +20,7 @@ from pixel_runtime.secret import Secret
 from tests.faults.ports import run_engine
 
 PICTURES = 10
-CALLS = {"PostgresJobs.claim", "PostgresJobs.write", "ImageModel.generate", "GrpcAssets.store"}
+CALLS = {"PostgresJobs.claim", "PostgresJobs.write", "TextToImage.generate", "GrpcAssets.store"}
 GIVE_UP_S = 45
 AT_ONCE = 4
 """Workers; more would take so long to start on two cores that they lose their short leases."""

@@ -96,6 +96,7 @@ class PortedModel:
     """A provider in trouble: an error before the call was not sent, one after it leaves the outcome unknown."""
 
     def __init__(self, inner: Any, trouble: Trouble) -> None:
+        self.capabilities = inner.capabilities
         self.repeatable = inner.repeatable
         self.close = inner.close
         self._inner = inner
@@ -110,7 +111,7 @@ class PortedModel:
     @staticmethod
     def _ask(ask: Callable[[str], None], outcome: Outcome, *, retryable: bool) -> None:
         try:
-            ask("ImageModel.generate")
+            ask("TextToImage.generate")
         except Unavailable as error:
             raise ProviderError(
                 error.detail, code="provider_unavailable", outcome=outcome, retryable=retryable

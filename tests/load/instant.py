@@ -86,8 +86,10 @@ class Core:
             "max_wait": timedelta(days=1),
             "max_retries": 2,
         }
+        jobs = PostgresJobs(working, clock, KINDS, MESSAGES)
         tools = RunTools(
-            jobs=PostgresJobs(working, clock, KINDS, MESSAGES),
+            jobs=jobs,
+            steps=jobs,
             assets=InstantAssets(),
             clock=clock,
             randomness=randomness,

@@ -10,10 +10,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pixel_blobs import BlobConflict, BlobCorrupt, BlobNotFound, Blobs, DirectoryBlobs, S3Blobs
+from pixel_blobs import BlobConflict, BlobCorrupt, BlobNotFound, Blobs, BlobStat, DirectoryBlobs, S3Blobs
 from pixel_errors import Invalid, NotFound
+from pixel_media.application.ports import Objects, StoredObject
 
 from tests.fakes.media_blobs import FakeBlobs
+
+CONTRACTS = {
+    Blobs: (FakeBlobs, DirectoryBlobs, S3Blobs),
+    Objects: (FakeBlobs, DirectoryBlobs, S3Blobs),
+    StoredObject: (BlobStat,),
+}
 
 KEYS_REFUSED = (
     "", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/.", "a/.hidden", ".a", "A", "a b", "a\0b", "a\\b", "ä", "a\n",

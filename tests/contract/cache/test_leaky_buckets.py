@@ -7,6 +7,9 @@ import secrets
 
 import pytest
 from pixel_cache import InProcessLeakyBuckets, RedisLeakyBuckets
+from pixel_gateway.application.load.rate_limiting import Buckets
+
+CONTRACTS = {Buckets: (InProcessLeakyBuckets, RedisLeakyBuckets)}
 
 MINUTE_US = 60_000_000
 

@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from pixel_gateway.adapters.outbound.tickets import PostgresTickets
+from pixel_gateway.application.live.ports import Tickets
 from pixel_gateway.domain.ticket import Ticket, digest
 from pixel_postgres import open_pool
 from pixel_runtime.ids import format_id, new_id
 
 from tests.fakes.gateway_live import FakeTickets
+
+CONTRACTS = {Tickets: (FakeTickets, PostgresTickets)}
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 

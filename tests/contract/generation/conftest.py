@@ -12,16 +12,28 @@ from uuid import UUID
 import psycopg
 import pytest
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions, DecidesBatches
+from pixel_generation.adapters.outbound.caches.queue_capacity import QueueCounts
+from pixel_generation.adapters.outbound.caches.queue_snapshots import SnapshotSource
+from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
+from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
+from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
+from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.billing.ports import Ledger
-from pixel_generation.application.execution.ports import Jobs
-from pixel_generation.application.maintenance.ports import Housekeeping
+from pixel_generation.application.execution.ports import Jobs, Steps
+from pixel_generation.application.maintenance.ports import Housekeeping, QueueHolds, UnknownCalls
 from pixel_generation.application.reading.ports import Queries
-from pixel_generation.application.submission.ports import Decision, NewGeneration, Submissions
+from pixel_generation.application.submission.ports import (
+    Decision,
+    DryRuns,
+    NewGeneration,
+    OwnedJobs,
+    Submissions,
+)
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.work.image import ImageWork
 from pixel_generation.wiring.kinds import KINDS, MESSAGES
@@ -29,7 +41,10 @@ from pixel_postgres import open_pool
 from pixel_runtime.clock import Clock, SystemClock
 from pixel_runtime.ids import new_id
 
-from tests.fakes.generation import FakeJobs, FakeStore, a_user
+from tests.fakes.generation import FakeStore, a_user
+from tests.fakes.generation_eta import FakeQueueCounts, FakeQueueSnapshots
+from tests.fakes.generation_jobs import FakeJobs
+from tests.fakes.generation_neighbours import FakeQueueHolds
 from tests.parts import MakeDatabase
 
 
@@ -40,13 +55,22 @@ class Store:
     submissions: Submissions
     decisions: DecidesBatches
     jobs: Jobs
+    steps: Steps
     ledger: Ledger
     queries: Queries
     housekeeping: Housekeeping
+    unknown_calls: UnknownCalls
+    dry_runs: DryRuns
+    owned_jobs: OwnedJobs
+    counts: QueueCounts
+    snapshots: SnapshotSource
+    holds: QueueHolds
     clock: Clock
     end_leases: Callable[[], Awaitable[None]]
     sum_of_entries: Callable[[], Awaitable[int]]
     attempt_of: Callable[[Job], Awaitable[tuple[str, str | None]]]
+    let_wait: Callable[[float], Awaitable[None]]
+    """Make everything that waits wait so many seconds longer."""
 
     async def funded_user(self, credit_count: int = 100) -> UUID:
         user = a_user()
@@ -94,8 +118,29 @@ def fake_store() -> Store:
         attempt = store.attempts[job.id, job.attempt]
         return attempt.state.value, attempt.outcome and attempt.outcome.value
 
-    jobs = FakeJobs(store)
-    return Store(store, store, jobs, store, store, store, store.clock, end_leases, sum_of_entries, attempt_of)
+    async def let_wait(seconds: float) -> None:
+        store.clock.advance(seconds)
+
+    return Store(
+        store,
+        store,
+        FakeJobs(store),
+        FakeJobs(store),
+        store,
+        store,
+        store,
+        store,
+        store,
+        store,
+        FakeQueueCounts(store),
+        FakeQueueSnapshots(store),
+        FakeQueueHolds(),
+        store.clock,
+        end_leases,
+        sum_of_entries,
+        attempt_of,
+        let_wait,
+    )
 
 
 @pytest.fixture(params=["fake", "postgres"])
@@ -129,17 +174,31 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
                 "SELECT state, outcome FROM attempts WHERE job_id = %s AND attempt = %s", job.id, job.attempt
             )
 
+        async def let_wait(seconds: float) -> None:
+            await admin.execute(
+                "UPDATE live_jobs SET scheduled_at = scheduled_at - make_interval(secs => %s) WHERE status = 'queued'",
+                (seconds,),
+            )
+
         clock = SystemClock()
-        decisions = PostgresSubmissions(pool, MESSAGES)
+        decisions, jobs = PostgresSubmissions(pool, MESSAGES), PostgresJobs(pool, SystemClock(), KINDS, MESSAGES)
         yield Store(
             BatchedSubmissions(decisions),
             decisions,
-            PostgresJobs(pool, clock, KINDS, MESSAGES),
+            jobs,
+            jobs,
             PostgresLedger(pool),
             PostgresQueries(pool, KINDS),
             PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
+            jobs,
+            decisions,
+            PostgresAllJobs(pool, KINDS),
+            PostgresQueueCounts(pool),
+            PostgresQueueSnapshots(pool),
+            PostgresQueueHolds(pool),
             clock,
             end_leases,
             sum_of_entries,
             attempt_of,
+            let_wait,
         )

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import Invalid, PixelError
+from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccounts, PostgresBudgets
+from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
 from pixel_generation.application.billing.correct_credits import (
     AdjustCredits,
     RefundGeneration,
@@ -43,12 +45,22 @@ from pixel_generation.application.billing.promotion_codes import (
     redeem_promotion,
 )
 from pixel_generation.domain.billing.budgets import BudgetLimit, Period, Scope, Unit
+from pixel_generation.domain.billing.credits import Capture
 from pixel_generation.domain.billing.promotions import Promotion
 from pixel_runtime.ids import new_id
 
 from tests.fakes.billing import FakeAccounts, FakeBudgets, FakeLedger
+from tests.integration.generation.endings import Endings
 from tests.integration.generation.submitter import open_submitter
 from tests.parts import MakeDatabase
+
+CONTRACTS = {
+    Ledger: (FakeLedger, PostgresLedger),
+    Corrections: (FakeLedger, PostgresLedger),
+    Promotions: (FakeLedger, PostgresPromotions),
+    Accounts: (FakeAccounts, PostgresAccounts),
+    Budgets: (FakeBudgets, PostgresBudgets),
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,8 @@ class Till:
 
     billing: Ports
     actions: Callable[[], Awaitable[list[tuple[str, str]]]]
+    captured: Callable[[UUID], Awaitable[UUID]]
+    """Complete a generation of the user that captures 2 credits; return its id."""
 
     async def user(self, credit_count: int = 0) -> UUID:
         user = new_id()
@@ -97,7 +111,13 @@ def fake_till() -> Till:
     async def actions() -> list[tuple[str, str]]:
         return ledger.actions
 
-    return Till(Ports(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger)), actions)
+    async def captured(user: UUID) -> UUID:
+        ledger.available[user] -= 2
+        job_id = new_id()
+        ledger.captures[job_id] = Capture(user, 1, 2, 0)
+        return job_id
+
+    return Till(Ports(ledger, ledger, ledger, FakeAccounts(ledger), FakeBudgets(ledger)), actions, captured)
 
 
 @pytest.fixture(params=["fake", "postgres"])
@@ -113,7 +133,11 @@ async def till(request: pytest.FixtureRequest, make_database: MakeDatabase) -> A
             return [(row["actor"], row["action"]) for row in rows]
 
         billing = Ports(submitter.ledger, submitter.ledger, submitter.promotions, submitter.accounts, submitter.budgets)
-        yield Till(billing, actions)
+
+        async def captured(user: UUID) -> UUID:
+            return (await Endings(submitter).completed(user, images=2)).id
+
+        yield Till(billing, actions, captured)
 
 
 async def reason_of(call: Awaitable[object]) -> str:
@@ -255,6 +279,18 @@ async def test_ending_an_unknown_or_malformed_code_is_refused(till: Till, code: 
 async def test_a_refund_of_an_unknown_generation_is_not_found(till: Till) -> None:
     command = RefundGeneration(new_id(), 0, "a mistake of ours", "usr_admin")
     assert await reason_of(refund_generation(command, corrections=till.billing.corrections)) == "GENERATION_NOT_FOUND"
+
+
+async def test_what_was_captured_is_given_back_once(till: Till) -> None:
+    user, corrections = await till.user(10), till.billing.corrections
+    command = RefundGeneration(await till.captured(user), 0, "a mistake of ours", "usr_admin")
+    assert await till.available(user) == 8
+    too_much = replace(command, credits_back=3)
+    assert await reason_of(refund_generation(too_much, corrections=corrections)) == "INVALID"
+    refunds = [await refund_generation(command, corrections=corrections) for _ in range(2)]
+    assert [(refund.credits_back, refund.is_new) for refund in refunds] == [(2, True), (2, False)]
+    assert await till.available(user) == 10
+    assert [actor for actor, _ in await till.actions()] == ["usr_admin"]
 
 
 async def test_plan_and_limits_are_changed_independently(till: Till) -> None:

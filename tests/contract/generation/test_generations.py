@@ -6,13 +6,18 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.page import FIRST
-from pixel_generation.application.reading.ports import GenerationFilter
+from pixel_generation.application.reading.ports import GenerationFilter, Queries
+from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Failure, Status
 from pixel_generation.domain.queueing.position import Position
 
 from tests.contract.generation.conftest import Store
+from tests.fakes.generation import FakeStore, a_user
+
+CONTRACTS = {Queries: (FakeStore, PostgresQueries)}
 
 EXPIRED = Failure("expired", "It waited too long.", retryable=True)
 
@@ -94,3 +99,15 @@ async def test_a_position_of_another_user_or_of_the_future_is_unknown(store: Sto
         found = await store.queries.user_events(user, after=position, limit=9)
         assert (found.known, found.events) == (False, [])
     assert (await store.queries.user_events(other, after=theirs, limit=9)).known
+
+
+async def test_a_user_finds_only_what_is_theirs(store: Store) -> None:
+    user, other = await store.funded_user(10), await store.funded_user(10)
+    mine, theirs = store.new(user, images=2), store.new(other)
+    for item in (mine, theirs):
+        await store.submit_one(item)
+    found = await store.queries.find([mine.job.id, theirs.job.id], user)
+    assert {job_id: standing.job.user_id for job_id, standing in found.items()} == {mine.job.id: user}
+    assert [event.sequence for event in await store.queries.events(mine.job.id, user, after=0, limit=9)] == [1]
+    assert await store.queries.events(theirs.job.id, user, after=0, limit=9) == []
+    assert (await store.queries.balance(user), await store.queries.balance(a_user())) == (Balance(8, 2), Balance(0, 0))

@@ -6,6 +6,10 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.application.execution.ports import Jobs, Steps
+from pixel_generation.application.maintenance.ports import Housekeeping, UnknownCalls
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
@@ -13,11 +17,21 @@ from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Failure, Job, Stage, Status
 from pixel_generation.domain.jobs.output import Output
+from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.providers.provider import Outcome
 from pixel_runtime.ids import new_id
 
 from tests.contract.generation.conftest import Store
+from tests.fakes.generation import FakeStore
+from tests.fakes.generation_jobs import FakeJobs
 from tests.fakes.generation_outputs import image_output
+
+CONTRACTS = {
+    Jobs: (FakeJobs, PostgresJobs),
+    Steps: (FakeJobs, PostgresJobs),
+    Housekeeping: (FakeStore, PostgresHousekeeping),
+    UnknownCalls: (FakeStore, PostgresJobs),
+}
 
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 LAST = UUID(int=2**128 - 1)
@@ -240,3 +254,60 @@ async def test_a_job_reads_back_as_it_was_written(store: Store) -> None:
     job = await store.running(await store.funded_user())
     assert await store.jobs.find(job.id) == job
     assert await store.jobs.find(new_id()) is None
+
+
+async def test_a_call_of_unknown_outcome_is_found_until_it_is_settled(store: Store) -> None:
+    job = await store.running(await store.funded_user())
+    job = await write(store, job, job.calling())
+    await store.end_leases()
+    assert await store.unknown_calls.reconciling(10) == []
+    unknown = await write(store, job, job.reconciling(), Writer.RECLAIMER)
+    (found,) = await store.unknown_calls.reconciling(10)
+    assert (found.job, found.provider_request_id) == (unknown, "")
+    await write(store, unknown, unknown.failed(FAILURE, at=store.clock.now()), Writer.RECLAIMER)
+    assert await store.unknown_calls.reconciling(10) == []
+
+
+async def test_a_key_is_forgotten_when_its_promise_is_over(store: Store) -> None:
+    user = await store.funded_user()
+    await store.submit_one(store.new(user, key="k"))
+    day = timedelta(days=1)
+    assert await store.housekeeping.purge(before=store.clock.now() - day, limit=10) == 0
+    assert (await store.submit_one(store.new(user, key="k"))).verdict is Verdict.REPLAYED
+    assert await store.housekeeping.purge(before=store.clock.now() + day, limit=10) == 1
+    assert (await store.submit_one(store.new(user, key="k"))).verdict is Verdict.ACCEPTED
+
+
+async def test_a_queue_whose_job_nobody_took_is_announced_again(store: Store) -> None:
+    await store.submit_one(store.new(await store.funded_user()))
+    async with store.housekeeping.lead() as leads:
+        assert leads
+        assert await store.housekeeping.signal_queues() == 0
+        await store.let_wait(3)
+        assert await store.housekeeping.signal_queues() == 1
+    await store.claim()
+    assert await store.housekeeping.signal_queues() == 0
+
+
+async def test_a_durable_step_is_written_with_its_change_and_once_finished_stays(store: Store) -> None:
+    job = await store.running(await store.funded_user())
+    job = await write(store, job, job.calling())
+    assert await store.steps.steps(job) == {}
+    begun = Step("first", is_finished=False, output={"task": "t-1"})
+    done = Step("first", is_finished=True, output={"of": 1}, call=CallRecord(Outcome.SENT, "t-1", 5))
+    for step in (begun, done, begun):
+        going_on = job.advanced(progress=60, step="the first of two")
+        assert await store.jobs.write(job, going_on, writer=Writer.WORKER, step=step)
+        job = going_on
+        assert await store.steps.steps(job) == {"first": begun if step is begun and job.sequence == 4 else done}
+    assert await store.jobs.find(job.id) == job
+    assert (job.current_step, job.progress) == ("the first of two", 60)
+
+
+async def test_a_durable_step_is_fenced_like_the_change_it_is_written_with(store: Store) -> None:
+    job = await store.running(await store.funded_user())
+    job = await write(store, job, job.calling())
+    await store.end_leases()
+    step = Step("first", is_finished=True)
+    assert not await store.jobs.write(job, job.advanced(), writer=Writer.WORKER, step=step)
+    assert await store.steps.steps(job) == {}

@@ -16,6 +16,8 @@ from tests.fakes.generation import FakeClock
 from tests.fakes.generation_health import FakeHealthStore
 from tests.parts import MakeDatabase
 
+CONTRACTS = {HealthStore: (FakeHealthStore, PostgresProviderHealth)}
+
 POLICY = BreakerPolicy(max_failures=3, first_open_s=0.2, max_open_s=0.4, probe_s=0.3)
 
 

@@ -7,14 +7,17 @@ from collections import Counter
 from dataclasses import replace
 
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
+from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.reading.page import FIRST
 from pixel_generation.application.reading.ports import GenerationFilter
-from pixel_generation.application.submission.ports import Verdict
+from pixel_generation.application.submission.ports import DryRuns, Submissions, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Status
 
 from tests.contract.generation.conftest import Store
-from tests.fakes.generation import a_user
+from tests.fakes.generation import FakeStore, a_user
+
+CONTRACTS = {Submissions: (FakeStore, BatchedSubmissions), DryRuns: (FakeStore, PostgresSubmissions)}
 
 
 async def test_an_accepted_submission_is_queued_and_its_cost_is_held(store: Store) -> None:
@@ -138,3 +141,14 @@ async def test_a_generation_of_another_user_is_not_found(store: Store) -> None:
     await store.submit_one(item)
     assert await store.queries.find([item.job.id], stranger) == {}
     assert await store.queries.events(item.job.id, stranger, after=0, limit=10) == []
+
+
+async def test_a_dry_run_decides_like_a_submission_and_leaves_nothing(store: Store) -> None:
+    user = await store.funded_user(3)
+    affordable, too_dear = store.new(user, images=3, key="k"), store.new(user, images=4)
+    assert (await store.dry_runs.dry_run(affordable)).verdict is Verdict.ACCEPTED
+    assert (await store.dry_runs.dry_run(too_dear)).verdict is Verdict.INSUFFICIENT
+    assert await store.queries.balance(user) == Balance(3, 0)
+    assert await store.queries.find([affordable.job.id], user) == {}
+    assert (await store.submit_one(affordable)).verdict is Verdict.ACCEPTED
+    assert (await store.dry_runs.dry_run(affordable)).verdict is Verdict.REPLAYED

@@ -8,11 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from pixel_media.adapters.outbound.postgres.assets import PostgresAssets
 from pixel_media.adapters.outbound.postgres.leftovers import PostgresLeftovers
+from pixel_media.application.assets.ports import Assets
+from pixel_media.application.maintenance.ports import Leftovers
 from pixel_media.domain.errors import AssetBeingRemoved, AssetConflict
 from pixel_postgres import open_pool
 from pixel_runtime.ids import new_id
 
 from tests.fakes.media import PNG, FakeAssets, facts_of, renditions_of
+
+CONTRACTS = {Assets: (FakeAssets, PostgresAssets), Leftovers: (FakeAssets, PostgresLeftovers)}
 
 NOW = datetime(2026, 5, 4, 10, 20, 30, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=10)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,10 +12,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 from pixel_generation.adapters.outbound.providers.openai import OpenAIImages
 from pixel_generation.adapters.outbound.providers.sketch import STYLES, SketchPainter
-from pixel_generation.domain.providers.provider import ProviderError
-from pixel_generation.domain.providers.text_to_image import ImageRequest
+from pixel_generation.domain.providers.provider import Provider, ProviderError
+from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, TextToImage
 
+from tests.fakes.generation_neighbours import FakeImageModel
 from tests.fakes.openai_server import Fault, run_openai_server
+
+CONTRACTS = {
+    Provider: (FakeImageModel, SketchPainter, OpenAIImages),
+    TextToImage: (FakeImageModel, SketchPainter, OpenAIImages),
+}
 
 
 @pytest.fixture(params=["sketch", "openai"])
@@ -24,6 +32,19 @@ async def model(request):
         )
         yield images
         await images.close()
+
+
+@pytest.fixture(params=["fake", "sketch", "openai"])
+async def any_model(request):
+    async with run_openai_server() as server:
+        made: dict[str, Callable[[], TextToImage]] = {
+            "fake": FakeImageModel,
+            "sketch": SketchPainter,
+            "openai": partial(OpenAIImages, api_key="sk-test", base_url=server.base_url),
+        }
+        model = made[request.param]()
+        yield model
+        await model.close()
 
 
 def a_request(**facts) -> ImageRequest:
@@ -45,8 +66,9 @@ async def collected(images, request):
     return sorted([image async for image in images.generate(request)], key=lambda image: image.index)
 
 
-async def test_every_image_is_delivered_once_with_its_index(model):
-    assert [image.index for image in await collected(model, a_request())] == [0, 1, 2]
+async def test_every_image_is_delivered_once_with_its_index(any_model):
+    assert [image.index for image in await collected(any_model, a_request())] == [0, 1, 2]
+    await any_model.close()
 
 
 async def test_the_bytes_are_an_image_of_the_stated_size_and_type(model):
@@ -76,6 +98,11 @@ async def test_a_repeatable_model_gives_the_same_bytes_again(model):
     if model.repeatable:
         assert [image.data for image in first] == [image.data for image in second]
         assert [image.cost_usd_micros for image in first] == [0, 0, 0]
+
+
+async def test_a_provider_serves_the_ports_it_declares(any_model):
+    assert (TEXT_TO_IMAGE in any_model.capabilities) == isinstance(any_model, TextToImage)
+    await any_model.close()
 
 
 async def test_closing_is_idempotent(model):

@@ -12,11 +12,13 @@ from pixel_postgres import open_pool
 from pixel_social.adapters.outbound.postgres.notifications import PostgresNotifications
 from pixel_social.application.notifications.list_notifications import ListNotifications, list_notifications
 from pixel_social.application.notifications.mark_notifications_read import mark_notifications_read
+from pixel_social.application.notifications.ports import Notifications
 from pixel_social.domain.errors import InvalidPageToken
 from pixel_social.domain.notifications.notification import NotificationEvent, NotificationKind
 
 from tests.fakes.social import FakeNotifications
 
+CONTRACTS = {Notifications: (FakeNotifications, PostgresNotifications)}
 BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 

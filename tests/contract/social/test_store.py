@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import pytest
 from pixel_postgres import Pool, fetch_all, open_pool
 from pixel_social.adapters.outbound.postgres.feed import PostgresFeed
-from pixel_social.adapters.outbound.postgres.sets import PostgresSets, PostgresStore
+from pixel_social.adapters.outbound.postgres.sets import PostgresSets, PostgresStore, PostgresTransaction
 from pixel_social.application.feed.discover import Discover, discover
+from pixel_social.application.feed.ports import Feed
+from pixel_social.application.sets.ports import Sets, Store, Transaction
 from pixel_social.application.sets.record_set import RecordSet, record_set
 from pixel_social.domain.feed.feed import FeedFilter, Sort
 
-from tests.fakes.social import FakeFeed, FakeSets, FakeStore, make_image_set
+from tests.fakes.social import FakeFeed, FakeSets, FakeStore, FakeTransaction, make_image_set
 
-if TYPE_CHECKING:
-    from pixel_social.application.feed.ports import Feed
-    from pixel_social.application.sets.ports import Sets, Store
+CONTRACTS = {
+    Store: (FakeStore, PostgresStore),
+    Transaction: (FakeTransaction, PostgresTransaction),
+    Sets: (FakeSets, PostgresSets),
+    Feed: (FakeFeed, PostgresFeed),
+}
 
 
 @dataclass

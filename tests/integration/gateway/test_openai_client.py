@@ -9,7 +9,7 @@ import openai
 import pytest
 from pixel_errors import PixelError
 
-from tests.fakes.gateway import PNG
+from tests.fakes.gateway_generations import PNG
 from tests.loopback import http_client
 
 

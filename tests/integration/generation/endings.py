@@ -65,6 +65,13 @@ class Endings:
             job = await self.write(job, job.delivered(image), SENT)
         return job
 
+    async def deliver_all(self, job: Job) -> Job:
+        """Complete a run that called its provider with every picture that was asked for."""
+        for index in range(job.work.units):
+            output = image_output(new_id(), index, 1024, 1024, "image/png", 1_000, seed=7 + index)
+            job = await self.write(job, job.delivered(output), FREE)
+        return await self.write(job, job.completed(at=self.clock.now()), FREE)
+
     async def completed(
         self, user: UUID, *, images: int = 2, delivered: int = 2, call: CallRecord = SENT, **changes: Any
     ) -> Job:

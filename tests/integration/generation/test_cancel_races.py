@@ -67,6 +67,7 @@ async def working(engine: RealEngine, draw: random.Random) -> AsyncIterator[None
     catalogue = CachedCatalogue(FakeCatalogue())
     tools = RunTools(
         engine.jobs,
+        engine.jobs,
         FakeAssets(),
         SystemClock(),
         SystemRandomness(),

@@ -130,6 +130,7 @@ async def test_no_call_is_made_twice_and_no_credit_charged_twice(
         health = HealthOfProviders(PostgresProviderHealth(pool), FakeHealthObserver(), SystemRandomness().fraction)
         tools = RunTools(
             jobs,
+            jobs,
             FakeAssets(),
             clock,
             SystemRandomness(),

@@ -142,6 +142,7 @@ async def test_a_worker_skips_a_fallback_that_is_over_its_budget(
     catalogue = CachedCatalogue(FakeCatalogue(SKETCH, FLARE, HOME, providers=frozenset({"sketch", "openai"})))
     tools = RunTools(
         engine.jobs,
+        engine.jobs,
         FakeAssets(),
         SystemClock(),
         SystemRandomness(),

@@ -32,6 +32,7 @@ from pixel_generation.application import Application, Operations
 from pixel_generation.application.operations.failed_jobs import RedriveTools, list_failures, redrive_failures
 from pixel_generation.application.operations.list_actions import list_actions
 from pixel_generation.application.operations.operate_queue import process_queue, update_queue
+from pixel_generation.application.operations.ports import FailureList, Queues, Statistics
 from pixel_generation.application.operations.read_statistics import read_statistics
 from pixel_generation.application.submission.ports import Verdict
 from pixel_generation.application.submission.resubmissions import ResubmitTools, resubmit_jobs
@@ -45,6 +46,8 @@ from tests.fakes.generation_neighbours import FakeObserver
 from tests.integration.generation.endings import NEVER_SENT, SENT, Endings
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
+
+CONTRACTS = {Queues: (PostgresQueues,), FailureList: (PostgresFailures,), Statistics: (PostgresStatistics,)}
 
 ADMIN = format_id("usr", new_id())
 CLASSES = ("blocked", "provider_rejected", "timeout", "expired", "provider_unavailable", "storage_failed")

@@ -11,6 +11,7 @@ import pytest
 from pixel_errors import Invalid
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.application.billing.correct_credits import RefundGeneration, refund_generation
+from pixel_generation.application.billing.ports import Statements
 from pixel_generation.application.billing.read_statement import (
     ListTransactions,
     SumUsage,
@@ -27,6 +28,8 @@ from pixel_runtime.ids import new_id
 from tests.integration.generation.endings import Endings
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
+
+CONTRACTS = {Statements: (PostgresStatements,)}
 
 
 @pytest.fixture
@@ -171,7 +174,7 @@ async def test_usage_by_key_end_user_and_label_is_the_ledger(submitter: Submitte
     statements = statements_of(submitter)
     usage = await sum_usage(SumUsage(user, ("api_key", "end_user"), None, None), statements=statements, clock=CLOCK)
     assert {row.group: row.credits for row in usage.rows} == dict(expected)
-    assert {row.group: row.images for row in usage.rows} == dict(expected)
+    assert {row.group: row.outputs for row in usage.rows} == dict(expected)
     assert usage.total_credits == await ledger_of(submitter, user) == sum(expected.values())
     by_team = await sum_usage(
         SumUsage(user, ("metadata.team", "day", "model"), None, None), statements=statements, clock=CLOCK

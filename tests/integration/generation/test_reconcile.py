@@ -13,6 +13,7 @@ import pytest
 from pixel_generation.adapters.metrics import LEDGER_VIOLATIONS, LedgerMetrics
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.ledger_rules import RULES, PostgresLedgerRules
+from pixel_generation.application.maintenance.ports import LedgerRules
 from pixel_generation.application.maintenance.reconcile_ledger import nightly, reconcile_as_leader, reconcile_ledger
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.domain.billing.budgets import Scope, Unit
@@ -23,6 +24,8 @@ from tests.fakes.generation import FakeClock
 from tests.integration.generation.endings import Endings
 from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
+
+CONTRACTS = {LedgerRules: (PostgresLedgerRules,)}
 
 DROP_UNIQUE = "ALTER TABLE ledger_transfers DROP CONSTRAINT ledger_transfers_once_per_job"
 BREACHES = load_queries("tests.integration.generation", "breaches.sql")

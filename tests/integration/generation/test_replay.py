@@ -15,7 +15,9 @@ from uuid import UUID
 import pytest
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
+from pixel_generation.application.maintenance.ports import AllJobs, History
 from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
@@ -34,6 +36,8 @@ from psycopg.types.json import Jsonb
 from tests.fakes.generation_outputs import image_of
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
+
+CONTRACTS = {History: (PostgresJobs,), AllJobs: (PostgresAllJobs,)}
 
 JOBS = 5_000 if os.environ.get("PROFILE") == "full" else 120
 SEED = 7

@@ -158,7 +158,8 @@ async def test_a_role_that_was_taken_away_is_gone_within_five_seconds(admin, bac
 
 
 async def test_a_refund_has_a_reason_and_its_actor(admin, backstage):
-    generation_id = format_id("gen", new_id())
+    generation_id = (await admin.post("/api/generations", json={"prompt": "a"})).json()["data"]["id"]
+    backstage.finish(generation_id)
     root = await backstage.app.ensure_account(EnsureAccount("root"))
 
     answer = await admin.post(f"/api/admin/generations/{generation_id}/refund", json={"reason": "unusable"})

@@ -9,14 +9,14 @@ from pixel_gateway.application.load.admission import Admission, Overloaded
 from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
 from pixel_gateway.domain.rate_limit import Traffic
 
-from tests.fakes.gateway_load import CountingObserver, Seconds, SharedServer, Simulation
+from tests.fakes.gateway_load import FakeLoadObserver, Seconds, SharedServer, Simulation
 
 WORK_S, QUEUES = 0.01, 4
 CAPACITY = QUEUES / WORK_S
 DEADLINE_S = 1.0
 
 
-def admission(clock: Seconds, observer: CountingObserver, limit: ConcurrencyLimit | None = None) -> Admission:
+def admission(clock: Seconds, observer: FakeLoadObserver, limit: ConcurrencyLimit | None = None) -> Admission:
     limit = limit or ConcurrencyLimit(least=32, most=1024, calm_s=0.01)
     return Admission(limit, observer, monotonic=clock, fraction=lambda: 0.5)
 
@@ -33,7 +33,7 @@ def fill(subject: Admission, traffic: Traffic) -> int:
 
 
 def test_create_is_turned_away_first_then_read_then_status_and_money_last():
-    observer = CountingObserver()
+    observer = FakeLoadObserver()
     subject = admission(Seconds(), observer, ConcurrencyLimit(least=100, most=100, value=100))
 
     taken = [fill(subject, traffic) for traffic in Traffic]
@@ -44,7 +44,7 @@ def test_create_is_turned_away_first_then_read_then_status_and_money_last():
 
 
 def test_a_place_is_given_back_once():
-    subject = admission(Seconds(), CountingObserver(), ConcurrencyLimit(least=1, most=1, value=1))
+    subject = admission(Seconds(), FakeLoadObserver(), ConcurrencyLimit(least=1, most=1, value=1))
     with subject.admit(Traffic.READ, "door") as flight:
         with pytest.raises(Overloaded):
             subject.admit(Traffic.READ, "door")
@@ -58,7 +58,7 @@ def test_a_place_is_given_back_once():
 
 def test_the_wait_is_as_long_as_what_was_turned_away_takes_to_serve():
     clock = Seconds()
-    subject = admission(clock, CountingObserver(), ConcurrencyLimit(least=10, most=10, value=10))
+    subject = admission(clock, FakeLoadObserver(), ConcurrencyLimit(least=10, most=10, value=10))
     for _ in range(10):
         subject.admit(Traffic.READ, "door")
     for _ in range(50):
@@ -76,7 +76,7 @@ class Offered:
 
     def __init__(self, seed: int = 1, *, is_guarded: bool = True) -> None:
         self.clock = Seconds()
-        self.observer = CountingObserver()
+        self.observer = FakeLoadObserver()
         self.admission = admission(self.clock, self.observer)
         if not is_guarded:
             self.admission = admission(self.clock, self.observer, ConcurrencyLimit(least=10**6, most=10**6))

@@ -7,7 +7,7 @@ import pytest
 from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec
 
-from tests.fakes.gateway import PNG
+from tests.fakes.gateway_generations import PNG
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from pixel_errors import Conflict, DeadlineExceeded, Invalid, NotFound, PixelError, Unavailable, Violation
 from pixel_gateway.domain.generation import Status
 
-from tests.fakes.gateway import PNG
+from tests.fakes.gateway_generations import PNG
 
 PROMPT = {"prompt": "a lighthouse at dawn"}
 

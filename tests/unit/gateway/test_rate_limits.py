@@ -22,7 +22,7 @@ from pixel_gateway.domain.rate_limit import Policy, RateLimited, Standing, Traff
 from prometheus_client import REGISTRY
 
 from tests.fakes.gateway import Backstage
-from tests.fakes.gateway_load import CountingObserver, Seconds
+from tests.fakes.gateway_load import FakeLoadObserver, Seconds
 
 GEN = Policy("gen", 60)
 
@@ -37,7 +37,7 @@ class AwayBuckets:
         raise Unavailable
 
 
-def limiter(clock: Seconds, observer: CountingObserver, shared=None, quota: int = 60) -> RateLimiter:
+def limiter(clock: Seconds, observer: FakeLoadObserver, shared=None, quota: int = 60) -> RateLimiter:
     own = InProcessLeakyBuckets(clock_ns=clock.ns)
     return RateLimiter(
         policies(creates=quota, reads=0, status_reads=0, critical=0),
@@ -54,7 +54,7 @@ async def rejections(subject: RateLimiter, requests: int, caller: str = "usr_1")
 
 
 async def test_the_quota_is_taken_as_a_burst_and_comes_back_at_its_pace():
-    clock, observer = Seconds(), CountingObserver()
+    clock, observer = Seconds(), FakeLoadObserver()
     subject = limiter(clock, observer)
 
     assert await rejections(subject, 61) == 1
@@ -65,7 +65,7 @@ async def test_the_quota_is_taken_as_a_burst_and_comes_back_at_its_pace():
 
 async def test_a_rejection_says_when_the_next_request_fits():
     clock = Seconds()
-    subject = limiter(clock, CountingObserver())
+    subject = limiter(clock, FakeLoadObserver())
     await rejections(subject, 60)
     clock.now_s += 0.4
 
@@ -80,20 +80,20 @@ async def test_a_rejection_says_when_the_next_request_fits():
 
 
 async def test_callers_do_not_use_up_each_others_quota():
-    subject = limiter(Seconds(), CountingObserver())
+    subject = limiter(Seconds(), FakeLoadObserver())
     await rejections(subject, 60, "usr_1")
 
     assert await rejections(subject, 1, "usr_2") == 0
 
 
 async def test_a_kind_without_a_policy_is_never_refused():
-    subject = limiter(Seconds(), CountingObserver())
+    subject = limiter(Seconds(), FakeLoadObserver())
 
     assert [await subject.count(Traffic.READ, "usr_1") for _ in range(1000)] == [(None, None)] * 1000
 
 
 async def test_without_the_shared_counters_this_process_counts_alone_and_leaves_them_alone():
-    clock, observer, away = Seconds(), CountingObserver(), AwayBuckets()
+    clock, observer, away = Seconds(), FakeLoadObserver(), AwayBuckets()
     subject = limiter(clock, observer, shared=away)
 
     assert await rejections(subject, 61) == 1
@@ -115,7 +115,7 @@ def test_a_quota_that_does_not_divide_the_window_is_given_whole(quota):
 async def test_a_client_that_obeys_the_fields_is_not_refused_and_loses_nothing(quota):
     """N23: no rejection in minute two, throughput within 5 % of what the quota allows."""
     clock = Seconds()
-    subject = limiter(clock, CountingObserver(), quota=quota)
+    subject = limiter(clock, FakeLoadObserver(), quota=quota)
     began, sent, refused = clock.now_s, [0, 0], [0, 0]
     while clock.now_s < began + 120:
         minute = int((clock.now_s - began) // 60)

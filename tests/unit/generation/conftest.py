@@ -40,10 +40,11 @@ from pixel_generation.domain.jobs.job import Job, StoredEvent
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.work.image import ImageWork
 
-from tests.fakes.generation import FakeClock, FakeJobs, FakeRandomness, FakeStore, a_user
+from tests.fakes.generation import FakeClock, FakeRandomness, FakeStore, a_user
 from tests.fakes.generation_catalogue import FakeCatalogue
 from tests.fakes.generation_eta import FakeEtaObserver, FakeQueueCounts, FakeQueueSnapshots
 from tests.fakes.generation_health import FakeHealthObserver, FakeHealthStore
+from tests.fakes.generation_jobs import FakeJobs
 from tests.fakes.generation_neighbours import (
     FakeActions,
     FakeAssets,
@@ -107,6 +108,7 @@ class Engine:
     def worker(self, limits: WorkLimits | None = None) -> Worker:
         runners = {"image": ImageRunner({"sketch": self.painter, "openai": self.vendor})}
         tools = RunTools(
+            FakeJobs(self.store),
             FakeJobs(self.store),
             self.assets,
             self.clock,

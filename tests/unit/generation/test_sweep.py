@@ -10,8 +10,8 @@ from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.providers.provider import Outcome
 
-from tests.fakes.generation import FakeJobs
 from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
+from tests.fakes.generation_jobs import FakeJobs
 from tests.fakes.generation_neighbours import FakeLookup
 from tests.fakes.generation_outputs import image_output
 from tests.unit.generation.conftest import Engine

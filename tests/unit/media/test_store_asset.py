@@ -16,7 +16,7 @@ from pixel_media.domain.renditions.rendition import RenditionKind
 from pixel_runtime.ids import new_id
 
 from tests.fakes.media import PNG, FakeAssets, FakeClock, FakeRenderer, facts_of
-from tests.fakes.media_blobs import FakeBlobs, FakeObject
+from tests.fakes.media_blobs import FakeBlobs, StoredBytes
 
 
 @dataclass
@@ -88,7 +88,7 @@ async def test_a_used_id_is_refused_for_another_owner_or_other_bytes(world, othe
 
 async def test_an_object_under_our_key_with_other_bytes_is_a_conflict(world):
     facts = facts_of(PNG)
-    world.blobs.objects[keys(facts)[0]] = FakeObject(b"older", "image/png", world.clock.now())
+    world.blobs.objects[keys(facts)[0]] = StoredBytes(b"older", "image/png", world.clock.now())
     with pytest.raises(AssetConflict):
         await world.store(PNG, facts)
     assert await world.assets.find([facts.id]) == {}

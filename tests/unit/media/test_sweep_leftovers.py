@@ -15,7 +15,7 @@ from pixel_media.domain.renditions.rendition import ImageFormat, RenditionKind
 from pixel_runtime.ids import new_id
 
 from tests.fakes.media import PNG, FakeAssets, FakeClock, FakeRenderer, facts_of
-from tests.fakes.media_blobs import FakeBlobs, FakeObject
+from tests.fakes.media_blobs import FakeBlobs, StoredBytes
 
 TIMEOUT = timedelta(seconds=60)
 
@@ -40,7 +40,7 @@ class World:
 
     def orphan(self, asset_id):
         key = key_of(asset_id, RenditionKind.THUMBNAIL, ImageFormat.WEBP)
-        self.blobs.objects[key] = FakeObject(b"late", "image/webp", self.clock.now())
+        self.blobs.objects[key] = StoredBytes(b"late", "image/webp", self.clock.now())
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ async def test_an_upload_that_was_started_again_is_not_abandoned(world):
 
 
 async def test_objects_with_foreign_keys_are_counted_and_kept(world):
-    world.blobs.objects["images/gemini/picture.png"] = FakeObject(b"x", "image/png", world.clock.now())
+    world.blobs.objects["images/gemini/picture.png"] = StoredBytes(b"x", "image/png", world.clock.now())
     world.clock.advance(3 * TIMEOUT)
     assert await world.sweep() == Swept(foreign=1)
     assert len(world.blobs.objects) == 1

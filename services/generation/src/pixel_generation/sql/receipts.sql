@@ -1,7 +1,10 @@
 -- name: get_receipt
 -- One generation of the user with its rounds from the ledger and its runs, in one snapshot.
 SELECT
-    j.id, j.status, j.cost_credits, j.price_id, j.units, jsonb_array_length(j.outputs) AS delivered_outputs,
+    j.id, j.status, j.cost_credits, j.price_id, j.units, (
+        SELECT coalesce(sum(coalesce((o.output ->> 'units')::integer, 1)), 0)::integer
+        FROM jsonb_array_elements(j.outputs) AS o (output)
+    ) AS delivered_units,
     coalesce((
         SELECT jsonb_agg(to_jsonb(r) ORDER BY r.round)
         FROM (

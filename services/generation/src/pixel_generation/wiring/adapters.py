@@ -38,12 +38,13 @@ from pixel_generation.adapters.outbound.postgres.statements import PostgresState
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.wiring.kinds import KINDS, MESSAGES, runners_of
+from pixel_generation.wiring.kinds import ALL, Kind, kinds_of, messages_of, runners_of
 from pixel_generation.wiring.providers import open_providers
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
+    from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.application.execution.runner import Runner
     from pixel_generation.domain.providers.provider import Provider
     from pixel_generation.settings import Settings
@@ -59,6 +60,7 @@ class Adapters:
     clock: PostgresClock
     randomness: SystemRandomness
     providers: Mapping[str, Provider]
+    messages: WorkMessages
     runners: Mapping[str, Runner]
     catalogue: CachedCatalogue
 
@@ -93,7 +95,7 @@ class Adapters:
 
 
 @asynccontextmanager
-async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
+async def open_adapters(settings: Settings, kinds_of_work: Sequence[Kind] = ALL) -> AsyncIterator[Adapters]:
     """Open the database and the providers, and make the adapters on them."""
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
@@ -101,14 +103,15 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
                 settings.database_url, schema=SCHEMA, application="pixel-generation", max_size=settings.pool_max_size
             )
         )
+        kinds, messages = kinds_of(kinds_of_work), messages_of(kinds_of_work)
         providers = open_providers(settings)
         for provider in providers.values():
             stack.push_async_callback(provider.close)
         clock = PostgresClock(pool, SystemClock())
         await clock.look()
-        jobs = PostgresJobs(pool, clock, KINDS, MESSAGES)
+        jobs = PostgresJobs(pool, clock, kinds, messages)
         stack.push_async_callback(jobs.close)
-        decisions = PostgresSubmissions(pool, MESSAGES)
+        decisions = PostgresSubmissions(pool, messages)
         submissions = BatchedSubmissions(decisions, max_waiting=settings.submit_max_waiting)
         stack.push_async_callback(submissions.close)
         capacity = CountedQueueCapacity(PostgresQueueCounts(pool))
@@ -123,17 +126,18 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             clock=clock,
             randomness=SystemRandomness(),
             providers=providers,
-            runners=runners_of(providers),
+            messages=messages,
+            runners=runners_of(kinds_of_work, providers),
             catalogue=CachedCatalogue(source),
             jobs=jobs,
-            all_jobs=PostgresAllJobs(pool, KINDS),
+            all_jobs=PostgresAllJobs(pool, kinds),
             submissions=submissions,
             dry_runs=decisions,
-            queries=PostgresQueries(pool, KINDS),
+            queries=PostgresQueries(pool, kinds),
             queue_capacity=capacity,
             queue_snapshots=CachedQueueSnapshots(PostgresQueueSnapshots(pool)),
             queue_holds=PostgresQueueHolds(pool),
-            housekeeping=PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
+            housekeeping=PostgresHousekeeping(pool, clock, kinds, messages),
             provider_health=PostgresProviderHealth(pool),
             workers=PostgresWorkers(pool),
             ledger=PostgresLedger(pool),
@@ -143,7 +147,7 @@ async def open_adapters(settings: Settings) -> AsyncIterator[Adapters]:
             accounts=PostgresAccounts(pool),
             budgets=PostgresBudgets(pool),
             queues=CachedQueues(PostgresQueues(pool)),
-            failures=PostgresFailures(pool, KINDS),
+            failures=PostgresFailures(pool, kinds),
             statistics=PostgresStatistics(pool),
             actions=PostgresActions(pool),
             submission_metrics=SubmissionMetrics(),

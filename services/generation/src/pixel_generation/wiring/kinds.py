@@ -1,7 +1,8 @@
-"""The kinds of work that this server knows: a line here and in `runners_of` adds one."""
+"""The kinds of work that this server knows, each in all its parts."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_generation.adapters.work.image import ImageMessages
@@ -13,16 +14,40 @@ from pixel_generation.domain.work.work import Kinds
 from pixel_generation.wiring.providers import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from pixel_generation.adapters.work.messages import KindMessages
     from pixel_generation.application.execution.runner import Runner
     from pixel_generation.domain.providers.provider import Provider
-
-KINDS = Kinds(ImageWork)
-MESSAGES = WorkMessages(ImageMessages())
+    from pixel_generation.domain.work.work import Work
 
 
-def runners_of(providers: Mapping[str, Provider]) -> dict[str, Runner]:
-    """Return the runner of each kind, on the providers that serve its port."""
-    text_to_image = serving(TextToImage, providers)  # type: ignore[type-abstract]
-    return {ImageWork.kind: ImageRunner(text_to_image)}
+@dataclass(frozen=True)
+class Kind:
+    """One kind of work: what is asked for, how it is sent, and what runs it on the providers there are."""
+
+    work: type[Work]
+    messages: KindMessages
+    runner: Callable[[Mapping[str, Provider]], Runner]
+
+
+ALL = (
+    Kind(ImageWork, ImageMessages(), lambda providers: ImageRunner(serving(TextToImage, providers))),  # type: ignore[type-abstract]
+)
+
+
+def kinds_of(parts: Sequence[Kind]) -> Kinds:
+    return Kinds(*(kind.work for kind in parts))
+
+
+def messages_of(parts: Sequence[Kind]) -> WorkMessages:
+    return WorkMessages(*(kind.messages for kind in parts))
+
+
+def runners_of(parts: Sequence[Kind], providers: Mapping[str, Provider]) -> dict[str, Runner]:
+    """Return the runner of each kind by its name."""
+    return {kind.work.kind: kind.runner(providers) for kind in parts}
+
+
+KINDS = kinds_of(ALL)
+MESSAGES = messages_of(ALL)

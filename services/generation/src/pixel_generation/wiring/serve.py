@@ -15,7 +15,6 @@ from pixel_generation.adapters.inbound.grpc.generations.servicer import Generati
 from pixel_generation.adapters.inbound.grpc.operations.servicer import OperationsServicer
 from pixel_generation.application import Application
 from pixel_generation.application.submission.resubmissions import ResubmitTools, resubmit_jobs
-from pixel_generation.wiring.kinds import MESSAGES
 from pixel_generation.wiring.serve_billing import bind_billing
 from pixel_generation.wiring.serve_generations import bind_generations, max_wait
 from pixel_generation.wiring.serve_operations import bind_operations
@@ -38,7 +37,7 @@ def serve_parts(settings: Settings, adapters: Adapters, service: Service) -> lis
     app = bind_application(settings, adapters)
 
     def register(server: grpc.aio.Server) -> None:
-        add_GenerationsServiceServicer_to_server(GenerationsServicer(app, MESSAGES), server)
+        add_GenerationsServiceServicer_to_server(GenerationsServicer(app, adapters.messages), server)
         add_BillingServiceServicer_to_server(BillingServicer(app), server)
         add_OperationsServiceServicer_to_server(OperationsServicer(app), server)
 

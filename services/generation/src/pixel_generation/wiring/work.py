@@ -59,6 +59,7 @@ def work_parts(
 def run_tools(settings: Settings, adapters: Adapters, media: grpc.aio.Channel) -> RunTools:
     return RunTools(
         jobs=adapters.jobs,
+        steps=adapters.jobs,
         assets=GrpcAssets(media),
         clock=adapters.clock,
         randomness=adapters.randomness,

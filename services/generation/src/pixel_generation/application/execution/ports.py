@@ -41,9 +41,6 @@ class Jobs(Protocol):
         A run that goes on may write a durable step with its change.
         """
 
-    async def steps(self, job: Job) -> dict[str, Step]:
-        """Return the durable steps of the job's round by key."""
-
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
         """Prolong the leases of runs (job, attempt); return the jobs that are still held and their stages."""
 
@@ -55,6 +52,13 @@ class Jobs(Protocol):
 
     async def abandoned(self, limit: int) -> list[Job]:
         """Return running jobs whose lease is over."""
+
+
+class Steps(Protocol):
+    """Durable steps of runs. Each is written with a change of its job, under the same fence."""
+
+    async def steps(self, job: Job) -> dict[str, Step]:
+        """Return the steps of the job's round by key."""
 
 
 class JobObserver(Protocol):

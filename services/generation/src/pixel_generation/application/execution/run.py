@@ -34,7 +34,7 @@ from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from pixel_generation.domain.routing.routing import next_route
 
 if TYPE_CHECKING:
-    from pixel_generation.application.execution.ports import Assets, EtaObserver, JobObserver, Jobs, Tracing
+    from pixel_generation.application.execution.ports import Assets, EtaObserver, JobObserver, Jobs, Steps, Tracing
     from pixel_generation.application.execution.provider_health import HealthOfProviders
     from pixel_generation.application.execution.runner import Runner
     from pixel_generation.application.ports import Catalogues
@@ -57,6 +57,7 @@ class RunTools:
     """Collaborators of every run."""
 
     jobs: Jobs
+    steps: Steps
     assets: Assets
     clock: Clock
     randomness: Randomness
@@ -223,14 +224,15 @@ class Run:
                     case StepDone():
                         self._note(said.call)
                         step = Step(said.key, is_finished=True, output=said.output, call=said.call)
-                        await self._advance(said.progress, step)
+                        if said.produced is None or not await self._deliver(said.produced, step):
+                            await self._advance(said.progress, step)
                     case Progress():
                         await self._advance(said)
                     case CallRecord():
                         self._note(said)
 
     async def _assignment(self) -> Assignment:
-        steps = await self._tools.jobs.steps(self.job) if self.job.work.is_durable else {}
+        steps = await self._tools.steps.steps(self.job) if self.job.work.is_durable else {}
         time_left_s = (self.job.deadline_at - self._tools.clock.now()).total_seconds()
         return Assignment(self.job, self._model, time_left_s, steps)
 
@@ -243,12 +245,15 @@ class Run:
         except (PixelError, TimeoutError) as error:
             log.warning("abandon_failed", extra={"reason": str(error)})
 
-    async def _deliver(self, produced: Produced) -> None:
+    async def _deliver(self, produced: Produced, step: Step | None = None) -> bool:
+        """Return whether the store took it."""
         self._note(produced.call)
         tools = self._tools
         output = await store_output(produced, self.job, assets=tools.assets, randomness=tools.randomness)
-        if output is not None:
-            await self._write(self.job.delivered(output))
+        if output is None:
+            return False
+        await self._write(self.job.delivered(output), step)
+        return True
 
     async def _advance(self, progress: Progress, step: Step | None = None) -> None:
         await self._write(self.job.advanced(progress=progress.percent, step=progress.step), step)

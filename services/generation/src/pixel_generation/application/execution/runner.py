@@ -61,12 +61,14 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """A step is finished, once and for all."""
+    """A step is finished, once and for all, and with it is delivered what it produced."""
 
     key: str
     output: Mapping[str, Any] = field(default_factory=dict)
     call: CallRecord | None = None
+    produced: Produced | None = None
     progress: Progress = field(default_factory=Progress)
+    """Where it delivers something, the progress is that of the delivery."""
 
 
 Said = Progress | Produced | StepStarted | StepDone | CallRecord

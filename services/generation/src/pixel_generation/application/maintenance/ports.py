@@ -118,6 +118,8 @@ class LedgerRules(Protocol):
 
 
 class LedgerObserver(Protocol):
+    """Counts what breaks a rule of the ledger."""
+
     def checked(self, rule: str, violations: int) -> None:
         """Note how many rows break a rule."""
 

@@ -36,7 +36,7 @@ class UsageRow:
 
     group: tuple[str, ...]
     generations: int
-    images: int
+    outputs: int
     credits: int
     """Captured minus refunded."""
 

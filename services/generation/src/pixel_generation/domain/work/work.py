@@ -22,31 +22,15 @@ if TYPE_CHECKING:
     from pixel_generation.domain.routing.catalogue import Model
 
 
-class Stored(Protocol):
-    """Work as it is kept."""
+class Priced(Protocol):
+    """Work as rules of prices see it.
 
-    kind: ClassVar[str]
-    """Name of the kind, for good: it stands beside the work wherever that is stored or sent."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the fields by name; the class takes them back as arguments."""
-
-    def fingerprint(self) -> bytes:
-        """Digest of what was asked; equal requests under one idempotency key have equal digests."""
-
-    def redacted(self) -> dict[str, Any]:
-        """Tell operators what was asked for without the texts of the user."""
-
-
-class Routed(Protocol):
-    """Work as a model is found for it. `quality` and `size` are the words that rules of prices may name."""
-
-    needs: ClassVar[str]
-    """Capability of a provider."""
+    `model` is an id or alias, empty for the default one; `quality` and `size` are words that a rule may name; `units`
+    is how much is asked for, counted as it is priced.
+    """
 
     @property
-    def model(self) -> str:
-        """Id or alias; empty means the default."""
+    def model(self) -> str: ...
 
     @property
     def quality(self) -> str: ...
@@ -55,27 +39,33 @@ class Routed(Protocol):
     def size(self) -> str: ...
 
     @property
-    def units(self) -> int:
-        """Return how much is asked for, counted as it is priced."""
+    def units(self) -> int: ...
+
+
+class Fitted(Protocol):
+    """Work as a model is found for it."""
+
+    needs: ClassVar[str]
+    """Capability of a provider."""
 
     def violations(self) -> Iterable[Violation]:
         """Return what is wrong with it whatever the model."""
 
     def fit(self, model: Model, *, adjust: bool = False) -> Fit:
-        """Fill in what is left open, check the rest; with `adjust`, change what the model cannot make and list it."""
+        """Fill in what is left open and check the rest; with `adjust`, list what had to be changed for the model."""
 
     def moved_to(self, model: Model) -> Self:
         """Return it as it is asked of another model; what was drawn for the one before may be dropped."""
 
     def drawn(self, model: Model, draw_seed: Callable[[], int]) -> Self:
-        """Settle what is left to chance."""
+        """Return it with what is left to chance settled."""
 
 
 class Followed(Protocol):
     """Work as its user follows it."""
 
     is_durable: ClassVar[bool]
-    """Its runs go on where the one before was lost: every paid call is a step that is stored. Outputs are kept then."""
+    """A run goes on where the one before was lost: every paid call is a stored step, and outputs are kept."""
 
     def progress(self, delivered: int) -> int:
         """Return the percent of a run that has delivered so many units, unless its runner says it."""
@@ -84,8 +74,20 @@ class Followed(Protocol):
         """Return what a run does while it starts, generates or uploads, unless its runner says it."""
 
 
-class Work(Stored, Routed, Followed, Protocol):
+class Work(Priced, Fitted, Followed, Protocol):
     """What a user asks for, in the words of one kind."""
+
+    kind: ClassVar[str]
+    """Name of the kind, for good: it stands beside the work wherever that is stored or sent."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name; the class takes them back as arguments."""
+
+    def fingerprint(self) -> bytes:
+        """Return a digest of what was asked; equal requests under one idempotency key have equal digests."""
+
+    def redacted(self) -> dict[str, Any]:
+        """Return what operators may see: all but the texts of the user."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,6 @@ class Kinds:
 
 
 def digest(fields: Mapping[str, Any]) -> bytes:
-    """Digest of fields that JSON can hold, in whatever order."""
+    """Return a digest of fields that JSON can hold, in whatever order."""
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

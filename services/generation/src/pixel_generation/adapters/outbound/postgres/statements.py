@@ -45,7 +45,7 @@ class PostgresStatements:
             quoted=row["cost_credits"],
             price_id=row["price_id"],
             requested_units=row["units"],
-            delivered_units=row["delivered_outputs"],
+            delivered_units=row["delivered_units"],
             rounds=tuple(RoundReceipt(**money) for money in row["rounds"]),
             attempts=attempts_of(row["attempts"]),
         )

@@ -56,7 +56,7 @@ def read_usage(request: pb.GetUsageRequest) -> SumUsage:
 
 def usage_to_proto(sums: UsageSums) -> pb.GetUsageResponse:
     rows = [
-        pb.UsageRow(group=row.group, generations=row.generations, images=row.images, credits=row.credits)
+        pb.UsageRow(group=row.group, generations=row.generations, images=row.outputs, credits=row.credits)
         for row in sums.rows
     ]
     return pb.GetUsageResponse(rows=rows, total_credits=sums.total_credits)
