@@ -1,4 +1,4 @@
-"""The generation service's store, providers and neighbours in memory."""
+"""The generation service's store in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pixel_generation.domain.queueing.queues import QueueState
 
 
 class FakeClock:
-    """Stands still until it is moved."""
+    """A clock that is constant until it is moved."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ class FakeClock:
 
 
 class FakeRandomness:
-    """Seeded chance; ids grow."""
+    """Seeded random numbers; ids grow."""
 
     def __init__(self) -> None:
         self._random = random.Random(7)
@@ -65,7 +65,7 @@ class AttemptRow:
 
 @dataclass
 class Row:
-    """A job with what only the store knows of it."""
+    """A job with the columns that only the store has."""
 
     job: Job
     priority: int
@@ -88,7 +88,7 @@ class FakeStore:
         self.virtual_time: dict[str, float] = {}
         self.attempts: dict[tuple[UUID, int], AttemptRow] = {}
         self.log: list[tuple[UUID, UUID, StoredEvent]] = []
-        """Events of all users in the order of their commits."""
+        """Events of all users in commit order."""
         self.archived: set[UUID] = set()
         self.queue_states: dict[str, QueueState] = {}
         self.signalled: list[str] = []
@@ -96,11 +96,11 @@ class FakeStore:
         self.lost_answers = 0
         self.ends_answered = asyncio.Event()
         self.ends_answered.set()
-        """This many writes are done and their answer is lost."""
+        """This many writes succeed, but their result is lost."""
         self.slow = 0
-        """This many writes time out undone."""
+        """This many writes time out without an effect."""
         self.away = False
-        """No write is done."""
+        """Writes fail."""
         self.max_open_jobs = 10_000
         self.refused = 0
 

@@ -1,4 +1,4 @@
-"""The broker away and deaf, the database killed, old snapshots: what was accepted is done, and soon after."""
+"""The broker stopped and unresponsive, the database killed, old snapshots: accepted jobs are done soon after."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_f4_without_the_broker_work_is_accepted_and_its_events_are_publish
 @only_full
 @pytest.mark.timeout(400)
 async def test_f4_an_unresponsive_broker_delays_no_request(world: World) -> None:
-    """Connections stay open and nothing comes back, as behind a one-way cut."""
+    """Connections stay open and nothing is received, as on a one-way network failure."""
     async with world.client() as client:
         os.kill(world.broker.pid, signal.SIGSTOP)
         try:
@@ -114,7 +114,7 @@ async def test_connections_cut_between_services_and_database_are_replaced(world:
 
 @dataclass
 class ClaimTimes:
-    """Measures the claims of one loop."""
+    """Times the claims of one loop."""
 
     seconds: list[float] = field(default_factory=list)
     _started: float = 0.0
@@ -170,7 +170,7 @@ async def test_f10_old_snapshots_slow_no_claim_and_idle_transactions_are_ended(
 
 
 async def old_snapshots(admin_url: str, ended: list[float], *, is_backup: bool) -> None:
-    """Keep a snapshot and do nothing, again when the server ended it; note how long each was kept."""
+    """Hold an idle snapshot, again when the server ended it; record how long each was held."""
     options = "-c idle_in_transaction_session_timeout=0" if is_backup else ""
     while True:
         conn = await psycopg.AsyncConnection.connect(admin_url, options=options)
@@ -185,7 +185,7 @@ async def old_snapshots(admin_url: str, ended: list[float], *, is_backup: bool) 
 
 
 async def steady_load(caller: Caller, users: list[str], name: str, seconds: float) -> None:
-    """Submit so many jobs a second, those that are late at once, of the users in turn: each runs ten at most."""
+    """Submit at a fixed rate, late ones at once, for the users in turn: each runs ten at most."""
     started, count = time.monotonic(), 0
     while (elapsed := time.monotonic() - started) < seconds:
         due = int(elapsed * JOBS_PER_S) - count
@@ -199,7 +199,7 @@ def slowest_of_a_hundred(seconds: list[float]) -> float:
 
 
 async def seconds_until_ended(options: Settings) -> float:
-    """Begin a transaction as a service does, write in it and forget it; return how long the server let it be."""
+    """Begin a transaction as a service does, write in it and leave it idle; return how long the server kept it."""
     started = time.monotonic()
     with contextlib.suppress(PixelError, psycopg.Error):
         async with (
@@ -213,7 +213,7 @@ async def seconds_until_ended(options: Settings) -> float:
 
 
 async def said_something(conn: psycopg.AsyncConnection[Any], *, within_s: float) -> None:
-    """Wait for the server's last word without a query, which would keep the session from being idle."""
+    """Wait for the server to close the session, without a query, which would end its idleness."""
     loop, readable = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(conn.fileno(), readable.set)
     try:

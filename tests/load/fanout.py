@@ -1,4 +1,4 @@
-"""Live progress to many watchers: gateway against a bare asyncio server that writes the same frames to plain sockets.
+"""Live progress to many clients: gateway compared with a bare asyncio server that writes the same frames.
 
 Each server is a process of its own and publishes so many events a second by itself; a client process reads them.
 CPU and memory are the server's alone. `sse` and `websocket` watch one job together, `spread` one job each.
@@ -77,7 +77,7 @@ class Product:
 
 
 class Bare:
-    """What a bare server does at least: keep the writers, encode an event once, write it to each."""
+    """A bare server: keeps the writers, encodes an event once, writes it to each."""
 
     def __init__(self) -> None:
         self.writers: dict[str, list[asyncio.StreamWriter]] = {}

@@ -31,7 +31,7 @@ SUBMISSION = Submission(
 
 
 class Instant(generations_service_pb2_grpc.GenerationsServiceServicer):
-    """Accepts everything at once."""
+    """Accepts everything immediately."""
 
     def __init__(self) -> None:
         generation = generation_pb2.Generation(

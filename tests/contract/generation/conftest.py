@@ -1,4 +1,4 @@
-"""One store, twice: in memory and in PostgreSQL."""
+"""The store of generation: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from tests.parts import MakeDatabase
 
 @dataclass
 class Store:
-    """The ports of one store, and what a test needs to look behind them."""
+    """The ports of one store, and reads of its state for tests."""
 
     submissions: Submissions
     decisions: DecidesBatches

@@ -1,4 +1,4 @@
-"""A worker that stops or dies at a provider that charges: no call is made twice, no credit is taken twice."""
+"""A worker that stops or dies during a paid call: no call is made twice, no credit charged twice."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ IMAGES = 2
 
 @dataclass(frozen=True)
 class Moment:
-    """Where the first run is held, and what becomes of its job."""
+    """The write at which the first run is blocked, and the result of its job."""
 
     before_write: Callable[[Job], bool] = lambda _job: False
     in_call: bool = False
@@ -75,7 +75,7 @@ MOMENTS = {
 
 
 class HeldJobs(PostgresJobs):
-    """Holds the first write that fits until the run is cancelled."""
+    """Blocks the first matching write until the run is cancelled."""
 
     fits: Callable[[Job], bool] = staticmethod(lambda _job: False)
     is_held = False

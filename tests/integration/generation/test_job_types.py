@@ -1,4 +1,4 @@
-"""The engine is one for every kind of work: the same claim, lease, fence, cancellation, settlement and retry."""
+"""The engine is the same for every kind of work: claim, lease, fence, cancellation, settlement and retry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators see and do, over the messages of OperationsService, on PostgreSQL."""
+"""OperationsService on PostgreSQL."""
 
 from __future__ import annotations
 

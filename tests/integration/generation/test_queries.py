@@ -58,7 +58,7 @@ async def test_the_claim_reads_the_queue_in_index_order(make_database: MakeDatab
         plan = "\n".join(row[0] for row in await cursor.fetchall())
         for place, name in enumerate((*parameters, "is_locked"), 1):
             query = query.replace(f"%({name})s", f"${place}")
-        # What the server keeps after a few claims, and would go on with however the table grows.
+        # The plan that the server caches after a few claims and keeps while the table grows.
         cursor = await conn.execute(f"EXPLAIN (GENERIC_PLAN) {query}")
         kept = "\n".join(row[0] for row in await cursor.fetchall())
     for each in (plan, kept):

@@ -1,4 +1,4 @@
-"""The rules of the ledger: silent on what the engine writes, loud on each thing that breaks one."""
+"""The rules of the ledger: no violation in rows of the engine, and each injected one is found."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
 
 
 async def fill(submitter: Submitter) -> None:
-    """Write jobs of every ending, one that runs and one that waits, under budgets."""
+    """Write jobs of every final state, a running one and a queued one, under budgets."""
     user = await submitter.user(100)
     await submitter.budget(Scope.USER, user.hex, 1_000)
     await submitter.budget(Scope.PLATFORM, "", 10_000_000, unit=Unit.USD_MICROS)
@@ -150,7 +150,7 @@ async def test_a_command_that_cannot_check_reports_failure(submitter: Submitter)
 
 
 async def command(submitter: Submitter, *words: str) -> tuple[int, str]:
-    """Run a command; return its exit status and the first line that tells something."""
+    """Run a command; return its exit status and the first line of its result."""
     environment = os.environ | {"PIXEL_GENERATION_DATABASE_URL": submitter.url}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "pixel_generation", *words),

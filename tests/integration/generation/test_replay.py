@@ -1,4 +1,4 @@
-"""N22: the events of jobs of every ending, folded, give their rows, also in an empty database, and their receipts."""
+"""N22: replaying the events of jobs of every final state gives their rows, also in an empty database, and receipts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SEED = 7
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 CALL = CallRecord(Outcome.SENT, "req", 20)
 COLUMNS = tuple(field.name for field in fields(Job) if field.name != "hold_reason")
-"""Of a job's row, without where it waits."""
+"""Columns of a job's row, without its queue position."""
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def start(engine: RealEngine, job: Job) -> Job:
 
 
 async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
-    """Take a running job to one of its ends."""
+    """End a running job in one of its final states."""
     if life.random() < 0.2:
         return await engine.write(job, job.failed(FAILURE, at=now()), Writer.TIMEOUT)
     if life.random() < 0.2:
@@ -92,7 +92,7 @@ async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
 
 
 async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
-    """Give a running job back to the queue, some to another queue."""
+    """Requeue a running job, some in another queue."""
     if life.random() < 0.5:
         after = job.requeued(scheduled_at=now(), counts_as_retry=True)
     else:
@@ -102,7 +102,7 @@ async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
 
 
 async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
-    """Lead one job from its submission to its last end; return what it ended as."""
+    """Run one job from its submission to its last end; return its final state."""
     job = await wait(engine, user, life)
     while True:
         if life.random() < 0.15:
@@ -159,7 +159,7 @@ async def rows(engine: RealEngine, query: str) -> list[DictRow]:
 
 
 async def write_rows(empty: RealEngine, jobs: list[Job]) -> None:
-    """Write jobs as rows of an empty database, from nothing but what their events gave."""
+    """Write the replayed jobs as rows of an empty database."""
     names = [*COLUMNS, "aged", "units", "virtual_start"]
     values = [[stored(getattr(job, name)) for name in COLUMNS] + [0, job.work.number_of_images, 0.0] for job in jobs]
     placed = sql.SQL(", ").join(sql.Placeholder() * len(names))
@@ -186,7 +186,7 @@ def told(value: Any) -> Any:
 
 
 async def hash_of_jobs(engine: RealEngine) -> str:
-    """Hash every job, archived or not, without what only the queue knows of it."""
+    """Hash every job, archived or not, without its queue columns."""
     named = sql.SQL(", ").join(sql.SQL("j.{}").format(sql.Identifier(name)) for name in COLUMNS if name != "priority")
     query = sql.SQL(
         "SELECT md5(string_agg(to_jsonb(r)::text, '' ORDER BY r.id)) AS hash FROM ("
@@ -198,7 +198,7 @@ async def hash_of_jobs(engine: RealEngine) -> str:
 
 
 async def assert_receipt_follows(engine: RealEngine, job: Job) -> None:
-    """What the events of a job say of its rounds is what the ledger says."""
+    """Check that the rounds in a job's events equal those in the ledger."""
     rounds: dict[int, Job] = {}
     history = await engine.jobs.history(job.id)
     for length in range(1, len(history) + 1):

@@ -1,4 +1,4 @@
-"""Retries against cancellations of the same job: each round is held and settled once, and every answer is true."""
+"""Retries racing with cancellations of one job: each round is held and settled once, every response is correct."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.parts import MakeDatabase
 
 SEED = 11
 LONGEST_S = 0.5
-"""In which all calls begin."""
+"""The time window in which all calls begin."""
 
 
 @asynccontextmanager

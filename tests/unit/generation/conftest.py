@@ -138,7 +138,7 @@ class Engine:
         return await sweep_jobs(tools=tools)
 
     async def cancel(self, user: UUID, *job_ids: UUID, patience_s: float = 2.0) -> list[CancelOutcome | str]:
-        """Return the outcome of each, or the reason why there is none."""
+        """Return the outcome of each, or its error code."""
         tools = CancelTools(
             self.store, FakeJobs(self.store), self.clock, self.observer, self.engine_observer, patience_s=patience_s
         )

@@ -1,4 +1,4 @@
-"""Facts are checked, keys are ours, addresses stay the same for an hour."""
+"""Metadata is checked, object keys have one form, URLs stay the same for an hour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An asset becomes visible when everything is stored, and every failure is healed by the same request."""
+"""An asset becomes visible when everything is stored, and a retry repairs every failure."""
 
 from __future__ import annotations
 
