@@ -30,11 +30,12 @@ SLOWEST = 20
 
 @dataclass(frozen=True)
 class Suite:
-    """One pytest session; `workers` share its tests, file by file."""
+    """One pytest session; `workers` share its tests, file by file unless `dist` says otherwise."""
 
     name: str
     paths: Sequence[str]
     workers: int = 0
+    dist: str = "loadscope"
     mode: str = ""
     is_measured: bool = False
     needs_servers: bool = True
@@ -42,7 +43,7 @@ class Suite:
     def command(self, *, is_measured: bool) -> list[str]:
         """Return how it is started."""
         program = [str(BIN / "coverage"), "run"] if is_measured else [sys.executable]
-        spread = ["-n", str(self.workers), "--dist", "loadscope"] if self.workers else []
+        spread = ["-n", str(self.workers), "--dist", self.dist] if self.workers else []
         return [*program, "-m", "pytest", "-q", *spread, *self.paths]
 
 
@@ -74,7 +75,7 @@ UNIT = Suite("unit", ("tests/unit", "tests/architecture"), workers=2, is_measure
 ADAPTERS = Suite("adapters", ("tests/contract", "tests/integration"), workers=4, is_measured=True)
 EMBEDDED = Suite("e2e-embedded", ("tests/e2e",), mode="embedded")
 SERVICES = Suite("e2e-services", ("tests/e2e",), mode="services")
-FAULTS = Suite("faults", ("tests/faults",))
+FAULTS = Suite("faults", ("tests/faults",), workers=2, dist="loadgroup")
 
 STAGES = ((UNIT,), (ADAPTERS,), (EMBEDDED, SERVICES), (FAULTS,))
 SUITES = {suite.name: suite for stage in STAGES for suite in stage}

@@ -104,6 +104,14 @@ class World:
             await asyncio.sleep(0.5)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the world on one worker, and those of each other file together."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            fixtures = getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("world" if "world" in fixtures else item.path.stem))
+
+
 @pytest.fixture(scope="session")
 async def world(redis_url: str, s3: Any, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
     scratch = tmp_path_factory.mktemp("faults")

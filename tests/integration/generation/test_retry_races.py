@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+import pytest
 from pixel_errors import PixelError
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
@@ -30,6 +31,12 @@ from tests.parts import MakeDatabase
 SEED = 11
 LONGEST_S = 0.5
 """The time window in which all calls begin."""
+
+
+@pytest.fixture(autouse=True)
+def patient_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred calls queue for ten connections: on a busy machine for longer than the three seconds of a service."""
+    monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 30.0)
 
 
 @asynccontextmanager
