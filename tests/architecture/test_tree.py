@@ -35,8 +35,8 @@ def own_python() -> list[Path]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_layers(service: str) -> None:
     package = ROOT / "services" / service / "src" / f"pixel_{service}"
-    for room in ("domain", "application", "adapters/inbound", "adapters/outbound", "sql", "migrations"):
-        assert (package / room).is_dir(), f"{service} has no {room}"
+    for layer in ("domain", "application", "adapters/inbound", "adapters/outbound", "sql", "migrations"):
+        assert (package / layer).is_dir(), f"{service} has no {layer}"
     for module in ("__main__.py", "main.py", "settings.py"):
         assert (package / module).is_file(), f"{service} has no {module}"
 

@@ -75,7 +75,7 @@ def run_product(
     mode = os.environ.get("MODE", "embedded")
     if mode == "embedded":
         return lambda: run_embedded(tmp_path_factory.mktemp("studio") / "data")
-    assert mode == "services", f"MODE is {mode}; it has to be embedded or services"
+    assert mode == "services", f"MODE is {mode}; it must be embedded or services"
     parts = request.getfixturevalue("real_parts")
     return lambda: run_on_real_parts(parts, tmp_path_factory.mktemp("services"))
 

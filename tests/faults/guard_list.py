@@ -290,7 +290,7 @@ GUARDS = [
     Guard(
         "depth cap of a user",
         SUBMISSIONS,
-        "        AND row_number() OVER mine <= j.room\n",
+        "        AND row_number() OVER mine <= j.open_jobs_left\n",
         "",
         f"{LIMIT_TESTS}::test_open_jobs_are_bounded_by_the_plan_at_any_concurrency",
     ),

@@ -162,8 +162,8 @@ class Consumer:
         while True:
             try:
                 await self._publish(letter)
-            except (Unavailable, DeadlineExceeded) as away:
-                log.warning("dead_letter_waits", topic=event.topic, reason=away.code)
+            except (Unavailable, DeadlineExceeded) as outage:
+                log.warning("dead_letter_waits", topic=event.topic, reason=outage.code)
                 await pause(ending, random.uniform(FIRST_PAUSE_S, LAST_PAUSE_S))  # noqa: S311 - jitter, no secret
                 if ending.is_set():
                     return False

@@ -84,7 +84,7 @@ def every(
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[None, None, object]) -> bool:
-    """Do the work, but cancel it as soon as `stop` is set; tell whether it was done."""
+    """Do the work, but cancel it as soon as `stop` is set; return whether it was done."""
     working, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)

@@ -18,17 +18,17 @@ WITH queue AS MATERIALIZED (
         CASE WHEN l.max_running IS NULL THEN %(limit)s::bigint
             ELSE greatest(0, least(%(limit)s::bigint, l.max_running - (
                 SELECT count(*) FROM live_jobs AS r WHERE r.queue = %(queue)s::text AND r.status = 'processing')))
-        END AS room
+        END AS free_slots
     FROM queues AS l
     WHERE l.queue = %(queue)s::text AND l.state <> 'paused'
         AND (%(is_locked)s::boolean OR (l.max_running IS NULL
             AND NOT EXISTS (SELECT 1 FROM plans AS p WHERE p.max_running_in_all IS NOT NULL)))
 ),
-plan_room AS MATERIALIZED (
+plan_slots AS MATERIALIZED (
     SELECT
         p.id, p.max_running_in_all - (
             SELECT count(*) FROM live_jobs AS r WHERE r.queue = %(queue)s::text AND r.status = 'processing' AND r.plan = p.id
-        ) AS room
+        ) AS free_slots
     FROM plans AS p
     WHERE p.max_running_in_all IS NOT NULL
 ),
@@ -39,14 +39,14 @@ runnable AS MATERIALIZED (
     FROM (
         SELECT j.id, j.plan, j.priority, j.virtual_start
         FROM live_jobs AS j
-        WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open' AND (SELECT l.room FROM queue AS l) > 0
+        WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open' AND (SELECT l.free_slots FROM queue AS l) > 0
             -- Inside coalesce the planner estimates half of the rows; without it one in a thousand, and then it sorts.
-            AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_room AS p WHERE p.room <= 0)), true)
+            AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_slots AS p WHERE p.free_slots <= 0)), true)
         ORDER BY j.priority, j.virtual_start, j.id
         LIMIT 1000
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS n
-    LIMIT (SELECT l.room FROM queue AS l)
+    LIMIT (SELECT l.free_slots FROM queue AS l)
 ),
 startable AS (
     SELECT r.id
@@ -54,10 +54,10 @@ startable AS (
         SELECT n.id, n.plan, row_number() OVER (PARTITION BY n.plan ORDER BY n.priority, n.virtual_start, n.id) AS nth
         FROM runnable AS n
     ) AS r
-    LEFT JOIN plan_room AS p ON p.id = r.plan
-    WHERE p.room IS NULL OR r.nth <= p.room
+    LEFT JOIN plan_slots AS p ON p.id = r.plan
+    WHERE p.free_slots IS NULL OR r.nth <= p.free_slots
     ORDER BY r.nth
-    LIMIT (SELECT l.room FROM queue AS l)
+    LIMIT (SELECT l.free_slots FROM queue AS l)
 ),
 claimed AS (
     UPDATE live_jobs AS j

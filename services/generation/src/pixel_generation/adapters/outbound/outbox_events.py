@@ -46,7 +46,7 @@ def status_changed(job: Job, at: datetime) -> OutboxEvent:
 def outbox_events(job: Job, at: datetime) -> list[OutboxEvent]:
     """Return the events to publish after a change: the result of an ended job before its status."""
     user = format_id("usr", job.user_id)
-    told = [status_changed(job, at)]
+    events = [status_changed(job, at)]
     if job.status is Status.COMPLETED or (job.status is Status.CANCELLED and job.outputs):
         completed = pb.ImageGenerationCompleted(
             request_id=format_id("gen", job.id),
@@ -56,7 +56,7 @@ def outbox_events(job: Job, at: datetime) -> list[OutboxEvent]:
             work=image_work_to_proto(job.work),
             completed_at=timestamp(at),
         )
-        told.insert(0, OutboxEvent(COMPLETE, user, completed))
+        events.insert(0, OutboxEvent(COMPLETE, user, completed))
     elif job.status is Status.FAILED:
         failed = pb.ImageGenerationFailed(
             request_id=format_id("gen", job.id),
@@ -64,7 +64,7 @@ def outbox_events(job: Job, at: datetime) -> list[OutboxEvent]:
             failure=failure_to_proto(job.failure),
             failed_at=timestamp(at),
         )
-        told.insert(0, OutboxEvent(FAILED, user, failed))
+        events.insert(0, OutboxEvent(FAILED, user, failed))
     elif job.status is Status.QUEUED:
-        told.append(signal_requested(job, at))
-    return told
+        events.append(signal_requested(job, at))
+    return events

@@ -53,8 +53,8 @@ async def cancel_generations(
 ) -> list[Cancellation | PixelError]:
     """Cancel each job in order; raise Invalid, or GenerationNotFound and cancel none when one is not the user's."""
     found = await find_named(user_id, job_ids, tools.owned)
-    told = await asyncio.gather(*(_tell(job, tools) for job in found.values()))
-    settled = await _wait_for_ends(dict(zip(found, told, strict=True)), user_id, tools)
+    written = await asyncio.gather(*(_cancel_one(job, tools) for job in found.values()))
+    settled = await _wait_for_ends(dict(zip(found, written, strict=True)), user_id, tools)
     results = [_result(settled[job_id]) for job_id in job_ids]
     for result in results:
         if isinstance(result, Cancellation):
@@ -62,7 +62,7 @@ async def cancel_generations(
     return results
 
 
-async def _tell(job: Job, tools: CancelTools) -> Job | PixelError:
+async def _cancel_one(job: Job, tools: CancelTools) -> Job | PixelError:
     """Cancel one job; retry as often as a concurrent change was first."""
     try:
         while (after := cancel(job, at=tools.clock.now())) is not None:
