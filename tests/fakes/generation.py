@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -92,7 +91,6 @@ class FakeStore:
         self.archived: set[UUID] = set()
         self.queue_states: dict[str, QueueState] = {}
         self.signalled: list[str] = []
-        self.leads = True
         self.lost_answers = 0
         self.ends_answered = asyncio.Event()
         self.ends_answered.set()
@@ -310,10 +308,6 @@ class FakeStore:
         if row is None or row.job.user_id != user_id:
             return []
         return [event for event in row.events if event.sequence > after][:limit]
-
-    @asynccontextmanager
-    async def lead(self) -> AsyncIterator[bool]:
-        yield self.leads
 
     async def signal_queues(self) -> int:
         late = self.clock.now() - timedelta(seconds=2)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GENERATION = "services/generation/src/pixel_generation"
-CHANGES, JOBS, SUBMISSIONS = (f"{GENERATION}/sql/{name}.sql" for name in ("changes", "jobs", "submissions"))
+CHANGES, DUTIES, JOBS, SUBMISSIONS = (
+    f"{GENERATION}/sql/{name}.sql" for name in ("changes", "duties", "jobs", "submissions")
+)
 OUTBOX = "libs/events/src/pixel_events/sql/outbox.sql"
 LEADERSHIP = "libs/postgres/src/pixel_postgres/sql/leadership.sql"
 RUN_JOB = f"{GENERATION}/application/execution/run.py"
@@ -79,7 +81,7 @@ GUARDS = [
     ),
     Guard(
         "deadline",
-        JOBS,
+        DUTIES,
         "j.status IN ('queued', 'processing') AND j.deadline_at <= now()",
         "j.status IN ('queued', 'processing') AND false",
         f"{JOB_TESTS}::test_a_job_past_its_deadline_is_found_and_ended_by_anyone[postgres]",

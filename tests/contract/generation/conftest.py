@@ -15,6 +15,7 @@ from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmis
 from pixel_generation.adapters.outbound.caches.queue_capacity import QueueCounts
 from pixel_generation.adapters.outbound.caches.queue_snapshots import SnapshotSource
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
+from pixel_generation.adapters.outbound.postgres.due_jobs import PostgresDueJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
@@ -25,7 +26,7 @@ from pixel_generation.adapters.outbound.postgres.queue_snapshots import Postgres
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.billing.ports import Ledger
 from pixel_generation.application.execution.ports import Jobs
-from pixel_generation.application.maintenance.ports import Housekeeping, QueueHolds, UnknownCalls
+from pixel_generation.application.maintenance.ports import DueJobs, Housekeeping, QueueHolds
 from pixel_generation.application.reading.ports import Queries
 from pixel_generation.application.submission.ports import (
     Decision,
@@ -41,6 +42,7 @@ from pixel_runtime.clock import Clock, SystemClock
 from pixel_runtime.ids import new_id
 
 from tests.fakes.generation import FakeStore, a_user
+from tests.fakes.generation_duties import FakeDueJobs
 from tests.fakes.generation_eta import FakeQueueCounts, FakeQueueSnapshots
 from tests.fakes.generation_jobs import FakeJobs
 from tests.fakes.generation_neighbours import FakeQueueHolds
@@ -57,7 +59,7 @@ class Store:
     ledger: Ledger
     queries: Queries
     housekeeping: Housekeeping
-    unknown_calls: UnknownCalls
+    due: DueJobs
     dry_runs: DryRuns
     owned_jobs: OwnedJobs
     counts: QueueCounts
@@ -126,7 +128,7 @@ def fake_store() -> Store:
         store,
         store,
         store,
-        store,
+        FakeDueJobs(store),
         store,
         store,
         FakeQueueCounts(store),
@@ -186,7 +188,7 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
             PostgresLedger(pool),
             PostgresQueries(pool),
             PostgresHousekeeping(pool, clock),
-            jobs,
+            PostgresDueJobs(pool),
             decisions,
             PostgresAllJobs(pool),
             PostgresQueueCounts(pool),

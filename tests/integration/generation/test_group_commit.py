@@ -20,7 +20,7 @@ from pixel_generation.domain.jobs.job import Failure, Job, Output, Stage, Status
 from pixel_generation.domain.providers.images import Outcome
 from pixel_generation.settings import Settings
 from pixel_generation.wiring.adapters import open_adapters
-from pixel_generation.wiring.relay import sweep_tools
+from pixel_generation.wiring.duties import change_tools
 from pixel_generation.wiring.serve import bind_application
 from pixel_generation.wiring.work import run_tools
 from pixel_postgres import open_pool
@@ -196,7 +196,7 @@ async def test_changes_of_all_roles_of_a_process_share_a_statement(make_database
         stores = [
             cancel.keywords["tools"].jobs,
             run_tools(settings, adapters, media).jobs,
-            sweep_tools(settings, adapters).jobs,
+            change_tools(settings, adapters).jobs,
         ]
         jobs = await claimed(engine, 9)
         count, total = statements("end_jobs")

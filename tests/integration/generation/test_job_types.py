@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pixel_generation.adapters.outbound.postgres.due_jobs import PostgresDueJobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
@@ -56,7 +57,7 @@ async def test_a_worker_that_lost_its_lease_writes_nothing(engine: RealEngine, k
     await engine.admin.execute("UPDATE live_jobs SET lease_until = now() - interval '1 second'")
     assert await engine.jobs.renew([(job.id, job.attempt)], lease_s=15) == {}
     assert not await engine.jobs.write(job, job.calling(), writer=Writer.WORKER)
-    (found,) = await engine.jobs.abandoned(10)
+    (found,) = (await PostgresDueJobs(engine.pool).abandoned(10)).rows
     await engine.write(found, found.requeued(scheduled_at=datetime.now(UTC), counts_as_retry=False), Writer.RECLAIMER)
     (again,) = await engine.claim()
     assert (again.id, again.attempt) == (job.id, 2)

@@ -21,6 +21,8 @@ WHOLE_TABLE = re.compile(rf"Seq Scan on (?:{GROWING})\b")
 PARAMETER = re.compile(r"%\((\w+)\)[sb](?:::([a-z0-9 ]+(?:\[\])?))?")
 FILES = (
     "jobs.sql",
+    "duties.sql",
+    "set_aside.sql",
     "changes.sql",
     "queue_holds.sql",
     "events.sql",

@@ -71,7 +71,7 @@ async def test_sweeps_read_partial_indexes(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
     async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as conn:
         await conn.execute("SET search_path = generation; SET enable_seqscan = off")
-        queries = load_queries("pixel_generation.sql", "jobs.sql")
+        queries = load_queries("pixel_generation.sql", "duties.sql")
         for name, index in (("list_overdue_jobs", "jobs_deadline"), ("list_abandoned_jobs", "jobs_processing")):
             cursor = await conn.execute("EXPLAIN " + queries[name], {"limit": 100})
             assert index in "\n".join(row[0] for row in await cursor.fetchall())

@@ -73,7 +73,7 @@ claimed AS (
 ),
 tried AS (
     INSERT INTO attempts (job_id, attempt, round, worker, model, provider)
-    SELECT c.id, c.attempt, c.round, %(worker)s::text, c.work ->> 'model', l.provider
+    SELECT c.id, c.attempt, c.round, %(worker)s::text, coalesce(c.work ->> 'model', ''), l.provider
     FROM claimed AS c
     CROSS JOIN queue AS l
 ),
@@ -122,61 +122,3 @@ SELECT
     {job_columns of j}
 FROM live_jobs AS j
 WHERE j.id = %(id)s::uuid;
-
--- name: list_abandoned_jobs
--- Runs with an expired lease, except reconciling ones, which have no worker.
-SELECT
-    {job_columns of j}
-FROM live_jobs AS j
-WHERE j.status = 'processing' AND j.lease_until <= now() AND j.stage <> 'reconciling'
-ORDER BY j.lease_until
-LIMIT %(limit)s::integer;
-
--- name: list_reconciling_jobs
--- Runs whose call has an unknown outcome, with the provider's id of the request.
-SELECT
-    {job_columns of j}, t.provider_request_id
-FROM live_jobs AS j
-JOIN attempts AS t ON t.job_id = j.id AND t.attempt = j.attempt
-WHERE j.status = 'processing' AND j.stage = 'reconciling'
-ORDER BY j.deadline_at
-LIMIT %(limit)s::integer;
-
--- name: list_overdue_jobs
--- Open jobs past their deadline.
-SELECT
-    {job_columns of j}
-FROM live_jobs AS j
-WHERE j.status IN ('queued', 'processing') AND j.deadline_at <= now()
-ORDER BY j.deadline_at
-LIMIT %(limit)s::integer;
-
--- name: list_overlooked_jobs
--- The next job of each queue that has been runnable for two seconds.
-SELECT
-    {job_columns of j}
-FROM queues AS l
-CROSS JOIN LATERAL (
-    SELECT
-        {job_columns of q}
-    FROM live_jobs AS q
-    WHERE q.queue = l.queue AND q.status = 'queued' AND q.hold_reason = 'open'
-    ORDER BY q.priority, q.virtual_start, q.id
-    LIMIT 1
-) AS j
-WHERE l.state <> 'paused' AND j.scheduled_at <= now() - interval '2 seconds';
-
--- name: count_queued_jobs
--- The number of queued jobs of each queue.
-SELECT l.queue, (SELECT count(*) FROM live_jobs AS j WHERE j.queue = l.queue AND j.status = 'queued') AS waiting
-FROM queues AS l;
-
--- name: list_unserved_jobs
--- Queued jobs of removed models, in queues without a worker.
-SELECT
-    {job_columns of j}
-FROM live_jobs AS j
-WHERE j.status = 'queued'
-    AND j.queue IN (SELECT l.queue FROM queues AS l WHERE l.queue <> ALL (%(queues)s::text[]))
-    AND j.work ->> 'model' <> ALL (%(models)s::text[])
-LIMIT %(limit)s::integer;

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.execution.ports import JobObserver, Jobs
-    from pixel_generation.application.maintenance.ports import EngineObserver
-    from pixel_generation.application.submission.ports import OwnedJobs
+    from pixel_generation.application.submission.ports import CancelObserver, OwnedJobs
     from pixel_generation.domain.jobs.job import Job
 
 FIRST_LOOK_S = 0.02
@@ -35,7 +34,7 @@ class CancelTools:
     jobs: Jobs
     clock: Clock
     observer: JobObserver
-    engine_observer: EngineObserver
+    cancel_observer: CancelObserver
     patience_s: float = 2.0
     """How long to wait for a run that was asked to stop."""
 
@@ -58,7 +57,7 @@ async def cancel_generations(
     results = [_result(settled[job_id]) for job_id in job_ids]
     for result in results:
         if isinstance(result, Cancellation):
-            tools.engine_observer.cancelled(result.outcome)
+            tools.cancel_observer.cancelled(result.outcome)
     return results
 
 

@@ -11,6 +11,7 @@ from pixel_runtime.ids import new_id
 from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
+from pixel_generation.adapters.outbound.postgres.decoding import decode_each
 from pixel_generation.application.operations.ports import Action, QueueChange
 from pixel_generation.application.reading.page import Page
 from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, redacted
@@ -82,9 +83,10 @@ class PostgresFailures:
                 "window": max(self._window, limit + 1),
                 "limit": limit + 1,
             }
-            found = [_failure_of(row) for row in await fetch_all(conn, OPERATIONS["list_failures"], parameters)]
-            if len(found) > limit:
-                return Page(found[:limit], (found[limit - 1].ended_at, found[limit - 1].job_id))
+            rows = await fetch_all(conn, OPERATIONS["list_failures"], parameters)
+            found = decode_each(rows[:limit], _failure_of).rows
+            if len(rows) > limit:
+                return Page(found, (rows[limit - 1]["ended_at"], rows[limit - 1]["id"]))
             end = await fetch_one(conn, OPERATIONS["find_end_of_failure_window"], parameters)
         return Page(found, (end["ended_at"], end["id"]) if end else None)
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from pixel_generation.application import Application
     from pixel_generation.application.operations.ports import Action
-    from pixel_generation.domain.jobs.failures import FailedWork
+    from pixel_generation.domain.jobs.failures import FailedWork, SetAsideJob
     from pixel_generation.domain.jobs.statistics import GenerationStats
     from pixel_generation.domain.queueing.queues import QueueStatus
 
@@ -111,6 +111,7 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
             failures=map(_failed_work_to_proto, found.page.items),
             next_page_token=write_timed_token(found.page.next),
             count_by_code=found.count_by_code,
+            set_aside=map(_set_aside_to_proto, found.set_aside),
         )
 
     async def RedriveFailures(  # noqa: N802 - named by the proto
@@ -224,6 +225,18 @@ def _failed_work_to_proto(work: FailedWork) -> pb.FailedWork:
         redacted_payload=_struct_of(work.redacted_payload),
         end_time=timestamp(work.ended_at),
         released_credits=work.released_credits,
+    )
+
+
+def _set_aside_to_proto(job: SetAsideJob) -> pb.SetAsideJob:
+    return pb.SetAsideJob(
+        id=format_id("gen", job.job_id),
+        duty=job.duty,
+        reason=job.reason,
+        failures=job.failures,
+        first_time=timestamp(job.first_at),
+        last_time=timestamp(job.last_at),
+        look_again_time=timestamp(job.look_again_at),
     )
 
 
