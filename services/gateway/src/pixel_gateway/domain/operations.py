@@ -126,12 +126,27 @@ class FailedWork:
 
 
 @dataclass(frozen=True)
+class SetAsideJob:
+    """A generation that a maintenance duty could not process, and skips until it is due again."""
+
+    id: str
+    duty: str
+    reason: str
+    failures: int
+    first_time: datetime | None = None
+    last_time: datetime | None = None
+    look_again_time: datetime | None = None
+
+
+@dataclass(frozen=True)
 class FailurePage:
     """Failures, newest first, the cursor of the next page (empty on the last) and their number by code."""
 
     failures: tuple[FailedWork, ...]
     next_cursor: str
     count_by_code: dict[str, int]
+    set_aside: tuple[SetAsideJob, ...] = ()
+    """Generations that maintenance skips, on the first page only."""
 
 
 @dataclass(frozen=True)

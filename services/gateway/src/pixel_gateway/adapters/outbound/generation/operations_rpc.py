@@ -18,6 +18,7 @@ from pixel_gateway.domain.operations import (
     Queue,
     QueueStatus,
     Redriven,
+    SetAsideJob,
     Stats,
 )
 
@@ -75,6 +76,7 @@ class GrpcFailedGenerations:
             failures=tuple(_failed_work_of(each) for each in answer.failures),
             next_cursor=answer.next_page_token,
             count_by_code=dict(answer.count_by_code),
+            set_aside=tuple(facts_of(each, SetAsideJob) for each in answer.set_aside),
         )
 
     async def redrive(self, redrive: Redrive) -> Redriven:
