@@ -320,13 +320,13 @@ GUARDS = [
     Guard(
         "admission",
         f"{GATEWAY}/application/load/admission.py",
-        "if self._in_flight >= self._bound(traffic):",
+        "if self._in_flight >= self._bound(load_class):",
         "if False:",
         "tests/unit/gateway/test_admission.py::test_create_is_turned_away_first_then_read_then_status_and_money_last",
     ),
     Guard(
         "slow reader is cut",
-        f"{GATEWAY}/adapters/inbound/http/pulse.py",
+        f"{GATEWAY}/adapters/inbound/http/live/connection_monitor.py",
         "if now - self._sending_since > STALLED_S:",
         "if False:",
         "tests/integration/gateway/test_slow_readers.py::test_slow_readers_are_cut_and_the_others_miss_nothing[sse]",

@@ -28,8 +28,8 @@ from pixel_gateway.adapters.outbound.generation.operations_rpc import (
     GrpcQueueOperations,
     GrpcRecords,
 )
-from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
-from pixel_gateway.application.ports import Accepted, InvalidPageToken, Submission
+from pixel_gateway.application.generations.ports import Accepted, Cancelled, CancelOutcome, Submission
+from pixel_gateway.application.ports import InvalidPageToken
 from pixel_gateway.domain.account import AccountChange
 from pixel_gateway.domain.billing import Budget, TransactionQuery, UsageQuery, UsageRow
 from pixel_gateway.domain.generation import Adjustment, JobType, Priority, RouteCandidate, Spec

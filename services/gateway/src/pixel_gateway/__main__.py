@@ -21,7 +21,7 @@ def main() -> int:
     """Run the roles until SIGTERM; 2 when the settings are wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m pixel_gateway",
-        description="Public HTTP doors, accounts and keys.",
+        description="Public HTTP API, accounts and keys.",
         epilog="Clients that reach it by a name (not by loopback or its own IP address) need PIXEL_PUBLIC_URL or "
         "PIXEL_ALLOWED_HOSTS=name,name (* allows any); other Host fields are refused.",
     )

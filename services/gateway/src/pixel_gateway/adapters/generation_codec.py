@@ -12,7 +12,7 @@ from pixel.generation.v1 import generations_service_pb2 as service_pb
 from pixel_errors import Internal, PixelError, Violation, restore
 
 from pixel_gateway.adapters.message_reader import facts_of
-from pixel_gateway.application.ports import Accepted
+from pixel_gateway.application.generations.ports import Accepted
 from pixel_gateway.domain.generation import (
     Adjustment,
     Failure,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from pixel_gateway.application.ports import Submission
+    from pixel_gateway.application.generations.ports import Submission
 
 STATUS_OF = {getattr(pb, f"GENERATION_STATUS_{status.name}"): status for status in Status}
 STATUS_TO = {status: number for number, status in STATUS_OF.items()}

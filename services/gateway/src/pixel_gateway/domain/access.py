@@ -1,4 +1,4 @@
-"""Who may use which door: one table; what does not stand in it is denied."""
+"""Who may use which kind of endpoint: one table; what is not in it is denied."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ACCOUNT_ROLES = frozenset({Role.MEMBER, Role.MODERATOR, Role.ADMIN})
 
 
 class Access(StrEnum):
-    """Kind of a door. A door that does not say is for known callers only."""
+    """Who an endpoint is for. One that does not say is for known callers only."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"
@@ -60,6 +60,6 @@ class QueueSecretRefused(Unauthenticated):
 
 
 def check_access(access: Access, role: Role) -> None:
-    """Raise RoleRequired unless a caller of the role may use a door of the kind."""
+    """Raise RoleRequired unless a caller of the role may use an endpoint of the kind."""
     if role not in MAY_USE.get(access, frozenset()):
         raise RoleRequired

@@ -1,8 +1,8 @@
-"""Rate limits: how much of each kind of request a caller may send, and how a caller is told.
+"""Rate limits: how many requests of each class a caller may send, and the header fields that say so.
 
 The limit is the generic cell rate algorithm (ITU-T I.371; as a web limiter: brandur.org/rate-limiting): no timer, no
-window that begins anew, one number for each caller. It is told in the two fields of
-draft-ietf-httpapi-ratelimit-headers-11: the policy (q in w seconds) and where the caller stands (r in the next t).
+window that begins anew, one number for each caller. A caller reads it in the two fields of
+draft-ietf-httpapi-ratelimit-headers-11: the policy (q in w seconds) and what the caller has left (r in the next t).
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ if TYPE_CHECKING:
 _MICROSECONDS = 1_000_000
 
 
-class Traffic(StrEnum):
-    """Kinds of requests, the first to be turned away first."""
+class LoadClass(StrEnum):
+    """Classes of requests, the first to be refused first."""
 
     CREATE = "create"
     READ = "read"
     STATUS = "status"
     CRITICAL = "critical"
     """Money, cancels and the work of operators."""
+    UNLIMITED = "unlimited"
+    """What supervisors ask: refusing it would turn an overload into an outage."""
 
 
 class RateLimited(Exhausted):
@@ -59,20 +61,20 @@ class Policy:
         return max(1, self.window_us // self.quota)
 
 
-def policies(*, creates: int, reads: int, status_reads: int, critical: int) -> dict[Traffic, Policy]:
+def policies(*, creates: int, reads: int, status_reads: int, critical: int) -> dict[LoadClass, Policy]:
     """Return the policies of so many requests a minute; 0 is no policy."""
     per_minute = {
-        Traffic.CREATE: ("gen", creates),
-        Traffic.READ: ("read", reads),
-        Traffic.STATUS: ("status", status_reads),
-        Traffic.CRITICAL: ("critical", critical),
+        LoadClass.CREATE: ("gen", creates),
+        LoadClass.READ: ("read", reads),
+        LoadClass.STATUS: ("status", status_reads),
+        LoadClass.CRITICAL: ("critical", critical),
     }
-    return {traffic: Policy(name, quota) for traffic, (name, quota) in per_minute.items() if quota}
+    return {load_class: Policy(name, quota) for load_class, (name, quota) in per_minute.items() if quota}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a caller stands after a request."""
+    """What a caller has left after a request."""
 
     policy: Policy
     remaining: int

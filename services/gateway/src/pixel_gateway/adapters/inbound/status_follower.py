@@ -15,13 +15,12 @@ from pixel_gateway.adapters.metrics import FOLLOW_DELAY_SECONDS, FOLLOWED_EVENTS
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pixel_events import Bus, Event
     from pixel_runtime.clock import Clock
 
     from pixel_gateway.adapters.inbound.status_broadcast import StatusBroadcast
-    from pixel_gateway.application.ports import LastStatus
     from pixel_gateway.domain.generation import Progress
 
 log = pixel_telemetry.get_logger(__name__)
@@ -44,13 +43,13 @@ class StatusFollower:
         self,
         bus: Bus,
         publish: Callable[[Progress], None],
-        last_status: LastStatus,
+        remember: Callable[[Sequence[Progress]], Awaitable[None]],
         clock: Clock,
         broadcast: StatusBroadcast | None = None,
     ) -> None:
         self._bus = bus
         self._publish = publish
-        self._last_status = last_status
+        self._remember = remember
         self._clock = clock
         self._broadcast = broadcast
 
@@ -70,7 +69,7 @@ class StatusFollower:
                 if events and self._broadcast is not None:
                     await self._broadcast.send(messages)
                 if events:
-                    await self._last_status.put(events)
+                    await self._remember(events)
                 if received:
                     await reader.commit(received)
         finally:

@@ -11,7 +11,9 @@ from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.account import Account, check_first_credits, check_username
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.ports import Accounts, Billing, Clock, Ids
+    from pixel_gateway.application.accounts.ports import Accounts
+    from pixel_gateway.application.billing.ports import Billing
+    from pixel_gateway.application.ports import Clock, Ids
 
 SIGNUP_GRANT = "signup"
 _OWED_BATCH = 100

@@ -12,8 +12,10 @@ from pixel_errors import NotFound
 from pixel_gateway.domain.operations import FailureFilter
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.engine_ports import Adjustments, FailedGenerations, QueueOperations, Records
-    from pixel_gateway.application.ports import Accounts, Clock
+    from pixel_gateway.application.accounts.ports import Accounts
+    from pixel_gateway.application.billing.ports import Adjustments
+    from pixel_gateway.application.operations.ports import FailedGenerations, QueueOperations, Records
+    from pixel_gateway.application.ports import Clock
     from pixel_gateway.domain.access import Role
     from pixel_gateway.domain.account import Account, AccountChange, Balance
     from pixel_gateway.domain.billing import Adjusted

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from pixel_gateway.application.ports import ApiKeys, Clock, Ids
+    from pixel_gateway.application.accounts.ports import ApiKeys
+    from pixel_gateway.application.ports import Clock, Ids
 
 REMEMBERED_S = 5.0
 """Seconds a looked-up key is believed; a key revoked on another instance works at most this much longer."""

@@ -8,8 +8,8 @@ from pixel_gateway.domain.api_key import KeyNotFound
 from pixel_gateway.domain.billing import Budget, BudgetNotFound, KeyHasBudget
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.engine_ports import Budgets
-    from pixel_gateway.application.ports import ApiKeys
+    from pixel_gateway.application.accounts.ports import ApiKeys
+    from pixel_gateway.application.billing.ports import Budgets
 
 _SCOPE = "key"
 

@@ -14,8 +14,9 @@ from pixel_gateway.domain.generation import Generation, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pixel_gateway.application.generations.ports import Generations
+    from pixel_gateway.application.images.ports import Media
     from pixel_gateway.application.live.hub import Hub
-    from pixel_gateway.application.ports import Generations, Media
     from pixel_gateway.domain.image import Addresses
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from pixel_errors import PixelError
 
-    from pixel_gateway.application.engine_ports import BulkCalls, Cancelled, JobCommands
-    from pixel_gateway.application.ports import Accepted, Clock
+    from pixel_gateway.application.generations.ports import Accepted, BulkCalls, Cancelled, JobCommands
+    from pixel_gateway.application.ports import Clock
 
 
 async def cancel_many(

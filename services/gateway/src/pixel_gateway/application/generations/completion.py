@@ -14,7 +14,7 @@ from pixel_gateway.domain.generation import Generation, Progress, Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixel_gateway.application.ports import Sets
+    from pixel_gateway.application.images.ports import Sets
 
 _FIRST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 0.5

@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from pixel_gateway.application.engine_ports import Records
     from pixel_gateway.application.generations.completion import Completion
-    from pixel_gateway.application.ports import Generations
+    from pixel_gateway.application.generations.ports import Generations
+    from pixel_gateway.application.operations.ports import Records
     from pixel_gateway.domain.generation import Failure
     from pixel_gateway.domain.operations import Action
 

@@ -10,7 +10,7 @@ from pixel_gateway.domain.generation import Status
 
 if TYPE_CHECKING:
     from pixel_gateway.application.generations.completion import Completion
-    from pixel_gateway.application.ports import Generations, HistoryQuery, LastStatus
+    from pixel_gateway.application.generations.ports import Generations, HistoryQuery, LastStatus
     from pixel_gateway.domain.generation import Generation, Progress
 
 

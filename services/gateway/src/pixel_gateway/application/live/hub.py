@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from pixel_gateway.application.generations.completion import Completion
-    from pixel_gateway.application.ports import Generations
+    from pixel_gateway.application.generations.ports import Generations
     from pixel_gateway.domain.generation import Generation, Progress
 
 _BUFFERED_EVENTS = 64

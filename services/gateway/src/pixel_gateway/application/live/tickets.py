@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from pixel_gateway.domain.ticket import TICKET_S, Ticket, TicketRefused, digest, is_secret, secret_from
 
 if TYPE_CHECKING:
+    from pixel_gateway.application.generations.ports import Generations
     from pixel_gateway.application.live.ports import Tickets
-    from pixel_gateway.application.ports import Clock, Generations, Ids
+    from pixel_gateway.application.ports import Clock, Ids
 
 
 @dataclass(frozen=True)

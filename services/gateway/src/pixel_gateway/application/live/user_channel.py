@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Invalid, Unavailable
 
+from pixel_gateway.application.generations.ports import HistoryQuery
 from pixel_gateway.application.live.hub import UpdateKind
 from pixel_gateway.application.live.ports import EventPage
 from pixel_gateway.application.live.signal import Signal
-from pixel_gateway.application.ports import HistoryQuery
 from pixel_gateway.domain.generation import Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     from pixel_gateway.application.generations.completion import Completion
+    from pixel_gateway.application.generations.ports import Generations
     from pixel_gateway.application.live.ports import UserEvents
-    from pixel_gateway.application.ports import Clock, Generations
+    from pixel_gateway.application.ports import Clock
     from pixel_gateway.domain.generation import Generation, Progress
 
 SNAPSHOT_GENERATIONS = 1_000

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pixel_errors import Unavailable
 
-from pixel_gateway.domain.rate_limit import Policy, RateLimited, Standing, Traffic
+from pixel_gateway.domain.rate_limit import LoadClass, Policy, RateLimited, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ class RateLimiter:
 
     def __init__(
         self,
-        policies: Mapping[Traffic, Policy],
+        policies: Mapping[LoadClass, Policy],
         *,
         shared: Buckets,
         own: Buckets,
@@ -50,9 +50,9 @@ class RateLimiter:
         self._monotonic = monotonic
         self._rests_until = 0.0
 
-    async def count(self, traffic: Traffic, caller: str) -> tuple[Standing | None, RateLimited | None]:
-        """Count a request; return where its caller stands (None: no limit) and why it is refused, if it is."""
-        policy = self._policies.get(traffic)
+    async def count(self, load_class: LoadClass, caller: str) -> tuple[Standing | None, RateLimited | None]:
+        """Count a request; return what its caller has left (None: no limit) and why it is refused, if it is."""
+        policy = self._policies.get(load_class)
         if policy is None:
             return None, None
         accepted, level_us = await self._take(policy, f"rate:{policy.name}:{caller}")

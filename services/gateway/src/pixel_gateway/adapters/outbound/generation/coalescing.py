@@ -17,7 +17,7 @@ from pixel_errors import Internal, PixelError, Unavailable, restore
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pixel_gateway.application.ports import Accepted, Submission
+    from pixel_gateway.application.generations.ports import Accepted, Submission
 
 MAX_BATCH = 256
 MAX_CALLS = 2

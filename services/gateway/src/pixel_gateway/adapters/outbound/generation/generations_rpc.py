@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from pixel_gateway.application.ports import Accepted, HistoryQuery, Submission
+    from pixel_gateway.application.generations.ports import Accepted, HistoryQuery, Submission
     from pixel_gateway.domain.generation import Generation, Model, Progress
 
 

@@ -20,7 +20,7 @@ from pixel_gateway.adapters.generation_codec import (
     submission_message,
 )
 from pixel_gateway.adapters.message_reader import content_of, facts_from
-from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
+from pixel_gateway.application.generations.ports import Cancelled, CancelOutcome
 from pixel_gateway.domain.billing import Quote, Receipt
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from pixel_gateway.application.ports import Accepted, Submission
+    from pixel_gateway.application.generations.ports import Accepted, Submission
 
 _OUTCOME_OF = {getattr(pb, f"CANCEL_OUTCOME_{outcome.name}"): outcome for outcome in CancelOutcome}
 

@@ -14,7 +14,7 @@ from pixel.media.v1 import assets_service_pb2 as pb
 from pixel.media.v1 import assets_service_pb2_grpc as stubs
 from pixel_errors import DeadlineExceeded, Internal, Unavailable
 
-from pixel_gateway.application.ports import StoredObject
+from pixel_gateway.application.images.ports import StoredObject
 from pixel_gateway.domain.image import Addresses, AssetNotFound
 
 if TYPE_CHECKING:
