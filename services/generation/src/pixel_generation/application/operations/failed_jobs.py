@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, PixelError, Violation
+from pixel_limits.generation import REDRIVE_FAILURES_REQUEST_LIMIT_LTE as MAX_REDRIVEN
 
 from pixel_generation.application.operations.ports import Action
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, SetAsideJob
     from pixel_generation.domain.jobs.job import Job
 
-MAX_REDRIVEN = 1_000
 DEFAULT_REDRIVEN = 100
 AT_ONCE = 32
 LOOKED_AT = 100
