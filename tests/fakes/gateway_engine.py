@@ -33,6 +33,7 @@ from pixel_gateway.domain.operations import (
     Queue,
     QueueStatus,
     Redriven,
+    SetAsideJob,
     Stats,
 )
 
@@ -281,11 +282,12 @@ class FakeFailedGenerations:
     rows: list[FailedWork] = field(default_factory=lambda: [failed_work("gen_" + "1" * 32, "usr_" + "1" * 32)])
     filters: list[FailureFilter] = field(default_factory=list)
     redrives: list[Redrive] = field(default_factory=list)
+    set_aside: tuple[SetAsideJob, ...] = ()
 
     async def page(self, wanted: FailureFilter, *, limit: int, cursor: str) -> FailurePage:
         self.filters.append(wanted)
         rows = self._matching(wanted)
-        return FailurePage(tuple(rows[:limit]), "", dict(Counter(row.failure.code for row in rows)))
+        return FailurePage(tuple(rows[:limit]), "", dict(Counter(row.failure.code for row in rows)), self.set_aside)
 
     async def redrive(self, redrive: Redrive) -> Redriven:
         self.redrives.append(redrive)

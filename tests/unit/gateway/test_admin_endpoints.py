@@ -6,7 +6,7 @@ import pytest
 from pixel_gateway.application.accounts.accounts import EnsureAccount
 from pixel_gateway.application.accounts.api_keys import REMEMBERED_S, CreateApiKey
 from pixel_gateway.domain.access import Role
-from pixel_gateway.domain.operations import FailureFilter
+from pixel_gateway.domain.operations import FailureFilter, SetAsideJob
 from pixel_runtime.ids import format_id, new_id
 
 
@@ -48,6 +48,25 @@ async def test_failures_are_filtered_and_show_no_prompt(admin, backstage):
         "retryable": True,
     }
     assert body["items"][0]["redactedPayload"] == {"size": "1:1"}
+
+
+async def test_failures_list_the_generations_that_maintenance_skips(admin, backstage):
+    at = backstage.clock.now()
+    backstage.engine.failures.set_aside = (SetAsideJob("gen_" + "2" * 32, "expire", "ValueError", 3, at, at, None),)
+
+    body = (await admin.get("/api/admin/failures")).json()
+
+    assert body["setAside"] == [
+        {
+            "id": "gen_" + "2" * 32,
+            "duty": "expire",
+            "reason": "ValueError",
+            "failures": 3,
+            "firstAt": "2026-11-21T10:00:00Z",
+            "lastAt": "2026-11-21T10:00:00Z",
+            "looksAgainAt": None,
+        }
+    ]
 
 
 async def test_failures_are_run_again_by_filter(admin, backstage):

@@ -12,6 +12,7 @@ from pixel_gateway.adapters.inbound.http.api.admin.schemas import (
     FailureList,
     MonitorView,
     QueueView,
+    SetAsideView,
 )
 from pixel_gateway.adapters.inbound.http.api.billing.schemas import AttemptView
 from pixel_gateway.adapters.inbound.http.api.generations.presenters import error_view
@@ -62,7 +63,8 @@ def failure_list(page: FailurePage) -> FailureList:
         )
         for each in page.failures
     ]
-    return FailureList(items, page.next_cursor or None, page.count_by_code)
+    set_aside = [to_struct(each, SetAsideView) for each in page.set_aside]
+    return FailureList(items, page.next_cursor or None, page.count_by_code, set_aside)
 
 
 def queue_view(queue: Queue) -> QueueView:

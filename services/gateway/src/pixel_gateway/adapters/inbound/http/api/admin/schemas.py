@@ -87,12 +87,25 @@ class FailedWorkView(msgspec.Struct, rename="camel"):
     end_time: datetime | None = field(name="endedAt")
 
 
+class SetAsideView(msgspec.Struct, rename="camel"):
+    """A generation that a maintenance duty could not process; the duty skips it until `looksAgainAt`."""
+
+    id: str
+    duty: str
+    reason: str
+    failures: int
+    first_time: datetime | None = field(name="firstAt")
+    last_time: datetime | None = field(name="lastAt")
+    look_again_time: datetime | None = field(name="looksAgainAt")
+
+
 class FailureList(msgspec.Struct, rename="camel"):
-    """Failures, newest first; `countByCode` counts up to 10,000 that match."""
+    """Failures, newest first; `countByCode` counts up to 10,000 that match. Only the first page has `setAside`."""
 
     items: list[FailedWorkView]
     next_cursor: str | None
     count_by_code: dict[str, int]
+    set_aside: list[SetAsideView]
 
 
 class FailureFilterBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
