@@ -26,7 +26,7 @@ def main() -> int:
         "PIXEL_ALLOWED_HOSTS=name,name (* allows any); other Host fields are refused.",
     )
     parser.add_argument("roles", nargs="+", choices=[*sorted(ALL_ROLES), "migrate"], help="what this process does")
-    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment wins over it")
+    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment overrides it")
     arguments = parser.parse_args()
     try:
         settings = load_settings(Settings, environ=os.environ, file=arguments.config)

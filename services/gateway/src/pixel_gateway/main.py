@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pixel_gateway.settings import Settings
 
 ALL_ROLES = frozenset({"serve", "work", "relay"})
-"""Every service takes these roles; this one writes no events, so its relay has nothing to do."""
+"""Every service has these roles; this one writes no events, so its relay does nothing."""
 
 SCHEMA = "gateway"
 OWED_CREDITS_EVERY_S = 30.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LoadMetrics:
-    """Moves the metrics of admission and rate limits."""
+    """Updates the metrics of admission and rate limits."""
 
     def __init__(self) -> None:
         self._shed = {each: ADMISSION_SHED.labels(str(each)) for each in (*SHARES, *FAR_BOUNDS)}

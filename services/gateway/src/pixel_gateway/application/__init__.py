@@ -1,4 +1,4 @@
-"""What the gateway can do: one callable for each use case, by capability, with its ports bound in `wiring`.
+"""The use cases of the gateway: one callable for each, by capability, with its ports bound in `wiring`.
 
 Inbound adapters call these and nothing else.
 """

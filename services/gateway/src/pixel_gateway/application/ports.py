@@ -1,4 +1,4 @@
-"""Ports of every capability, and the error of a cursor that cannot be."""
+"""Ports of several capabilities, and the error of an invalid cursor."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 
 
 class InvalidPageToken(Invalid):
-    """The cursor is not one that this list gave out."""
+    """The cursor is not valid for this list."""
 
     reason = "INVALID_PAGE_TOKEN"
 
 
 class Clock(Protocol):
-    """The time of day."""
+    """Returns the current time."""
 
     def now(self) -> datetime:
-        """Return the present moment in UTC."""
+        """Return the current time in UTC."""
 
 
 class Ids(Protocol):
     """New ids and secrets."""
 
     def new(self, prefix: str) -> str:
-        """Return a fresh id with the prefix."""
+        """Return a new id with the prefix."""
 
     def random_text(self) -> str:
-        """Return 43 URL-safe characters that carry 256 random bits."""
+        """Return 43 URL-safe characters with 256 random bits."""

@@ -1,4 +1,4 @@
-"""What the process reaches outside of itself, opened once and shared by its roles."""
+"""The adapters of the process, opened once and shared by its roles."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ _IMAGE_CHANNEL_DEADLINE_S = 30.0
 
 
 class RandomIds:
-    """Ids of time and chance, secrets of chance alone."""
+    """Ids from time and random bits, secrets from random bits."""
 
     def new(self, prefix: str) -> str:
-        """Return a fresh id with the prefix."""
+        """Return a new id with the prefix."""
         return format_id(prefix, new_id())
 
     def random_text(self) -> str:
-        """Return 43 URL-safe characters that carry 256 random bits."""
+        """Return 43 URL-safe characters with 256 random bits."""
         return secrets.token_urlsafe(32)
 
 
@@ -127,7 +127,7 @@ async def open_adapters(settings: Settings, pool: Pool, stack: AsyncExitStack) -
 
 
 def cache_of(settings: Settings) -> Cache:
-    """Return the cache the settings name; it connects when it is used."""
+    """Return the configured cache; it connects at the first use."""
     url = settings.redis_url or settings.broadcast_url
     if not url:
         return InProcessCache()

@@ -71,7 +71,7 @@ def serve_parts(
 
 
 def _load_control(settings: Settings, stack: AsyncExitStack) -> LoadControl:
-    """Return what turns requests away: this process's admission, and limits that share Redis where there is one."""
+    """Return the load control: this process's admission, and rate limits shared over Redis if configured."""
     metrics = LoadMetrics()
     own = InProcessLeakyBuckets()
     shared: LeakyBuckets = own
@@ -92,7 +92,7 @@ def _load_control(settings: Settings, stack: AsyncExitStack) -> LoadControl:
 
 
 def _broadcast(settings: Settings, application: Application, stack: AsyncExitStack) -> StatusBroadcast | None:
-    """Return what carries status events to the other gateways, or None where each reads the bus itself."""
+    """Return the broadcast of status events to the other gateways, or None when each reads the bus itself."""
     if not settings.broadcast_url:
         return None
     from pixel_cache import RedisChannel

@@ -34,7 +34,7 @@ class AccountNotFound(NotFound):
 
 
 def register(app: Application) -> Callable[[grpc.aio.Server], None]:
-    """Return what adds the service to a server."""
+    """Return the function that adds the service to a server."""
 
     def add(server: grpc.aio.Server) -> None:
         stubs.add_AccountsServiceServicer_to_server(AccountsServicer(app), server)
@@ -43,7 +43,7 @@ def register(app: Application) -> Callable[[grpc.aio.Server], None]:
 
 
 class AccountsServicer(stubs.AccountsServiceServicer):
-    """Translates, calls one use case, translates back."""
+    """Converts a request, calls one use case, converts its result."""
 
     def __init__(self, app: Application) -> None:
         self._accounts = app.accounts

@@ -1,4 +1,4 @@
-"""What the use cases of accounts need."""
+"""Ports of the use cases of accounts."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Accounts(Protocol):
         """Return the account, or None."""
 
     async def owed_credits(self, limit: int) -> list[tuple[str, int]]:
-        """Return users whose first credits have not been confirmed, oldest first, with the credits."""
+        """Return users whose first credits are not confirmed, oldest first, with the credits."""
 
     async def first_credits_given(self, user_id: str) -> None:
-        """Record that the first credits have arrived; once is enough."""
+        """Record that the first credits were granted; idempotent."""
 
     async def set_role(self, user_id: str, role: Role) -> None:
         """Give the account a role; raise NotFound for an unknown account."""
@@ -37,13 +37,13 @@ class ApiKeys(Protocol):
     """API keys by the digest of their secret."""
 
     async def add(self, key: ApiKey, secret_digest: bytes) -> None:
-        """Store a key; raise NotFound for an unknown account, TooManyKeys at the bound."""
+        """Store a key; raise NotFound for an unknown account, TooManyKeys at the limit."""
 
     async def find(self, secret_digest: bytes) -> Principal | None:
-        """Return whom a working key stands for; None when it is unknown or revoked."""
+        """Return the principal of an active key; None when it is unknown or revoked."""
 
     async def revoke(self, user_id: str, key_id: str, at: datetime) -> tuple[ApiKey, bytes]:
-        """Revoke and return the key and its digest; a second time changes nothing; raise KeyNotFound."""
+        """Revoke and return the key and its digest; idempotent; raise KeyNotFound."""
 
     async def of_account(self, user_id: str) -> list[ApiKey]:
         """Return at most 100 keys, newest first."""
@@ -53,7 +53,7 @@ class ApiKeys(Protocol):
 
 
 class Notifications(Protocol):
-    """What users should hear of."""
+    """Notifications of users."""
 
     async def page(self, user_id: str, *, unread: bool, limit: int, cursor: str) -> NotificationPage:
         """Return a page of the user's notifications; raise InvalidPageToken."""

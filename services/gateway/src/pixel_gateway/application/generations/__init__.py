@@ -1,6 +1,6 @@
 """Generations: submit, read, wait for, cancel, retry.
 
-A read without a rule is the bound method of a port.
+A plain read is the bound method of a port.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many generations in one call, the calls of a day counted."""
+"""Bulk calls, with their daily limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def cancel_many(
 async def retry_many(
     user_id: str, ids: Sequence[str], *, job_commands: JobCommands, bulk_calls: BulkCalls, clock: Clock
 ) -> list[Accepted | PixelError]:
-    """Queue each ended one again; raise BulkLimitReached, NotFound when one is not the user's."""
+    """Retry each ended one; raise BulkLimitReached, NotFound when one is not the user's."""
     await _count(user_id, bulk_calls, clock)
     return await job_commands.retry(user_id, ids)
 

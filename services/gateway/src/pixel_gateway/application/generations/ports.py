@@ -1,4 +1,4 @@
-"""What the use cases of generations need."""
+"""Ports of the use cases of generations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Submission:
-    """One request for pictures; no `cancel_after_s` (0) means never."""
+    """One submission; `cancel_after_s` 0 means never."""
 
     user_id: str
     spec: Spec
@@ -40,14 +40,14 @@ class Submission:
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """Which generations to list, newest first; empty words and None mean all."""
+    """Filter of a list of generations, newest first; empty and None mean all."""
 
     user_id: str
     limit: int
     cursor: str = ""
     status: Status | None = None
     key: str = ""
-    """Only what was submitted under this idempotency key."""
+    """Only submissions with this idempotency key."""
     model: str = ""
     job_type: JobType | None = None
     from_time: datetime | None = None
@@ -57,14 +57,14 @@ class HistoryQuery:
 
 @dataclass(frozen=True)
 class Accepted:
-    """A generation that was accepted, or found again by its idempotency key."""
+    """An accepted generation, or the earlier one of its idempotency key."""
 
     generation: Generation
     replayed: bool
 
 
 class CancelOutcome(StrEnum):
-    """What became of a cancellation and of the money."""
+    """The outcome of a cancellation and of its charge."""
 
     FREE = "free"
     PARTIAL = "partial"
@@ -74,17 +74,17 @@ class CancelOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class Cancelled:
-    """Answer to a cancellation: its outcome and the generation after it."""
+    """The result of a cancellation: its outcome and the generation after it."""
 
     outcome: CancelOutcome
     generation: Generation
 
 
 class Generations(Protocol):
-    """Generations of the generation service. Every call raises Unavailable while it is away."""
+    """Generations of the generation service. Every call raises Unavailable while it is unreachable."""
 
     async def submit(self, submission: Submission) -> Accepted:
-        """Accept the submission or raise why it is refused."""
+        """Accept the submission or raise its rejection."""
 
     async def get(self, user_id: str, generation_id: str) -> Generation:
         """Return one generation of the user; raise NotFound."""
@@ -100,33 +100,33 @@ class Generations(Protocol):
 
 
 class JobCommands(Protocol):
-    """Changes to generations that were accepted. Every call raises Unavailable while the service is away."""
+    """Changes of accepted generations. Every call raises Unavailable while the service is unreachable."""
 
     async def cancel(self, user_id: str, ids: Sequence[str]) -> list[Cancelled | PixelError]:
-        """Cancel each on its own; results stand in the order of the ids, which are at most 100."""
+        """Cancel each on its own; results are in the order of the ids, at most 100."""
 
     async def retry(self, user_id: str, ids: Sequence[str]) -> list[Accepted | PixelError]:
-        """Queue each ended one again; results stand in the order of the ids, which are at most 100."""
+        """Retry each ended one; results are in the order of the ids, at most 100."""
 
     async def receipt(self, user_id: str, generation_id: str) -> Receipt:
-        """Return what a generation cost; raise NotFound."""
+        """Return the receipt of a generation; raise NotFound."""
 
     async def quote(self, submission: Submission) -> Quote:
-        """Price a submission without making it; raise why it could not be."""
+        """Quote a submission without making it; raise its rejection."""
 
 
 class BulkCalls(Protocol):
-    """How many bulk calls each user made."""
+    """Counts of bulk calls by user."""
 
     async def count(self, user_id: str, day: date, most: int) -> bool:
-        """Count one call of a UTC day; return False, and count nothing, when the user has made the most."""
+        """Count one call of a UTC day; return False and count nothing at the limit."""
 
 
 class LastStatus(Protocol):
-    """The newest status of each generation, kept a while; it need not be there."""
+    """A cache of the newest status of each generation."""
 
     async def put(self, events: Sequence[Progress]) -> None:
-        """Remember the statuses; trouble is counted, not raised."""
+        """Cache the statuses; failures are counted, not raised."""
 
     async def get(self, generation_id: str) -> Progress | None:
-        """Return the newest status known, or None."""
+        """Return the newest cached status, or None."""

@@ -1,6 +1,6 @@
-"""Pictures: addresses, bytes, sets, the feed.
+"""Pictures: URLs, bytes, sets, the feed.
 
-A read without a rule is the bound method of a port.
+A plain read is the bound method of a port.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageUseCases:
-    """Pictures: addresses, bytes, sets, the feed."""
+    """Pictures: URLs, bytes, sets, the feed."""
 
     sign_addresses: Callable[[Sequence[str]], Awaitable[Mapping[str, Addresses]]]
     read_object: Callable[..., Awaitable[StoredObject]]

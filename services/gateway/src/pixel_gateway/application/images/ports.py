@@ -1,4 +1,4 @@
-"""What the use cases of pictures need."""
+"""Ports of the use cases of pictures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DiscoverQuery:
-    """What to list; empty words mean all."""
+    """Filter of the feed; empty values mean all."""
 
     limit: int
     cursor: str = ""
@@ -29,7 +29,7 @@ class DiscoverQuery:
 
 @dataclass(frozen=True)
 class StoredObject:
-    """An object that is being read."""
+    """An open object."""
 
     content_type: str
     size_bytes: int
@@ -50,10 +50,10 @@ class Media(Protocol):
     """Pictures' bytes of the media service."""
 
     async def addresses(self, asset_ids: Sequence[str]) -> Mapping[str, Addresses]:
-        """Return fresh signed addresses of the assets that exist."""
+        """Return new signed URLs of the existing assets."""
 
     async def read(self, key: str, *, expires: int, signature: str) -> StoredObject:
-        """Open the object of a signed address; raise Forbidden when altered or expired, NotFound when gone."""
+        """Open the object of a signed URL; raise Forbidden when altered or expired, NotFound when deleted."""
 
     async def fetch(self, address: str) -> bytes:
-        """Return all bytes behind a signed address that `addresses` gave."""
+        """Return all bytes of a signed URL from `addresses`."""

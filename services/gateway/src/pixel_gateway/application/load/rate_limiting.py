@@ -1,4 +1,4 @@
-"""Counts each caller's requests against the policy of their kind."""
+"""Rate limiting of each caller's requests by the policy of their kind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _REST_S = 5.0
-"""Seconds the shared counters are left alone after they failed, so that their trouble delays one request in many."""
+"""Seconds the shared counters are not used after a failure, so that it delays one request in many."""
 
 
 class Buckets(Protocol):
@@ -24,15 +24,15 @@ class Buckets(Protocol):
 
 
 class RateLimitObserver(Protocol):
-    """Counts what the limiter does."""
+    """Counts rate limiting."""
 
     def limited(self, policy: str) -> None: ...
     def counted_alone(self) -> None:
-        """Count a request that only this process has seen, because the shared counters do not answer."""
+        """Count a request that only this process counted, because the shared counters failed."""
 
 
 class RateLimiter:
-    """Counts in the shared buckets; while they do not answer, in this process's own."""
+    """Counts in the shared buckets; after a failure in those of this process."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class RateLimiter:
         self._rests_until = 0.0
 
     async def count(self, load_class: LoadClass, caller: str) -> tuple[Standing | None, RateLimited | None]:
-        """Count a request; return what its caller has left (None: no limit) and why it is refused, if it is."""
+        """Count a request; return what its caller has left (None: no limit) and its rejection, if any."""
         policy = self._policies.get(load_class)
         if policy is None:
             return None, None

@@ -1,4 +1,4 @@
-"""What the use cases of operators need."""
+"""Ports of the use cases of operators."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class QueueOperations(Protocol):
-    """What waits and runs."""
+    """The queue."""
 
     async def status(self) -> QueueStatus:
-        """Return what waits and runs in every queue."""
+        """Return queued and running jobs of every queue."""
 
     async def process(self) -> Processed:
         """Signal the workers and sweep once."""
@@ -44,11 +44,11 @@ class FailedGenerations(Protocol):
         """Return a page, newest first."""
 
     async def redrive(self, redrive: Redrive) -> Redriven:
-        """Queue failures that match a filter again, or tell which it would be."""
+        """Retry failures that match a filter, or return them in a dry run."""
 
 
 class Records(Protocol):
-    """Statistics and what people did."""
+    """Statistics and actions."""
 
     async def stats(self, user_id: str, from_time: datetime | None, to_time: datetime | None) -> Stats:
         """Return sums over ended generations of a user; an empty id means all users."""

@@ -1,4 +1,4 @@
-"""The HTTP application: Litestar with our endpoints, guard, request, responses and errors, inside the middleware."""
+"""The HTTP application: Litestar with endpoints, guard, request, responses and errors, inside the middleware."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def create_app(
 
 
 def require_load_classes(application: Litestar) -> None:
-    """Raise TypeError for a handler that is no endpoint: it would be neither guarded nor counted."""
+    """Raise TypeError for a handler that is not an endpoint: it would be neither guarded nor counted."""
     for route in application.routes:
         for handler in getattr(route, "route_handlers", ()):
             is_endpoint = isinstance(handler, Endpoint) and handler.opt["load_class"]
@@ -85,7 +85,7 @@ def require_load_classes(application: Litestar) -> None:
 
 
 def complete_options(application: Litestar) -> None:
-    """Let OPTIONS name every method of an address; Litestar names those of its first handler alone."""
+    """Make OPTIONS list every method of a path; Litestar lists those of its first handler only."""
     for route in application.routes:
         if isinstance(route, HTTPRoute) and len(route.route_handlers) > _ONE_AND_OPTIONS:
             options = route.create_options_handler(route.path)

@@ -1,4 +1,4 @@
-"""The list of every endpoint. What is true of one stands at the endpoint itself."""
+"""The list of every endpoint. Properties of an endpoint are declared at the endpoint."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Connections of streams: heartbeats while a stream is silent, an end for clients that left or do not read.
+"""Connections of streams: sends heartbeats on silent streams, ends those whose clients left or do not read.
 
-One task checks all streams of the process; a stream costs no timer of its own.
+One task checks all streams of the process; a stream needs no timer.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from litestar.types import Scope, Send
 
 HEARTBEAT_S = 10.0
-"""Seconds of silence after which a heartbeat is due; it is sent within a second more."""
+"""Seconds of silence after which a heartbeat is due; it is sent within one more second."""
 STALLED_S = 4.0
-"""Seconds a client may take to read one message before it is cut; it resumes where it was."""
+"""Seconds a client may take to read one message before it is disconnected; it can resume."""
 LAST_MESSAGE_S = 1.0
 """Seconds the last message may take; after that the connection is dropped."""
 
@@ -32,14 +32,14 @@ _KERNEL_BYTES = 32_768
 
 
 class Ending(StrEnum):
-    """Why a stream is cut before its end."""
+    """Why a stream is closed before its end."""
 
     LEFT = "left"
     STALLED = "stalled"
 
 
 class StreamConnection:
-    """The connection of one stream. Its buffers are small, so that a client that does not read is noticed soon."""
+    """The connection of one stream. Its buffers are small, so that a client that does not read is detected soon."""
 
     __slots__ = (
         "_heartbeat",
@@ -70,7 +70,7 @@ class StreamConnection:
                 self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
 
     async def send(self, message: Any) -> None:
-        """Send; the connection is cut when that takes too long."""
+        """Send; close the connection when that takes too long."""
         self._sending_since = self._sending_since or _now()
         await self._send(message)
         self._sending_since = 0.0
@@ -86,7 +86,7 @@ class StreamConnection:
         return True
 
     async def run(self, monitor: ConnectionMonitor, work: Awaitable[None], leaves: Awaitable[None]) -> None:
-        """Return when the work is done or the connection was cut; `ending` says why it was cut."""
+        """Return when the work is done or the connection was closed; `ending` is the reason."""
         self._task = asyncio.current_task()
         leaver = asyncio.ensure_future(leaves)
         leaver.add_done_callback(self._left)
@@ -118,7 +118,7 @@ class StreamConnection:
             asyncio.get_running_loop().call_later(LAST_MESSAGE_S, transport.abort)
 
     def check(self, now: float) -> None:
-        """Cut the connection if it stalls; send a heartbeat if it has been silent."""
+        """Close the connection if it stalls; send a heartbeat if it is silent."""
         if self._sending_since:
             if now - self._sending_since > STALLED_S:
                 self.cut(Ending.STALLED)

@@ -1,4 +1,4 @@
-"""Encoding of updates. One event goes to all its watchers in a row, so it is encoded once for them."""
+"""Encoding of updates. One event goes to all its watchers in succession, so it is encoded once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SOCKET_STATUS = {Status.COMPLETED: "complete", Status.CANCELLED: "failed"}
 
 
 class EncodedOnce:
-    """Encodes an update, and the same event for the next watcher not again."""
+    """Encodes an update, and reuses the result for the next watcher of the same event."""
 
     __slots__ = ("_encode", "_encoded", "_event", "_kind")
 

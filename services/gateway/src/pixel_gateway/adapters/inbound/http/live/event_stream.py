@@ -1,4 +1,4 @@
-"""A response of server-sent events. Its client reads at its own pace; the encoded events are shared by all clients."""
+"""A response of server-sent events. Clients read at their own pace; encoded events are shared by all clients."""
 
 from __future__ import annotations
 
@@ -45,27 +45,27 @@ class EventStream(Response[Any]):
     __slots__ = ("_connection", "_first", "_message", "_monitor", "_updates")
 
     def __init__(self, message: Callable[[Any], dict[str, Any]], monitor: ConnectionMonitor) -> None:
-        # Not initialised as its base: thousands may be open, and none has cookies, encoders or a body.
+        # The base class is not initialised: thousands may be open, and none has cookies, encoders or a body.
         self._message = message
         self._monitor = monitor
         self._connection: StreamConnection | None = None
 
     def start(self, first: Any, updates: AsyncGenerator[Any, None]) -> EventStream:
-        """Set what is sent."""
+        """Set the source of the updates."""
         self._first = first
         self._updates = updates
         return self
 
     def take(self, update: Any) -> bool:
-        """Send at once, or return False when it has to be sent in turn."""
+        """Send at once, or return False when it must be queued."""
         return self._connection is not None and self._connection.send_now(self._message(update))
 
     def to_asgi_response(self, *_args: Any, **_defaults: Any) -> ASGIResponse:
-        """Return what sends it, which is itself."""
+        """Return the ASGI application, which is the response itself."""
         return cast("ASGIResponse", self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send until the stream ends, the client goes away or stalls, or the process stops."""
+        """Send until the stream ends, the client disconnects or stalls, or the process stops."""
         connection = StreamConnection("sse", scope, send, _HEARTBEAT)
         await connection.run(self._monitor, self._send_all(connection), _client_left(receive))
         if connection.ending is Ending.STALLED:

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_POSITION_CHARS = 100
 
 LAST_EVENT_ID = text("Last-Event-ID", "As `after`; sent by browsers that reconnect.", place="header")
-AFTER_POSITION = text("after", "The last position you saw; the stream goes on after it.")
+AFTER_POSITION = text("after", "The last received position; the stream continues after it.")
 
 _sse_update = EncodedOnce(lambda update: sse_message(sse_frame(update)))
 _socket_update = EncodedOnce(lambda update: socket_message(socket_text(update)))
@@ -55,20 +55,18 @@ class EventStreams(Controller):
     @get(
         "/api/generations/{id:str}/events",
         load_class=LoadClass.STATUS,
-        summary="Follow a generation live",
+        summary="Follow a generation by server-sent events",
         answer=ResponseSpec(
             ProgressEvent,
             media_type=SSE_TYPE,
             examples=[
                 Example(value='id: 3\nevent: progress\ndata: {"type":"progress","sequence":3,"progress":50}\n\n')
             ],
-            description="Server-sent events. The first is `snapshot` (or, when resuming, the events that were missed); "
+            description="Server-sent events. The first is `snapshot` (or, when resuming, the missed events); "
             "then `progress` and one of `completed`, `failed`, `cancelled`, after which the stream closes. "
-            "Stored events have their sequence as `id`. `resync` is a snapshot for a resume id that is not known.",
+            "Stored events have their sequence as `id`. `resync` is a snapshot for an unknown resume id.",
         ),
-        responses={
-            204: ResponseSpec(None, description="A browser came again after the end; it stops when it is told so.")
-        },
+        responses={204: ResponseSpec(None, description="A browser reconnected after the end; this response stops it.")},
         parameters=(AFTER, LAST_EVENT_ID, TICKET),
     )
     async def generation_events(self, request: Request, generation_id: IdInPath) -> Response[Any]:
@@ -87,14 +85,14 @@ class EventStreams(Controller):
     @get(
         "/api/events",
         load_class=LoadClass.STATUS,
-        summary="Follow all your generations live",
+        summary="Follow all your generations by server-sent events",
         answer=ResponseSpec(
             ChannelEvent,
             media_type=SSE_TYPE,
             examples=[Example(value='id: 7431.0199.3\nevent: progress\ndata: {"type":"progress","sequence":3}\n\n')],
             description="Server-sent events of all your generations in the order they were stored, each with its "
-            "position as `id`. The first is `snapshot`, your generations that have not ended (or, when resuming, the "
-            "events that were missed). `resync` is a snapshot for a position that is not known or too old. "
+            "position as `id`. The first is `snapshot`, your open generations (or, when resuming, the "
+            "events that were missed). `resync` is a snapshot for an unknown or too old position. "
             "The stream does not end by itself.",
         ),
         parameters=(AFTER_POSITION, LAST_EVENT_ID, TICKET),
@@ -108,7 +106,7 @@ class EventStreams(Controller):
 
 
 class Tickets(Controller):
-    """Tickets: streams are opened by address, and an API key in an address would end up in logs."""
+    """Tickets: browsers open streams by URL, and an API key in a URL would be logged."""
 
     tags = ("generations",)
 
@@ -116,8 +114,8 @@ class Tickets(Controller):
         "/api/tickets",
         load_class=LoadClass.STATUS,
         status=201,
-        summary="Make a ticket for a stream",
-        answer="The ticket: add `?ticket=…` to the address of one stream within 60 seconds.",
+        summary="Create a ticket for a stream",
+        answer="The ticket: add `?ticket=…` to the URL of one stream within 60 seconds.",
         description="For browsers, which cannot send an API key with EventSource. It works once.",
         ignores_query=True,
         example={},
@@ -130,7 +128,7 @@ class Tickets(Controller):
 
 
 class Sockets(Controller):
-    """Progress as WebSockets. They count as streams, not as requests, and say who calls in their opening request."""
+    """Progress as WebSockets. They count as streams, not as requests; the opening request authenticates."""
 
     @websocket("/api/processing/{id:str}/status")
     async def follow_generation(self, socket: Socket, generation_id: IdInPath) -> None:
@@ -198,12 +196,12 @@ def _position_of(update: ChannelUpdate) -> str:
 
 
 def _saw_the_end(first: Update, seen: int | None) -> bool:
-    """Tell whether a browser that connects again by itself has been told the end: it would come for ever."""
+    """Return whether a reconnecting browser has received the end: otherwise it would reconnect forever."""
     return first.kind is UpdateKind.SNAPSHOT and first.progress.status.is_final and seen == first.progress.sequence
 
 
 def last_event_id(fields: dict[str, str]) -> int | None:
-    """Return the sequence a client resumes from; one that cannot be ours asks for a resync (-1)."""
+    """Return the sequence a client resumes from; an invalid one requests a resync (-1)."""
     value = fields.get("last-event-id", "")
     if not value:
         return None
@@ -213,7 +211,7 @@ def last_event_id(fields: dict[str, str]) -> int | None:
 
 
 def position_in(value: str) -> str | None:
-    """Return the position a client resumes from; one that cannot be ours asks for a resync (empty)."""
+    """Return the position a client resumes from; an invalid one requests a resync (empty)."""
     if not value:
         return None
     is_ours = len(value) <= MAX_POSITION_CHARS and set(value) <= set("0123456789abcdef.")

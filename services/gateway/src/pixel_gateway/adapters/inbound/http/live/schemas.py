@@ -10,9 +10,9 @@ from pixel_gateway.adapters.inbound.http.api.generations.schemas import Progress
 
 
 class ProcessingUpdate(msgspec.Struct, rename="camel"):
-    """A message of the progress socket.
+    """A message of the progress WebSocket.
 
-    `status`, and `type` as its other name, has the words queued, processing, complete and failed. `event` is
+    `status`, and `type` as its alias, is queued, processing, complete or failed. `event` is
     `progress`, `completed`, `failed` or `cancelled` (or `snapshot`, `resync`).
     """
 
@@ -32,21 +32,21 @@ class ProcessingUpdate(msgspec.Struct, rename="camel"):
 
 
 class ChannelEvent(ProgressEvent, rename="camel", kw_only=True):
-    """One stored event of any of your generations; `position` says where to resume."""
+    """One stored event of any of your generations; resume from `position`."""
 
     position: str | None
 
 
 class ChannelUpdateView(ProcessingUpdate, rename="camel", kw_only=True):
-    """A message about any of your generations; `position` says where to resume."""
+    """A message about any of your generations; resume from `position`."""
 
     position: str | None
 
 
 class ChannelSnapshot(msgspec.Struct, rename="camel"):
-    """Your generations that have not ended; `type` is `snapshot` or `resync`.
+    """Your open generations; `type` is `snapshot` or `resync`.
 
-    `truncated` tells that there are more than 1,000; of the rest only events are told.
+    `truncated` means that there are more than 1,000; the rest appears by its events only.
     """
 
     type: str
@@ -56,13 +56,13 @@ class ChannelSnapshot(msgspec.Struct, rename="camel"):
 
 
 class CreateTicketBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Which streams the ticket opens: one generation's, or any of yours."""
+    """The streams that the ticket opens: one generation's, or any of yours."""
 
     generation_id: str | None = None
 
 
 class TicketView(msgspec.Struct, rename="camel"):
-    """A ticket, good for opening one stream."""
+    """A ticket, valid for one stream."""
 
     ticket: str
     expires_at: datetime

@@ -1,4 +1,4 @@
-"""How many progress streams may be open at once, here and by one user."""
+"""Limits of open progress streams, per process and per user."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _RETRY_AFTER_S = 5.0
 
 
 class TooManyStreams(Exhausted):
-    """You follow as many generations as one account may at once; close a stream first."""
+    """You have the maximum number of open streams; close one first."""
 
     reason = "TOO_MANY_STREAMS"
 
 
 class StreamsFull(Unavailable):
-    """No more streams can be open here now; poll, or try again in a moment."""
+    """The server has the maximum number of open streams; poll, or retry in a moment."""
 
     reason = "STREAMS_FULL"
 
 
 class StreamLimits:
-    """Counts the open streams of every transport; their connections are watched by one monitor."""
+    """Counts the open streams of every transport; one monitor checks their connections."""
 
     def __init__(self, *, in_all: int = MAX_STREAMS, per_user: int = MAX_STREAMS_PER_USER) -> None:
         self.monitor = ConnectionMonitor()
@@ -43,7 +43,7 @@ class StreamLimits:
 
     @contextmanager
     def opened(self, user_id: str, transport: str) -> Iterator[None]:
-        """Count a stream until the block ends; raise TooManyStreams or StreamsFull when there is no room."""
+        """Count a stream until the block ends; raise TooManyStreams or StreamsFull at the limit."""
         if self._by_user[user_id] >= self._per_user:
             REFUSED_STREAMS.labels(transport, "user").inc()
             raise TooManyStreams(retry_after_s=_RETRY_AFTER_S)

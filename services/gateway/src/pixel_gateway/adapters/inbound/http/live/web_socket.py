@@ -35,7 +35,7 @@ Socket = WebSocket[Any, Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class OpenedSocket:
-    """What a client follows, and how it is sent."""
+    """The subscription of a client, and its encoding."""
 
     caller: Caller
     updates: AsyncGenerator[Any, None]
@@ -58,7 +58,7 @@ class SocketStream:
         self._resume_id = ""
 
     def take(self, update: Any) -> bool:
-        """Send at once, or return False when it has to be sent in turn."""
+        """Send at once, or return False when it must be queued."""
         opened, connection = self._opened, self._connection
         if connection is None or opened is None or not connection.send_now(opened.message(update)):
             return False
@@ -66,14 +66,14 @@ class SocketStream:
         return True
 
     def opening(self, *parameters: Parameter[Any]) -> tuple[Query, dict[str, str]]:
-        """Return query and header fields of the opening request; raise what is wrong with them."""
+        """Return query and header fields of the opening request; raise their errors."""
         query_string = self.socket.scope["query_string"]
         refuse_token_in_address(query_string)
         query = Query(query_string, tuple(each.name for each in parameters))
         return query, single_fields(self.socket.scope["headers"])
 
     async def caller(self, fields: dict[str, str], generation_id: str) -> Caller:
-        """Return whom the opening request comes from; raise KeyRefused or TicketRefused."""
+        """Return the principal of the opening request; raise KeyRefused or TicketRefused."""
         secret, ticket = socket_secret_in(fields), ticket_in(self.socket.scope["query_string"])
         if ticket and not secret:
             user_id = await user_of_ticket(self.application, ticket, generation_id)
@@ -82,7 +82,7 @@ class SocketStream:
         return Caller(user_id=user_id, request_id=request_id_of(self.socket.scope))
 
     async def run(self, opening: Callable[[SocketStream], Awaitable[OpenedSocket]]) -> None:
-        """Answer the opening request, then send until the stream ends or the client leaves."""
+        """Accept the opening request, then send until the stream ends or the client disconnects."""
         socket = self.socket
         with ExitStack() as held:
             try:
@@ -132,7 +132,7 @@ def _close(code: int, reason: str) -> Any:
 
 
 async def _client_left(socket: Socket) -> None:
-    """Read until the client closes; what it sends has no meaning here and is dropped."""
+    """Read until the client closes; discard its messages."""
     while True:
         message: Any = await socket.receive()
         if message["type"] == "websocket.disconnect":

@@ -20,11 +20,11 @@ FORMAT = word("format", "`csv`, as `Accept: text/csv`.", ("json", "csv"))
 Cell = str | int | None
 
 _FORMULA_MARKS = ("=", "+", "-", "@", "\t", "\r")
-"""A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection)."""
+"""A spreadsheet runs a cell that begins with one of these as a formula (OWASP, CSV injection)."""
 
 
 def wants_csv(request: Request) -> bool:
-    """Tell whether the caller asks for CSV, by `format` or else by the Accept field."""
+    """Return whether the caller requests CSV, by `format` or else by the Accept field."""
     wanted = request.query[FORMAT]
     accepted = request.fields.get("accept", "").partition(",")[0].strip()
     return wanted == "csv" if wanted else accepted.startswith(CSV_TYPE)
@@ -33,8 +33,8 @@ def wants_csv(request: Request) -> bool:
 async def csv_response(
     request: Request, columns: Sequence[str], rows: AsyncIterator[Sequence[Cell]], *, filename: str
 ) -> Stream:
-    """Return a table whose rows are read while they are sent. A failure on the way breaks the connection off."""
-    # The first row is read before the head is sent: what is refused is answered as the error it is.
+    """Return a table whose rows are read while they are sent. A failure during it closes the connection."""
+    # The first row is read before the head is sent, so that a rejection is sent as an error.
     first = await anext(rows, None)
     headers = {
         "content-type": "text/csv; charset=utf-8; header=present",
@@ -59,5 +59,5 @@ def _lines(rows: Sequence[Sequence[Cell]]) -> bytes:
 
 
 def _cell(value: Cell) -> Cell:
-    """Return what is written: text that a spreadsheet would run gets a mark before it, numbers stay numbers."""
+    """Return the cell: text that a spreadsheet would run gets a prefix, numbers are unchanged."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_MARKS) else value

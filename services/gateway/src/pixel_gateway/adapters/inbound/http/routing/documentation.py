@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of an endpoint beyond what Litestar finds in its signature."""
+"""Parts of the OpenAPI document that Litestar does not find in the signature of an endpoint."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _OPENAI_EXAMPLE = {
 
 @dataclass(frozen=True)
 class Documentation:
-    """What an endpoint declares for readers of the document."""
+    """The documentation that an endpoint declares."""
 
     access: Access
     is_openai: bool
@@ -65,9 +65,9 @@ class Documentation:
         if self.access is not Access.PUBLIC:
             texts[401] = "The API key is missing, wrong or revoked."
         if has_path_parameters:
-            texts[404] = "There is no such thing, or it is not yours."
+            texts[404] = "It does not exist, or it is not yours."
         if has_input:
-            texts[400 if self.is_openai else 422] = "The request breaks a rule; the answer says which."
+            texts[400 if self.is_openai else 422] = "The request is invalid; the response has the fields."
         if self.access is Access.ADMIN:
             texts[403] = "FORBIDDEN: the account is not an admin's."
         texts.update(self.problems)
@@ -79,7 +79,7 @@ class Documentation:
         }
 
     def operation_class(self, *, requires_body: bool, documented: Collection[str]) -> type[Operation]:
-        """Return the class of the endpoint's operation: Litestar's, with what Litestar has no place for."""
+        """Return the class of the endpoint's operation: Litestar's, with additional fields."""
         documentation = self
 
         class DocumentedOperation(Operation):
@@ -97,7 +97,7 @@ class Documentation:
         return DocumentedOperation
 
     def complete(self, operation: dict[str, Any]) -> dict[str, Any]:
-        """Return an operation with its security, parameters and examples, and without what goes without saying."""
+        """Return an operation with its security, parameters and examples, without redundant parts."""
         operation["security"] = _SECURITY[self.access]
         operation.pop("deprecated", None)
         for parameter in operation.get("parameters", ()):

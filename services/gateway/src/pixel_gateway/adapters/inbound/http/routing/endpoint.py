@@ -1,7 +1,7 @@
-"""An endpoint: a Litestar handler that says everything that is true of it where it is written.
+"""An endpoint: a Litestar handler with all its properties in its decorator.
 
-Who may call it, its load class, the form of its errors, its parameters and its documentation stand in its decorator;
-nothing elsewhere keeps a list of paths.
+Access, load class, error format, parameters and documentation are declared there; no other module has a list of
+paths.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ JsonBody = Annotated[T, Body()]
 
 
 class ErrorFormat(StrEnum):
-    """Form in which an endpoint answers errors."""
+    """Error format of an endpoint."""
 
     PROBLEM = "problem"
     OPENAI = "openai"
 
 
 class Endpoint(HTTPRouteHandler):
-    """One method on one path. Without a load class there is no endpoint."""
+    """One method on one path. An endpoint needs a load class."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class Endpoint(HTTPRouteHandler):
     ) -> None:
         """Declare it.
 
-        `answer` describes the response of `status`, whose body is what the handler's annotation says, or else what a
-        ResponseSpec says. `headers` are its header fields, `other_answer_type` the media type of another form of it,
-        `responses` those of other statuses, `problems` the refusals by status with their codes. Query parameters that
-        are not among `parameters` are refused, or ignored where `ignores_query` says so.
+        `answer` describes the response of `status`, with the body of the handler's annotation or of a ResponseSpec.
+        `headers` are its header fields, `other_answer_type` the media type of an alternative form, `responses` those of
+        other statuses, `problems` the rejections by status with their codes. Query parameters that are not among
+        `parameters` are refused, or ignored with `ignores_query`.
         """
         described = answer if isinstance(answer, ResponseSpec) else ResponseSpec(None, description=answer)
         if described is answer:
@@ -103,7 +103,7 @@ class Endpoint(HTTPRouteHandler):
         )
 
     def on_registration(self, app: Litestar) -> None:
-        """Note what the body is read as, and document what follows from it."""
+        """Record the type of the body, and document it."""
         super().on_registration(app)
         data = self.parsed_data_field
         self.opt["requires_body"] = data is not None and not data.is_optional

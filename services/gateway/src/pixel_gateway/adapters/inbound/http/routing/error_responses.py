@@ -1,4 +1,4 @@
-"""The response to any error, in the form of the endpoint it happened at."""
+"""The response to any error, in the error format of its endpoint."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.routing.responses import JsonResponse
 
 _OPENAI_PREFIX = "/v1/"
-"""Below this address also what no endpoint takes is answered in OpenAI's form."""
+"""Below this path also requests without an endpoint get errors in OpenAI's format."""
 
 
 def error_format_of(scope: Any) -> ErrorFormat:
-    """Return the form of errors at the endpoint of a request, or at its address where there is no endpoint."""
+    """Return the error format of a request's endpoint, or of its path when there is no endpoint."""
     handler = scope.get("route_handler")
     if isinstance(handler, Endpoint):
         declared: ErrorFormat = handler.opt["error_format"]
@@ -36,5 +36,5 @@ def error_response(error: Exception, scope: Any) -> JsonResponse[Any]:
 
 
 def handle_error(request: Request[Any, Any, Any], error: Exception) -> JsonResponse[Any]:
-    """Answer an error (a Litestar exception handler)."""
+    """Return the response to an error (a Litestar exception handler)."""
     return error_response(error, request.scope)

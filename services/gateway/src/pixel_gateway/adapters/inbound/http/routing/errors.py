@@ -1,4 +1,4 @@
-"""Errors of the HTTP interface itself; those of the application come as they are."""
+"""Errors of the HTTP interface itself."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pixel_errors import Invalid, NotFound, Unavailable
 
 
 class MalformedRequest(Invalid):
-    """The request cannot be read."""
+    """The request is malformed."""
 
     reason = "MALFORMED_REQUEST"
 
 
 class MalformedJson(Invalid):
-    """The body is not JSON that this endpoint reads."""
+    """The body is not valid JSON for this endpoint."""
 
     reason = "MALFORMED_JSON"
 
 
 class InvalidRequest(Invalid):
-    """The request breaks a rule."""
+    """The request is invalid."""
 
     reason = "INVALID_REQUEST"
 
@@ -48,40 +48,40 @@ class HeadersTooLarge(Invalid):
 
 
 class NoSuchRoute(NotFound):
-    """There is nothing at this address."""
+    """The route does not exist."""
 
     reason = "ROUTE_NOT_FOUND"
 
 
 class MethodNotAllowed(Invalid):
-    """This address does not take that method."""
+    """The route does not support this method."""
 
     reason = "METHOD_NOT_ALLOWED"
 
 
 class HostNotAllowed(Invalid):
-    """The Host field names no host of this server; PIXEL_ALLOWED_HOSTS or PIXEL_PUBLIC_URL names more."""
+    """The Host field is not a host of this server; PIXEL_ALLOWED_HOSTS or PIXEL_PUBLIC_URL adds hosts."""
 
     reason = "HOST_NOT_ALLOWED"
 
 
 class ConnectionsFull(Unavailable):
-    """As many connections are open as this process takes; try again in a moment."""
+    """The process has the maximum number of open connections; retry in a moment."""
 
     reason = "CONNECTIONS_FULL"
 
 
 class Pointer(str):
-    """A field that is written as a JSON pointer (RFC 6901) already."""
+    """A field that is already a JSON pointer (RFC 6901)."""
 
     __slots__ = ()
 
     @property
     def path(self) -> str:
-        """The same place with dots, as OpenAI writes it."""
+        """The same path with dots, as OpenAI writes it."""
         return self.removeprefix("/").replace("/", ".").replace("~1", "/").replace("~0", "~")
 
     @classmethod
     def to(cls, *parts: str | int) -> Pointer:
-        """Return the pointer to a place, given part by part."""
+        """Return the pointer to the path of these parts."""
         return cls("".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts))

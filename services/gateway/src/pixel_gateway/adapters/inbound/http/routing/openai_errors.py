@@ -1,4 +1,4 @@
-"""Errors in the form OpenAI clients read."""
+"""Errors in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _CODES = {
 _PARAMETERS = {"number_of_images": "n", "aspect_ratio": "size"}
 _FINAL_STATUSES = frozenset({402, 409, 422})
 _UNPROCESSABLE = frozenset({"IDEMPOTENCY_KEY_REUSED"})
-"""Reasons that keep status 422; other refused values are 400 here, as OpenAI answers them."""
+"""Reasons that keep status 422; other invalid values are 400 here, as at OpenAI."""
 
 
 class ErrorBody(msgspec.Struct):
-    """What went wrong."""
+    """The error."""
 
     message: str
     type: str
@@ -48,7 +48,7 @@ class OpenAIError(msgspec.Struct):
 
 
 def openai_error(error: Exception, request_id: str) -> JsonResponse[OpenAIError]:
-    """Return the response to an error in OpenAI's form."""
+    """Return the response to an error in OpenAI's format."""
     known = public_error(error)
     status = openai_status(known)
     field = known.violations[0].field if known.violations else None
@@ -69,13 +69,13 @@ def openai_error(error: Exception, request_id: str) -> JsonResponse[OpenAIError]
 
 
 def openai_status(error: PixelError) -> int:
-    """Return the status OpenAI uses for such an error."""
+    """Return OpenAI's status for an error."""
     status = status_of(error)
     return 400 if status == 422 and error.code not in _UNPROCESSABLE else status  # noqa: PLR2004
 
 
 def _retry_header(error: PixelError, status: int) -> dict[str, str]:
-    """Tell clients that retry by themselves when that would only repeat the refusal, or pay twice."""
+    """Set `x-should-retry: false` when an automatic retry would repeat the rejection, or pay twice."""
     if status in _FINAL_STATUSES or error.metadata.get(RETRY) == "false":
         return {"x-should-retry": "false"}
     return {}

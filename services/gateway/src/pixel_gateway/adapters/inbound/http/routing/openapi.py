@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from litestar.types import ControllerRouterHandler
 
 _DESCRIPTION = (
-    "Ask for pictures, follow them live, keep and discover them. Errors are RFC 9457 problems; "
-    "under /v1 they have OpenAI's form. Progress is also served as a WebSocket at "
+    "Submit generations, follow their progress, read and discover their pictures. Errors are RFC 9457 problems; "
+    "under /v1 they have OpenAI's format. Progress is also served as a WebSocket at "
     "`/api/processing/{id}/status` (`Sec-WebSocket-Protocol: bearer, pxl_…` in browsers)."
 )
 _SECURITY_SCHEMES = {
@@ -34,17 +34,17 @@ _WORD = re.compile(r"[A-Za-z0-9]+")
 
 
 class StructSchemas(OpenAPISchemaPlugin):
-    """Registers structs by name; their schemas are msgspec's, which knows every bound that it checks.
+    """Registers structs by name; their schemas are msgspec's, which has every limit that it checks.
 
-    Litestar's schema of a struct leaves out bounds inside of containers, `minimum: 0`, defaults that are made by a
-    factory, and the description.
+    Litestar's schema of a struct omits limits inside containers, `minimum: 0`, defaults of a factory, and the
+    description.
     """
 
     def __init__(self) -> None:
         self._structs: set[type[Any]] = set()
 
     def is_plugin_supported_field(self, field_definition: Any) -> bool:
-        """Tell whether the plugin makes the schema of a type."""
+        """Return whether the plugin makes the schema of a type."""
         return not field_definition.is_union and field_definition.is_subclass_of(msgspec.Struct)
 
     def to_openapi_schema(self, field_definition: Any, schema_creator: Any) -> Schema:
@@ -54,7 +54,7 @@ class StructSchemas(OpenAPISchemaPlugin):
         return schema
 
     def components(self) -> dict[str, Any]:
-        """Return the schemas of the registered structs and of what they hold, by name."""
+        """Return the schemas of the registered structs and of their field types, by name."""
         ordered = sorted(self._structs, key=lambda struct: str(struct.__name__))
         _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
         return dict(sorted(schemas.items()))
@@ -63,7 +63,7 @@ class StructSchemas(OpenAPISchemaPlugin):
 def document(handlers: Sequence[ControllerRouterHandler], *, version: str) -> dict[str, Any]:
     """Return the document of every endpoint in the schema.
 
-    The generator belongs to an application, and adds routes of its own to it: so it gets one that serves nothing.
+    The generator adds routes to its application, so it gets a separate one that serves nothing.
     """
     schemas = StructSchemas()
     config = OpenAPIConfig(
@@ -80,7 +80,7 @@ def document(handlers: Sequence[ControllerRouterHandler], *, version: str) -> di
     )
     openapi = application.openapi_schema
     for path in (openapi.paths or {}).values():
-        path.head = None  # where there is GET there is HEAD
+        path.head = None  # HEAD is implied by GET
     described = openapi.to_schema()
     tags = dict.fromkeys(
         tag for path in described["paths"].values() for operation in path.values() for tag in operation["tags"]

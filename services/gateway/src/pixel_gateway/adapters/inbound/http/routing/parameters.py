@@ -1,7 +1,7 @@
-"""Query parameters and header fields: each is declared once, with what it documents and how it is read.
+"""Query parameters and header fields: each is declared once, with its documentation and its parser.
 
-Litestar would convert leniently (`5.0` and ` 5` are whole numbers to it) and ignore what it does not know or finds
-twice; here such a request is refused with the parameter's name.
+Litestar converts leniently (`5.0` and ` 5` are whole numbers) and ignores unknown and repeated parameters; here such a
+request is refused with the parameter's name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Parameter(Generic[T]):
     name: str
     description: str
     read: Callable[[str], T]
-    """Returns the value of a text; raises InvalidRequest, which names the parameter."""
+    """Parses a text; raises InvalidRequest, which names the parameter."""
     default: T
     schema: Mapping[str, Any]
     place: Literal["query", "header"] = "query"
@@ -64,7 +64,7 @@ def text(
 def word(
     name: str, description: str, accepted: Sequence[str], *, default: str = "", schema: Mapping[str, Any] | None = None
 ) -> Parameter[str]:
-    """Declare one of the accepted words."""
+    """Declare one of the accepted values."""
 
     def read(value: str) -> str:
         if value not in accepted:
@@ -111,12 +111,12 @@ def page_size(default: int) -> Parameter[int]:
 
 def _cursor(value: str) -> str:
     if not 1 <= len(value) <= _MAX_CURSOR_CHARS:
-        raise InvalidPageToken(violations=(Violation("cursor", "has to be nextCursor of the page before"),))
+        raise InvalidPageToken(violations=(Violation("cursor", "must be nextCursor of the previous page"),))
     return value
 
 
 def key_in(name: str, value: str) -> str:
-    """Return an idempotency key; raise InvalidRequest, which names where it was given, for one that cannot be."""
+    """Return an idempotency key; raise InvalidRequest, which names its field, for a malformed one."""
     if not 1 <= len(value) <= _MAX_KEY_CHARS or not all("!" <= char <= "~" for char in value):
         raise invalid_parameter(name, f"1 to {_MAX_KEY_CHARS} visible ASCII characters")
     return value
@@ -131,7 +131,7 @@ def _preferences(value: str) -> Mapping[str, str]:
 IdInPath = Annotated[
     str, PathParameter(name="id", description="Id with its prefix, for example `gen_` and 32 hex digits.")
 ]
-CURSOR = Parameter("cursor", "`nextCursor` of the page before.", _cursor, "", _STRING)
+CURSOR = Parameter("cursor", "`nextCursor` of the previous page.", _cursor, "", _STRING)
 FROM = time("from", "From this moment on.")
 TO = time("to", "Before this moment.")
 TICKET = text("ticket", "A ticket of POST /api/tickets in place of an API key; it works once.")
@@ -149,7 +149,7 @@ PREFER_WAIT: Parameter[Mapping[str, str]] = Parameter(
 
 
 class Query:
-    """The query of one request: every parameter at most once, and known by name."""
+    """The query of one request: known parameters only, each at most once."""
 
     __slots__ = ("_values",)
 
@@ -175,12 +175,12 @@ def _parsed(query_string: bytes, accepted: Collection[str]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in pairs:
         if name in values:
-            raise MalformedRequest(f"The parameter {name[:64]} stands twice.")
+            raise MalformedRequest(f"The parameter {name[:64]} is given twice.")
         if name not in accepted:
             known = ", ".join(accepted) or "none"
             raise InvalidRequest(
-                f"The parameter {name[:64]} is not known here; known are {known}.",
-                violations=(Violation(name[:64], f"is not known here; known are {known}"),),
+                f"The parameter {name[:64]} is unknown; known are {known}.",
+                violations=(Violation(name[:64], f"is unknown; known are {known}"),),
             )
         if "\x00" in value:
             raise invalid_parameter(name, "text without NUL")
@@ -189,5 +189,5 @@ def _parsed(query_string: bytes, accepted: Collection[str]) -> dict[str, str]:
 
 
 def invalid_parameter(name: str, message: str) -> InvalidRequest:
-    """Return the refusal of a value, which says what it has to be."""
+    """Return the error of an invalid value."""
     return InvalidRequest(f"{name} has to be {message}.", violations=(Violation(name, f"has to be {message}"),))

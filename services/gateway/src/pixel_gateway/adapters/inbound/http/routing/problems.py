@@ -1,4 +1,4 @@
-"""Any error as a problem (RFC 9457): what a client may know of it, its status, its header fields."""
+"""Any error as a problem (RFC 9457): its public part, status and header fields."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ TITLES = {
 }
 
 RETRY = "retry"
-"""Name of the fact that says `false` when repeating the request could make a second job."""
+"""Name of the fact that is `false` when repeating the request could create a second job."""
 
 _FACTS_OF_ANY_ERROR = (RETRY, "generation_id")
 _RETRYABLE_KINDS = frozenset({"exhausted", "unavailable", "deadline"})
 
 
 class ProblemField(msgspec.Struct, rename="camel"):
-    """One field at fault."""
+    """One invalid field."""
 
     pointer: str
     message: str
@@ -109,7 +109,7 @@ def status_of(error: PixelError) -> int:
 
 
 def public_error(error: Exception) -> PixelError:
-    """Return what a client may know of any error; the rest is logged under the trace id."""
+    """Return the public part of any error; the rest is logged under the trace id."""
     if isinstance(error, PixelError) and error.kind != "internal":
         return _with_own_code(error)
     if isinstance(error, MethodNotAllowedException):
@@ -126,20 +126,20 @@ def public_error(error: Exception) -> PixelError:
 
 
 def _allowed_methods(error: MethodNotAllowedException) -> str:
-    """Return the methods of the address, which the router names beside its own words such as `websocket`."""
+    """Return the methods of the path, without the router's own entries such as `websocket`."""
     named = (error.headers or {}).get("allow", "").split(", ")
     return ", ".join(sorted({"OPTIONS", *(name for name in named if name.isupper())}))
 
 
 def _with_own_code(error: PixelError) -> PixelError:
-    """Return the error under the code for a broken rule where its service has none of its own."""
+    """Return the error with the code of an invalid request when its service gave none."""
     if error.code != Invalid.reason:
         return error
     return Invalid(error.detail, reason=InvalidRequest.reason, metadata=error.metadata, violations=error.violations)
 
 
 def error_headers(error: PixelError) -> dict[str, str]:
-    """Return the header fields that go with an error."""
+    """Return the header fields of an error."""
     headers = {}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(max(1, math.ceil(error.retry_after_s)))
@@ -179,8 +179,8 @@ def problem(error: Exception, request_id: str) -> JsonResponse[Problem]:
 def pointer_of(field: str, *, is_ours: bool) -> str:
     """Return the JSON pointer of a field.
 
-    What this interface found has the sender's own name for it. What a service found has the path of its own
-    message, whose names are snake case: `a.number_of_images` is `/a/numberOfImages`.
+    Errors of this interface have the sender's own field name. Errors of a service have the path of its message, whose
+    names are snake case: `a.number_of_images` is `/a/numberOfImages`.
     """
     if isinstance(field, Pointer):
         return str(field)

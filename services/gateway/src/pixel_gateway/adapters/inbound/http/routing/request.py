@@ -1,4 +1,4 @@
-"""Litestar's request, with the application, strict header fields, bounded JSON bodies and public addresses."""
+"""Litestar's request, with the application, strict header fields, bounded JSON bodies and public URLs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pixel_gateway.application import Application
 
 BODY_WITHIN_S = 10.0
-"""Seconds in which a body has to arrive."""
+"""Time limit of a body in seconds."""
 
 T = TypeVar("T")
 
@@ -48,12 +48,12 @@ class Request(litestar.Request[Any, Principal, Any]):
 
     @property
     def user_id(self) -> str:
-        """The user who calls; empty for an anonymous caller."""
+        """The calling user; empty for an anonymous caller."""
         return self.auth.user_id
 
     @property
     def request_id(self) -> str:
-        """The id that this request has in logs and responses."""
+        """The id of this request in logs and responses."""
         return request_id_of(self.scope)
 
     @property
@@ -72,11 +72,11 @@ class Request(litestar.Request[Any, Principal, Any]):
 
     @property
     def public_url(self) -> str:
-        """Address under which the caller reaches us, without a slash at the end."""
+        """Public base URL, without a slash at the end."""
         return public_url(self.scope["litestar_app"].state.public_url, self.scope["scheme"], self.fields)
 
     def absolute(self, address: str) -> str:
-        """Return an address that begins with `/` under the public address; others as they are."""
+        """Return an absolute URL of a path that begins with `/`; other URLs unchanged."""
         return self.public_url + address if address.startswith("/") else address
 
     @property
@@ -86,7 +86,7 @@ class Request(litestar.Request[Any, Principal, Any]):
         return int(length) if length.isdigit() else None
 
     async def body(self) -> bytes:
-        """Return the body, which is JSON where there is one; raise what is wrong with it."""
+        """Return the body, which must be JSON; raise its errors."""
         try:
             return self._content
         except AttributeError:
@@ -105,7 +105,7 @@ class Request(litestar.Request[Any, Principal, Any]):
             raise BodyTooLarge(f"The body may have at most {limit} bytes.") from None
         except TimeoutError:
             raise BodyTooSlow(f"The body has to arrive within {BODY_WITHIN_S:.0f} seconds.") from None
-        except InternalServerException:  # Litestar's word for a client that left
+        except InternalServerException:  # Litestar's exception for a disconnected client
             raise MalformedRequest("The body ended early.") from None
         if body and not endpoint["requires_body"]:
             strict_json.require_json(self.fields)
@@ -119,17 +119,17 @@ class Request(litestar.Request[Any, Principal, Any]):
 
 
 def request_id_of(scope: Any) -> str:
-    """Return the id that a request has in logs and responses."""
+    """Return the id of a request in logs and responses."""
     request_id: str = scope["state"]["request_id"]
     return request_id
 
 
 def require_id(prefix: str, text: str) -> str:
-    """Return the id; raise NotFound for anything that cannot be one, before any other service is asked."""
+    """Return the id; raise NotFound for a malformed one, without a call to a service."""
     try:
         parse_id(prefix, text)
     except ValueError:
-        raise NotFound("There is no such thing, or it is not yours.", reason=_NOT_FOUND.get(prefix)) from None
+        raise NotFound("It does not exist, or it is not yours.", reason=_NOT_FOUND.get(prefix)) from None
     return text
 
 
@@ -139,7 +139,7 @@ _NOT_FOUND = {
     "set": "SET_NOT_FOUND",
     "usr": "ACCOUNT_NOT_FOUND",
 }
-"""The code that the service which owns an id gives when there is none."""
+"""The not-found code of the service that owns an id."""
 
 
 def single_fields(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
@@ -148,7 +148,7 @@ def single_fields(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     for name, value in raw:
         key = name.decode("latin-1").lower()
         if key in fields and key in _SINGLE:
-            raise MalformedRequest(f"The header field {key} stands twice.")
+            raise MalformedRequest(f"The header field {key} is given twice.")
         fields[key] = value.decode("latin-1")
     return fields
 
@@ -168,7 +168,7 @@ _SINGLE = frozenset(
 
 
 def public_url(configured: str, scheme: str, fields: dict[str, str]) -> str:
-    """Return the configured public address, or the one the caller used (its Host field was checked before)."""
+    """Return the configured public URL, or that of the request (its Host field was checked before)."""
     if configured:
         return configured.rstrip("/")
     http_scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)

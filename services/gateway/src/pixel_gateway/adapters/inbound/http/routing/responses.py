@@ -1,4 +1,4 @@
-"""Litestar's response for a whole body in memory, without the parts that no response of ours has.
+"""Litestar's response for a body in memory, without unused parts.
 
 Litestar's own builds a dictionary of headers, cookies and encoders for each response: 11 us where this takes 3.
 """
@@ -25,10 +25,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class EncodedResponse(ASGIResponse):
-    """Status, header fields and body as they are sent; HEAD is answered without the body."""
+    """Status, header fields and body; HEAD gets no body."""
 
     def __init__(self, status_code: int, body: bytes, headers: Sequence[Header]) -> None:
-        # The base class is not initialised: it would parse and copy what is encoded already.
+        # The base class is not initialised: it would parse and copy encoded fields.
         self.status_code = status_code
         self.body = body
         self.encoded = [*headers, (b"content-length", b"%d" % len(body))]
@@ -44,7 +44,7 @@ class EncodedResponse(ASGIResponse):
 
 
 class JsonResponse(Response[T]):
-    """A struct as JSON, which no cache may keep; or bytes with just the header fields given; or nothing."""
+    """A struct as JSON, not cacheable; or bytes with the given header fields; or nothing."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class JsonResponse(Response[T]):
         media_type: str | None = None,
         **_: Any,
     ) -> None:
-        # Not initialised as its base: cookies, background tasks and encoders of types have no part in this API.
+        # The base class is not initialised: this API has no cookies, background tasks or type encoders.
         self.content = content
         self.status_code = status_code
         self.headers = {} if headers is None else {**headers}

@@ -1,4 +1,4 @@
-"""JSON bodies read strictly: duplicate names, depth, unknown fields and odd numbers are refused with their place."""
+"""Strict JSON bodies: duplicate names, depth, unknown fields and invalid numbers are refused with their path."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def require_json(headers: dict[str, str]) -> None:
 
 
 def decode(body: bytes, target: type[T]) -> T:
-    """Return the body as the target struct; raise MalformedJson or InvalidRequest with the place."""
+    """Return the body as the target struct; raise MalformedJson or InvalidRequest with the path."""
     content = parse(body)
     if not isinstance(content, dict):
         raise InvalidRequest("The body has to be a JSON object.")
@@ -79,7 +79,7 @@ def parse(body: bytes) -> Any:
 
 
 def invalid(error: msgspec.ValidationError) -> InvalidRequest:
-    """Return a validation failure with its field."""
+    """Return the error of a validation failure, with its field."""
     text = str(error)
     at = _AT.fullmatch(text)
     message, path = (at["message"], at["path"]) if at else (text, "")
@@ -87,7 +87,7 @@ def invalid(error: msgspec.ValidationError) -> InvalidRequest:
     if missing:
         path, message = f"{path}.{missing['name']}", "is required"
     field = path.strip(".")
-    # The names in such a path are those of the struct; what a sender named is shown as `[...]`.
+    # The names in such a path are those of the struct; names from the sender are shown as `[...]`.
     parts = [part for part in re.split(r"[.\[\]]", field) if part]
     return InvalidRequest(f"{field or 'body'}: {message}", violations=(Violation(Pointer.to(*parts), message),))
 
@@ -111,7 +111,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(content) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise MalformedJson(f"The name {_short(twice)} stands twice in one object.")
+        raise MalformedJson(f"The name {_short(twice)} is given twice in one object.")
     if not _RESERVED_NAMES.isdisjoint(content):
         name = next(iter(_RESERVED_NAMES.intersection(content)))
         raise InvalidRequest(f"The name {name} is not accepted.", violations=(Violation(name, "is not accepted"),))
@@ -136,14 +136,14 @@ def _constant(word: str) -> float:
 
 
 def _check_times(found: Any, path: tuple[str, ...]) -> None:
-    """Refuse times so near the ends of the calendar that they have none in UTC."""
+    """Refuse times near the ends of the calendar that have no UTC time."""
     for name, public in zip(found.__struct_fields__, found.__struct_encode_fields__, strict=True):
         value = getattr(found, name)
         if isinstance(value, datetime):
             try:
                 value.astimezone(UTC)
             except OverflowError:
-                message = "is before the first or after the last time there is in UTC"
+                message = "is outside the range of UTC times"
                 pointer = Pointer.to(*path, public)
                 raise InvalidRequest(f"{public} {message}.", violations=(Violation(pointer, message),)) from None
         elif isinstance(value, msgspec.Struct):
@@ -151,7 +151,7 @@ def _check_times(found: Any, path: tuple[str, ...]) -> None:
 
 
 def _check_text(content: Any, path: tuple[str | int, ...]) -> None:
-    """Refuse lone surrogates, which no UTF-8 text can hold, and NUL, which PostgreSQL text cannot."""
+    """Refuse lone surrogates, which UTF-8 cannot encode, and NUL, which PostgreSQL text cannot store."""
     match content:
         case str():
             if "\x00" in content or any("\ud800" <= char <= "\udfff" for char in content):

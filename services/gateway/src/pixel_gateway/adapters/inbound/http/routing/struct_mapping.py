@@ -1,4 +1,4 @@
-"""Objects of the domain as public structs that have the same field names."""
+"""Converts domain objects to public structs with the same field names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 
 def to_struct(source: object, target: type[T], /, **changed: Any) -> T:
-    """Return a struct with the fields of the same name of the source; the changed ones replace them.
+    """Return a struct with the fields of the same name of the source; `changed` overrides them.
 
-    An empty text becomes null where the struct may hold null.
+    An empty text becomes null where the struct allows null.
     """
     values = dict(changed)
     for name, is_nullable in _fields(cast("Hashable", target)):
@@ -29,7 +29,7 @@ def to_struct(source: object, target: type[T], /, **changed: Any) -> T:
 
 @cache
 def _fields(target: Hashable) -> tuple[tuple[str, bool], ...]:
-    """Return the fields of a struct, each with whether it may hold null."""
+    """Return the fields of a struct, each with whether it allows null."""
     return tuple(
         (each.name, type(None) in getattr(each.type, "__args__", ()))
         for each in msgspec.structs.fields(target)  # type: ignore[arg-type]  # a struct

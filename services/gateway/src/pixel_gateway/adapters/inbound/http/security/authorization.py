@@ -1,4 +1,4 @@
-"""The guard of every endpoint: is there room, who calls, may they, how often, and is the query one that it knows."""
+"""The guard of every endpoint: admission, authentication, authorization, rate limit and query parameters."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _ANONYMOUS = Principal(user_id="", key_id="", role=Role.ANONYMOUS)
 
 @dataclass(frozen=True)
 class Authorization:
-    """A Litestar guard. Handlers that are no endpoints, which only answer OPTIONS or open sockets, pass it."""
+    """A Litestar guard. Handlers that are not endpoints, for OPTIONS and WebSockets, pass it."""
 
     application: Application
     queue_secret: str
     load: LoadControl
 
     async def __call__(self, connection: Any, handler: Any) -> None:
-        """Admit a request, with its principal as `auth` and its query read; raise why it is refused."""
+        """Admit a request, set its principal as `auth` and parse its query; raise the rejection."""
         if not isinstance(handler, Endpoint):
             return
         request: Request = connection

@@ -1,4 +1,4 @@
-"""The credentials of a request: an API key in a header, never in the address; a ticket; the queue's secret."""
+"""The credentials of a request: an API key in a header, not in the URL; a ticket; the queue's secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TOKEN_NAMES = frozenset({"token", "access_token", "api_key", "apikey", "key", "
 
 
 def secret_in(headers: dict[str, str]) -> str | None:
-    """Return the secret a request carries, or None; raise KeyRefused for another scheme or two secrets."""
+    """Return the secret of a request, or None; raise KeyRefused for another scheme or two secrets."""
     authorization, api_key = headers.get("authorization"), headers.get("x-api-key")
     if authorization is None:
         return api_key
@@ -33,7 +33,7 @@ def secret_in(headers: dict[str, str]) -> str | None:
 
 
 def socket_secret_in(headers: dict[str, str]) -> str | None:
-    """Return the secret a socket's opening request carries, or None."""
+    """Return the secret of a WebSocket's opening request, or None."""
     offered = [word.strip() for word in headers.get("sec-websocket-protocol", "").split(",")]
     if len(offered) == 2 and offered[0] == SOCKET_PROTOCOL:  # noqa: PLR2004
         return offered[1]
@@ -41,16 +41,16 @@ def socket_secret_in(headers: dict[str, str]) -> str | None:
 
 
 async def require_principal(secret: str | None, application: Application) -> Principal:
-    """Return whom a secret belongs to; raise KeyRefused."""
+    """Return the owner of a secret; raise KeyRefused."""
     if not secret:
         raise KeyRefused("Send an API key as `Authorization: Bearer pxl_…`.")
     return await application.accounts.authenticate(secret)
 
 
 def require_processor(headers: dict[str, str], queue_secret: str) -> Principal:
-    """Return the caller who knows the secret of the queue's processor.
+    """Return the principal of the queue processor's secret.
 
-    Raise QueueSecretNotSet or QueueSecretRefused. The comparison takes as long for a near miss as for any other.
+    Raise QueueSecretNotSet or QueueSecretRefused. The comparison takes constant time.
     """
     if not queue_secret:
         raise QueueSecretNotSet
@@ -62,13 +62,13 @@ def require_processor(headers: dict[str, str], queue_secret: str) -> Principal:
 
 
 def ticket_in(query_string: bytes) -> str:
-    """Return the ticket in an address, or the empty text."""
+    """Return the ticket in a URL, or the empty text."""
     pairs = (pair.partition(b"=") for pair in query_string.split(b"&"))
     return next((value.decode("latin-1") for name, _, value in pairs if name == b"ticket"), "")
 
 
 def refuse_token_in_address(query_string: bytes) -> None:
-    """Raise MalformedRequest for an address that carries an API key."""
+    """Raise MalformedRequest for a URL with an API key."""
     names = {pair.partition(b"=")[0].decode("latin-1").lower() for pair in query_string.split(b"&")}
     if names & _TOKEN_NAMES or b"pxl_" in query_string:
-        raise MalformedRequest("A key in the address ends up in logs; send it in a header.", reason="TOKEN_IN_ADDRESS")
+        raise MalformedRequest("A key in the URL would be logged; send it in a header.", reason="TOKEN_IN_ADDRESS")

@@ -1,4 +1,4 @@
-"""Load control: is there room for a request of its class, and has its caller requests left."""
+"""Load control: admission of a request by its class, and the rate limit of its caller."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _IPV6_NETWORK_BITS = 64
 
 
 class LoadControl:
-    """Admission by load class, then the caller's own limit. Without either of them nothing is refused."""
+    """Admission by load class, then the caller's rate limit. Without either nothing is refused."""
 
     def __init__(self, admission: Admission | None = None, limiter: RateLimiter | None = None) -> None:
         self._admission = admission
         self._limiter = limiter
 
     def admit(self, load_class: LoadClass, scope: Any) -> None:
-        """Hold a slot until the answer is ready, sending it not included; raise Overloaded."""
+        """Hold a slot until the response is ready, without sending it; raise Overloaded."""
         if self._admission is None or load_class is LoadClass.UNLIMITED:
             return
         flight = self._admission.admit(load_class, scope.get("path_template") or "")
@@ -35,7 +35,7 @@ class LoadControl:
         scope["state"]["held"].enter_context(flight)
 
     async def count(self, load_class: LoadClass, scope: Any, user_id: str) -> None:
-        """Count the request of a caller and remember what is left; raise RateLimited."""
+        """Count the request of a caller and store what is left; raise RateLimited."""
         if self._limiter is None or load_class is LoadClass.UNLIMITED:
             return
         standing, rejection = await self._limiter.count(load_class, user_id or _network_of(scope))
@@ -45,14 +45,14 @@ class LoadControl:
 
 
 def release_slot(scope: Any) -> None:
-    """Give back the slot of a request whose answer is ready, or that from now on only waits for something else."""
+    """Release the slot of a request whose response is ready, or that only waits from now on."""
     flight: InFlight | None = scope["state"].get("in_flight")
     if flight is not None:
         flight.end()
 
 
 def standing_headers(scope: Any) -> list[Header]:
-    """Return the header fields of what a caller has left; endpoints for OpenAI clients also have OpenAI's."""
+    """Return the rate limit header fields; endpoints for OpenAI clients also have OpenAI's."""
     standing: Standing | None = scope["state"].get("standing")
     if standing is None:
         return []
@@ -68,7 +68,7 @@ def standing_headers(scope: Any) -> list[Header]:
 
 
 def _duration(seconds: float) -> str:
-    """Return a time as OpenAI writes it: 80ms, 1.5s, 6m0s."""
+    """Return a duration in OpenAI's format: 80ms, 1.5s, 6m0s."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)
@@ -76,7 +76,7 @@ def _duration(seconds: float) -> str:
 
 
 def _network_of(scope: Any) -> str:
-    """Return whom an anonymous request is counted for: its IPv4 address or its IPv6 /64, which one client owns."""
+    """Return the rate limit key of an anonymous request: its IPv4 address or its IPv6 /64."""
     client = scope.get("client")
     try:
         address = ipaddress.ip_address(client[0] if client else "")

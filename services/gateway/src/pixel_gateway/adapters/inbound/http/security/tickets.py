@@ -1,4 +1,4 @@
-"""Tickets in the address of a stream, in place of an API key."""
+"""Tickets in the URL of a stream, instead of an API key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 async def user_of_ticket(application: Application, secret: str, generation_id: str) -> str:
-    """Return whose stream a ticket opens and use it up; raise TicketRefused."""
+    """Use a ticket and return its principal; raise TicketRefused."""
     try:
         user_id = await application.live.use_ticket(secret, generation_id)
     except TicketRefused:

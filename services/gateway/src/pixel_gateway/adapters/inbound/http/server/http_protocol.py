@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with bounds where its parser has none.
+"""uvicorn's HTTP protocol with limits that its parser does not have.
 
-What is overridden here is internal to uvicorn: `pyproject.toml` allows only the minor versions it was written for, and
-`tests/unit/gateway/test_uvicorn_internals.py` fails when one of the names is gone.
+The overridden members are internal to uvicorn: `pyproject.toml` allows only the minor versions they were tested with,
+and `tests/unit/gateway/test_uvicorn_internals.py` fails when one of the names is missing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _refuse: Any = OuterMiddleware(_full, TrustedHosts([ANY]))
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Cuts clients whose request head is endless or never ends; the parser itself has no such bound."""
+    """Disconnects clients whose request head is too large or too slow; the parser has no such limit."""
 
     def __init__(self, *args: Any, max_connections: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,7 +81,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         super().handle_websocket_upgrade()
-        # The socket has its own protocol; without the reference cycle of the two this one is freed at once.
+        # The WebSocket has its own protocol; without their reference cycle this one is freed at once.
         self.parser = None  # type: ignore[assignment]
 
     def _should_upgrade(self) -> bool:

@@ -1,6 +1,6 @@
-"""The outermost middleware: bounds of the head, request id, trace, metrics and header fields of every response.
+"""The outermost middleware: limits of the head, request id, trace, metrics and header fields of every response.
 
-It wraps Litestar, so that it also sees what Litestar refuses before it knows an endpoint.
+It wraps Litestar, so that it also handles requests that Litestar refuses before routing.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class OuterMiddleware:
 
 
 class _Opening:
-    """Passes on what a socket is sent; where there is no route the opening request is answered as any other."""
+    """Passes the messages of a WebSocket; without a route the opening request gets a response like any other."""
 
     __slots__ = ("_is_answered", "_scope", "_send")
 
@@ -122,7 +122,7 @@ class _Opening:
 
 
 class _ResponseSender:
-    """Adds the fields every answer has, and remembers what was answered."""
+    """Adds the header fields of every response, and records its status."""
 
     __slots__ = ("_request_id", "_scope", "_send", "is_stream", "status", "trace")
 
@@ -162,7 +162,7 @@ _TRACE_FIELDS = frozenset({b"traceparent", b"tracestate"})
 
 
 async def refuse_opening(error: Exception, scope: Any, send: Send) -> None:
-    """Answer the opening request of a socket with a problem."""
+    """Refuse the opening request of a WebSocket with a problem."""
     response = problem(error, request_id_of(scope)).to_asgi_response(None, None)
     headers = [*response.encode_headers(), (b"x-request-id", request_id_of(scope).encode())]
     start: Any = {"type": "websocket.http.response.start", "status": response.status_code, "headers": headers}
@@ -181,7 +181,7 @@ def _request_id(scope: Any) -> str:
 
 
 def check_head(scope: Any, allowed: TrustedHosts) -> None:
-    """Raise HeadersTooLarge, MalformedRequest, HostNotAllowed or NoSuchRoute for a head that no endpoint should see."""
+    """Raise HeadersTooLarge, MalformedRequest, HostNotAllowed or NoSuchRoute for an invalid head."""
     headers = scope["headers"]
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         raise HeadersTooLarge(f"At most {MAX_HEADERS} header fields of {MAX_HEADER_BYTES} bytes together.")
@@ -197,6 +197,6 @@ def check_head(scope: Any, allowed: TrustedHosts) -> None:
             raise MalformedRequest("The path is not UTF-8 in percent encoding.") from None
         if "\x00" in path:
             raise MalformedRequest("The path holds NUL.")
-    # The router would take these for the address without them, and give one thing two addresses.
+    # The router would ignore these, which gives one resource two paths.
     if "//" in scope["path"] or (scope["path"].endswith("/") and scope["path"] != "/"):
         raise NoSuchRoute

@@ -1,6 +1,6 @@
-"""uvicorn's WebSocket protocol: a refused opening, broken frames, peers that are gone, messages framed once.
+"""uvicorn's WebSocket protocol: refused openings, malformed frames, vanished peers, messages framed once.
 
-What is overridden here is internal to uvicorn; see `http_protocol`.
+The overridden members are internal to uvicorn; see `http_protocol`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pixel_gateway.application.live.signal import Signal
 PONG_LATE_S = 3.0
 """A peer that answers no ping is closed after at most 38 s: the pause between pings, the wait, the close."""
 LINGER_S = 5.0
-"""Seconds a peer whose frames are broken may take to read why."""
+"""Seconds a peer with malformed frames may take to read the close reason."""
 
 
 class _Inbox:
-    """Received messages that nobody has read; a tenth of the size of the asyncio queue that it replaces."""
+    """Received messages that were not read; a tenth of the size of the asyncio queue that it replaces."""
 
     __slots__ = ("_messages", "_signal")
 
@@ -43,9 +43,9 @@ class _Inbox:
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Takes a refused opening as answered, and text that is no UTF-8 as the client's fault; neither is an error.
+    """Treats a refused opening as answered, and text that is not UTF-8 as the client's fault; neither is an error.
 
-    A message with `frame` is written as it is: one that goes to many clients is framed once.
+    A message with `frame` is written unchanged: a message for many clients is framed once.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,9 +63,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
 
     def handle_parser_exception(self) -> None:
-        """Say why, then read what the peer still sends: bytes that nobody read would reset the connection.
+        """Send the close frame, then read what the peer still sends: unread bytes would reset the connection.
 
-        A reset overtakes the close frame, and the peer would never learn the reason.
+        A reset overtakes the close frame, and the peer would not get the reason.
         """
         self._is_broken = True
         sent = self.conn.close_sent
@@ -80,7 +80,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
-        # A peer that is gone reads nothing: closing would wait for it to take what was written.
+        # A vanished peer reads nothing: closing would wait for it to read the buffer.
         self.loop.call_later(PONG_LATE_S, self.transport.abort)
 
     async def send(self, message: Any) -> None:
@@ -94,7 +94,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             return
         await super().send(message)
         if message["type"] == "websocket.accept":
-            # Kilobytes that only the opening needed.
+            # Frees kilobytes that only the opening needed.
             self.request = self.response = None  # type: ignore[assignment]
             cast("list[Any]", self.scope["headers"]).clear()
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):

@@ -1,4 +1,4 @@
-"""The ASGI extension through which a stream reaches the transport of its connection."""
+"""The ASGI extension with the transport of a stream's connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which hosts a request may name: an address copied into links may not be one that somebody else chose."""
+"""Allowed hosts of requests: the host is copied into links, so a caller must not choose it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANY = "*"
 
 
 class TrustedHosts:
-    """Loopback, the address a connection came to, and the names given; ports and case do not matter."""
+    """Loopback, the local address of the connection, and the configured names; ports and case are ignored."""
 
     def __init__(self, names: Iterable[str] = (), *, public_url: str = "", listen_address: str = "") -> None:
         self._names = {_host_of(name) for name in names if name}
@@ -27,7 +27,7 @@ class TrustedHosts:
             self._names.add(_normal(urlsplit(public_url).hostname or ""))
 
     def check(self, scope: Any) -> None:
-        """Raise MalformedRequest for no host where HTTP wants one, HostNotAllowed for a foreign one."""
+        """Raise MalformedRequest for a missing host, HostNotAllowed for a foreign one."""
         host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
         if host is None:
             if scope.get("http_version") == "1.1":

@@ -23,11 +23,11 @@ SOCKET_MESSAGE_BYTES = 65_536
 PING_EVERY_S = 20.0
 PONG_WITHIN_S = 15.0
 MAX_CONNECTIONS = 12_000
-"""More than the streams that may be open, so that requests get through beside them."""
+"""More than the maximum of open streams, so that other requests can connect too."""
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the service and says when it listens."""
+    """Leaves signals to the service and reports when it listens."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -43,7 +43,7 @@ class _Server(uvicorn.Server):
 
 
 class HttpServer:
-    """Part that serves the application."""
+    """The part that serves the application."""
 
     name = "gateway-http"
 
@@ -58,10 +58,10 @@ class HttpServer:
         self._server: _Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self.address = address
-        """Where it listens; holds the real port after start."""
+        """The listening address; it has the real port after start."""
 
     async def start(self) -> None:
-        """Listen; return when requests are accepted."""
+        """Start to listen; return when requests are accepted."""
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         listener = socket.socket(family)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,7 +80,7 @@ class HttpServer:
             await self._serving
 
     async def stop(self) -> None:
-        """End the streams, answer what is under way, close."""
+        """End the streams, finish requests in progress, close."""
         if self._server is None or self._serving is None:
             return
         self._on_stop()

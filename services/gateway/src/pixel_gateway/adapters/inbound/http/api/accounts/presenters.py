@@ -1,4 +1,4 @@
-"""Keys and budgets as public bodies."""
+"""Converts keys and budgets to public bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endpoints of the caller's own account: who it is, its keys, their budgets."""
+"""Endpoints of the caller's own account: account, keys and their budgets."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from pixel_gateway.domain.api_key import KeyRefused
 from pixel_gateway.domain.rate_limit import LoadClass
 
 PERIODS = ("day", "month", "total")
-_PERIOD = word("period", "Only that of this period.", PERIODS)
-_BUDGET_PROBLEMS = {403: "KEY_HAS_BUDGET: ask with a key that has none."}
+_PERIOD = word("period", "Only the budget of this period.", PERIODS)
+_BUDGET_PROBLEMS = {403: "KEY_HAS_BUDGET: use a key without a budget."}
 
 
 class Accounts(Controller):
@@ -34,11 +34,11 @@ class Accounts(Controller):
 
     tags = ("account",)
 
-    @get("/api/me", load_class=LoadClass.READ, summary="Who you are and your credits", answer="You.")
+    @get("/api/me", load_class=LoadClass.READ, summary="Your account and credits", answer="You.")
     async def me(self, request: Request) -> Me:
         account = await request.application.accounts.get(request.user_id)
         if account is None:
-            raise KeyRefused("The account of this key is gone.")
+            raise KeyRefused("The account of this key does not exist any more.")
         balance = await request.application.billing.get_balance(request.user_id)
         held = Credits(available=balance.available_credits, held=balance.held_credits)
         return Me(id=account.id, username=account.username, created_at=account.create_time, credits=held)
@@ -47,11 +47,11 @@ class Accounts(Controller):
         "/api/keys",
         load_class=LoadClass.READ,
         status=201,
-        summary="Make an API key",
+        summary="Create an API key",
         answer="The key with its secret, which is not shown again.",
         ignores_query=True,
         example={"name": "laptop"},
-        problems={403: "KEY_HAS_BUDGET: a key with a budget makes no keys without one."},
+        problems={403: "KEY_HAS_BUDGET: a key with a budget cannot create keys without one."},
     )
     async def create_key(self, request: Request, data: JsonBody[CreateKey]) -> JsonResponse[CreatedKey]:
         await request.application.billing.refuse_limited_key(request.auth.key_id)
@@ -80,8 +80,8 @@ class Accounts(Controller):
     @get(
         "/api/keys/{id:str}/budget",
         load_class=LoadClass.READ,
-        summary="The budgets of a key",
-        answer="One for each period that has one.",
+        summary="List the budgets of a key",
+        answer="The budgets, at most one for each period.",
     )
     async def list_key_budgets(self, request: Request, key_id: IdInPath) -> BudgetList:
         require_id("key", key_id)
@@ -90,10 +90,10 @@ class Accounts(Controller):
     @put(
         "/api/keys/{id:str}/budget",
         load_class=LoadClass.READ,
-        summary="Limit what a key may spend",
+        summary="Set a budget of a key",
         answer="The budget of the period.",
         description="What the key holds and spends in a period stays within it: a submission that would exceed "
-        "it is refused with BUDGET_EXHAUSTED, whatever runs beside it. A key that has a budget changes none.",
+        "it is refused with BUDGET_EXHAUSTED, also under concurrency. A key that has a budget cannot change one.",
         ignores_query=True,
         example={"period": "day", "limitCredits": 100},
         problems=_BUDGET_PROBLEMS,
@@ -109,8 +109,8 @@ class Accounts(Controller):
     @delete(
         "/api/keys/{id:str}/budget",
         load_class=LoadClass.CRITICAL,
-        summary="Remove the budgets of a key",
-        answer="Those that were removed.",
+        summary="Delete the budgets of a key",
+        answer="The deleted budgets.",
         parameters=(_PERIOD,),
         problems=_BUDGET_PROBLEMS,
     )

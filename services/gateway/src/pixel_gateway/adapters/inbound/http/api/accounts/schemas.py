@@ -29,9 +29,9 @@ class Me(msgspec.Struct, rename="camel"):
 
 
 class CreateKey(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Ask for an API key."""
+    """Create an API key."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=100, description="What to call it.")]
+    name: Annotated[str, Meta(min_length=1, max_length=100, description="Name of the key.")]
 
 
 class KeyView(msgspec.Struct, rename="camel"):
@@ -46,7 +46,7 @@ class KeyView(msgspec.Struct, rename="camel"):
 
 
 class CreatedKey(msgspec.Struct, rename="camel"):
-    """A new key; the secret is shown this once."""
+    """A new key; the secret is shown once."""
 
     key: KeyView
     secret: str
@@ -60,14 +60,14 @@ class KeyPage(msgspec.Struct, rename="camel"):
 
 
 class PutKeyBudget(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Limit what a key may hold and spend in a period."""
+    """A limit on the held and spent amount of a key in a period."""
 
     period: PeriodWord
     limit_credits: CreditLimit
 
 
 class BudgetView(msgspec.Struct, rename="camel"):
-    """A limit on what may be held and spent, and what is used of it in this period."""
+    """A limit on held and spent amounts, and the used amount of this period."""
 
     id: str
     scope: str

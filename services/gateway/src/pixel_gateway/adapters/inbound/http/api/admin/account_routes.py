@@ -42,13 +42,13 @@ class AdminAccounts(Controller):
         "/api/admin/users/{id:str}/credits",
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
-        summary="Add or take credits",
-        answer="Credits after it; a new transfer with its reason.",
-        description="The same `adjustmentId` (or Idempotency-Key) for the same user does it once.",
+        summary="Add or deduct credits",
+        answer="The credits after the adjustment.",
+        description="The adjustment is made once per user and `adjustmentId` (or Idempotency-Key).",
         ignores_query=True,
         example={"credits": 100, "reason": "Outage of 21 November", "adjustmentId": "outage-2026-11-21"},
         problems={
-            409: "BALANCE_TOO_LOW: more would be taken than is there.",
+            409: "BALANCE_TOO_LOW: it would take more than the balance.",
             422: "IDEMPOTENCY_KEY_REUSED: the id was used for another amount or reason.",
         },
     )
@@ -69,7 +69,7 @@ class AdminAccounts(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         summary="Change plan, limits or role of an account",
-        answer="The account; a role holds everywhere within 5 seconds.",
+        answer="The account; a changed role applies everywhere within 5 seconds.",
         ignores_query=True,
         example={"plan": "pro", "dailyLimit": None},
     )
@@ -91,8 +91,8 @@ class AdminAccounts(Controller):
         "/api/admin/generations/{id:str}/refund",
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
-        summary="Give captured credits back",
-        answer="Credits given back; once per round.",
+        summary="Refund captured credits",
+        answer="The refunded credits; once per round.",
         ignores_query=True,
         example={"reason": "The pictures were unusable"},
         problems={409: "NOTHING_CAPTURED: the generation was not charged."},
@@ -107,8 +107,8 @@ class AdminAccounts(Controller):
         "/api/admin/reconcile",
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
-        summary="Prove the ledger",
-        answer="Every rule with the number of rows that break it.",
+        summary="Check the ledger",
+        answer="Every rule with its number of violations.",
     )
     async def reconcile(self, request: Request) -> ReconcileView:
         checks = await request.application.billing.reconcile()
@@ -119,7 +119,7 @@ class AdminAccounts(Controller):
 
 
 def _limit(value: int | msgspec.UnsetType | None) -> int | None:
-    """Return a limit as the ledger takes it: None leaves it, -1 is as the plan says."""
+    """Return a limit for the ledger: None keeps it, -1 means the plan's limit."""
     if value is msgspec.UNSET:
         return None
     return _AS_THE_PLAN_SAYS if value is None else value

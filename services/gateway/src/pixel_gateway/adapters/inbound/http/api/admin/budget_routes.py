@@ -62,8 +62,8 @@ class AdminBudgets(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         status=204,
-        summary="Remove a budget",
-        answer="It is gone.",
+        summary="Delete a budget",
+        answer="The budget is deleted.",
     )
     async def delete_budget(self, request: Request, budget_id: IdInPath) -> None:
         if len(budget_id) != _ID_CHARS or not set(budget_id) <= set("0123456789abcdef"):

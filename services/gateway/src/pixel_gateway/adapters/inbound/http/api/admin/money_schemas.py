@@ -1,4 +1,4 @@
-"""Bodies of accounts, budgets and money as admins see and change them."""
+"""Bodies of accounts, budgets and billing for admins."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pixel_gateway.adapters.inbound.http.api.billing.schemas import (  # noqa: T
     CreditsView,
 )
 
-Reason = Annotated[str, Meta(min_length=1, max_length=200, description="Why, for the statement.")]
+Reason = Annotated[str, Meta(min_length=1, max_length=200, description="Reason, for the statement.")]
 ScopeWord = Literal["key", "user", "provider", "platform"]
 UnitWord = Literal["credits", "usd_micros"]
 
 
 class PutBudget(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Limit what may be held and spent in a period."""
+    """A limit on held and spent amounts in a period."""
 
     scope: ScopeWord
     period: PeriodWord
@@ -32,7 +32,7 @@ class PutBudget(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class AdjustCreditsBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Add credits, or take them when negative; the same `adjustmentId` does it once."""
+    """Add credits, or deduct them when negative; made once per `adjustmentId`."""
 
     credits: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
     reason: Reason
@@ -40,7 +40,7 @@ class AdjustCreditsBody(msgspec.Struct, rename="camel", forbid_unknown_fields=Tr
 
 
 class AdjustedView(msgspec.Struct, rename="camel"):
-    """Credits after an adjustment; `adjusted` is false when it had been made before."""
+    """Credits after an adjustment; `adjusted` is false when it was made before."""
 
     adjustment_id: str
     available_credits: int = field(name="available")
@@ -48,21 +48,21 @@ class AdjustedView(msgspec.Struct, rename="camel"):
 
 
 class RefundBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Give captured credits back; all of the last round when no number is given."""
+    """Refund captured credits; all of the last round when no number is given."""
 
     reason: Reason
     credits: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
 
 
 class RefundedView(msgspec.Struct, rename="camel"):
-    """Credits given back by this or the earlier call."""
+    """Credits refunded by this or the earlier call."""
 
     refunded_credits: int
     refunded: bool
 
 
 class CreatePromotionBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Make a promotion code."""
+    """Create a promotion code."""
 
     code: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[A-Z0-9-]+$(?!\n)")]
     credits: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -71,7 +71,7 @@ class CreatePromotionBody(msgspec.Struct, rename="camel", forbid_unknown_fields=
 
 
 class PromotionView(msgspec.Struct, rename="camel"):
-    """A promotion code and how many users have redeemed it; null means no limit."""
+    """A promotion code and its number of redemptions; null means no limit."""
 
     code: str
     credits: int
@@ -89,7 +89,7 @@ class PromotionPage(msgspec.Struct, rename="camel"):
 
 
 class UpdateUserBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Change an account; what is left out stays, null means as the plan says."""
+    """Change an account; omitted fields keep their value, null means the plan's limit."""
 
     plan: Annotated[str, Meta(min_length=1, max_length=64)] | UnsetType = UNSET
     daily_limit: CreditLimit | UnsetType | None = UNSET
@@ -98,7 +98,7 @@ class UpdateUserBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True)
 
 
 class UserView(msgspec.Struct, rename="camel"):
-    """An account as admins see it."""
+    """An account for admins."""
 
     id: str
     username: str
@@ -108,7 +108,7 @@ class UserView(msgspec.Struct, rename="camel"):
 
 
 class CheckView(msgspec.Struct, rename="camel"):
-    """One rule of the ledger, how many rows break it, and some of them."""
+    """One rule of the ledger, its number of violations, and some of them."""
 
     name: str
     violations: int
@@ -116,7 +116,7 @@ class CheckView(msgspec.Struct, rename="camel"):
 
 
 class ReconcileView(msgspec.Struct, rename="camel"):
-    """The proof of the ledger; `balanced` when no row breaks a rule."""
+    """The result of checking the ledger; `balanced` without violations."""
 
     balanced: bool
     checks: list[CheckView]

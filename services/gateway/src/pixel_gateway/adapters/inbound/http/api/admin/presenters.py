@@ -1,4 +1,4 @@
-"""What admins see as public bodies."""
+"""Converts the data of admins to public bodies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def monitor_view(found: Monitored, bus: BusHealth) -> MonitorView:
             "cancelled": found.stats.cancelled_generations,
         },
         retries=found.stats.retries,
-        # A worker is counted at every queue it serves.
+        # A worker counts at every queue it serves.
         workers=max((queue.workers for queue in queues), default=0),
         processing_times=[to_struct(each, ModelStatsView) for each in found.stats.models],
         failures=failure_list(found.failures),
@@ -73,7 +73,7 @@ def queue_view(queue: Queue) -> QueueView:
 
 
 def action_views(actions: Sequence[Action]) -> list[ActionView]:
-    """Return the public form of what people did."""
+    """Return the public form of an action."""
     return [to_struct(action, ActionView) for action in actions]
 
 

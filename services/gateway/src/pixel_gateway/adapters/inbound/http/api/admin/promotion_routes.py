@@ -29,7 +29,7 @@ class AdminPromotions(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         summary="List promotion codes",
-        answer="By code, each with how many users have redeemed it.",
+        answer="By code, each with its number of redemptions.",
         parameters=(LIMIT, CURSOR),
     )
     async def list_promotions(self, request: Request) -> PromotionPage:
@@ -42,11 +42,11 @@ class AdminPromotions(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         status=201,
-        summary="Make a promotion code",
+        summary="Create a promotion code",
         answer="The code.",
         ignores_query=True,
         example={"code": "WELCOME-2026", "credits": 50, "maxUses": 1000},
-        problems={409: "PROMOTION_EXISTS: the code was made before."},
+        problems={409: "PROMOTION_EXISTS: the code exists."},
     )
     async def create_promotion(self, request: Request, data: JsonBody[CreatePromotionBody]) -> PromotionView:
         wanted = Promotion(data.code, data.credits, data.max_uses or 0, data.ends_at)
@@ -57,9 +57,9 @@ class AdminPromotions(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         summary="End a promotion code",
-        answer="The code, which nobody redeems any more; one that was over is as it was.",
-        description="What was redeemed stays with its users, and the code with its uses stays listed.",
-        problems={404: "PROMOTION_NOT_FOUND: there is no such code."},
+        answer="The ended code; a code that had ended is unchanged.",
+        description="Redeemed credits stay with their users, and the code stays listed with its uses.",
+        problems={404: "PROMOTION_NOT_FOUND: the code does not exist."},
     )
     async def end_promotion(self, request: Request, code: PromotionCode) -> PromotionView:
         return promotion_view(await request.application.billing.end_promotion(code[:MAX_NAME_CHARS], request.user_id))

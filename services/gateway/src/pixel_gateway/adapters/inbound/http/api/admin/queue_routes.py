@@ -27,7 +27,7 @@ _NO_LIMIT = -1
 _SWITCH: dict[str, Any] = {
     "access": Access.ADMIN,
     "load_class": LoadClass.CRITICAL,
-    "answer": "The queue now.",
+    "answer": "The changed queue.",
     "example": {"reason": "The provider has an incident"},
 }
 
@@ -49,7 +49,7 @@ class AdminQueues(Controller):
 
     @post(
         "/api/admin/queues/{queue:str}/pause",
-        summary="Stop starting generations of a queue; it still takes new ones",
+        summary="Pause a queue: it accepts generations and starts none",
         **_SWITCH,
     )
     async def pause(
@@ -65,7 +65,7 @@ class AdminQueues(Controller):
 
     @post(
         "/api/admin/queues/{queue:str}/drain",
-        summary="Let a queue run empty; it takes no new generations",
+        summary="Drain a queue: it finishes its generations and accepts none",
         **_SWITCH,
     )
     async def drain(
@@ -78,7 +78,7 @@ class AdminQueues(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         summary="Change the limits of a queue",
-        answer="The queue now.",
+        answer="The changed queue.",
         example={"maxRunning": 20, "reason": "The provider allows more now"},
     )
     async def update(self, request: Request, queue: QueueName, data: JsonBody[UpdateQueueBody]) -> QueueView:

@@ -24,7 +24,7 @@ from pixel_gateway.domain.generation import JobType  # noqa: TC001  msgspec read
 
 
 class BusSummary(msgspec.Struct, rename="camel"):
-    """Whether the bus can be reached, and which topics it lacks."""
+    """Whether the bus can be reached, and its missing topics."""
 
     reachable: bool
     missing_topics: list[str]
@@ -32,13 +32,13 @@ class BusSummary(msgspec.Struct, rename="camel"):
 
 
 class AdminStatsView(StatsView, rename="camel"):
-    """The same over all users, with the known cost of the providers in millionths of a US dollar."""
+    """Statistics of all users, with the known provider costs in millionths of a US dollar."""
 
     api_costs_by_provider: dict[str, int]
 
 
 class QueueView(msgspec.Struct, rename="camel"):
-    """The queue of a provider; no bound of running jobs is null."""
+    """The queue of a provider; without a limit of running jobs it is null."""
 
     queue: str
     provider: str
@@ -60,7 +60,7 @@ class QueueList(msgspec.Struct, rename="camel"):
 
 
 class UpdateQueueBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Change a queue's limits; what is left out stays, null means no limit."""
+    """Change a queue's limits; omitted fields keep their value, null means no limit."""
 
     max_running: Annotated[int, Meta(ge=1, le=100000)] | UnsetType | None = UNSET
     max_queued: Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType = UNSET
@@ -68,13 +68,13 @@ class UpdateQueueBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True
 
 
 class SwitchQueueBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Why a queue is switched; it is stored with the action."""
+    """The reason of a change of state; it is stored with the action."""
 
     reason: Annotated[str, Meta(max_length=200)] = ""
 
 
 class FailedWorkView(msgspec.Struct, rename="camel"):
-    """A failed generation with its runs and without what its user wrote."""
+    """A failed generation with its runs and without user text."""
 
     id: str
     user_id: str
@@ -109,7 +109,7 @@ class FailureList(msgspec.Struct, rename="camel"):
 
 
 class FailureFilterBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Which failures; at least one field."""
+    """Filter of failures; at least one field."""
 
     failure_code: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
     model: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
@@ -121,16 +121,16 @@ class FailureFilterBody(msgspec.Struct, rename="camel", forbid_unknown_fields=Tr
 
 
 class RedriveBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Run failures again."""
+    """Retry failures."""
 
     filter: FailureFilterBody
-    dry_run: Annotated[bool, Meta(description="Only tell which it would be.")] = False
+    dry_run: Annotated[bool, Meta(description="Dry run: return the ids and change nothing.")] = False
     limit: Annotated[int, Meta(ge=1, le=1000)] = 100
     rate_per_second: Annotated[float, Meta(ge=0, le=1000, description="0 starts all at once.")] = 0.0
 
 
 class RedrivenView(msgspec.Struct, rename="camel"):
-    """Which were, or would be, queued again, and why the others could not."""
+    """The retried generations (or those a dry run would retry), and the reasons of the others."""
 
     ids: list[str]
     refused: dict[str, str]
@@ -138,7 +138,7 @@ class RedrivenView(msgspec.Struct, rename="camel"):
 
 
 class ActionView(msgspec.Struct, rename="camel"):
-    """One thing a person did."""
+    """One action of a person."""
 
     id: str
     actor: str
@@ -150,14 +150,14 @@ class ActionView(msgspec.Struct, rename="camel"):
 
 
 class ActionPage(msgspec.Struct, rename="camel"):
-    """What people did, newest first."""
+    """Actions, newest first."""
 
     items: list[ActionView]
     next_cursor: str | None
 
 
 class MonitorView(msgspec.Struct, rename="camel"):
-    """What operators look at first; what ended is counted since yesterday."""
+    """An overview for operators; ended generations are counted since yesterday."""
 
     queue: QueueStatusView
     queues: list[QueueView]

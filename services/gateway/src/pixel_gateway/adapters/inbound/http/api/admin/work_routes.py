@@ -32,7 +32,7 @@ _FAILURE_CODE = text("failureCode", "Only this failure code.", max_length=64)
 
 
 class AdminWork(Controller):
-    """What runs, what ended, what failed, and who did what."""
+    """The state of the studio, statistics, failures and actions."""
 
     tags = ("admin",)
 
@@ -41,7 +41,7 @@ class AdminWork(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         summary="The state of the studio",
-        answer="Queue, queues, workers and bus now; what ended since yesterday.",
+        answer="Queues, workers and bus now; generations that ended since yesterday.",
     )
     async def monitor(self, request: Request) -> MonitorView:
         found = await request.application.operations.monitor()
@@ -52,7 +52,7 @@ class AdminWork(Controller):
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
         summary="Statistics of all users, or of one",
-        answer="Sums over ended generations, and what the providers charge.",
+        answer="Sums over ended generations, and the provider costs.",
         parameters=(FROM, TO, USER),
     )
     async def view_stats(self, request: Request) -> AdminStatsView:
@@ -64,7 +64,7 @@ class AdminWork(Controller):
         "/api/admin/actions",
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
-        summary="What people did",
+        summary="List actions",
         answer="Newest first.",
         parameters=(LIMIT, CURSOR, USER, GENERATION),
     )
@@ -79,8 +79,8 @@ class AdminWork(Controller):
         "/api/admin/failures",
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
-        summary="Failed work",
-        answer="Each with its runs and without what its user wrote.",
+        summary="List failed work",
+        answer="Each with its runs and without user text.",
         parameters=(LIMIT, CURSOR, _FAILURE_CODE, MODEL, USER, JOB_TYPE, FROM, TO, GENERATION),
     )
     async def list_failures(self, request: Request) -> FailureList:
@@ -101,8 +101,8 @@ class AdminWork(Controller):
         "/api/admin/failures/retry",
         access=Access.ADMIN,
         load_class=LoadClass.CRITICAL,
-        summary="Run failed work again",
-        answer="Which were, or would be, queued again.",
+        summary="Retry failed work",
+        answer="The retried generations, or those a dry run would retry.",
         ignores_query=True,
         example={"filter": {"failureCode": "timeout"}, "dryRun": True, "limit": 100, "ratePerSecond": 5},
     )

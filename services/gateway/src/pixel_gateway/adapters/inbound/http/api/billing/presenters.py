@@ -1,4 +1,4 @@
-"""Quotes, balances and receipts as public bodies."""
+"""Converts quotes, balances and receipts to public bodies."""
 
 from __future__ import annotations
 

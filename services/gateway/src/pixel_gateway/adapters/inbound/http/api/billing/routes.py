@@ -68,8 +68,8 @@ class Billing(Controller):
     @get(
         "/api/generations/{id:str}/receipt",
         load_class=LoadClass.CRITICAL,
-        summary="What a generation cost and why",
-        answer="Its rounds and runs; the sums are exact.",
+        summary="Get the receipt of a generation",
+        answer="Its rounds and runs.",
     )
     async def view_receipt(self, request: Request, generation_id: IdInPath) -> ReceiptView:
         require_id("gen", generation_id)
@@ -78,9 +78,9 @@ class Billing(Controller):
     @post(
         "/api/quotes",
         load_class=LoadClass.READ,
-        summary="Price a request",
-        answer="What a submission of the same body would hold now.",
-        description="Makes nothing and holds nothing. The body is that of POST /api/generations.",
+        summary="Quote a request",
+        answer="The credits that a submission of the same body would hold now.",
+        description="Creates and holds nothing. The body is that of POST /api/generations.",
         parameters=(CANCEL_AFTER,),
         example=EXAMPLE_REQUEST,
         problems=QUOTE_PROBLEMS,
@@ -92,7 +92,7 @@ class Billing(Controller):
         "/api/credits",
         load_class=LoadClass.CRITICAL,
         summary="Your credits, plan and limits",
-        answer="What you can spend, hold and have spent today.",
+        answer="Available and held credits, and the credits spent today.",
     )
     async def view_credits(self, request: Request) -> CreditsView:
         return presenters.credits_view(await request.application.billing.get_balance(request.user_id))
@@ -130,8 +130,8 @@ class Billing(Controller):
         ignores_query=True,
         example={"code": "WELCOME-2026"},
         problems={
-            404: "PROMOTION_NOT_FOUND: there is no such code.",
-            409: "PROMOTION_ENDED: its time or its uses are over.",
+            404: "PROMOTION_NOT_FOUND: the code does not exist.",
+            409: "PROMOTION_ENDED: it has ended or is used up.",
         },
     )
     async def redeem_promotion(self, request: Request, data: JsonBody[RedeemPromotion]) -> RedeemedView:
@@ -140,7 +140,7 @@ class Billing(Controller):
     @get(
         "/api/usage",
         load_class=LoadClass.READ,
-        summary="What you spent, by key, end user, model, day or label",
+        summary="Your usage by key, end user, model, day or label",
         answer=ResponseSpec(UsageView, description="Groups, largest first."),
         other_answer_type=CSV_TYPE,
         parameters=(_GROUP_BY, FROM, TO, FORMAT),

@@ -15,7 +15,7 @@ from pixel_gateway.adapters.inbound.http.api.generations.schemas import (  # noq
 
 
 class CreditsView(msgspec.Struct, rename="camel"):
-    """Credits, plan and limits of the caller; a limit that is null is none."""
+    """Credits, plan and limits of the caller; null means no limit."""
 
     plan: str
     available_credits: int = field(name="available")
@@ -28,7 +28,7 @@ class CreditsView(msgspec.Struct, rename="camel"):
 
 
 class TransactionView(msgspec.Struct, rename="camel"):
-    """One transfer: what it changed of the credits that can be spent and of those that are held."""
+    """One transfer: its change of the available and of the held credits."""
 
     id: str
     kind: str
@@ -54,7 +54,7 @@ class RedeemPromotion(msgspec.Struct, rename="camel", forbid_unknown_fields=True
 
 
 class RedeemedView(msgspec.Struct, rename="camel"):
-    """Credits of the promotion; `redeemed` is false when it had been redeemed before."""
+    """Credits of the promotion; `redeemed` is false when it was redeemed before."""
 
     credits: int
     available_credits: int = field(name="available")
@@ -78,14 +78,14 @@ class UsageView(msgspec.Struct, rename="camel"):
 
 
 class QuoteEta(msgspec.Struct, rename="camel"):
-    """Interval in which it would start, in seconds from now."""
+    """Interval of the expected start, in seconds from now."""
 
     min_seconds: float
     max_seconds: float
 
 
 class QuoteView(msgspec.Struct, rename="camel"):
-    """What a submission of the same body would hold; `wouldBeRefused` is the code it would be refused with."""
+    """The hold of a submission of the same body; `wouldBeRefused` is the code it would be refused with."""
 
     cost_credits: int
     price_id: str
@@ -103,7 +103,7 @@ class QuoteView(msgspec.Struct, rename="camel"):
 
 
 class AttemptView(msgspec.Struct, rename="camel"):
-    """One run; a cost that is not known is null."""
+    """One run; an unknown cost is null."""
 
     attempt: int
     round: int
@@ -120,7 +120,7 @@ class AttemptView(msgspec.Struct, rename="camel"):
 
 
 class RoundView(msgspec.Struct, rename="camel"):
-    """Money of one round; held is captured and released once it is settled."""
+    """Amounts of one round; held = captured + released once it is settled."""
 
     round: int
     held_credits: int
@@ -131,7 +131,7 @@ class RoundView(msgspec.Struct, rename="camel"):
 
 
 class ReceiptView(msgspec.Struct, rename="camel"):
-    """What a generation cost and why; `chargedCredits` is captured minus refunded over all rounds."""
+    """The receipt of a generation; `chargedCredits` is captured minus refunded over all rounds."""
 
     generation_id: str
     status: str

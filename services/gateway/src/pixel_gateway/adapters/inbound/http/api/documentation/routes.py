@@ -62,9 +62,9 @@ _PUBLIC: dict[str, Any] = {
 
 
 class Documentation(Controller):
-    """The description of the API, which is not part of what it describes."""
+    """The description of the API, which does not include these endpoints."""
 
-    @get("/", summary="Where to begin", **_PUBLIC)
+    @get("/", summary="The start page", **_PUBLIC)
     async def home(self) -> JsonResponse[None]:
         return JsonResponse(None, status_code=302, headers={"location": "/docs"})
 
@@ -93,7 +93,7 @@ def _asset(content: bytes, content_type: str) -> JsonResponse[bytes]:
 
 @cache
 def _read(name: str) -> bytes:
-    """Return a file of the Swagger UI distribution, whose package is only data to us and is never imported."""
+    """Return a file of the Swagger UI distribution, whose package is data only and is not imported."""
     spec = importlib.util.find_spec("flask_swagger_ui")
     if spec is None or not spec.submodule_search_locations:
         raise NoSuchRoute

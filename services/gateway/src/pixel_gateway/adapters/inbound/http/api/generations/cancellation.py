@@ -1,4 +1,4 @@
-"""Cancelling one generation, which two endpoints do."""
+"""Cancels one generation, for two endpoints."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 CANCEL: dict[str, Any] = {
     "load_class": LoadClass.CRITICAL,
     "summary": "Cancel a generation",
-    "answer": "What became of it and of the money.",
-    "description": "`free`: nothing was charged. `partial`: the pictures that were ready are kept and "
-    "charged, the rest is given back. `pending`: the run was told to stop and has not answered; it ends "
-    "as one of the others. Asked again it answers the same.",
+    "answer": "The outcome and its charge.",
+    "description": "`free`: nothing was charged. `partial`: the delivered pictures are kept and "
+    "charged, the rest is released. `pending`: the run was asked to stop and has not ended yet; it ends "
+    "as one of the others. Repeating the call gives the same outcome.",
     "problems": {409: "CANCEL_TOO_LATE: it has completed or failed; `facts.outcome` is `too_late`."},
 }
 
@@ -38,7 +38,7 @@ class CancelTooLate(FailedPrecondition):
 
 
 async def cancelled(request: Request, generation_id: str) -> CancelView:
-    """Cancel a generation; return what became of it; raise CancelTooLate."""
+    """Cancel a generation; return the outcome; raise CancelTooLate."""
     require_id("gen", generation_id)
     (result,) = await request.application.generations.cancel(request.user_id, [generation_id])
     if isinstance(result, PixelError):
@@ -54,5 +54,5 @@ async def cancelled(request: Request, generation_id: str) -> CancelView:
 
 
 async def present_readable(request: Request, generations: Sequence[Generation]) -> list[GenerationView]:
-    """Return generations as they may be shown."""
+    """Return generations with their visible state."""
     return await presenters.present(request, await request.application.generations.all_as_readable([*generations]))

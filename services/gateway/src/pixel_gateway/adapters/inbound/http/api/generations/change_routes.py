@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BULK_PROBLEMS = {
-    404: "GENERATION_NOT_FOUND: one is not yours, so nothing was done; `facts.ids` names up to ten of them.",
-    429: "BULK_LIMIT: 100 bulk calls a UTC day; `Retry-After` says when the next day begins.",
+    404: "GENERATION_NOT_FOUND: one is not yours, and nothing was changed; `facts.ids` names up to ten of them.",
+    429: "BULK_LIMIT: 100 bulk calls per UTC day; `Retry-After` is the start of the next day.",
 }
 _EXAMPLE_IDS = {"ids": ["gen_0192f0c1a2b37c4d8e9f00112233aabb"]}
 
@@ -54,9 +54,9 @@ class GenerationChanges(Controller):
         "/api/generations/{id:str}/retry",
         load_class=LoadClass.CREATE,
         status=202,
-        summary="Run a generation again",
-        answer="Queued as a new round, or waiting or running already.",
-        description="For one that failed, or was cancelled without pictures. The credits are held anew.",
+        summary="Retry a generation",
+        answer="Queued as a new round, or already queued or running.",
+        description="For a generation that failed, or was cancelled without pictures. The credits are held again.",
         problems={**SUBMISSION_PROBLEMS, 409: "RETRY_NOT_POSSIBLE: it has pictures."},
     )
     async def retry(self, request: Request, generation_id: IdInPath) -> JsonResponse[Accepted]:
@@ -71,7 +71,7 @@ class GenerationChanges(Controller):
         "/api/generations/cancel",
         load_class=LoadClass.CRITICAL,
         summary="Cancel many generations",
-        answer="Each on its own, in the order of the ids.",
+        answer="One result for each id, in the same order.",
         example=_EXAMPLE_IDS,
         problems=_BULK_PROBLEMS,
     )
@@ -97,8 +97,8 @@ class GenerationChanges(Controller):
         "/api/generations/retry",
         load_class=LoadClass.CREATE,
         status=202,
-        summary="Run many generations again",
-        answer="Each on its own, in the order of the ids.",
+        summary="Retry many generations",
+        answer="One result for each id, in the same order.",
         example=_EXAMPLE_IDS,
         problems=_BULK_PROBLEMS,
     )
@@ -124,7 +124,7 @@ def _different(ids: list[str]) -> list[str]:
     for index, each in enumerate(ids):
         if each in seen:
             raise InvalidRequest(
-                "An id stands twice.", violations=(Violation(Pointer.to("ids", index), "stands twice"),)
+                "An id is given twice.", violations=(Violation(Pointer.to("ids", index), "is given twice"),)
             )
         seen.add(each)
     return ids

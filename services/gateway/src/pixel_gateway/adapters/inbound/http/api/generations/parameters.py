@@ -18,12 +18,12 @@ AFTER = whole_number(
 )
 CANCEL_AFTER = text(
     "Cancel-After",
-    "`90s`, `15m` or `2h`: the generation is cancelled when it has not ended by then; from `1s` to `24h`. "
+    "`90s`, `15m` or `2h`: the generation is cancelled unless it has ended by then; from `1s` to `24h`. "
     "The same as `cancelAfter`, which is in seconds.",
     place="header",
 )
 STATUS = word("status", "Only this status.", _STATUS_WORDS)
-KEY = text("idempotencyKey", "Only what was submitted under this key, at any endpoint.", max_length=512)
+KEY = text("idempotencyKey", "Only submissions with this idempotency key, at any endpoint.", max_length=512)
 MODEL = text("model", "Only this model.", max_length=64)
 JOB_TYPE = word("jobType", "Only this kind of work.", [*JobType])
 FAILURE_CODE = text("failureCode", "Only failures of this code.", max_length=64)

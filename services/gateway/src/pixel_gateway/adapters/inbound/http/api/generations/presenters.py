@@ -1,4 +1,4 @@
-"""Generations as public bodies."""
+"""Converts generations to public bodies."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ POLL_AFTER_S = "1"
 
 
 class Urls(TypedDict):
-    """Addresses of a picture."""
+    """URLs of a picture."""
 
     url: str | None
     thumbnail_url: str | None
@@ -45,7 +45,7 @@ class Urls(TypedDict):
 
 
 async def addresses_of(application: Application, asset_ids: Sequence[str]) -> Mapping[str, Addresses]:
-    """Return signed addresses, or none while media is away: the rest of the response is still worth having."""
+    """Return signed URLs, or none while media is unreachable: the rest of the response is still useful."""
     if not asset_ids:
         return {}
     try:
@@ -117,7 +117,7 @@ def route_view(route: Route) -> RouteView:
 
 
 def links(generation: Generation, request: Request) -> Links:
-    """Return absolute addresses about a generation."""
+    """Return absolute URLs of a generation."""
     base = request.public_url
     return Links(
         self=f"{base}/api/generations/{generation.id}",
@@ -156,7 +156,7 @@ def progress_view(
     addresses: Mapping[str, Addresses],
     events: Sequence[Progress] | None,
 ) -> ProgressView:
-    """Return where a generation stands."""
+    """Return the progress of a generation."""
     whole = shown if isinstance(shown, Generation) else None
     progress = shown.as_progress() if isinstance(shown, Generation) else shown
     return ProgressView(
@@ -175,7 +175,7 @@ def progress_view(
 
 
 def event_name(event: Progress) -> str:
-    """Return the name of a stored event: its end, or that it is progress."""
+    """Return the name of a stored event: its final status, or `progress`."""
     return str(event.status) if event.status.is_final else "progress"
 
 
@@ -212,14 +212,14 @@ def urls(addresses: Addresses | None, request: Request) -> Urls:
 
 
 async def present(request: Request, generations: Sequence[Generation]) -> list[GenerationView]:
-    """Return generations with signed addresses of their pictures."""
+    """Return generations with signed URLs of their pictures."""
     asset_ids = [output.asset_id for generation in generations for output in generation.outputs]
     addresses = await addresses_of(request.application, asset_ids)
     return [generation_view(generation, request, addresses) for generation in generations]
 
 
 def accepted_response(view: GenerationView, *, replayed: bool, applied: str = "") -> JsonResponse[Accepted]:
-    """Return the response to a submission: where to follow it, and which preference was applied."""
+    """Return the response to a submission, with its links and the applied preference."""
     headers = {"location": view.links.self, "retry-after": POLL_AFTER_S}
     if replayed:
         headers["idempotent-replayed"] = "true"

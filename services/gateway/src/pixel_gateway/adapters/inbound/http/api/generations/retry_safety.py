@@ -1,4 +1,4 @@
-"""Safety of retries: a client that repeats a submission by itself must not make, and pay for, a second job."""
+"""Safety of retries: a client that retries a submission automatically must not create and pay for a second job."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
     from pixel_gateway.domain.generation import Generation
 
 _TURNED_AWAY = frozenset({"OVERLOADED", "SUBMISSIONS_FULL", "QUEUE_CLOSED", "QUEUE_FULL"})
-"""Reasons that say for certain that nothing was accepted."""
+"""Reasons with which nothing was accepted."""
 
 _UNKNOWN_OUTCOMES = frozenset({"unavailable", "deadline", "internal"})
 
 
 @dataclass
 class SubmissionAttempt:
-    """A submission under way; its generation is known once it was accepted."""
+    """A submission in progress; its generation is known once it was accepted."""
 
     generation_id: str = ""
 
     def accepted(self, accepted: Accepted) -> Generation:
-        """Remember that it was accepted; return its generation."""
+        """Record that it was accepted; return its generation."""
         self.generation_id = accepted.generation.id
         return accepted.generation
 
 
 @contextmanager
 def retry_safety(idempotency_key: str) -> Iterator[SubmissionAttempt]:
-    """Mark what is raised inside with the generation, and, without a key, as not to be repeated unless nothing was
-    accepted for certain.
+    """Add the generation to an error raised inside and, without a key, mark the error as not retryable unless certainly
+    nothing was accepted.
     """
     attempt = SubmissionAttempt()
     try:

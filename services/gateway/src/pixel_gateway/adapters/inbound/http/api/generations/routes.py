@@ -1,4 +1,4 @@
-"""Endpoints of generations: submit, look, list, poll, read the log."""
+"""Endpoints of generations: submit, read, list, poll, event log."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ _MAX_WAIT_DIGITS = 9
 _LIMIT = page_size(20)
 
 SUBMISSION_PROBLEMS = {
-    402: "INSUFFICIENT_CREDITS, DAILY_LIMIT_REACHED or BUDGET_EXHAUSTED: the request would cost more than is left.",
+    402: "INSUFFICIENT_CREDITS, DAILY_LIMIT_REACHED or BUDGET_EXHAUSTED: the request costs more than is left.",
     409: "MODEL_UNAVAILABLE: the provider of the model is not configured here.",
-    429: "TOO_MANY_OPEN_JOBS: too many of your generations have not ended; `Retry-After` says when one is expected to.",
-    503: "QUEUE_CLOSED, QUEUE_FULL, SUBMISSIONS_FULL or OVERLOADED: the service takes no more at this moment.",
+    429: "TOO_MANY_OPEN_JOBS: you have too many open generations; `Retry-After` says when some are expected to end.",
+    503: "QUEUE_CLOSED, QUEUE_FULL, SUBMISSIONS_FULL or OVERLOADED: the service accepts no more at the moment.",
 }
 
 
@@ -76,22 +76,22 @@ class Generations(Controller):
         "/api/generations",
         load_class=LoadClass.CREATE,
         status=202,
-        summary="Ask for pictures",
-        answer="Accepted; `data.links` says where to follow it.",
+        summary="Submit a generation",
+        answer="Accepted; `data.links` has the URLs to follow it.",
         headers={
-            "Location": "Address of the generation.",
-            "Retry-After": "Seconds after which polling makes sense.",
+            "Location": "URL of the generation.",
+            "Retry-After": "Seconds to wait before polling.",
             "Preference-Applied": "The preference of the Prefer header that was honoured.",
-            "Idempotent-Replayed": "`true` when the key had been used for the same request before.",
+            "Idempotent-Replayed": "`true` when the key was used for the same request before.",
         },
-        description="Holds the credits and answers at once. The same Idempotency-Key with the same body returns "
-        "the generation it made before; with another body it is refused with IDEMPOTENCY_KEY_REUSED.",
+        description="Holds the credits and responds at once. The same Idempotency-Key with the same body returns "
+        "the earlier generation; with another body it is refused with IDEMPOTENCY_KEY_REUSED.",
         parameters=(IDEMPOTENCY_KEY, PREFER_WAIT, CANCEL_AFTER),
         example=EXAMPLE_REQUEST,
         problems={
             **SUBMISSION_PROBLEMS,
             403: "PRIORITY_NOT_ALLOWED: your plan does not include this priority.",
-            404: "MODEL_NOT_FOUND: there is no such model.",
+            404: "MODEL_NOT_FOUND: the model does not exist.",
             422: "INVALID_REQUEST, INVALID_GENERATION: `errors` names fields and accepted values; PRICE_UNKNOWN; "
             "JOB_TYPE_NOT_AVAILABLE; IDEMPOTENCY_KEY_REUSED.",
         },
@@ -138,7 +138,7 @@ class Generations(Controller):
     @get(
         "/api/generations/{id:str}",
         load_class=LoadClass.STATUS,
-        summary="Look at one generation",
+        summary="Get a generation",
         answer="The generation.",
     )
     async def view(self, request: Request, generation_id: IdInPath) -> GenerationView:
@@ -155,7 +155,7 @@ class Generations(Controller):
         "/api/generation/{id:str}/status",
         load_class=LoadClass.STATUS,
         summary="Poll a generation",
-        answer="Where it stands; `events` only when `after` is given.",
+        answer="Status and progress; `events` only when `after` is given.",
         parameters=(AFTER,),
     )
     async def poll(self, request: Request, generation_id: IdInPath) -> JsonResponse[ProgressView]:
@@ -163,7 +163,7 @@ class Generations(Controller):
         require_id("gen", generation_id)
         known = await application.generations.view_progress(request.user_id, generation_id)
         addresses, events = {}, None
-        if isinstance(known, Generation):  # otherwise only the cache answered, which keeps neither
+        if isinstance(known, Generation):  # otherwise the result is from the cache, which has neither
             asset_ids = [output.asset_id for output in known.outputs]
             addresses = {**await presenters.addresses_of(application, asset_ids)}
             if after >= 0:
@@ -174,8 +174,8 @@ class Generations(Controller):
     @get(
         "/api/generations/{id:str}/log",
         load_class=LoadClass.STATUS,
-        summary="What happened to a generation",
-        answer="Stored events and what people did, oldest first.",
+        summary="Get the event log of a generation",
+        answer="Stored events and actions of people, oldest first.",
     )
     async def log(self, request: Request, generation_id: IdInPath) -> LogView:
         require_id("gen", generation_id)
@@ -191,7 +191,7 @@ async def _waited(request: Request, generation: Generation, wait_s: int) -> Gene
 
 
 def preferred_wait_s(request: Request) -> int:
-    """Return the seconds a caller prefers to wait for the end; 0 when it did not say, or said nothing usable."""
+    """Return the seconds a caller prefers to wait for the end; 0 without a valid preference."""
     seconds = request.header(PREFER_WAIT).get("wait", "")
     is_whole = seconds.isascii() and seconds.isdigit() and len(seconds) <= _MAX_WAIT_DIGITS
     return min(int(seconds), _MAX_WAIT_S) if is_whole else 0

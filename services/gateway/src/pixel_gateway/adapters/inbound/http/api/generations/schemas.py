@@ -12,7 +12,7 @@ GenerationId = Annotated[str, Meta(pattern="^gen_[0-9a-f]{32}$", max_length=36)]
 
 
 class Links(msgspec.Struct, rename="camel"):
-    """Absolute addresses about a generation."""
+    """Absolute URLs of a generation."""
 
     self: str
     status: str
@@ -26,7 +26,7 @@ class Links(msgspec.Struct, rename="camel"):
 
 
 class Eta(msgspec.Struct, rename="camel"):
-    """Interval in which the generation is expected to start, in seconds from now."""
+    """Interval of the expected start, in seconds from now."""
 
     min_seconds: float
     max_seconds: float
@@ -41,7 +41,7 @@ class GenerationError(msgspec.Struct, rename="camel"):
 
 
 class ResultImage(msgspec.Struct, rename="camel"):
-    """A delivered picture; addresses are null while they cannot be looked up."""
+    """A delivered picture; URLs are null while media is unreachable."""
 
     id: str
     asset_id: str
@@ -66,7 +66,7 @@ class AdjustmentView(msgspec.Struct, rename="camel"):
 
 
 class CandidateView(msgspec.Struct, rename="camel"):
-    """A model that was considered; `excludedBecause` is null for one that could run it."""
+    """A considered model; `excludedBecause` is null for an eligible one."""
 
     model: str
     cost_credits: int | None
@@ -75,7 +75,7 @@ class CandidateView(msgspec.Struct, rename="camel"):
 
 
 class RouteView(msgspec.Struct, rename="camel"):
-    """Which model runs a request, and why."""
+    """The model of a request, and the reason."""
 
     model: str | None
     fallback_models: list[str]
@@ -84,7 +84,7 @@ class RouteView(msgspec.Struct, rename="camel"):
 
 
 class GenerationView(msgspec.Struct, rename="camel"):
-    """A request for pictures and everything known about it."""
+    """A generation."""
 
     id: str
     request_id: str
@@ -159,7 +159,7 @@ class ProgressEvent(msgspec.Struct, rename="camel"):
 
 
 class ProgressView(msgspec.Struct, rename="camel"):
-    """Where a generation stands."""
+    """Status and progress of a generation."""
 
     generation_id: str
     status: str
@@ -175,7 +175,7 @@ class ProgressView(msgspec.Struct, rename="camel"):
 
 
 class CancelView(msgspec.Struct, rename="camel"):
-    """What became of a cancellation and of the money: `free`, `partial`, `too_late` or `pending`."""
+    """Outcome of a cancellation and of its charge: `free`, `partial`, `too_late` or `pending`."""
 
     outcome: str
     generation: GenerationView
@@ -188,7 +188,7 @@ class BulkIds(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class BulkError(msgspec.Struct, rename="camel"):
-    """Why one of many was refused."""
+    """The error of one item."""
 
     code: str
     detail: str
@@ -211,7 +211,7 @@ class BulkCancelView(msgspec.Struct, rename="camel"):
 
 
 class BulkRetryItem(msgspec.Struct, rename="camel"):
-    """One retry of many; `replayed` when it was waiting or running again already."""
+    """One retry of many; `replayed` when it was already queued or running again."""
 
     id: str
     replayed: bool | None
@@ -226,7 +226,7 @@ class BulkRetryView(msgspec.Struct, rename="camel"):
 
 
 class LogEntry(msgspec.Struct, rename="camel"):
-    """One stored event (`sequence` is its number), or one thing that a person did (`sequence` is null)."""
+    """One stored event (`sequence` is its number), or one action of a person (`sequence` is null)."""
 
     time: datetime
     sequence: int | None
@@ -241,7 +241,7 @@ class LogEntry(msgspec.Struct, rename="camel"):
 
 
 class LogView(msgspec.Struct, rename="camel"):
-    """What happened to a generation, oldest first."""
+    """The event log of a generation, oldest first."""
 
     generation_id: str
     items: list[LogEntry]

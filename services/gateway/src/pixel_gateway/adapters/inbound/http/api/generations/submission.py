@@ -1,4 +1,4 @@
-"""The body of a submission, and the submission that it means."""
+"""The body of a submission and its conversion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.routing.request import Request
 
 SUBMIT_ROUTE = "POST /api/generations"
-"""Name under which idempotency keys of submissions are kept."""
+"""The operation of idempotency keys of submissions."""
 LEAST_CANCEL_AFTER_S = 1.0
 MOST_CANCEL_AFTER_S = 24 * 3600.0
 
@@ -38,17 +38,17 @@ Seconds = Annotated[
     Meta(
         ge=LEAST_CANCEL_AFTER_S,
         le=MOST_CANCEL_AFTER_S,
-        description="Cancelled when not ended after so many seconds, counted from now.",
+        description="Seconds from now after which the generation is cancelled unless it has ended.",
     ),
 ]
-Moment = Annotated[datetime, Meta(tz=True, description="Not started before; within 30 days.")]
+Moment = Annotated[datetime, Meta(tz=True, description="Earliest start; within 30 days.")]
 Retries = Annotated[
     int,
-    Meta(ge=0, le=10, description="How often a failed run is repeated by itself; as the operator set when left out."),
+    Meta(ge=0, le=10, description="Automatic retries of a failed run; the operator's setting when omitted."),
 ]
 Labels = Annotated[
     dict[Annotated[str, Meta(min_length=1, max_length=64)], Annotated[str, Meta(max_length=512)]],
-    Meta(max_length=16, description="Labels that the usage can be grouped by."),
+    Meta(max_length=16, description="Labels for grouping the usage."),
 ]
 
 
@@ -62,14 +62,14 @@ EXAMPLE_REQUEST = {
 
 
 class CreateGeneration(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Ask for pictures."""
+    """A submission."""
 
     prompt: Prompt
-    model: Annotated[Word, Meta(description="Model id or alias, or `auto`; the default model when left out.")] = ""
+    model: Annotated[Word, Meta(description="Model id or alias, or `auto`; the default model when omitted.")] = ""
     number_of_images: Count = 1
     style: Annotated[Word, Meta(description="Style preset of the model.")] = ""
     style_preset: Annotated[Word, Meta(description="Another name of `style`.")] = ""
-    quality: Annotated[Word, Meta(description="Quality word of the model.")] = ""
+    quality: Annotated[Word, Meta(description="Quality value of the model.")] = ""
     aspect_ratio: Annotated[Word, Meta(description="For example 16:9; 1:1 when neither it nor size is given.")] = ""
     size: Annotated[Word, Meta(description="For example 1536x1024, in place of aspectRatio.")] = ""
     custom_prompt: Annotated[str, Meta(max_length=4000, description="Text added to the prompt for the model.")] = ""
@@ -79,15 +79,15 @@ class CreateGeneration(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
     product_images: References = []
     model_images: References = []
     job_type: Annotated[JobType, Meta(description="Kind of work.")] = JobType.IMAGE
-    priority: Annotated[Priority, Meta(description="How soon; `high` where your plan has it.")] = Priority.NORMAL
+    priority: Annotated[Priority, Meta(description="Priority; `high` if your plan includes it.")] = Priority.NORMAL
     scheduled_at: Moment | None = None
     cancel_after: Seconds | None = None
-    user: Annotated[str, Meta(max_length=200, description="End user of your app, for its share of the usage.")] = ""
+    user: Annotated[str, Meta(max_length=200, description="End user of your app, for attribution of the usage.")] = ""
     metadata: Labels = {}
-    adjust: Annotated[bool, Meta(description="Change what the model cannot make to the nearest it can.")] = False
-    allow_fallback: Annotated[bool, Meta(description="Let another model run it when this one cannot, at no more.")] = (
-        False
-    )
+    adjust: Annotated[bool, Meta(description="Change unsupported values to the nearest supported ones.")] = False
+    allow_fallback: Annotated[
+        bool, Meta(description="Let another model run it when this one cannot, at no higher price.")
+    ] = False
     max_retries: Retries | None = None
 
 
@@ -112,7 +112,7 @@ def submission_of(body: CreateGeneration, request: Request, *, idempotency_key: 
 
 
 def spec_of(body: CreateGeneration) -> Spec:
-    """Return what a body asks for; raise InvalidRequest for an invisible prompt or two different styles."""
+    """Return the work of a body; raise InvalidRequest for an invisible prompt or two different styles."""
     require_words(body.prompt)
     if body.style and body.style_preset and body.style != body.style_preset:
         raise _refused("stylePreset", "differs from style; give one of them")
@@ -132,13 +132,13 @@ def spec_of(body: CreateGeneration) -> Spec:
 
 
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"})
-"""Unicode categories without a shape. Not Cn, unassigned: an emoji newer than this Python's tables is one of those."""
+"""Unicode categories without a visible shape. Not Cn, unassigned: it includes emoji newer than Python's tables."""
 
 
 def require_words(prompt: str) -> None:
-    """Raise InvalidRequest for a prompt in which nothing can be seen."""
+    """Raise InvalidRequest for a prompt without visible characters."""
     if all(unicodedata.category(char) in _INVISIBLE for char in prompt):
-        raise _refused("prompt", "has to say something; it holds only spaces or invisible characters")
+        raise _refused("prompt", "must have visible characters")
 
 
 def _cancel_after_s(seconds: float | None, header: str | None) -> float:

@@ -1,4 +1,4 @@
-"""A response that sends a stored object as it arrives from the store."""
+"""A response that streams a stored object."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from pixel_gateway.application.images.ports import StoredObject
 
 STALLED_S = 60.0
-"""Seconds a client may take to read one chunk before it is cut."""
+"""Seconds a client may take to read one chunk before it is disconnected."""
 
 _INLINE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif", "image/avif"})
 
 
 class ObjectStream(Response[Any]):
-    """The bytes of an object. Litestar's Stream has no bound on how long a client may take to read."""
+    """The bytes of an object. Litestar's Stream has no limit on the time a client takes to read."""
 
     def __init__(self, stored: StoredObject, headers: Mapping[str, str]) -> None:
         self._stored = stored
         self._headers = headers
 
     def to_asgi_response(self, *_args: Any, **_defaults: Any) -> ASGIResponse:
-        """Return what sends it, which is itself."""
+        """Return the ASGI application, which is the response itself."""
         return cast("ASGIResponse", self)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  the ASGI signature

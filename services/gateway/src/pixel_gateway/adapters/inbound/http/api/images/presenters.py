@@ -1,4 +1,4 @@
-"""Pictures and sets as public bodies."""
+"""Converts pictures and sets to public bodies."""
 
 from __future__ import annotations
 

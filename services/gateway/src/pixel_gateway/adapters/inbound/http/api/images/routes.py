@@ -1,4 +1,4 @@
-"""Endpoints of pictures: sets, the public feed, and stored objects by signed address."""
+"""Endpoints of pictures: sets, the public feed, and stored objects by signed URL."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ STYLE_PRESET = text("filter[stylePreset]", "Another name of `filter[style]`.", m
 USER = text("userId", "Only this user's.")
 MADE_FROM = time("from", "Only pictures made at or after.")
 MADE_BEFORE = time("to", "Only pictures made before.")
-EXPIRES = text("expires", "Unix seconds at which the address ends.", schema={"type": "integer"})
-SIGNATURE = text("signature", "Signature of the address.")
+EXPIRES = text("expires", "Expiry of the URL in Unix seconds.", schema={"type": "integer"})
+SIGNATURE = text("signature", "Signature of the URL.")
 
 
 class AddressRefused(Forbidden):
-    """The address was altered or has expired; ask for the picture again to get a fresh one."""
+    """The URL was altered or has expired; read the picture again for a new one."""
 
     reason = "ADDRESS_REFUSED"
 
@@ -62,8 +62,8 @@ class Images(Controller):
         "/api/sets/{id:str}",
         access=Access.OPTIONAL,
         load_class=LoadClass.READ,
-        summary="Look at a set",
-        answer="The pictures that were made together.",
+        summary="Get a set",
+        answer="The pictures of one generation.",
     )
     async def view_set(self, request: Request, set_id: IdInPath) -> SetView:
         require_id("set", set_id)
@@ -76,7 +76,7 @@ class Images(Controller):
         access=Access.OPTIONAL,
         load_class=LoadClass.READ,
         summary="Discover public pictures",
-        answer="Pictures in the order asked for.",
+        answer="Pictures in the requested order.",
         parameters=(LIMIT, PAGE, CURSOR, SORT_BY, MODEL, STYLE, STYLE_PRESET, USER, MADE_FROM, MADE_BEFORE),
     )
     async def discover(self, request: Request) -> ImagePage:
@@ -102,21 +102,21 @@ class Images(Controller):
         "/media/objects/{key:path}",
         access=Access.PUBLIC,
         load_class=LoadClass.READ,
-        summary="Read a picture by its signed address",
+        summary="Read a picture by its signed URL",
         answer=ResponseSpec(Any, generate_examples=False, description="The bytes.", media_type="image/png"),
-        headers={"ETag": "Names the bytes."},
-        responses={304: ResponseSpec(None, description="The bytes you have are the same.")},
+        headers={"ETag": "Identifies the bytes."},
+        responses={304: ResponseSpec(None, description="The bytes are unchanged.")},
         parameters=(EXPIRES, SIGNATURE),
     )
     async def read_object(self, request: Request, key: ObjectKey) -> Response[Any]:
-        """Answer where the store cannot serve clients itself; the signature is the permission."""
+        """Serve an object of a store that cannot serve clients itself; the signature authorizes."""
         expires, signature = request.query[EXPIRES], request.query[SIGNATURE]
         is_number = expires.isascii() and expires.isdigit() and len(expires) <= _MAX_EXPIRES_DIGITS
         if not is_number or not signature or len(signature) > _MAX_SIGNATURE_CHARS:
             raise AddressRefused
         key = key.lstrip("/")
         stored = await request.application.images.read_object(key, expires=int(expires), signature=signature)
-        # Objects are written once: their key names their bytes.
+        # Objects are written once: the key identifies the bytes.
         etag = f'"{key.rsplit("/", 1)[-1]}-{stored.size_bytes}"'.encode("ascii", "ignore").decode()
         headers = object_headers(stored, etag)
         if request.fields.get("if-none-match", "") == etag:

@@ -34,7 +34,7 @@ class ImageView(msgspec.Struct, rename="camel"):
 
 
 class SetView(msgspec.Struct, rename="camel"):
-    """Pictures made together."""
+    """The pictures of one generation."""
 
     id: str
     user_id: str

@@ -1,4 +1,4 @@
-"""Models as public bodies."""
+"""Converts models to public bodies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue of models, and which of them would run a request."""
+"""Endpoints of the catalogue and of routing."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pixel_gateway.adapters.inbound.http.routing.request import Request
 from pixel_gateway.domain.rate_limit import LoadClass
 
 QUOTE_PROBLEMS = {
-    404: "MODEL_NOT_FOUND: there is no such model.",
+    404: "MODEL_NOT_FOUND: the model does not exist.",
     409: "MODEL_UNAVAILABLE: the provider of the model is not configured here.",
-    422: "INVALID_GENERATION: no model makes this; PRICE_UNKNOWN: it has no price; JOB_TYPE_NOT_AVAILABLE.",
+    422: "INVALID_GENERATION: no model supports this; PRICE_UNKNOWN: it has no price; JOB_TYPE_NOT_AVAILABLE.",
 }
 
 
@@ -38,8 +38,8 @@ class Models(Controller):
     @post(
         "/api/routes/explain",
         load_class=LoadClass.READ,
-        summary="Tell which model would run a request, and why",
-        answer="Every model considered; each that was not taken says why.",
+        summary="Explain which model would run a request",
+        answer="Every considered model; an excluded one with its reason.",
         parameters=(CANCEL_AFTER,),
         example=EXAMPLE_REQUEST,
         problems=QUOTE_PROBLEMS,

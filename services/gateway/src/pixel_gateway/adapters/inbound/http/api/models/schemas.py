@@ -6,7 +6,7 @@ import msgspec
 
 
 class RatioView(msgspec.Struct, rename="camel"):
-    """An aspect ratio and the size a model makes for it."""
+    """An aspect ratio and the model's size for it."""
 
     ratio: str
     width: int

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LIMIT = page_size(20)
 UNREAD = word(
     "unread",
-    "`true`: only those you have not read.",
+    "`true`: only unread ones.",
     ("true", "false"),
     default="false",
     schema={"type": "boolean", "default": False},
@@ -39,8 +39,8 @@ class Notifications(Controller):
         "/api/notifications",
         load_class=LoadClass.READ,
         summary="List your notifications",
-        answer="Notifications, the latest first.",
-        description="What happens before you mark a notification as read is added to it: a hundred failed "
+        answer="Notifications, newest first.",
+        description="Events are added to an unread notification of their group: a hundred failed "
         "generations are one notification with their number and their reasons.",
         parameters=(LIMIT, CURSOR, UNREAD),
     )
@@ -56,7 +56,7 @@ class Notifications(Controller):
         "/api/notifications/read",
         load_class=LoadClass.READ,
         summary="Mark notifications as read",
-        answer="How many were unread.",
+        answer="The number of notifications that were unread.",
         ignores_query=True,
         example={},
     )

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 
 class NotificationView(msgspec.Struct, rename="camel"):
-    """All of a kind that happened since you last looked."""
+    """The events of a group since you last read."""
 
     id: str
     kind: str
@@ -23,7 +23,7 @@ class NotificationView(msgspec.Struct, rename="camel"):
 
 
 class NotificationsView(msgspec.Struct, rename="camel"):
-    """Notifications, the latest first."""
+    """Notifications, newest first."""
 
     items: list[NotificationView]
     next_cursor: str | None
@@ -31,12 +31,12 @@ class NotificationsView(msgspec.Struct, rename="camel"):
 
 
 class MarkRead(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
-    """Which notifications you have read; all when no ids are given."""
+    """Notifications to mark as read; all when no ids are given."""
 
     ids: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(min_length=1, max_length=100)] | None = None
 
 
 class MarkedView(msgspec.Struct, rename="camel"):
-    """How many were unread."""
+    """The number of notifications that were unread."""
 
     marked_count: int

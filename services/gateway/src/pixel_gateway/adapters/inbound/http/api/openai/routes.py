@@ -1,4 +1,4 @@
-"""Endpoints for OpenAI clients: the same durable jobs behind the API they already speak."""
+"""Endpoints for OpenAI clients, on the same durable jobs."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 IMAGES_ROUTE = "POST /v1/images/generations"
 _ALWAYS_BASE64 = "gpt-image"
-"""Models of this family answer with bytes unless asked otherwise, as at OpenAI."""
+"""Models of this family respond with bytes by default, as at OpenAI."""
 
 ModelName = Annotated[str, PathParameter(name="name", description="Model id or alias.")]
 
@@ -54,15 +54,13 @@ class OpenAI(Controller):
         "/v1/images/generations",
         load_class=LoadClass.CREATE,
         error_format=ErrorFormat.OPENAI,
-        summary="Make pictures (OpenAI form)",
+        summary="Create images (OpenAI format)",
         answer=ResponseSpec(ImagesAnswer, description="The pictures."),
         responses={
-            202: ResponseSpec(
-                Accepted, generate_examples=False, description="Accepted, as `Prefer: respond-async` asks."
-            )
+            202: ResponseSpec(Accepted, generate_examples=False, description="Accepted, with `Prefer: respond-async`.")
         },
-        description="Waits for the pictures. The job is the same durable one as at /api/generations and goes on "
-        "when the client leaves; the pictures are private. `Prefer: respond-async` answers at once.",
+        description="Waits for the pictures. The job is the same durable one as at /api/generations and continues "
+        "when the client disconnects; the pictures are private. `Prefer: respond-async` responds at once.",
         parameters=(IDEMPOTENCY_KEY,),
         ignores_query=True,
         example={"prompt": "a lighthouse at dawn", "n": 1, "size": "1024x1024"},
@@ -93,8 +91,8 @@ class OpenAI(Controller):
         "/v1/models",
         load_class=LoadClass.READ,
         error_format=ErrorFormat.OPENAI,
-        summary="List the models (OpenAI form)",
-        answer="The models that can run now.",
+        summary="List the models (OpenAI format)",
+        answer="The available models.",
         ignores_query=True,
     )
     async def list_models(self, request: Request) -> ModelsAnswer:
@@ -105,7 +103,7 @@ class OpenAI(Controller):
         "/v1/models/{name:str}",
         load_class=LoadClass.READ,
         error_format=ErrorFormat.OPENAI,
-        summary="Look at a model (OpenAI form)",
+        summary="Get a model (OpenAI format)",
         answer="The model.",
         ignores_query=True,
     )
@@ -125,7 +123,7 @@ _ACCEPTED_VALUES: dict[str, tuple[str, ...]] = {
 
 
 def spec_of(body: CreateImages) -> Spec:
-    """Return what a body asks for; raise InvalidRequest for a value that would not be honoured."""
+    """Return the work of a body; raise InvalidRequest for an unsupported value."""
     for name, accepted in _ACCEPTED_VALUES.items():
         value = getattr(body, name)
         if value is not None and value not in accepted:
@@ -148,7 +146,7 @@ def spec_of(body: CreateImages) -> Spec:
 
 
 def wants_base64(body: CreateImages) -> bool:
-    """Tell whether the answer carries bytes."""
+    """Return whether the response has bytes."""
     if body.response_format is not None:
         return body.response_format == "b64_json"
     return (body.model or "").startswith(_ALWAYS_BASE64)
@@ -159,7 +157,7 @@ def failed(generation: Generation, *, is_replayable: bool) -> PixelError:
     failure = generation.failure
     metadata = {"generation_id": generation.id}
     if is_replayable or failure is None or not failure.retryable:
-        metadata[RETRY] = "false"  # the same key would find the same failed job
+        metadata[RETRY] = "false"  # the same key would return the same failed job
     if failure is None:
         return InvalidRequest("The generation was cancelled.", reason="GENERATION_CANCELLED", metadata=metadata)
     if _is_rejection(failure):
@@ -197,7 +195,7 @@ def _is_rejection(failure: Failure) -> bool:
 
 
 _OUR_WORDS = {"auto": "", "standard": "", "vivid": "", "hd": "high"}
-"""OpenAI's words for a default, which here is to say nothing, and the older word of its best quality."""
+"""OpenAI's values for a default, which are omitted here, and the older name of its best quality."""
 
 
 def _ours(word: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Bodies in OpenAI's form."""
+"""Bodies in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Text = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
 class CreateImages(msgspec.Struct):
-    """Ask for pictures as OpenAI clients do. Fields that are not known are ignored, values that are not are refused."""
+    """A request of OpenAI clients. Unknown fields are ignored, unsupported values are refused."""
 
     prompt: Annotated[str, Meta(min_length=1, max_length=4000)]
     model: _Text | None = None
@@ -32,20 +32,20 @@ class CreateImages(msgspec.Struct):
 
 
 class ImageData(msgspec.Struct, omit_defaults=True):
-    """One picture: its address or its bytes in base 64."""
+    """One picture: its URL or its bytes in base 64."""
 
     url: str | None = None
     b64_json: str | None = None
 
 
 class Usage(msgspec.Struct):
-    """What the pictures cost."""
+    """The token usage of the pictures."""
 
     cost_credits: int
 
 
 class ImagesAnswer(msgspec.Struct):
-    """The pictures, with the durable job they came from."""
+    """The pictures, with their durable job."""
 
     created: int
     data: list[ImageData]
@@ -64,7 +64,7 @@ class ModelData(msgspec.Struct):
 
 
 class ModelsAnswer(msgspec.Struct):
-    """The models that can run now."""
+    """The available models."""
 
     object: str
     data: list[ModelData]

@@ -1,4 +1,4 @@
-"""Endpoints of operation: is the process alive, can it serve, how is the bus."""
+"""Endpoints of operation: liveness, readiness, state of the bus."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class Health:
-    """What is asked: every readiness check by name with `ok` or the reason, and the state of the bus."""
+    """The readiness checks by name with `ok` or the reason, and the state of the bus."""
 
     ready: Callable[[], Awaitable[dict[str, str]]]
     bus: Callable[[], Awaitable[BusHealth]]
 
 
 class Operation(Controller):
-    """The process and what it needs."""
+    """State of the process and its dependencies."""
 
     tags = ("operation",)
 
@@ -38,8 +38,8 @@ class Operation(Controller):
         "/healthz",
         access=Access.PUBLIC,
         load_class=LoadClass.UNLIMITED,
-        summary="Is the process alive",
-        answer="It is.",
+        summary="Liveness of the process",
+        answer="The process is alive.",
         ignores_query=True,
     )
     async def alive(self) -> Liveness:
@@ -49,10 +49,12 @@ class Operation(Controller):
         "/readyz",
         access=Access.PUBLIC,
         load_class=LoadClass.UNLIMITED,
-        summary="Can requests be served",
-        answer="They can.",
+        summary="Readiness of the process",
+        answer="Requests can be served.",
         responses={
-            503: ResponseSpec(Readiness, generate_examples=False, description="They cannot; `checks` says why.")
+            503: ResponseSpec(
+                Readiness, generate_examples=False, description="Requests cannot be served; `checks` has the reasons."
+            )
         },
         ignores_query=True,
     )
@@ -65,9 +67,13 @@ class Operation(Controller):
     @get(
         "/api/kafka/health",
         load_class=LoadClass.UNLIMITED,
-        summary="How the bus is",
+        summary="State of the bus",
         answer="Reachable, no topic missing.",
-        responses={503: ResponseSpec(BusView, generate_examples=False, description="It is not.")},
+        responses={
+            503: ResponseSpec(
+                BusView, generate_examples=False, description="The bus is unreachable, or topics are missing."
+            )
+        },
         ignores_query=True,
     )
     async def bus(self, request: Request) -> JsonResponse[BusView]:

@@ -6,7 +6,7 @@ import msgspec
 
 
 class Liveness(msgspec.Struct):
-    """The process answers."""
+    """The process is alive."""
 
     status: str
 

@@ -1,4 +1,4 @@
-"""The queue and statistics as public bodies."""
+"""Converts the queue and statistics to public bodies."""
 
 from __future__ import annotations
 

@@ -20,15 +20,15 @@ from pixel_gateway.domain.rate_limit import LoadClass
 
 
 class Queue(Controller):
-    """What waits and runs."""
+    """The queue."""
 
     tags = ("queue",)
 
     @get(
         "/api/queue/status",
         load_class=LoadClass.STATUS,
-        summary="How long the queue is",
-        answer="Waiting and running generations of everybody, times in seconds.",
+        summary="Length of the queue",
+        answer="Queued and running generations of all users, times in seconds.",
     )
     async def view_status(self, request: Request) -> QueueStatusView:
         return to_struct(await request.application.operations.view_queue_status(), QueueStatusView)
@@ -36,8 +36,8 @@ class Queue(Controller):
     @get(
         "/api/queue/status/{id:str}",
         load_class=LoadClass.STATUS,
-        summary="Where a generation stands in the queue",
-        answer="Its position, what it waits for and when it is expected to start.",
+        summary="Queue position of a generation",
+        answer="Its position, its hold reason and its expected start.",
     )
     async def view_position(self, request: Request, generation_id: IdInPath) -> QueuedView:
         require_id("gen", generation_id)
@@ -48,10 +48,10 @@ class Queue(Controller):
         access=Access.PROCESSOR,
         load_class=LoadClass.CRITICAL,
         summary="Signal the workers and sweep once",
-        answer="What the pass did.",
-        description="For a scheduler. Wants the secret of QUEUE_PROCESSOR_SECRET as `x-queue-secret` or as a "
-        "bearer token; the queue also works without it.",
-        problems={403: "QUEUE_SECRET_NOT_SET: nobody may use it until a secret is set."},
+        answer="The result of the pass.",
+        description="For a scheduler. Requires the secret of QUEUE_PROCESSOR_SECRET as `x-queue-secret` or as a "
+        "bearer token; the queue also works without this call.",
+        problems={403: "QUEUE_SECRET_NOT_SET: it is disabled until a secret is set."},
     )
     async def process(self, request: Request) -> ProcessedView:
         return to_struct(await request.application.operations.process_queue(), ProcessedView)
@@ -60,7 +60,7 @@ class Queue(Controller):
         "/api/stats/generations",
         load_class=LoadClass.READ,
         summary="Your statistics",
-        answer="Sums over ended generations of the last 30 days, or of the asked ones.",
+        answer="Sums over ended generations of the last 30 days, or of the requested ones.",
         parameters=(FROM, TO),
     )
     async def view_stats(self, request: Request) -> StatsView:

@@ -13,7 +13,7 @@ from pixel_gateway.adapters.inbound.http.api.generations.schemas import (  # noq
 
 
 class QueueStatusView(msgspec.Struct, rename="camel"):
-    """The queue over all queues; times are seconds, null when no recent job gives them."""
+    """Sums over all queues; times are in seconds, null without recent jobs."""
 
     queue_length: int
     processing_count: int
@@ -22,10 +22,10 @@ class QueueStatusView(msgspec.Struct, rename="camel"):
 
 
 class QueuedView(msgspec.Struct, rename="camel"):
-    """Where one generation stands in its queue; `waitsFor` says why it cannot start yet.
+    """Queue position of a generation; `waitsFor` says why it cannot start yet.
 
-    `positionReason` says why others than those accepted before it are ahead: `priority`, `fair_share` or `returned`.
-    The position never rises without it.
+    `positionReason` says why generations accepted later are ahead: `priority`, `fair_share` or `returned`. The position
+    never worsens without it.
     """
 
     id: str
@@ -46,21 +46,21 @@ class QueuedView(msgspec.Struct, rename="camel"):
 
 
 class ProcessedView(msgspec.Struct, rename="camel"):
-    """What one pass of the queue's processor did."""
+    """The result of one pass of the queue processor."""
 
     signalled_queues: int
     swept_jobs: int
 
 
 class PopularModel(msgspec.Struct, rename="camel"):
-    """How often a model was used."""
+    """Usage of a model."""
 
     model: str
     count: int
 
 
 class ModelStatsView(msgspec.Struct, rename="camel"):
-    """Figures of one model; seconds are those of a completed run."""
+    """Statistics of one model; seconds are the mean of a completed run."""
 
     model: str
     generations: int
@@ -71,7 +71,7 @@ class ModelStatsView(msgspec.Struct, rename="camel"):
 
 
 class DayStatsView(msgspec.Struct, rename="camel"):
-    """Figures of one UTC day."""
+    """Statistics of one UTC day."""
 
     day: str
     generations: int
@@ -80,9 +80,9 @@ class DayStatsView(msgspec.Struct, rename="camel"):
 
 
 class StatsView(msgspec.Struct, rename="camel"):
-    """Sums over ended generations; `totalTokensUsed` are the credits that were captured.
+    """Sums over ended generations; `totalTokensUsed` are the captured credits.
 
-    `retries` are runs that were repeated after a failure.
+    `retries` is the number of retried runs.
     """
 
     total_generations: int
