@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
+from pixel_errors.backoff import backoff_s
 
 from pixel_generation.application.ports import Clock, Writer
 from pixel_generation.application.submission.owned_jobs import find_named
@@ -82,13 +83,13 @@ async def _wait_for_ends(
     jobs: dict[UUID, Job | PixelError], user_id: UUID, tools: CancelTools
 ) -> dict[UUID, Job | PixelError]:
     """Poll with growing pauses until no run is stopping or the time is over."""
-    patient_until, pause_s = time.monotonic() + tools.patience_s, FIRST_LOOK_S
+    patient_until, looks = time.monotonic() + tools.patience_s, 0
     while stopping := [job.id for job in jobs.values() if not isinstance(job, PixelError) and not job.status.is_final]:
         left_s = patient_until - time.monotonic()
         if left_s <= 0:
             break
-        await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(2 * pause_s, SLOWEST_LOOK_S)
+        looks += 1
+        await asyncio.sleep(min(backoff_s(looks, first_s=FIRST_LOOK_S, longest_s=SLOWEST_LOOK_S), left_s))
         jobs |= await tools.owned.find_owned(stopping, user_id)
     return jobs
 
