@@ -13,7 +13,7 @@ BENCH ?= all
 export UV_PYTHON_DOWNLOADS := never
 export UV_LINK_MODE ?= copy
 # Compiled modules are kept, outside the tree: a process starts in half the time.
-export PYTHONPYCACHEPREFIX := $(CURDIR)/.venv/pycache
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.tools/pycache
 export PYTHONDONTWRITEBYTECODE :=
 
 MANIFESTS := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml deploy/studio/pyproject.toml)
@@ -107,4 +107,4 @@ bench: .venv/.bench parts ## Run the benchmarks, or one: make bench BENCH=submit
 	@$(BIN)/python -m tests.load $(BENCH)
 
 clean: ## Remove what was built; keeps .studio (your pictures) and .tools
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist build
+	@rm -rf .venv .tools/pycache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* dist build

@@ -1,4 +1,4 @@
-"""Fixtures every room of the tests may use."""
+"""Fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ WaitUntil = Callable[..., Awaitable[None]]
 
 @pytest.fixture
 def free_port() -> int:
-    """A TCP port of loopback that nothing listens on."""
+    """Return a free TCP port of loopback."""
     return pick_free_port()
 
 
 async def _wait_until(condition: Callable[[], object | Awaitable[object]], timeout_s: float = 10.0) -> None:
-    """Return once the condition (plain or async) holds; fail the test when the time is over."""
+    """Return once the condition (plain or async) is true; fail the test after the timeout."""
     deadline = time.monotonic() + timeout_s
     while True:
         held = condition()
@@ -36,5 +36,5 @@ async def _wait_until(condition: Callable[[], object | Awaitable[object]], timeo
 
 @pytest.fixture(scope="session")
 def wait_until() -> WaitUntil:
-    """Give `await wait_until(condition, timeout_s=10)`."""
+    """Return `wait_until(condition, timeout_s=10)`."""
     return _wait_until

@@ -1,14 +1,14 @@
 """Contract tests: one suite of assertions run over every implementation of a port.
 
-A test module states what it holds to the same promises:
+A test module declares the implementations of each port:
 
     CONTRACTS = {Sets: (FakeSets, PostgresSets)}
 
-The key is the port, the values are the fakes and the adapters that stand behind it. While the module runs, calls of
-the port's methods are recorded; the module fails at its end unless every method was called on every implementation, and
-all of them within one test. So neither an empty test nor one that looks at the fake alone satisfies it. A server that
-stands for another one is named in `SERVERS = {FakeAssetsServicer: AssetsServicer}`, and then what the fake answers
-counts. `tests/architecture/test_ports.py` proves that every port and every fake is named.
+The key is the port, the values are the fakes and the adapters that implement it. While the module runs, calls of the
+port's methods are recorded; the module fails at its end unless every method was called on every implementation, and all
+of them within one test. So neither an empty test nor one that uses the fake only satisfies it. A fake of a server is
+declared in `SERVERS = {FakeAssetsServicer: AssetsServicer}`, and then its handled calls count.
+`tests/architecture/test_ports.py` checks that every port and every fake is declared.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ import pytest
 
 @dataclass
 class Calls:
-    """Which tests called which method of which class."""
+    """The tests that called each method of each class."""
 
     test: str = ""
     tests: dict[tuple[type, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     @contextmanager
     def recorded(self, implementation: type, method: str) -> Iterator[None]:
-        """Note every call of the method inside the block."""
+        """Record every call of the method inside the block."""
         inherited = method not in vars(implementation)
         original = vars(implementation).get(method) or getattr(implementation, method)
         setattr(implementation, method, self._noting(implementation, method, original))
@@ -53,7 +53,7 @@ class Calls:
         return call
 
     def missing(self, implementations: Sequence[type], method: str) -> str:
-        """Say what was not called; empty when one test called the method on all implementations."""
+        """Return what was not called; empty when one test called the method on all implementations."""
         tests = [self.tests[implementation, method] for implementation in implementations]
         uncalled = [each.__name__ for each, found in zip(implementations, tests, strict=True) if not found]
         if uncalled:
@@ -62,7 +62,7 @@ class Calls:
 
 
 def methods_of(port: type) -> list[str]:
-    """Public methods that the class itself states."""
+    """Return the public methods defined in the class itself."""
     return [name for name, value in vars(port).items() if not name.startswith("_") and callable(value)]
 
 

@@ -1,4 +1,4 @@
-"""The servers tests run on: started when first asked for, once per run, on free ports of loopback."""
+"""The servers of the tests: started at their first use, once per run, on free ports of loopback."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from psycopg import sql
 from tests.servers import TOOLS, shared_kafka, shared_s3
 
 ROLE_PASSWORD = secrets.token_urlsafe(12)
-"""Of every service's role. Roles belong to the whole server: a test that provisions one again has to use this."""
+"""Password of every service's role. Roles belong to the whole server: a test that provisions one again must use it."""
 
 FAST_AND_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-"""Test data need not outlive the machine; tests of durability run a server of their own."""
+"""Test data need not survive a crash; tests of durability run a separate server."""
 
 
 @dataclass(frozen=True)
 class Database:
-    """A fresh database; `url` is the service role's (the superuser's where there is no schema)."""
+    """A new database; `url` is the service role's (the superuser's without a schema)."""
 
     name: str
     schema: str
@@ -80,7 +80,7 @@ def package_of(schema: str) -> str:
 
 @pytest.fixture(scope="session")
 def parts_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run's servers keep their data and logs."""
+    """Directory for data and logs of the run's servers."""
     return tmp_path_factory.mktemp("parts")
 
 
@@ -92,7 +92,7 @@ async def postgres_server(parts_dir: Path) -> AsyncIterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def make_database(postgres_server: PostgresServer) -> MakeDatabase:
-    """Give `await make_database("generation")`: a fresh database with that service's migrated schema.
+    """Return `make_database("generation")`, which makes a new database with that service's migrated schema.
 
     Without a name the database is empty and `url` is the superuser's.
     """
@@ -101,7 +101,7 @@ def make_database(postgres_server: PostgresServer) -> MakeDatabase:
 
 @pytest.fixture(scope="session")
 async def kafka_brokers(parts_dir: Path) -> AsyncIterator[str]:
-    """Bootstrap address of a broker; topics of a test have a prefix of their own."""
+    """Bootstrap address of a broker; the topics of a test have their own prefix."""
     if shared := shared_kafka():
         yield shared
         return
@@ -126,7 +126,7 @@ async def s3_server(parts_dir: Path) -> AsyncIterator[S3Server]:
 
 @dataclass(frozen=True)
 class S3:
-    """How to reach the S3 server, and the name of a bucket nobody has made yet."""
+    """Connection of the S3 server, and the name of a bucket that does not exist yet."""
 
     endpoint_url: str
     access_key: str
@@ -135,7 +135,7 @@ class S3:
     region: str = "us-east-1"
 
     def fresh_bucket(self) -> str:
-        """Return the name of one more bucket."""
+        """Return the name of another bucket."""
         return f"test-{secrets.token_hex(8)}"
 
 

@@ -1,9 +1,9 @@
-"""Runs suites and judges them together: `python -m tests.run [SUITE...]`; without a name all of them.
+"""Runs suites and summarizes them: `python -m tests.run [SUITE...]`; without a name all of them.
 
-Every suite runs whatever becomes of the others; suites of one stage run side by side. The end-to-end tests run twice,
-against the studio in one process and against one process per role on real parts: both have to pass the same tests. The
-run ends with the time of each suite and the slowest tests, and fails when anything failed. Coverage is that of the fast
-suites, which alone have to reach the gate: it doubles the time of what it watches.
+Every suite runs even if others fail; suites of one stage run concurrently. The end-to-end tests run twice, on the
+studio in one process and on one process per role with real servers: both must pass the same tests. The run ends with
+the time of each suite and the slowest tests, and fails when anything failed. Coverage is measured in the fast suites
+only, which must reach the limit: measuring doubles their time.
 """
 
 from __future__ import annotations
@@ -30,25 +30,26 @@ SLOWEST = 20
 
 @dataclass(frozen=True)
 class Suite:
-    """One pytest session; `workers` share its tests, file by file."""
+    """One pytest session; `workers` share its tests, file by file unless `dist` says otherwise."""
 
     name: str
     paths: Sequence[str]
     workers: int = 0
+    dist: str = "loadscope"
     mode: str = ""
     is_measured: bool = False
     needs_servers: bool = True
 
     def command(self, *, is_measured: bool) -> list[str]:
-        """Return how it is started."""
+        """Return the command line."""
         program = [str(BIN / "coverage"), "run"] if is_measured else [sys.executable]
-        spread = ["-n", str(self.workers), "--dist", "loadscope"] if self.workers else []
+        spread = ["-n", str(self.workers), "--dist", self.dist] if self.workers else []
         return [*program, "-m", "pytest", "-q", *spread, *self.paths]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One test of a suite and what became of it."""
+    """One test of a suite and its result."""
 
     name: str
     time_s: float
@@ -74,14 +75,14 @@ UNIT = Suite("unit", ("tests/unit", "tests/architecture"), workers=2, is_measure
 ADAPTERS = Suite("adapters", ("tests/contract", "tests/integration"), workers=4, is_measured=True)
 EMBEDDED = Suite("e2e-embedded", ("tests/e2e",), mode="embedded")
 SERVICES = Suite("e2e-services", ("tests/e2e",), mode="services")
-FAULTS = Suite("faults", ("tests/faults",))
+FAULTS = Suite("faults", ("tests/faults",), workers=2, dist="loadgroup")
 
 STAGES = ((UNIT,), (ADAPTERS,), (EMBEDDED, SERVICES), (FAULTS,))
 SUITES = {suite.name: suite for stage in STAGES for suite in stage}
 
 
 async def run_suite(suite: Suite, scratch: Path, environment: Mapping[str, str], *, is_measured: bool) -> Result:
-    """Run one pytest session; what it says is printed in one piece when it has ended."""
+    """Run one pytest session; print its output when it has ended."""
     report, log = scratch / f"{suite.name}.xml", scratch / f"{suite.name}.log"
     print(f"== {suite.name}: begins", flush=True)
     started = time.monotonic()
@@ -97,7 +98,7 @@ async def run_suite(suite: Suite, scratch: Path, environment: Mapping[str, str],
 
 
 def cases_of(report: Path) -> list[Case]:
-    """Read the tests of a session; none when it ended before it had any."""
+    """Read the tests of a session; none when it ended before the first."""
     if not report.exists():
         return []
     return [
@@ -107,7 +108,7 @@ def cases_of(report: Path) -> list[Case]:
 
 
 def difference_of_modes(results: Sequence[Result]) -> str:
-    """Return which end-to-end tests passed in one of the two ways only; empty when they agree or one did not run."""
+    """Return the end-to-end tests that passed in one mode only; empty when both agree or one did not run."""
     lists = [result.passed for result in results if result.suite in (EMBEDDED, SERVICES)]
     if len(lists) < len((EMBEDDED, SERVICES)):
         return ""
@@ -163,14 +164,14 @@ async def main(wanted: Sequence[Suite]) -> int:
         is_covered = await coverage("report", "--skip-covered", "--skip-empty", f"--fail-under={COVERAGE_GATE}") == 0
     print_summary(results, time.monotonic() - started)
     if only := difference_of_modes(results):
-        print(f"FAILED: the two ways to run differ in these tests:{only}")
+        print(f"FAILED: the two modes differ in these tests:{only}")
     if not is_covered:
         print(f"FAILED: less than {COVERAGE_GATE} % of the code is covered")
     return 0 if is_covered and not only and all(result.code == 0 for result in results) else 1
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m tests.run", description="Runs suites and judges them together.")
+    parser = argparse.ArgumentParser(prog="python -m tests.run", description="Runs suites and summarizes them.")
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; all when none is named")
     names = parser.parse_args().suites or list(SUITES)
     if unknown := set(names) - set(SUITES):

@@ -1,4 +1,7 @@
-"""Generates `src/pixel` from `protos/`: messages, stubs and their types. `--check` fails on drift, writes nothing."""
+"""Generates `src/pixel` and `src/pixel_limits` from `protos/`: messages, stubs, their types, and limits of fields.
+
+`--check` fails on drift and writes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,57 @@ import filecmp
 import shutil
 import sys
 import tempfile
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 
+import field_limits
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOS = ROOT / "protos"
 OUT = ROOT / "libs" / "protos" / "src"
+PACKAGES = ("pixel", "pixel_limits")
 
 
 def generate(out: Path) -> None:
     """Write the generated packages of every proto under `out`."""
-    sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+    sources = sorted(str(path.relative_to(PROTOS)) for path in (PROTOS / "pixel").rglob("*.proto"))
     well_known = files("grpc_tools") / "_proto"
-    targets = [f"--{plugin}_out={out}" for plugin in ("python", "grpc_python", "mypy", "mypy_grpc")]
-    # protoc finds its plugins on PATH; they are beside the interpreter.
-    bin_dir = Path(sys.executable).parent
-    plugins = [f"--plugin={bin_dir / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
-    if protoc.main(["protoc", f"-I{PROTOS}", f"-I{well_known}", *plugins, *targets, *sources]) != 0:
-        sys.exit("protoc failed")
+    with tempfile.TemporaryDirectory() as scratch:
+        compiled, validate = Path(scratch) / "compiled.binpb", Path(scratch) / "python"
+        validate.mkdir()
+        includes = [f"-I{PROTOS}", f"-I{well_known}"]
+        _protoc(*includes, f"--python_out={validate}", field_limits.VALIDATE)
+        kept = ("--include_imports", "--include_source_info")
+        _protoc(*includes, *kept, f"--descriptor_set_out={compiled}", *sources)
+        sys.path.insert(0, str(validate))
+        option = import_module("buf.validate.validate_pb2").field
+        described = FileDescriptorSet.FromString(compiled.read_bytes())
+        _write_limits(out / "pixel_limits", field_limits.modules_of(described, option))
+        compiled.write_bytes(field_limits.without_options(described, option).SerializeToString(deterministic=True))
+        targets = [f"--{plugin}_out={out}" for plugin in ("python", "grpc_python", "mypy", "mypy_grpc")]
+        # protoc finds its plugins on PATH; they are beside the interpreter.
+        bin_dir = Path(sys.executable).parent
+        plugins = [f"--plugin={bin_dir / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
+        _protoc(f"--descriptor_set_in={compiled}", *plugins, *targets, *sources)
     for folder in [out / "pixel", *(path for path in (out / "pixel").rglob("*") if path.is_dir())]:
         (folder / "__init__.py").touch()
     (out / "pixel" / "py.typed").touch()
+
+
+def _protoc(*arguments: str) -> None:
+    if protoc.main(["protoc", *arguments]) != 0:
+        sys.exit("protoc failed")
+
+
+def _write_limits(folder: Path, modules: dict[str, str]) -> None:
+    folder.mkdir()
+    for name, source in modules.items():
+        (folder / f"{name}.py").write_text(source)
+    for name in ("__init__.py", "py.typed"):
+        (folder / name).touch()
 
 
 def drifted(fresh: Path, committed: Path) -> list[str]:
@@ -49,11 +80,12 @@ def main() -> None:
         fresh = Path(scratch)
         generate(fresh)
         if check:
-            if names := drifted(fresh / "pixel", OUT / "pixel"):
+            if names := [name for package in PACKAGES for name in drifted(fresh / package, OUT / package)]:
                 sys.exit("generated code differs from protos/, run `make protos`: " + ", ".join(names))
             return
-        shutil.rmtree(OUT / "pixel", ignore_errors=True)
-        shutil.copytree(fresh / "pixel", OUT / "pixel")
+        for package in PACKAGES:
+            shutil.rmtree(OUT / package, ignore_errors=True)
+            shutil.copytree(fresh / package, OUT / package)
 
 
 if __name__ == "__main__":

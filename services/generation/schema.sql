@@ -713,6 +713,20 @@ CREATE TABLE generation.provider_health (
 );
 ALTER TABLE generation.provider_health OWNER TO generation_owner;
 COMMENT ON TABLE generation.provider_health IS 'Breakers of the workers: open after repeated failures, half open for one probe.';
+CREATE TABLE generation.set_aside_jobs (
+    job_id uuid NOT NULL,
+    duty text NOT NULL,
+    reason text NOT NULL,
+    failures integer NOT NULL,
+    first_at timestamp with time zone DEFAULT now() NOT NULL,
+    last_at timestamp with time zone DEFAULT now() NOT NULL,
+    look_again_at timestamp with time zone NOT NULL,
+    CONSTRAINT set_aside_jobs_duty_check CHECK (((length(duty) >= 1) AND (length(duty) <= 100))),
+    CONSTRAINT set_aside_jobs_failures_check CHECK ((failures > 0))
+);
+ALTER TABLE generation.set_aside_jobs OWNER TO generation_owner;
+COMMENT ON TABLE generation.set_aside_jobs IS 'Jobs that a duty could not process, with the reason.';
+COMMENT ON COLUMN generation.set_aside_jobs.failures IS 'How often in a row; the pause before the next look grows with it.';
 CREATE VIEW generation.stored_jobs AS
  SELECT live_jobs.id,
     live_jobs.user_id,
@@ -888,6 +902,8 @@ ALTER TABLE ONLY generation.promotions
     ADD CONSTRAINT promotions_pkey PRIMARY KEY (code);
 ALTER TABLE ONLY generation.provider_health
     ADD CONSTRAINT provider_health_pkey PRIMARY KEY (provider);
+ALTER TABLE ONLY generation.set_aside_jobs
+    ADD CONSTRAINT set_aside_jobs_pkey PRIMARY KEY (job_id, duty);
 ALTER TABLE ONLY generation.submissions
     ADD CONSTRAINT submissions_pkey PRIMARY KEY (user_id, route, key);
 ALTER TABLE ONLY generation.worker_presence
@@ -911,6 +927,7 @@ CREATE INDEX jobs_queue ON generation.live_jobs USING btree (queue, hold_reason,
 CREATE INDEX jobs_scheduled ON generation.live_jobs USING btree (scheduled_at) WHERE ((status = 'queued'::text) AND (hold_reason = 'scheduled'::text));
 CREATE INDEX ledger_transfers_of_providers ON generation.ledger_transfers USING btree (created_at) INCLUDE (job_id, round) WHERE (kind = 'provider_cost'::text);
 CREATE INDEX ledger_transfers_of_user ON generation.ledger_transfers USING btree (user_id, id DESC);
+CREATE INDEX set_aside_jobs_last_at ON generation.set_aside_jobs USING btree (last_at);
 CREATE INDEX submissions_created_at ON generation.submissions USING btree (created_at);
 CREATE TRIGGER ledger_entries_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON generation.ledger_entries FOR EACH STATEMENT EXECUTE FUNCTION generation.refuse_ledger_change();
 CREATE TRIGGER ledger_entries_balanced AFTER INSERT ON generation.ledger_entries REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION generation.require_balanced_transfers();
@@ -951,6 +968,7 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.plans TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.prices TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.promotions TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.provider_health TO generation;
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.set_aside_jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.stored_jobs TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.submissions TO generation;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE generation.worker_presence TO generation;

@@ -1,4 +1,4 @@
-"""The recorder of contract tests notices what was not tested."""
+"""The recorder of contract tests finds untested methods."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Memory:
 
 
 class Inherits(Memory):
-    """Has its methods from another class."""
+    """Inherits its methods."""
 
 
 def recorded(*tests: tuple[str, type, str]) -> Calls:

@@ -1,4 +1,4 @@
-"""The docs name what the code has."""
+"""The docs agree with the code."""
 
 from __future__ import annotations
 

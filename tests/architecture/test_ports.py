@@ -18,7 +18,7 @@ ASSERTING = {"raises", "wait_until", "timeout"}
 NOTHING_IS_RAISED = ("_is_fine", "_succeeds", "_is_idempotent")
 """Endings of the names of tests that prove that a call raises nothing."""
 NO_ADAPTER_YET = {"pixel_generation.application.maintenance.ports.CallLookup"}
-"""Ports that nothing stands behind: tests/contract/providers/test_call_lookup.py fails when that changes."""
+"""Ports without an implementation: tests/contract/providers/test_call_lookup.py fails when that changes."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -65,7 +65,7 @@ class ContractModule:
     path: Path
     tree: ast.Module
     contracts: dict[str, list[str]]
-    """By port, or by fake where a server stands for another."""
+    """By port, or by fake for servers."""
 
 
 def declared(tree: ast.Module, names: dict[str, str]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The shape of the tree: rooms, names, sizes, and what may not be written anywhere."""
+"""The shape of the tree: layers, names, sizes, and forbidden text."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def own_python() -> list[Path]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_has_the_same_layers(service: str) -> None:
     package = ROOT / "services" / service / "src" / f"pixel_{service}"
-    for room in ("domain", "application", "adapters/inbound", "adapters/outbound", "sql", "migrations"):
-        assert (package / room).is_dir(), f"{service} has no {room}"
+    for layer in ("domain", "application", "adapters/inbound", "adapters/outbound", "sql", "migrations"):
+        assert (package / layer).is_dir(), f"{service} has no {layer}"
     for module in ("__main__.py", "main.py", "settings.py"):
         assert (package / module).is_file(), f"{service} has no {module}"
 
@@ -66,7 +66,7 @@ def test_files_stay_below_the_hard_limit() -> None:
 
 
 def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of a function without those of the functions defined directly in it."""
+    """Return the lines of a function without those of functions defined directly in it."""
     nested = [node for node in function.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = [(node.end_lineno or 0) - node.lineno + 1 for node in (function, *nested)]
     return lengths[0] - sum(lengths[1:])

@@ -1,6 +1,6 @@
 """Observers only count: what comes back from them is nothing, so there is no behaviour that a test could compare.
 
-Their contract is therefore the shape: every method of the port is there, on the fake and on the metrics that stand for
+Their contract is therefore the shape: every method of the port is there, on the fake and on the metrics of
 it, with the same parameters of the same kinds.
 """
 
@@ -14,6 +14,7 @@ from pixel_gateway.application.load.admission import AdmissionObserver
 from pixel_gateway.application.load.rate_limiting import RateLimitObserver
 from pixel_generation.adapters.metrics import (
     BudgetMetrics,
+    DutyMetrics,
     EngineMetrics,
     EtaMetrics,
     HealthMetrics,
@@ -22,11 +23,18 @@ from pixel_generation.adapters.metrics import (
     SubmissionMetrics,
 )
 from pixel_generation.application.execution.ports import EtaObserver, HealthObserver, JobObserver
-from pixel_generation.application.maintenance.ports import BudgetObserver, EngineObserver, LedgerObserver
-from pixel_generation.application.submission.ports import SubmissionObserver
+from pixel_generation.application.maintenance.ports import (
+    BudgetObserver,
+    DepthObserver,
+    DutyObserver,
+    EngineObserver,
+    LedgerObserver,
+)
+from pixel_generation.application.submission.ports import CancelObserver, SubmissionObserver
 
 from tests.contracts import methods_of
 from tests.fakes.gateway_load import FakeLoadObserver
+from tests.fakes.generation_duties import FakeDutyObserver
 from tests.fakes.generation_eta import FakeEtaObserver
 from tests.fakes.generation_health import FakeHealthObserver
 from tests.fakes.generation_neighbours import FakeEngineObserver, FakeObserver
@@ -37,6 +45,9 @@ OBSERVERS: dict[type, tuple[type, ...]] = {
     JobObserver: (FakeObserver, JobMetrics),
     SubmissionObserver: (FakeObserver, SubmissionMetrics),
     EngineObserver: (FakeEngineObserver, EngineMetrics),
+    CancelObserver: (FakeEngineObserver, EngineMetrics),
+    DepthObserver: (FakeObserver, JobMetrics),
+    DutyObserver: (FakeDutyObserver, DutyMetrics),
     HealthObserver: (FakeHealthObserver, HealthMetrics),
     EtaObserver: (FakeEtaObserver, EtaMetrics),
     LedgerObserver: (LedgerMetrics,),

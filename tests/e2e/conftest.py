@@ -1,4 +1,4 @@
-"""A whole studio, run in one of two ways: MODE=embedded (the default) or MODE=services on real parts.
+"""A whole studio in one of two modes: MODE=embedded (the default) or MODE=services on real servers.
 
 Tests see the same public API in both.
 """
@@ -42,7 +42,7 @@ RENDITIONS = {
 
 @dataclass(frozen=True)
 class Running:
-    """A running product, and what a test may do to it from outside."""
+    """A running product and operations on it from outside."""
 
     studio: Studio
     media_address: str
@@ -55,7 +55,7 @@ class Running:
 
 @dataclass(frozen=True)
 class Supplied:
-    """A product whose second provider is a loopback server that fails as it is told."""
+    """A product whose second provider is a loopback server with planned faults."""
 
     studio: Studio
     provider: OpenAIServer
@@ -71,11 +71,11 @@ StorePhotograph = Callable[[bytes], Awaitable[dict[str, str]]]
 def run_product(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[], AbstractAsyncContextManager[Running]]:
-    """Give `async with run_product() as running`, in the way that is under test."""
+    """Return `run_product`, for `async with run_product() as running` in the mode under test."""
     mode = os.environ.get("MODE", "embedded")
     if mode == "embedded":
         return lambda: run_embedded(tmp_path_factory.mktemp("studio") / "data")
-    assert mode == "services", f"MODE is {mode}; it has to be embedded or services"
+    assert mode == "services", f"MODE is {mode}; it must be embedded or services"
     parts = request.getfixturevalue("real_parts")
     return lambda: run_on_real_parts(parts, tmp_path_factory.mktemp("services"))
 
@@ -89,7 +89,7 @@ async def real_parts(
 
 
 def parts_on(admin_url: str, kafka_brokers: str, redis_url: str, s3: Any) -> RealParts:
-    """Name the real parts to run on. The database server is one's own: the services' roles belong to all of it."""
+    """Return the real servers. The database server is not shared: service roles belong to the whole server."""
     return RealParts(
         admin_url=admin_url,
         kafka_brokers=kafka_brokers,
@@ -109,7 +109,7 @@ async def running(run_product: Callable[[], AbstractAsyncContextManager[Running]
 
 @pytest.fixture(scope="session")
 def shared_servers(request: pytest.FixtureRequest) -> tuple[str, Any] | None:
-    """Redis and S3, which several products may share; None when they run on embedded parts."""
+    """Redis and S3, which several products may share; None in embedded mode."""
     if os.environ.get("MODE", "embedded") == "embedded":
         return None
     return request.getfixturevalue("redis_url"), request.getfixturevalue("s3")
@@ -119,7 +119,7 @@ def shared_servers(request: pytest.FixtureRequest) -> tuple[str, Any] | None:
 async def supplied(
     shared_servers: tuple[str, Any] | None, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Supplied]:
-    """A product of its own, in the way that is under test: two that share a bus would take each other's events."""
+    """A separate product in the mode under test: two on one bus would consume each other's events."""
     scratch = tmp_path_factory.mktemp("supplied")
     async with AsyncExitStack() as stack:
         provider = await stack.enter_async_context(run_openai_server())
@@ -162,14 +162,14 @@ async def stranger(studio: Studio) -> AsyncIterator[Person]:
 
 @pytest.fixture
 async def pauper(studio: Studio) -> AsyncIterator[Person]:
-    """Somebody without credits."""
+    """An account without credits."""
     async with studio.person(first_credits=0) as pauper:
         yield pauper
 
 
 @pytest.fixture
 def store_photograph(running: Running, person: Person) -> StorePhotograph:
-    """Give `await store_photograph(data)`: the absolute address of each rendition, by its word."""
+    """Return `store_photograph(data)`, which returns the absolute URL of each rendition by its name."""
 
     async def store(data: bytes) -> dict[str, str]:
         header = assets_service_pb2.StoreAssetHeader(
@@ -197,7 +197,7 @@ def store_photograph(running: Running, person: Person) -> StorePhotograph:
 
 @asynccontextmanager
 async def run_embedded(data_dir: Path, environment: Mapping[str, str] | None = None) -> AsyncIterator[Running]:
-    """Run `studio up` as a child process, as a person would."""
+    """Run `studio up` as a child process."""
     child = await start_studio(data_dir, port=0, environment=environment)
     try:
         record = find_running(data_dir)
@@ -220,7 +220,7 @@ async def run_embedded(data_dir: Path, environment: Mapping[str, str] | None = N
 async def start_studio(
     data_dir: Path, *, port: int, environment: Mapping[str, str] | None = None
 ) -> asyncio.subprocess.Process:
-    """Start it and return once it says where it is."""
+    """Start it and return once it prints its address."""
     log = data_dir.with_suffix(".log")
     with log.open("ab") as errors:
         child = await asyncio.create_subprocess_exec(
@@ -237,7 +237,7 @@ async def start_studio(
 
 
 async def stop_studio(child: asyncio.subprocess.Process) -> None:
-    """Ask it to end, and insist that it ends clean and in time."""
+    """Stop it, and fail unless it ends cleanly and in time."""
     child.send_signal(signal.SIGTERM)
     async with asyncio.timeout(STOP_WITHIN_S):
         assert await child.wait() == 0

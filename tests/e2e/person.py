@@ -1,4 +1,4 @@
-"""Who uses the studio in the end-to-end tests: somebody with a key, a browser's patience and no inside knowledge."""
+"""The user of the end-to-end tests: a client of the public API with a key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FINAL = {"completed", "failed", "cancelled"}
 
 @dataclass(frozen=True)
 class Studio:
-    """A running product, whatever it runs on."""
+    """A running product in any mode."""
 
     address: str
     """Public HTTP address."""
@@ -30,7 +30,7 @@ class Studio:
 
     @asynccontextmanager
     async def person(self, first_credits: int = 1000, *, timeout_s: float = 60.0) -> AsyncIterator[Person]:
-        """Open a new account with a key of its own."""
+        """Create an account with a key."""
         async with open_channel(self.accounts_address, default_deadline_s=20.0) as channel:
             stub = accounts_service_pb2_grpc.AccountsServiceStub(channel)
             username = f"person-{secrets.token_hex(6)}"
@@ -47,7 +47,7 @@ class Studio:
 
 @dataclass(frozen=True)
 class Person:
-    """An account, its key and a client that carries it."""
+    """An account, its key and a client that sends it."""
 
     studio: Studio
     user_id: str
@@ -55,7 +55,7 @@ class Person:
     http: httpx2.AsyncClient
 
     async def submit(self, body: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
-        """Submit a generation; return what the answer says of it."""
+        """Submit a generation; return it from the response."""
         headers = {"idempotency-key": key} if key else {}
         answer = await self.http.post("/api/generations", json=body, headers=headers)
         assert answer.status_code == 202, answer.text

@@ -1,4 +1,4 @@
-"""Prompts as people write them: short, long, quoted, in many scripts, with emoji and with marks that break parsers."""
+"""Realistic prompts: short, long, quoted, in many scripts, with emoji and with characters that break parsers."""
 
 from __future__ import annotations
 

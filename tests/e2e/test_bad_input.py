@@ -1,4 +1,4 @@
-"""What bad input gets from a whole studio: a clear problem with its code, no effect, never a 5xx.
+"""Bad input to a whole studio: a problem with its code, no effect, never a 5xx.
 
 A few of each kind, and what only the services behind the gateway can judge; all of them are sent to the HTTP layer in
 `tests/unit/gateway/test_bad_input.py`.
@@ -36,7 +36,7 @@ def assert_problem(answer: httpx2.Response, status: int | tuple[int, ...], code:
 
 
 async def effect_of(person: Person) -> tuple[int, int, list[str]]:
-    """Everything a submission could have changed: credits available and held, and the generations."""
+    """The state that a submission could change: available and held credits, and the generations."""
     me = (await person.http.get("/api/me")).json()
     page = (await person.http.get("/api/generations", params={"limit": 100})).json()
     return me["credits"]["available"], me["credits"]["held"], [item["id"] for item in page["items"]]

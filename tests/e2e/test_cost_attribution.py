@@ -1,4 +1,4 @@
-"""N24: what the end users of somebody's apps cost is the same in the usage, its CSV, the receipts and the ledger."""
+"""N24: the cost of end users of an app is the same in usage, CSV, receipts and ledger."""
 
 from __future__ import annotations
 

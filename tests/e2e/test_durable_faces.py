@@ -1,4 +1,4 @@
-"""One durable job under every face: a caller that leaves, a line that is cut, lose nothing and pay once."""
+"""One durable job on every transport: a client that disconnects or is cut off loses nothing and pays once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.e2e.person import Person
 from tests.loopback import http_client
 
 CUT_RUNS = int(os.environ.get("CUT_RUNS", "200" if os.environ.get("PROFILE") == "full" else "10"))
-"""Streams followed through a line that is cut; 200 in `make faults`."""
+"""Streams over a connection that is cut; 200 in `make faults`."""
 
 
 async def found_by_key(person: Person, key: str) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ async def test_a_caller_can_wait_for_the_result(person: Person) -> None:
 
 @asynccontextmanager
 async def cutting_line(address: str, every_s: float) -> AsyncIterator[str]:
-    """Give an address that leads to the studio and is cut after a while, again and again."""
+    """Yield an address of the studio whose connections are cut repeatedly."""
     target = urlsplit(address)
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -103,7 +103,7 @@ async def cutting_line(address: str, every_s: float) -> AsyncIterator[str]:
 
 
 async def followed(address: str, person: Person, generation_id: str) -> list[tuple[int, str]]:
-    """Follow a stream as a browser does: connect again with the last id until it ends; return (id, status)."""
+    """Read a stream as a browser does: reconnect with the last id until it ends; return (id, status)."""
     seen: list[tuple[int, str]] = []
     headers = {"authorization": f"Bearer {person.api_key}"}
     async with http_client(address, timeout=10.0) as http, asyncio.timeout(60):
@@ -118,7 +118,7 @@ async def followed(address: str, person: Person, generation_id: str) -> list[tup
 
 
 async def _read(http: httpx2.AsyncClient, path: str, headers: dict[str, str], seen: list[tuple[int, str]]) -> bool:
-    """Add the events to what was seen; True once the end was told, which a late first look gets as its snapshot."""
+    """Collect the events; True once the end came, which a late client gets as its snapshot."""
     event_id = ""
     async with http.stream("GET", path, headers=headers) as stream:
         async for line in stream.aiter_lines():
@@ -146,7 +146,7 @@ async def test_a_repeatedly_disconnected_stream_has_no_gap_and_no_repeat(person:
 
 
 async def all_followed(address: str, person: Person, ids: set[str], position: str) -> dict[str, list[int]]:
-    """Follow the channel of all generations as a browser does until these have ended; return what was told of each."""
+    """Read the user channel as a browser does until these generations have ended; return the events of each."""
     told: dict[str, list[int]] = {each: [] for each in ids}
     ended: set[str] = set()
     headers = {"authorization": f"Bearer {person.api_key}"}

@@ -1,4 +1,4 @@
-"""Cancel, retry, money and operations through the public API."""
+"""Cancel, retry, billing and operations through the public API."""
 
 from __future__ import annotations
 

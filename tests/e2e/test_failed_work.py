@@ -1,4 +1,4 @@
-"""Failed work, from the provider's answer to the operator's retry and the owner's notice."""
+"""Failed work, from the provider's response to the operator's retry and the owner's notification."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHOWN_WITHIN_S = 5.0
 
 
 async def failed(person: Person, supplied: Supplied, fault: Fault) -> str:
-    """Submit a generation that its provider answers with the fault; return its id once it has failed."""
+    """Submit a generation that fails with the provider's fault; return its id once it has failed."""
     supplied.provider.plan.append(fault)
     made = await person.submit({"prompt": SECRET_WORDS, "model": "gpt-image-2", "size": "1024x1024"})
     assert (await person.finished(made["id"], within_s=20))["status"] == "failed"
@@ -43,7 +43,7 @@ async def shown(admin: httpx2.AsyncClient, query: str) -> dict[str, Any]:
 
 
 async def one_shown(admin: httpx2.AsyncClient, generation_id: str) -> dict[str, Any]:
-    """Return the failure once operators see it, which they do within seconds."""
+    """Return the failure once it is listed, within seconds."""
     deadline = time.monotonic() + SHOWN_WITHIN_S
     while not (items := (await shown(admin, f"generationId={generation_id}"))["items"]):
         assert time.monotonic() < deadline, f"{generation_id} is not shown after {SHOWN_WITHIN_S} s"
@@ -64,7 +64,7 @@ async def statuses(person: Person, ids: dict[str, str]) -> dict[str, str]:
 
 
 async def one_notification(person: Person, count: int) -> dict[str, Any]:
-    """Return the only unread notification once it counts so many."""
+    """Return the only unread notification once it has this count."""
     deadline = time.monotonic() + SHOWN_WITHIN_S
     while True:
         unread = (await person.http.get("/api/notifications?unread=true")).json()["items"]
@@ -98,7 +98,7 @@ async def test_six_failure_classes_are_listed_one_is_retried_and_the_owner_gets_
         assert (tried_dry["ids"], tried_dry["dryRun"]) == ([ids["provider_rejected"]], True)
         assert set((await statuses(owner, ids)).values()) == {"failed"}
 
-        # Two operators press the button at the same moment.
+        # Two operators retry concurrently.
         answers = await asyncio.gather(retried(admin, which), retried(admin, which))
         assert max(answer["ids"] for answer in answers) == [ids["provider_rejected"]]
         assert sum(len(answer["ids"]) for answer in answers) == 1
@@ -147,7 +147,7 @@ async def test_no_log_holds_a_prompt_or_a_key(supplied: Supplied) -> None:
 
 
 async def costs_so_far(supplied: Supplied) -> float:
-    """US dollars by the counters of all processes."""
+    """US dollars from the counters of all processes."""
     name = "api_costs_by_provider_total"
     return sum([await sample(address, name, provider="openai") for address in supplied.metrics_addresses])
 

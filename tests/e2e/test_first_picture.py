@@ -1,4 +1,4 @@
-"""A user's journey: ask, watch, see, keep, discover."""
+"""A user's journey: submit, watch, read, discover."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ async def test_a_retried_submission_is_the_same_job_and_pays_once(person: Person
 
 
 async def assert_becomes_a_picture(person: Person, number: int, **form: str) -> None:
-    """Submit a prompt of the list in one of the styles; look at what it became."""
+    """Submit a prompt of the list in one of the styles; check the result."""
     prompt, style = PROMPTS[number], STYLES[number % len(STYLES)]
     accepted = await person.submit({"prompt": prompt, **form, **({"style": style} if style else {})})
     done = await person.finished(accepted["id"])

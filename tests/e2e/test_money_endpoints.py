@@ -1,4 +1,4 @@
-"""Budgets, corrections and promotions through the public API: attacked at once, and with what nobody should send."""
+"""Budgets, corrections and promotions through the public API: concurrent and invalid requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def admin(studio: Studio) -> AsyncIterator[httpx2.AsyncClient]:
 
 @asynccontextmanager
 async def budgets(admin: httpx2.AsyncClient, *wanted: dict[str, Any]) -> AsyncIterator[None]:
-    """Set budgets, and take them away again: some hold for everybody."""
+    """Set budgets, and delete them afterwards: some apply to all users."""
     made = [(await admin.put("/api/admin/budgets", json=each)).json() for each in wanted]
     try:
         yield
@@ -170,7 +170,7 @@ async def test_a_leaked_promotion_can_be_found_and_ended(
 
 
 async def all_promotions(admin: httpx2.AsyncClient) -> list[dict[str, Any]]:
-    """Every promotion, read by small pages."""
+    """Return every promotion, read by small pages."""
     found: list[dict[str, Any]] = []
     cursor = ""
     while True:

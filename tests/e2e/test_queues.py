@@ -1,4 +1,4 @@
-"""Operators pause, drain and limit a queue; what runs goes on and what waits is not lost, across a restart too."""
+"""Operators pause, drain and limit a queue; running jobs finish and queued jobs are kept, across a restart too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was made is still there after everything was stopped and started again."""
+"""Stored data survives a restart of everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was explained is what runs, and what was promised is what is delivered, for every model of the catalogue."""
+"""Explained routes are executed and promised sizes are delivered, for every model of the catalogue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.e2e.conftest import Supplied
 from tests.e2e.person import Person
 
 REQUESTS = int(os.environ.get("ROUTED_REQUESTS", "150"))
-"""Generated requests whose explanation is held against their execution; 1,000 in full."""
+"""Generated requests whose explanation is compared with their execution; 1,000 at full size."""
 AT_ONCE = 16
 MODELS = ["", "auto", "studio-sketch", "gpt-image-2", "gpt-image-2.5-flare", "dall-e-3", "no-such-model"]
 
@@ -29,7 +29,7 @@ async def buyer(supplied: Supplied) -> AsyncIterator[Person]:
 
 
 def anything(chance: random.Random) -> dict[str, Any]:
-    """Return a request as a person might send it, sensible or not."""
+    """Return a random request, valid or not."""
     pick = chance.choice
     wishes = {
         "model": pick(MODELS),
@@ -86,7 +86,7 @@ async def test_the_explained_route_is_executed_and_replayed_the_same(buyer: Pers
 
 
 def out_of_range(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a request for each field in which the model can be asked for what it does not make."""
+    """Return a request for each field with an unsupported value."""
     wishes: dict[str, Any] = {
         "numberOfImages": model["maxImages"] + 1,
         "quality": "unheard-of",

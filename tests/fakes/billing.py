@@ -14,12 +14,12 @@ from pixel_generation.domain.billing.promotions import Promotion
 from pixel_runtime.ids import new_id
 
 PLANS = {"free": 10_000, "pro": 20_000, "studio": 100_000}
-"""Each with the jobs that may be open."""
+"""Plans, each with its maximum of open jobs."""
 
 
 @dataclass
 class FakeLedger:
-    """Grants, corrections and promotions with the rules of the real ones; `now` stands still until it is set."""
+    """Grants, corrections and promotions with the rules of the real ones; `now` is constant until set."""
 
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     available: dict[UUID, int] = field(default_factory=dict)

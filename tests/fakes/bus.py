@@ -22,7 +22,7 @@ Place = tuple[str, int]
 
 
 class FakeBus:
-    """Keeps what was published in `records`; `down = True` makes it unreachable."""
+    """Stores published events in `records`; `down = True` makes it unreachable."""
 
     def __init__(self, catalogue: Mapping[str, Topic] = CATALOGUE) -> None:
         self.down = False
@@ -33,7 +33,7 @@ class FakeBus:
         self.published = asyncio.Event()
 
     def records(self, topic: str) -> list[Event]:
-        """Everything published to a topic, partition by partition."""
+        """Return all events of a topic, by partition."""
         return [event for place, log in self.logs.items() if place[0] == topic for event in log]
 
     async def publish(self, events: Sequence[Event]) -> None:
@@ -73,7 +73,7 @@ class FakeBus:
         self.wake()
 
     def wake(self) -> None:
-        """Let everyone who waits look again."""
+        """Wake all waiting receives."""
         waiting, self.published = self.published, asyncio.Event()
         waiting.set()
 

@@ -17,7 +17,7 @@ NOTED_AT = datetime(2026, 5, 4, 12, 30, 15, 250_000, tzinfo=UTC)
 
 
 def activity(key: str, what: str, *, headers: Mapping[str, str] | None = None) -> Event:
-    """Something a user did, as it is published."""
+    """Return an activity event."""
     message = social.UserActivity(user_id=key, type="image_liked", resource_id=what)
     return Event(
         topic=ACTIVITIES,
@@ -32,7 +32,7 @@ def activity(key: str, what: str, *, headers: Mapping[str, str] | None = None) -
 
 
 def told(event: Event) -> str:
-    """What an activity event tells of."""
+    """Return the subject of an activity event."""
     message = event.message()
     assert isinstance(message, social.UserActivity)
     return message.resource_id

@@ -9,10 +9,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pixel_errors import Forbidden, NotFound, Unavailable
-from pixel_gateway.application import Application, Ports
-from pixel_gateway.application.ports import StoredObject
+from pixel_gateway.application import Application
+from pixel_gateway.application.generations.completion import Completion
+from pixel_gateway.application.images.ports import StoredObject
 from pixel_gateway.domain.generation import Generation, Output, Progress, Status
 from pixel_gateway.domain.image import Addresses, AssetNotFound, Image, ImageSet
+from pixel_gateway.wiring.adapters import Adapters
+from pixel_gateway.wiring.application import make_application
 from pixel_runtime.ids import format_id, new_id
 
 from tests.fakes.gateway_accounts import FakeAccounts, FakeApiKeys
@@ -24,7 +27,10 @@ from tests.fakes.gateway_notifications import FakeNotifications
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from pixel_gateway.application.ports import DiscoverQuery
+    from pixel_gateway.application.images.ports import DiscoverQuery
+
+
+ADMINS = frozenset({"root"})
 
 
 class FakeIds:
@@ -139,30 +145,33 @@ class Backstage:
         self.tickets = FakeTickets()
         self.notifications = FakeNotifications(self.clock)
         self.engine = EngineBehind(self.clock, self.generations, self.billing)
-        self.app = Application(
-            Ports(
-                accounts=self.accounts,
-                keys=self.keys,
-                generations=self.generations,
-                billing=self.billing,
-                sets=self.sets,
-                media=self.media,
-                last_status=self.last_status,
-                user_events=self.user_events,
-                tickets=self.tickets,
-                notifications=self.notifications,
-                engine=self.engine.ports(),
-                admin_usernames=frozenset({"root"}),
-                ids=FakeIds(),
-                clock=self.clock,
-            )
+        self.adapters = Adapters(
+            accounts=self.accounts,
+            keys=self.keys,
+            tickets=self.tickets,
+            generations=self.generations,
+            user_events=self.user_events,
+            last_status=self.last_status,
+            billing=self.billing,
+            sets=self.sets,
+            notifications=self.notifications,
+            media=self.media,
+            ids=FakeIds(),
+            clock=self.clock,
+            **self.engine.adapters(),
         )
+        self.completion = Completion(sets=self.sets)
+        self.app = make_application(self.adapters, self.completion, admin_usernames=ADMINS)
+
+    def another_application(self) -> Application:
+        """Make the application of one more process on the same services."""
+        return make_application(self.adapters, Completion(sets=self.sets), admin_usernames=ADMINS)
 
     def finish(self, generation_id: str) -> None:
         """Complete a generation, make its set readable and tell the watchers."""
         event = self.generations.advance(generation_id, Status.COMPLETED, 100, "Done")
         self.sets.add(self.generations.rows[generation_id])
-        self.app.publish(event)
+        self.app.live.publish(event)
 
 
 def _image(generation: Generation, output: Output) -> Image:

@@ -6,8 +6,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from pixel_events import BusHealth
+from pixel_gateway.adapters.inbound.http.api.operation.routes import Health
 from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Conflict, FailedPrecondition, NotFound, PixelError
-from pixel_gateway.application.engine import EnginePorts
-from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
-from pixel_gateway.application.ports import Accepted
+from pixel_gateway.application.generations.ports import Accepted, Cancelled, CancelOutcome
 from pixel_gateway.domain.account import AccountChange, Balance
 from pixel_gateway.domain.billing import (
     Adjusted,
@@ -35,6 +33,7 @@ from pixel_gateway.domain.operations import (
     Queue,
     QueueStatus,
     Redriven,
+    SetAsideJob,
     Stats,
 )
 
@@ -42,7 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date, datetime
 
-    from pixel_gateway.application.ports import Submission
+    from pixel_gateway.application.generations.ports import Submission
     from pixel_gateway.domain.billing import Promotion, TransactionQuery, UsageQuery
     from pixel_gateway.domain.operations import FailureFilter, QueueChange, Redrive
 
@@ -283,11 +282,12 @@ class FakeFailedGenerations:
     rows: list[FailedWork] = field(default_factory=lambda: [failed_work("gen_" + "1" * 32, "usr_" + "1" * 32)])
     filters: list[FailureFilter] = field(default_factory=list)
     redrives: list[Redrive] = field(default_factory=list)
+    set_aside: tuple[SetAsideJob, ...] = ()
 
     async def page(self, wanted: FailureFilter, *, limit: int, cursor: str) -> FailurePage:
         self.filters.append(wanted)
         rows = self._matching(wanted)
-        return FailurePage(tuple(rows[:limit]), "", dict(Counter(row.failure.code for row in rows)))
+        return FailurePage(tuple(rows[:limit]), "", dict(Counter(row.failure.code for row in rows)), self.set_aside)
 
     async def redrive(self, redrive: Redrive) -> Redriven:
         self.redrives.append(redrive)
@@ -357,18 +357,19 @@ class EngineBehind:
         self.records = FakeRecords()
         self.bulk_calls = FakeBulkCalls()
 
-    def ports(self) -> EnginePorts:
-        return EnginePorts(
-            job_commands=self.job_commands,
-            ledger_reads=self.ledger_reads,
-            budgets=self.budgets,
-            adjustments=self.adjustments,
-            promotions=self.promotions,
-            queue=self.queue,
-            failures=self.failures,
-            records=self.records,
-            bulk_calls=self.bulk_calls,
-        )
+    def adapters(self) -> dict[str, Any]:
+        """Return the adapters of the engine by their names among the gateway's adapters."""
+        return {
+            "job_commands": self.job_commands,
+            "ledger_reads": self.ledger_reads,
+            "budgets": self.budgets,
+            "adjustments": self.adjustments,
+            "promotions": self.promotions,
+            "queue": self.queue,
+            "failures": self.failures,
+            "records": self.records,
+            "bulk_calls": self.bulk_calls,
+        }
 
     def act(self, action: str, user_id: str, generation_id: str, *, actor: str, **facts: str) -> None:
         """Record that somebody did something now."""

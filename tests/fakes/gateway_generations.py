@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pixel_errors import NotFound, Unavailable
-from pixel_gateway.application.ports import Accepted
+from pixel_gateway.application.generations.ports import Accepted
 from pixel_gateway.domain.account import Balance
 from pixel_gateway.domain.billing import Transaction
 from pixel_gateway.domain.generation import Failure, Generation, Model, Output, Progress, Stage, Status
 from pixel_runtime.ids import format_id, new_id
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.ports import HistoryQuery, Submission
+    from pixel_gateway.application.generations.ports import HistoryQuery, Submission
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010806000000"

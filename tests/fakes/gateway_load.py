@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pixel_gateway.domain.rate_limit import Traffic
+    from pixel_gateway.domain.rate_limit import LoadClass
 
 
 @dataclass
@@ -31,7 +31,7 @@ class FakeLoadObserver:
     """Remembers what limiter and admission count."""
 
     limits: Counter[str] = field(default_factory=Counter)
-    sheds: Counter[Traffic] = field(default_factory=Counter)
+    sheds: Counter[LoadClass] = field(default_factory=Counter)
     alone: int = 0
     highest: int = 0
 
@@ -45,8 +45,8 @@ class FakeLoadObserver:
         del limit
         self.highest = max(self.highest, requests)
 
-    def shed(self, traffic: Traffic) -> None:
-        self.sheds[traffic] += 1
+    def shed(self, load_class: LoadClass) -> None:
+        self.sheds[load_class] += 1
 
 
 class Simulation:

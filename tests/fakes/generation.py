@@ -1,12 +1,11 @@
-"""The generation service's store, providers and neighbours in memory."""
+"""The generation service's store in memory."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 import uuid
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -28,7 +27,7 @@ from tests.fakes.generation_rows import AttemptRow, Row
 
 
 class FakeClock:
-    """Stands still until it is moved."""
+    """A clock that is constant until it is moved."""
 
     def __init__(self) -> None:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
@@ -41,7 +40,7 @@ class FakeClock:
 
 
 class FakeRandomness:
-    """Seeded chance; ids grow."""
+    """Seeded random numbers; ids grow."""
 
     def __init__(self) -> None:
         self._random = random.Random(7)
@@ -72,20 +71,19 @@ class FakeStore:
         self.virtual_time: dict[str, float] = {}
         self.attempts: dict[tuple[UUID, int], AttemptRow] = {}
         self.log: list[tuple[UUID, UUID, StoredEvent]] = []
-        """Events of all users in the order of their commits."""
+        """Events of all users in commit order."""
         self.archived: set[UUID] = set()
         self.steps_of: dict[tuple[UUID, int, str], Step] = {}
         self.queue_states: dict[str, QueueState] = {}
         self.signalled: list[str] = []
-        self.leads = True
         self.lost_answers = 0
         self.ends_answered = asyncio.Event()
         self.ends_answered.set()
-        """This many writes are done and their answer is lost."""
+        """This many writes succeed, but their result is lost."""
         self.slow = 0
-        """This many writes time out undone."""
+        """This many writes time out without an effect."""
         self.away = False
-        """No write is done."""
+        """Writes fail."""
         self.max_open_jobs = 10_000
         self.refused = 0
 
@@ -307,10 +305,6 @@ class FakeStore:
         if row is None or row.job.user_id != user_id:
             return []
         return [event for event in row.events if event.sequence > after][:limit]
-
-    @asynccontextmanager
-    async def lead(self) -> AsyncIterator[bool]:
-        yield self.leads
 
     async def signal_queues(self) -> int:
         late = self.clock.now() - timedelta(seconds=2)

@@ -57,7 +57,7 @@ class FakeQueueCounts:
 
 
 class FakeEtaObserver:
-    """Remembers how quotes turned out."""
+    """Records the results of quotes."""
 
     def __init__(self) -> None:
         self.seen: list[EstimateAccuracy] = []

@@ -1,4 +1,4 @@
-"""Breakers shared by workers, in memory."""
+"""Provider breakers in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.fakes.generation import FakeClock
 
 
 class FakeHealthStore:
-    """The rules of the real table."""
+    """The same rules as the real table."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock

@@ -36,9 +36,3 @@ class FakeJobs:
 
     async def find(self, job_id: UUID) -> Job | None:
         return await self._store.find_job(job_id)
-
-    async def overdue(self, limit: int) -> list[Job]:
-        return await self._store.overdue(limit)
-
-    async def abandoned(self, limit: int) -> list[Job]:
-        return await self._store.abandoned(limit)

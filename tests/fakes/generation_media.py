@@ -1,4 +1,4 @@
-"""A media service for the generation service's tests: takes pictures over gRPC and keeps them."""
+"""A media service for the generation service's tests: stores images over gRPC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pixel_errors import Invalid, Unavailable
 
 
 class FakeAssetsServicer(assets_service_pb2_grpc.AssetsServiceServicer):
-    """`away` many calls find it unavailable."""
+    """The first `away` calls fail as unavailable."""
 
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}

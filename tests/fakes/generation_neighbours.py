@@ -19,7 +19,7 @@ from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, Image
 
 
 class FakeImageModel:
-    """Gives `pictures` for each request; `before` runs first and may raise or wait; `then` is raised at the end."""
+    """Yields `pictures` for each request; `before` runs first and may raise or wait; `then` is raised at the end."""
 
     capabilities = frozenset({TEXT_TO_IMAGE})
 
@@ -48,7 +48,7 @@ class FakeImageModel:
 
 
 class FakeAssets:
-    """Keeps pictures; `trouble` is raised, one a call, until it is empty; hangs after `stuck_after` pictures."""
+    """Stores images; `trouble` is raised, one per call, until it is empty; hangs after `stuck_after` images."""
 
     def __init__(self) -> None:
         self.stored: dict[UUID, bytes] = {}
@@ -71,7 +71,7 @@ def stored_output(produced: Produced, asset_id: UUID) -> Output:
 
 
 class FakeQueueHolds:
-    """Opens nothing; counts the looks."""
+    """Ends no holds; counts the calls."""
 
     def __init__(self) -> None:
         self.looks = 0
@@ -90,7 +90,7 @@ class FakeQueueHolds:
 
 
 class FakeLookup:
-    """A provider that knows what became of calls."""
+    """A provider that can look up the outcome of calls."""
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -102,7 +102,7 @@ class FakeLookup:
 
 
 class FakeActions:
-    """Remembers what people did."""
+    """Records actions."""
 
     def __init__(self) -> None:
         self.recorded: list[Action] = []
@@ -121,7 +121,7 @@ class FakeActions:
 
 @dataclass
 class FakeEngineObserver:
-    """Remembers what was counted."""
+    """Records metrics."""
 
     cancels: list[str] = field(default_factory=list)
     unknown_calls: int = 0
@@ -152,7 +152,7 @@ class FakeTracing:
 
 @dataclass
 class FakeObserver:
-    """Remembers what was counted."""
+    """Records metrics."""
 
     verdicts: list[str] = field(default_factory=list)
     ends: list[tuple[str, str]] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The media service's collaborators in memory."""
+"""The media service's ports in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def facts_of(data: bytes, **changes: object) -> AssetFacts:
-    """Facts that fit the bytes."""
+    """Return metadata that matches the bytes."""
     values = {
         "id": new_id(),
         "user_id": new_id(),
@@ -30,7 +30,7 @@ def facts_of(data: bytes, **changes: object) -> AssetFacts:
 
 
 def renditions_of(facts: AssetFacts) -> list[Rendition]:
-    """Renditions as the use case hands them over."""
+    """Return renditions as the use case passes them."""
     return [
         Rendition(kind, f"images/{kind.value}/{facts.id.hex}.webp", "image/webp", 8, 6, 40, facts.sha256)
         for kind in RenditionKind
@@ -49,7 +49,7 @@ class FakeClock:
 
 
 class FakeRenderer:
-    """Makes forms that depend on the bytes and on the version of the encoder."""
+    """Makes renditions that depend on the bytes and the encoder version."""
 
     def __init__(self) -> None:
         self.version = 1

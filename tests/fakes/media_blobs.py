@@ -19,7 +19,7 @@ class StoredBytes:
 
 
 class FakeBlobs:
-    """Fails as told: an error put into `failures` is raised by the next put of that key, before or after its effect."""
+    """An error in `failures` is raised by the next put of its key, before or after its effect."""
 
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.objects: dict[str, StoredBytes] = {}
@@ -69,7 +69,7 @@ class FakeBlobs:
         )
 
     async def check(self) -> None:
-        """Memory is always there."""
+        """Memory is always available."""
 
     def _find(self, key: str) -> StoredBytes:
         try:

@@ -1,4 +1,4 @@
-"""Images: photographs that ship with scikit-image, and files made to do harm."""
+"""Images: photographs of scikit-image, and malicious files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(width: int, height: int, *extra: bytes) -> bytes:
-    """A black greyscale PNG that packs to almost nothing; `extra` chunks follow the header."""
+    """A black greyscale PNG that compresses to almost nothing; `extra` chunks follow the header."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
     packer = zlib.compressobj(9)
     rows = b"".join(packer.compress(bytes(width + 1)) for _ in range(height)) + packer.flush()
@@ -33,14 +33,14 @@ def png(width: int, height: int, *extra: bytes) -> bytes:
 
 
 def text_bomb(size_bytes: int) -> bytes:
-    """A PNG whose compressed comment unpacks to this many bytes."""
+    """A PNG whose compressed comment decompresses to this many bytes."""
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size_bytes >> 20)) + packer.flush()
     return png(16, 16, chunk(b"zTXt", b"Comment\0\0" + packed))
 
 
 def profile_bomb(size_bytes: int) -> bytes:
-    """A PNG whose colour profile unpacks to this many bytes."""
+    """A PNG whose colour profile decompresses to this many bytes."""
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(1 << 20)) for _ in range(size_bytes >> 20)) + packer.flush()
     return png(16, 16, chunk(b"iCCP", b"profile\0\0" + packed))
@@ -74,7 +74,7 @@ def with_exif(jpeg: bytes, *, orientation: int, thumbnail: bytes) -> bytes:
 
 
 def quadrants(width: int = 80, height: int = 40) -> pyvips.Image:
-    """Red, green above blue, white: tells how a picture was turned."""
+    """Red, green above blue, white: shows how an image was rotated."""
     half, middle = width // 2, height // 2
     blocks = [
         pyvips.Image.black(half, middle).copy(interpretation="srgb") + colour
@@ -84,7 +84,7 @@ def quadrants(width: int = 80, height: int = 40) -> pyvips.Image:
 
 
 def not_images() -> dict[str, bytes]:
-    """Other kinds of file that somebody calls an image."""
+    """Other kinds of file with an image's name."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("a.png", b"no")

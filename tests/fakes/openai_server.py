@@ -1,4 +1,4 @@
-"""A loopback server that speaks the wire format of OpenAI's image API, misbehaves on request and logs every call."""
+"""A loopback server with the wire format of OpenAI's image API, planned faults and a log of every call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OK, REFUSED, ERROR = "HTTP/1.1 200 OK", "HTTP/1.1 400 Bad Request", "HTTP/1.1 50
 
 
 class Fault(StrEnum):
-    """How one request is answered."""
+    """The response to one request."""
 
     NONE = "none"
     RATE_LIMITED = "rate_limited"
@@ -32,26 +32,26 @@ class Fault(StrEnum):
     MODERATED = "moderated"
     INVALID = "invalid"
     HANG = "hang"
-    """Take the request, never answer."""
+    """Accept the request, never respond."""
     RESET = "reset"
-    """Take the request, drop the connection."""
+    """Accept the request, drop the connection."""
     CUT = "cut"
     """Drop the connection in the middle of the body."""
     DRIP = "drip"
-    """Send the answer a byte at a time."""
+    """Send the response a byte at a time."""
     WRONG_TYPE = "wrong_type"
     EMPTY_DATA = "empty_data"
     ZERO_BYTES = "zero_bytes"
     TRUNCATED_PNG = "truncated_png"
-    """Valid base64 of half a picture."""
+    """Valid base64 of half an image."""
     BROKEN_BASE64 = "broken_base64"
     FEWER = "fewer"
-    """One picture less than asked."""
+    """One image less than requested."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One request as it came in."""
+    """One received request."""
 
     method: str
     path: str
@@ -62,31 +62,31 @@ class Call:
 
     @property
     def is_charged(self) -> bool:
-        """Whether the provider did the work, whatever became of its answer."""
+        """Whether the provider did the work, regardless of its response."""
         return self.fault not in _REJECTIONS
 
 
 @dataclass
 class OpenAIServer:
-    """`plan` is used up one entry a generation call; after it every call is answered by `otherwise`."""
+    """Each generation call consumes one entry of `plan`; later calls get `otherwise`."""
 
     plan: list[Fault]
     base_url: str = ""
     calls: list[Call] = field(default_factory=list)
     drip_interval_s: float = 0.05
     delay_s: float = 0.0
-    """How long a good answer takes."""
+    """Seconds of a good response."""
     otherwise: Fault = Fault.NONE
     _closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def generations(self) -> list[Call]:
-        """The calls that would have cost money."""
+        """The calls that would be charged."""
         return [call for call in self.calls if call.path == "/v1/images/generations"]
 
     @property
     def charged(self) -> list[Call]:
-        """The generation calls whose work was done, which is what the invoice lists."""
+        """The generation calls whose work was done, as on the invoice."""
         return [call for call in self.generations if call.is_charged]
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,7 +195,7 @@ class OpenAIServer:
         await writer.drain()
 
     def stop(self) -> None:
-        """Let go of the requests that hang or drip."""
+        """End the requests that hang or send slowly."""
         self._closing.set()
 
 

@@ -1,4 +1,4 @@
-"""The social service's store in memory, with the same promises as the one in Postgres."""
+"""The social service's store in memory, with the contract of the one in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class FakeTransaction:
 
 
 class FakeStore:
-    """Serializes transactions; a block that raises leaves no trace."""
+    """Serializes transactions; a block that raises has no effect."""
 
     def __init__(self) -> None:
         self.tables = Tables()

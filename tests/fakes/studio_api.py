@@ -13,7 +13,7 @@ EVENTS = [(1, "queued", 0), (2, "processing", 50), (3, "completed", 100)]
 
 
 class FakeStudioApi:
-    """One generation at a time; attributes say what goes wrong and keep what was asked."""
+    """One generation at a time; attributes set faults and record requests."""
 
     def __init__(self) -> None:
         self.address = f"http://127.0.0.1:{free_port()}"

@@ -1,4 +1,4 @@
-"""One breach of each promise, to be planted in the stores of a run without any."""
+"""One violation of each invariant, to inject into the stores of a clean run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ OUTBOX = "(event_id, topic, key, type, value) VALUES (gen_random_uuid(), 'topic'
 
 @dataclass(frozen=True)
 class Breach:
-    """Statements, and what the checker has to report: an invariant with one of its checks, and nothing else."""
+    """Statements, and the only check that the checker must report."""
 
     name: str
     statements: str

@@ -22,7 +22,7 @@ QUIET_S = 10.0
 
 @dataclass
 class Bus:
-    """What the topics hold; `dead` are the records of the dead-letter topics."""
+    """The records of the topics; `dead` are those of the dead-letter topics."""
 
     events: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     dead: list[Event] = field(default_factory=list)
@@ -33,7 +33,7 @@ async def read_bus(brokers: str) -> Bus:
 
 
 def _read(brokers: str) -> Bus:
-    """Read every partition from its first record to the end it had when we came."""
+    """Read every partition from its first record to its current end."""
     consumer = Consumer({"bootstrap.servers": brokers, "group.id": "checker", "enable.auto.commit": False})
     try:
         known = consumer.list_topics(timeout=QUIET_S).topics
@@ -47,7 +47,7 @@ def _read(brokers: str) -> Bus:
         bus = Bus()
         heard_at = time.monotonic()
         while ends:
-            # The call returns with so many records or when its time is over, not with what there is.
+            # The call returns with this many records or after its timeout, not with the available records.
             messages = consumer.consume(500, timeout=0.05)
             if messages:
                 heard_at = time.monotonic()
@@ -86,7 +86,7 @@ def event_of(message: Message) -> Event:
 
 
 def parsed(events: list[Event]) -> list[tuple[Event, Any]]:
-    """Return the well-formed events with their messages; the others are the consumers' to bury."""
+    """Return the well-formed events with their messages; consumers dead-letter the others."""
     good = []
     for event in events:
         try:
@@ -97,7 +97,7 @@ def parsed(events: list[Event]) -> list[tuple[Event, Any]]:
 
 
 def judge(bus: Bus, stored: list[dict[str, Any]], inboxes: list[dict[str, Any]]) -> list[Violation]:
-    """I5: every stored event was announced once, in order; every announced set became one effect."""
+    """I5: every stored event was published once, in order; every published set had one effect."""
     return [*_announced(bus, stored), *_effects(bus, inboxes)]
 
 
@@ -123,7 +123,7 @@ def _announced(bus: Bus, stored: list[dict[str, Any]]) -> list[Violation]:
 
 
 def _effects(bus: Bus, inboxes: list[dict[str, Any]]) -> list[Violation]:
-    """What became a dead letter had no effect yet, unless it was redriven since."""
+    """A dead letter had no effect, unless it was redriven since."""
     done = {str(row["event_id"]) for row in inboxes if row["consumer"] == "social-sets"}
     dead = {event.id for event in bus.dead} - done
     sent = {event.id: message.request_id for event, message in parsed(bus.events[COMPLETE]) if event.id not in dead}

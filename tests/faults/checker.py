@@ -1,4 +1,4 @@
-"""Judges a run from outside: `python -m tests.faults.checker --database URL [--kafka …] [--s3 …] [--history FILE]`.
+"""Checks a run from outside: `python -m tests.faults.checker --database URL [--kafka …] [--s3 …] [--history FILE]`.
 
 It reads the databases, the bus, the bucket, the logs and the history of the clients, and prints I1 to I10 with the
 number of violations of each. The exit code is 1 when there is one. What is not named is not looked at and is shown
@@ -46,7 +46,7 @@ BUCKET_READS_AT_ONCE = 16
 
 @dataclass(frozen=True)
 class Evidence:
-    """Where to look. Only the database is always needed."""
+    """The inputs of the checker. Only the database is required."""
 
     database: str
     brokers: str = ""
@@ -84,14 +84,14 @@ class Report:
 
 
 async def check(evidence: Evidence) -> Report:
-    """Read everything once and compare."""
+    """Read all inputs once and compare."""
     bus = await read_bus(evidence.brokers) if evidence.brokers else None
     async with open_stores(evidence.database) as stores:
         return await judge(evidence, stores, bus)
 
 
 async def judge(evidence: Evidence, stores: Stores, bus: Bus | None) -> Report:
-    """Compare what was read."""
+    """Compare the inputs."""
     report = Report()
     report.add(("I1", "I2", "I3", "I7", "I8"), await stores.violations())
     if bus is not None:
@@ -135,7 +135,7 @@ async def _bucket(bucket: Blobs, stores: Stores, orphans_after: timedelta) -> li
 
 
 async def _leaks(evidence: Evidence, stores: Stores, bus: Bus | None) -> list[Violation]:
-    """Search what others may read for words that only their owner may."""
+    """Search data readable by others for private words."""
     texts = [(row["place"], row["text"]) for row in await stores.rows("texts")]
     texts += [(str(path), path.read_text(errors="replace")) for path in evidence.logs]
     for letter in bus.dead if bus else ():

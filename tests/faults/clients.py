@@ -1,4 +1,4 @@
-"""Clients that do what a careful one does: send a key, try again with it until the answer is known, then watch.
+"""Careful clients: send a key, retry with it until the result is known, then watch.
 
 Each step leaves a line in the history: `invoke` before a request, `ok`, `fail` or `unknown` after it.
 """
@@ -22,12 +22,12 @@ from tests.faults.history import History
 
 NONCE = re.compile(r"nonce[0-9a-f]{16}")
 REFUSED = 400, 401, 402, 403, 404, 409, 422, 429
-"""Answers that say the request had no effect."""
+"""Responses that mean that the request had no effect."""
 
 
 @dataclass
 class Client:
-    """A person with a nonce in every prompt, so that an answer tells whose it is."""
+    """A client with a nonce in every prompt, which identifies the owner of a response."""
 
     person: Person
     history: History
@@ -38,7 +38,7 @@ class Client:
         return {"prompt": f"a fox {self.nonce}", "numberOfImages": 1, "size": "256x256", "private": True, **fields}
 
     async def submit(self, body: dict[str, Any], *, key: str, timeout_s: float = 30.0) -> httpx2.Response | None:
-        """Ask once; None when it is not known whether it was accepted."""
+        """Send one request; None when it is unknown whether it was accepted."""
         self.history.note("invoke", "submit", key=key, nonce=self.nonce)
         try:
             answer = await self.person.http.post(
@@ -57,7 +57,7 @@ class Client:
         return answer
 
     async def submit_until_known(self, body: dict[str, Any], *, within_s: float = 60.0) -> str:
-        """Submit under one key; lost answers and 5xx are tried again with the same key. Returns the id."""
+        """Submit with one key; retry lost responses and 5xx with the same key. Return the id."""
         key, deadline = secrets.token_hex(8), time.monotonic() + within_s
         while True:
             answer = await self.submit(body, key=key)
@@ -69,7 +69,7 @@ class Client:
             await asyncio.sleep(0.1)
 
     async def read(self, path: str) -> dict[str, Any] | None:
-        """Read once; None when the gateway is unavailable. The answer's nonces go to the history."""
+        """Read once; None when the gateway is unavailable. The nonces of the response go to the history."""
         try:
             answer = await self.person.http.get(path)
         except httpx2.TransportError:
@@ -94,7 +94,7 @@ class Client:
             pause_s = min(1.0, pause_s * 1.3)
 
     async def follow(self, generation_id: str, *, within_s: float = 90.0) -> None:
-        """Read the stream until the generation has ended; one that is cut goes on after the last event seen."""
+        """Read the stream until the generation has ended; resume a cut stream after the last event."""
         watcher, seen = secrets.token_hex(4), 0
         async with asyncio.timeout(within_s):
             while True:
@@ -111,7 +111,7 @@ class Client:
                 await asyncio.sleep(0.1)
 
     async def _events(self, generation_id: str, after: int) -> AsyncGenerator[tuple[int, str], None]:
-        """Yield number and status; a snapshot has no number, for it is no stored event."""
+        """Yield sequence and status; a snapshot has no sequence, as it is not a stored event."""
         headers = {"last-event-id": str(after)} if after else {}
         number = 0
         async with self.person.http.stream(
@@ -135,7 +135,7 @@ class Client:
         return await asyncio.gather(*(submitted() for _ in range(generations)))
 
     async def use(self, generations: int, *, callers: int = 4, within_s: float = 90.0, **fields: object) -> None:
-        """Submit and watch a number of generations, a few at a time, every other one by its stream."""
+        """Submit and watch generations, a few at a time, every other one by its stream."""
         waiting = iter(range(generations))
 
         async def caller() -> None:

@@ -1,4 +1,4 @@
-"""A world of its own for the faults: real parts behind proxies, and a process per role that may be killed."""
+"""The environment of the fault tests: real servers behind proxies, and one process per role that may be killed."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ENVIRONMENT = {
 
 @dataclass
 class World:
-    """Everything a fault can be put into."""
+    """Everything that can be faulted."""
 
     services: Services
     studio: Studio
@@ -72,12 +72,12 @@ class World:
 
     @asynccontextmanager
     async def client(self, first_credits: int = FIRST_CREDITS, *, timeout_s: float = 60.0) -> AsyncIterator[Client]:
-        """Open a new account whose steps go to the history of this world."""
+        """Create an account whose requests go to the history."""
         async with self.studio.person(first_credits, timeout_s=timeout_s) as person:
             yield Client(person, self.history)
 
     async def report(self) -> Report:
-        """Look at everything the services have done since they were started."""
+        """Run the checker on everything since the start of the services."""
         evidence = Evidence(
             database=self.admin_url,
             brokers=self.broker.brokers,
@@ -94,7 +94,7 @@ class World:
         while True:
             try:
                 report = await self.report()
-            except KafkaException as error:  # a broker that has just come back
+            except KafkaException as error:  # a broker that has just restarted
                 report = Report(violations=[Violation("I5", "bus", "Kafka", str(error))])
             if not report.violations:
                 print(report, flush=True)
@@ -102,6 +102,14 @@ class World:
             if time.monotonic() > deadline:
                 pytest.fail(f"violations {within_s:g} s after the last fault\n{report}")
             await asyncio.sleep(0.5)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the world on one worker, and those of each other file together."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            fixtures = getattr(item, "fixturenames", ())
+            item.add_marker(pytest.mark.xdist_group("world" if "world" in fixtures else item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Workers that die at one named point: `python -m tests.faults.crashing SETTINGS_JSON` forks them as its input says.
+"""Workers that die at one named point: `python -m tests.faults.crashing SETTINGS_JSON` forks them as in its input.
 
 A point is `before STEP` or `after STEP`; the steps are the port calls in the life of one job, named by `steps`. A line
 is `POINT WORKERS`; the answer is `dead N` once that many have died. One process that has imported everything forks the
@@ -23,11 +23,11 @@ PICTURES = 10
 CALLS = {"PostgresJobs.claim", "PostgresJobs.write", "TextToImage.generate", "GrpcAssets.store"}
 GIVE_UP_S = 45
 AT_ONCE = 4
-"""Workers; more would take so long to start on two cores that they lose their short leases."""
+"""Concurrent workers; with more, starting takes so long on two cores that they lose their short leases."""
 
 
 def steps(pictures: int = PICTURES) -> list[str]:
-    """Name every port call of a job with so many pictures, in order."""
+    """Return every port call of a job with this many outputs, in order."""
     named = ["claiming", "announcing the call"]
     for picture in range(1, pictures + 1):
         named += [f"receiving picture {picture}", f"storing picture {picture}", f"recording picture {picture}"]
@@ -35,19 +35,19 @@ def steps(pictures: int = PICTURES) -> list[str]:
 
 
 def points(pictures: int = PICTURES) -> list[str]:
-    """Return every point of a job: one answer brings all pictures, so nothing is called before the later ones."""
+    """Return every point of a job: one response has all images, so no call precedes the later ones."""
     received = {f"receiving picture {picture}" for picture in range(2, pictures + 1)}
     named = steps(pictures)
     return [f"after {step}" for step in named] + [f"before {step}" for step in named[1:] if step not in received]
 
 
 UNKNOWN = {"after announcing the call", "before receiving picture 1"}
-"""Points at which the call is announced and not made: nobody can know that it was not, so it is not made again."""
+"""Points at which the call is recorded but not made: its outcome is unknown, so it is not repeated."""
 
 
 @dataclass
 class Dies:
-    """Kills its process at the point; a claim that found nothing is no step."""
+    """Kills its process at the point; an empty claim does not count."""
 
     point: str
     named: list[str] = field(default_factory=steps)

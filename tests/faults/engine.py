@@ -1,4 +1,4 @@
-"""A generation service in this process, and a client that submits to it until the answer is known."""
+"""A generation service in this process, and a client that submits until the result is known."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNKNOWN = (Unavailable, DeadlineExceeded, Internal)
 
 @dataclass
 class Caller:
-    """Submits over gRPC; what is not known is asked again under the same key."""
+    """Submits over gRPC; unknown results are retried with the same key."""
 
     channel: grpc.aio.Channel
 
@@ -63,7 +63,7 @@ class Caller:
 
 
 async def until_known(call: Any, *, within_s: float = 60.0) -> Any:
-    """Call again while the answer is unknown; a rejection and the end of the time are raised."""
+    """Retry while the result is unknown; raise a rejection and the timeout."""
     deadline = time.monotonic() + within_s
     while True:
         try:

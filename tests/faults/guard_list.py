@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GENERATION = "services/generation/src/pixel_generation"
-CHANGES, JOBS, SUBMISSIONS = (f"{GENERATION}/sql/{name}.sql" for name in ("changes", "jobs", "submissions"))
+CHANGES, DUTIES, JOBS, SUBMISSIONS = (
+    f"{GENERATION}/sql/{name}.sql" for name in ("changes", "duties", "jobs", "submissions")
+)
 OUTBOX = "libs/events/src/pixel_events/sql/outbox.sql"
 LEADERSHIP = "libs/postgres/src/pixel_postgres/sql/leadership.sql"
 RUN_JOB = f"{GENERATION}/application/execution/run.py"
@@ -79,7 +81,7 @@ GUARDS = [
     ),
     Guard(
         "deadline",
-        JOBS,
+        DUTIES,
         "j.status IN ('queued', 'processing') AND j.deadline_at <= now()",
         "j.status IN ('queued', 'processing') AND false",
         f"{JOB_TESTS}::test_a_job_past_its_deadline_is_found_and_ended_by_anyone[postgres]",
@@ -290,7 +292,7 @@ GUARDS = [
     Guard(
         "depth cap of a user",
         SUBMISSIONS,
-        "        AND row_number() OVER mine <= j.room\n",
+        "        AND row_number() OVER mine <= j.open_jobs_left\n",
         "",
         f"{LIMIT_TESTS}::test_open_jobs_are_bounded_by_the_plan_at_any_concurrency",
     ),
@@ -318,13 +320,13 @@ GUARDS = [
     Guard(
         "admission",
         f"{GATEWAY}/application/load/admission.py",
-        "if self._in_flight >= self._bound(traffic):",
+        "if self._in_flight >= self._bound(load_class):",
         "if False:",
         "tests/unit/gateway/test_admission.py::test_create_is_turned_away_first_then_read_then_status_and_money_last",
     ),
     Guard(
         "slow reader is cut",
-        f"{GATEWAY}/adapters/inbound/http/pulse.py",
+        f"{GATEWAY}/adapters/inbound/http/live/connection_monitor.py",
         "if now - self._sending_since > STALLED_S:",
         "if False:",
         "tests/integration/gateway/test_slow_readers.py::test_slow_readers_are_cut_and_the_others_miss_nothing[sse]",

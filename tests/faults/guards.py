@@ -1,4 +1,4 @@
-"""Takes each guard out and sees its test fail: `python -m tests.faults.guards [--only NAME] [--list]`.
+"""Removes each guard and expects its test to fail: `python -m tests.faults.guards [--only NAME] [--list]`.
 
 The tree is copied to a temporary folder; there the tests named below have to pass as the code is, and each has to fail
 with its one guard removed. A guard whose removal no test notices is reported, and the exit code is 1.
@@ -21,7 +21,7 @@ TEST_FAILED = 1
 
 
 def copy_tree(target: Path) -> None:
-    """Copy what git would track, and point to the tools that are beside it."""
+    """Copy the tracked files, and link the tools beside them."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -42,14 +42,14 @@ def run_tests(tree: Path, tests: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([*sources, str(tree / "deploy/studio/src")]),
-        "PYTHONDONTWRITEBYTECODE": "1",  # a file that is changed and changed back within a second is compiled again
+        "PYTHONDONTWRITEBYTECODE": "1",  # so that a file changed and restored within a second is compiled again
     }
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
 
 
 def is_noticed(tree: Path, guard: Guard) -> bool:
-    """Take the guard out, run its test, put it back."""
+    """Remove the guard, run its test, restore it."""
     path = tree / guard.file
     code = path.read_text()
     if guard.text not in code:

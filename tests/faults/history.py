@@ -1,4 +1,4 @@
-"""What the clients did and were told, one line of JSON each: `invoke`, then `ok`, `fail` or `unknown`."""
+"""Requests and responses of the clients, one line of JSON each: `invoke`, then `ok`, `fail` or `unknown`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Line = dict[str, Any]
 
 @dataclass
 class History:
-    """Kept in memory and, with a path, written line by line so that a killed run can still be judged."""
+    """Kept in memory and, with a path, written line by line so that a killed run can still be checked."""
 
     path: Path | None = None
     lines: list[Line] = field(default_factory=list)
@@ -34,12 +34,12 @@ class History:
 
     @property
     def accepted(self) -> dict[str, str]:
-        """Idempotency key to the generation that was acknowledged."""
+        """The acknowledged generation of each idempotency key."""
         return self._keys
 
     @property
     def nonces(self) -> set[str]:
-        """The word that stands in each private prompt of a client."""
+        """The nonce in each private prompt of a client."""
         return {line["nonce"] for line in self.lines if "nonce" in line}
 
     def of(self, kind: str, op: str) -> list[Line]:
@@ -55,7 +55,7 @@ def read_history(path: Path) -> History:
 
 
 def judge(history: History, jobs: Iterable[dict[str, Any]], sets: dict[str, int] | None) -> list[Violation]:
-    """Compare what clients were told with what is stored; `sets` counts the pictures of each generation's set."""
+    """Compare the responses with the stored data; `sets` has the number of images of each generation's set."""
     stored = {f"gen_{job['id'].hex}": job for job in jobs}
     return [
         *_keys(history),
@@ -67,7 +67,7 @@ def judge(history: History, jobs: Iterable[dict[str, Any]], sets: dict[str, int]
 
 
 def _keys(history: History) -> list[Violation]:
-    """I3: a key always answers with one job, and no two keys with the same."""
+    """I3: a key always gives one job, and no two keys give the same."""
     found: list[Violation] = []
     of_key: dict[str, str] = {}
     of_job: dict[str, str] = {}
@@ -81,7 +81,7 @@ def _keys(history: History) -> list[Violation]:
 
 
 def _acknowledged(history: History, stored: dict[str, Any], sets: dict[str, int] | None) -> list[Violation]:
-    """I6: what was answered with success can be read."""
+    """I6: acknowledged generations can be read."""
     found = [
         Violation("I6", "lost_job", job, "acknowledged and not stored")
         for job in sorted(set(history.accepted.values()) - stored.keys())
@@ -96,7 +96,7 @@ def _acknowledged(history: History, stored: dict[str, Any], sets: dict[str, int]
 
 
 def _endings(history: History, stored: dict[str, Any]) -> list[Violation]:
-    """I1: an end that a client saw is the end that is stored, unless the user retried since."""
+    """I1: an end that a client saw is the stored end, unless the user retried since."""
     told = {(line["id"], line["status"]) for line in history.of("end", "watch")}
     retried = {line["id"] for line in history.of("ok", "retry")}
     return [
@@ -107,7 +107,7 @@ def _endings(history: History, stored: dict[str, Any]) -> list[Violation]:
 
 
 def _sequences(history: History) -> list[Violation]:
-    """I8: a watcher, resumed or not, sees each number once and in order. Lines name their watcher."""
+    """I8: a watcher, resumed or not, sees each sequence once and in order. Lines name their watcher."""
     found: list[Violation] = []
     last: dict[tuple[str, str], int] = {}
     for line in history.of("event", "watch"):
@@ -120,7 +120,7 @@ def _sequences(history: History) -> list[Violation]:
 
 
 def _principals(history: History, stored: dict[str, Any]) -> list[Violation]:
-    """I9: an answer holds the caller's own nonce and nobody else's; each prompt carries its owner's."""
+    """I9: a response contains the caller's own nonce and no other; each prompt contains its owner's."""
     found = [
         Violation("I9", "foreign_body", line["id"], f"{line['nonce']} was answered {line['nonces']}")
         for line in history.of("read", "body")

@@ -1,4 +1,4 @@
-"""Reads counters from the outside, as a scraper would."""
+"""Reads counters as a scraper does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Seeded faults: the same seed gives the same plan. The seed is printed; FAULT_SEED=… runs its plan again."""
+"""Seeded faults: the same seed gives the same plan. The seed is printed; FAULT_SEED=… repeats its plan."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ only_full = pytest.mark.skipif(not IS_FULL, reason="make faults runs it")
 
 
 def sized(*, short: float, full: float) -> float:
-    """Return the size of a scenario in the profile that runs."""
+    """Return the size of a scenario in the current profile."""
     return full if IS_FULL else short
 
 
 def seeded(scenario: str) -> random.Random:
-    """Return the scenario's own stream of draws."""
+    """Return the scenario's random generator."""
     seed = os.environ.get("FAULT_SEED") or secrets.token_hex(4)
     print(f"{scenario}: FAULT_SEED={seed}", flush=True)
     return random.Random(f"{seed} {scenario}")
@@ -34,7 +34,7 @@ def seeded(scenario: str) -> random.Random:
 
 @dataclass(frozen=True)
 class Kill:
-    """A process that dies after a pause."""
+    """A process that is killed after a pause."""
 
     after_s: float
     victim: str
@@ -47,7 +47,7 @@ def plan_kills(
 
 
 async def stop_for(process: Process, seconds: float) -> None:
-    """Freeze a process and let it go on: it does not know that time has passed."""
+    """Freeze a process and resume it: it does not notice the pause."""
     pid = process.child.pid
     os.kill(pid, signal.SIGSTOP)
     try:

@@ -1,4 +1,4 @@
-"""Decorators for every port of the generation service, and its composition root with all of them put on.
+"""Decorators for every port of the generation service, and its composition root with all of them applied.
 
 A `Trouble` is asked before and after each call of a port. It may raise, which is what a dependency that fails looks
 like from inside; raising after the call is "done, but reported as failed".
@@ -30,7 +30,7 @@ from tests.fakes.bus import FakeBus
 from tests.fakes.generation_neighbours import FakeAssets
 
 REPEATABLE = {"PostgresJobs.write", "GrpcAssets.store", "Bus.publish"}
-"""Calls that a neighbour may see twice: their second time has to change nothing."""
+"""Calls that may arrive twice: the second one must change nothing."""
 
 
 class Trouble(Protocol):
@@ -41,7 +41,7 @@ class Trouble(Protocol):
 
 @dataclass
 class HalfDone:
-    """1 % of calls fail; 1 % are done and reported as failed; of the repeatable ones 1 % happen twice."""
+    """1 % of calls fail; 1 % succeed and are reported as failed; of the repeatable ones 1 % are made twice."""
 
     draws: random.Random
     rate: float = 0.01
@@ -67,7 +67,7 @@ class HalfDone:
 
 
 class Port:
-    """Stands before an adapter; methods that are no coroutine pass through."""
+    """Wraps an adapter; methods that are not coroutines pass through."""
 
     def __init__(self, name: str, inner: Any, trouble: Trouble) -> None:
         self._name = name
@@ -93,7 +93,7 @@ class Port:
 
 
 class PortedModel:
-    """A provider in trouble: an error before the call was not sent, one after it leaves the outcome unknown."""
+    """A failing provider: an error before the call means not sent, one after it leaves the outcome unknown."""
 
     def __init__(self, inner: Any, trouble: Trouble) -> None:
         self.capabilities = inner.capabilities
@@ -123,7 +123,7 @@ WIRING = (main, shared_adapters, work)
 
 
 def adapters() -> dict[str, type]:
-    """Return the classes of outbound adapters that the wiring names."""
+    """Return the classes of outbound adapters in the wiring."""
     prefix = "pixel_generation.adapters.outbound."
     return {
         name: value
@@ -164,7 +164,7 @@ async def run_engine(
             key: PortedModel(each, trouble) for key, each in providers.items()
         }
     async with AsyncExitStack() as stack:
-        with ExitStack() as patches:  # only while it is built: the next engine is another's
+        with ExitStack() as patches:  # only during the build: the next engine has other ports
             for module in WIRING:
                 names = vars(module).keys() & replaced.keys()
                 patches.enter_context(patch.multiple(module, **{name: replaced[name] for name in names}))

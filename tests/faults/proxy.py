@@ -1,4 +1,4 @@
-"""A TCP proxy between two parts that can be cut, hung, slowed and deafened in one direction."""
+"""A TCP proxy that can cut, hang, slow and silence connections in one direction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CHUNK_BYTES = 64 * 1024
 
 @dataclass
 class Proxy:
-    """Passes bytes from `address` to a target on loopback. Its switches act on open connections too."""
+    """Passes bytes from `address` to a target on loopback. Its faults apply to open connections too."""
 
     host: str
     port: int
@@ -33,7 +33,7 @@ class Proxy:
 
     @property
     def port_here(self) -> int:
-        """The port it serves on."""
+        """The listening port."""
         return int(self.address.rpartition(":")[2])
 
     def cut(self) -> None:
@@ -42,7 +42,7 @@ class Proxy:
         self.reset()
 
     def reset(self) -> None:
-        """Reset every connection; new ones are served."""
+        """Reset every connection; accept new ones."""
         for writer in list(self._open):
             writer.transport.abort()
 
@@ -100,7 +100,7 @@ class Proxy:
 
 @asynccontextmanager
 async def run_proxy(target: str, port: int = 0) -> AsyncIterator[Proxy]:
-    """Serve `host:port` on a loopback port, a free one unless it is named, until the block ends."""
+    """Proxy `host:port` on a loopback port, a free one unless given, until the block ends."""
     host, _, target_port = target.rpartition(":")
     proxy = Proxy(host, int(target_port))
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", port)

@@ -22,7 +22,7 @@ SCHEMA = re.compile(r"\b(generation|social|gateway|media)\.\w")
 
 @dataclass(frozen=True)
 class Violation:
-    """One thing that is not as promised."""
+    """One violation of an invariant."""
 
     invariant: str
     check: str
@@ -32,13 +32,13 @@ class Violation:
 
 @dataclass
 class Stores:
-    """A read-only session on one moment's snapshot of every schema that is there."""
+    """A read-only session on one snapshot of every existing schema."""
 
     connection: psycopg.AsyncConnection[dict[str, Any]]
     schemas: frozenset[str]
 
     async def rows(self, name: str) -> list[dict[str, Any]]:
-        """Run a statement; nothing when a schema it reads is not there."""
+        """Run a statement; return nothing when a schema it reads does not exist."""
         text = STATEMENTS[name]
         if not set(SCHEMA.findall(text)) <= self.schemas:
             return []

@@ -1,4 +1,4 @@
-"""Records that come again, in another order, or broken: effects once, and a partition that never stands still."""
+"""Repeated, reordered and malformed records: effects happen once, and no partition is blocked."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ POISON_OF_EACH_KIND = int(sized(short=2, full=20))
 FREE_WITHIN_S = 5.0
 SCHEMAS = ["generation", "social", "gateway", "media"]
 MOVING = {"gateway.api_keys", "generation.outbox", "generation.provider_health", "generation.worker_presence"}
-"""Tables that change without an event: last use of a key, what is on its way, what workers know, who works."""
+"""Tables that change without an event: last use of keys, outboxes, provider health, worker presence."""
 
 
 async def table_hashes(url: str) -> dict[str, str]:
-    """Hash the rows of every table, whatever their order."""
+    """Hash the rows of every table, regardless of order."""
     async with await psycopg.AsyncConnection.connect(url) as conn:
         await conn.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
         tables = await (
@@ -72,7 +72,7 @@ async def drained(world: World, wait_until: WaitUntil, *, within_s: float = 30.0
 
 @pytest.mark.timeout(300)
 async def test_f6_repeated_and_reordered_events_change_no_row(world: World, wait_until: WaitUntil) -> None:
-    """Everything ever published comes again, each event one to five times, in another order across keys."""
+    """Every published event is delivered again, one to five times, reordered across keys."""
     draws = seeded("F6")
     async with world.client() as client:
         await client.use(JOBS, callers=6)
@@ -130,7 +130,7 @@ async def test_f17_dead_letters_of_a_repaired_fault_are_redriven_once(world: Wor
 
 
 def poisons(good: Event) -> dict[str, Event]:
-    """Return one broken record of each of six kinds."""
+    """Return one malformed record of each of six kinds."""
     fresh = replace(good, topic=COMPLETE, partition=-1, offset=-1, id=str(uuid4()))
     message = events_pb2.ImageGenerationCompleted(request_id="gen_x", user_id="usr_nobody", set_id="set_x")
     return {
@@ -180,7 +180,7 @@ async def execute(world: World, statements: str) -> None:
 
 
 async def generation_ended(world: World, name: str, wait_until: WaitUntil) -> None:
-    """Wait for the job's own end; its set is what is missing."""
+    """Wait for the end of the job; only its set is missing."""
 
     async def ended() -> bool:
         async with await psycopg.AsyncConnection.connect(world.admin_url) as conn:

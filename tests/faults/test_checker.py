@@ -1,4 +1,4 @@
-"""A checker that cannot fail proves nothing: each breach, planted in a run without any, is all that is reported."""
+"""Tests of the checker: each violation, injected into a clean run, is the only one reported."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ SELECT id, 'original', %(key)s, 'image/png', 1, 1, %(size)s, %(sha256)s FROM ass
 
 @dataclass
 class Scene:
-    """A run that broke nothing, and what was seen of it."""
+    """A clean run and its inputs for the checker."""
 
     database: Database
     bus: Bus
@@ -65,7 +65,7 @@ class Scene:
     scratch: Path
 
     async def judged(self, statements: str = "", **changed: Any) -> Report:
-        """Judge the run with a breach in its stores, which is taken back, or with other evidence."""
+        """Check the run with a violation in its stores, which is reverted, or with other inputs."""
         evidence = Evidence(
             self.database.admin_url,
             bucket=self.bucket,
@@ -75,7 +75,7 @@ class Scene:
             orphans_after=timedelta(0),
         )
         async with await psycopg.AsyncConnection.connect(self.database.admin_url, row_factory=dict_row) as connection:
-            # What the schema refuses is planted as a broken server or a restored backup would.
+            # Rows that the schema refuses are injected as a broken server or a restored backup would.
             await connection.execute("SET LOCAL session_replication_role = replica")
             if statements:
                 await connection.execute(statements.encode())
@@ -111,7 +111,7 @@ async def scene(make_database: MakeDatabase, tmp_path_factory: pytest.TempPathFa
 
 
 async def run_three(database: Database, log: FakeBus, history: History) -> None:
-    """Two jobs that end well and one that fails, all seen by a client that also watches the first."""
+    """Two completed jobs and a failed one, all read by a client that also watches the first."""
     model = FakeImageModel()
     options = replace(Settings(), database_url=database.url, grpc_address="127.0.0.1:0", sweep_interval_s=0.1)
     calm = HalfDone(random.Random(1), rate=0.0)
@@ -162,7 +162,7 @@ def dropped(events: list[Event]) -> list[Event]:
 
 
 def invented(events: list[Event]) -> list[Event]:
-    """One event of a number that no store has."""
+    """One event with a sequence that is not stored."""
     message: Any = events[-1].message()
     message.event.sequence += 1
     return [*events, replace(events[-1], value=message.SerializeToString())]

@@ -1,4 +1,4 @@
-"""Clients that spend at once what they have once, and clients that hang up at any moment."""
+"""Clients that spend one balance concurrently, and clients that disconnect at any moment."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_f25_two_hundred_concurrent_creates_on_a_balance_for_ten_make_ten(
 
 @pytest.mark.timeout(1200)
 async def test_f24_requests_cut_at_any_byte_have_no_effect(world: World, wait_until: WaitUntil) -> None:
-    """Half of them are cut inside the request, the others while the answer is made or read."""
+    """Half of them disconnect during the request, the others before or during the response."""
     gateway = world.services.processes["gateway-serve"].child.pid
     async with world.client(first_credits=CUTS) as client:
         await client.use(2)
@@ -57,7 +57,7 @@ async def test_f24_requests_cut_at_any_byte_have_no_effect(world: World, wait_un
 
 
 async def hang_up(client: Client, draws: random.Random) -> None:
-    """Send a read or a create and leave at a drawn moment."""
+    """Send a read or a create and disconnect at a random moment."""
     address = urlsplit(client.person.studio.address)
     body = json.dumps(client.body()).encode() if draws.random() < 0.1 else b""
     line = "POST /api/generations" if body else draws.choice(["GET /api/me", "GET /api/generations", "GET /api/queue"])

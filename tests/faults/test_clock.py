@@ -24,7 +24,7 @@ if IS_FULL:
 
 
 class WrongClock:
-    """Is off by `offset`, which a test may change."""
+    """A clock off by `offset`, which a test may change."""
 
     offset = timedelta(0)
 
@@ -36,7 +36,7 @@ class WrongClock:
 async def test_f15_a_wrong_clock_in_one_role_takes_over_no_live_lease(
     role: str, minutes: int, make_database: MakeDatabase
 ) -> None:
-    """Right at the start, then off while jobs run: each job runs once and is completed."""
+    """The clock is right at the start, then wrong while jobs run: each job runs once and is completed."""
     database, calm, bus = await make_database("generation"), HalfDone(seeded("F15"), rate=0.0), FakeBus()
     model = FakeImageModel()
     model.before = lambda _request: asyncio.sleep(0.15)

@@ -54,7 +54,7 @@ async def test_f1_killed_processes_lose_nothing_and_charge_nothing_twice(world: 
 
 @pytest.mark.timeout(2400)
 async def test_f2_a_frozen_worker_that_resumes_changes_nothing(world: World, wait_until: WaitUntil) -> None:
-    """The lease ends while it is frozen; what it writes when it signals touches nothing and is counted."""
+    """The lease expires while it is frozen; its writes after resuming change nothing and are counted."""
     worker = world.services.processes["generation-work"]
     frozen_s = 25.0 if LEASE_S >= 15 else LEASE_S + 2.5
     charged = len(world.provider.charged)
@@ -86,7 +86,7 @@ async def test_f2_a_frozen_worker_that_resumes_changes_nothing(world: World, wai
 
 @pytest.mark.timeout(300)
 async def test_f20_a_stopped_worker_finishes_its_jobs_and_exits_at_once(world: World) -> None:
-    """SIGTERM under load: in-flight requests are answered, the exit is clean, its jobs go on elsewhere or later."""
+    """SIGTERM under load: requests in flight are answered, the exit is clean, its jobs continue elsewhere or later."""
     async with world.client() as client:
         load = asyncio.create_task(client.use(int(sized(short=16, full=300)), callers=8))
         for name in ("generation-work", "generation-serve", "gateway-serve"):

@@ -1,4 +1,4 @@
-"""Every port of the generation service fails at random, also after it has done its work; workers die at every point."""
+"""Every port of the generation service fails at random, also after its work; workers die at every point."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_f26_interrupted_work_is_finished_once(make_database: MakeDatabase
 
 @asynccontextmanager
 async def fork_server(options: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run the program whose children die; settings travel as JSON, the provider's key is the test's."""
+    """Run the program whose children die; settings are passed as JSON, the provider's key is the test's."""
     every = {field.name: getattr(options, field.name) for field in fields(Settings)}
     plain = {name: value for name, value in every.items() if not isinstance(value, Secret)}
     server = await asyncio.create_subprocess_exec(
@@ -94,7 +94,7 @@ async def test_n2_a_worker_killed_at_any_point_calls_once_and_charges_what_was_d
     async with run_openai_server() as provider:
         options = settings(
             database_url=database.url, openai_api_key=Secret("sk-test"), openai_base_url=provider.base_url,
-            # A worker that a busy machine holds up has to come to its point while it still has its job.
+            # A worker slowed by a busy machine must reach its point while its lease is live.
             worker_lease_s=5.0, worker_heartbeat_s=1.0,
         )  # fmt: skip
         forked = replace(options, max_concurrent_generations=1, processing_worker_instances=1)
@@ -108,12 +108,12 @@ async def test_n2_a_worker_killed_at_any_point_calls_once_and_charges_what_was_d
 
 
 async def crash_at(point: str, options: Settings, calm: HalfDone, server: asyncio.subprocess.Process) -> None:
-    """Give jobs to workers that die at the point, then let the others end them."""
+    """Run jobs in workers that die at the point, then let other workers end them."""
     assert server.stdin is not None
     assert server.stdout is not None
     async with run_engine(options, calm, roles=frozenset({"serve"})) as service, calling(service) as caller:
         for number in range(JOBS_A_POINT):
-            # One user's jobs would wait for each other: a killed worker keeps its place until the lease is over.
+            # Jobs of one user would be held: a killed worker's job keeps its concurrency slot until the lease expires.
             user = await caller.user(1000)
             await caller.submit(user, f"{point} {number}", model="gpt-image-2", number_of_images=PICTURES)
     server.stdin.write(f"{point} {JOBS_A_POINT}\n".encode())

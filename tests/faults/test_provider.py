@@ -1,4 +1,4 @@
-"""A provider that loses answers or fails: nobody pays for what did not arrive, and no call is made blindly again."""
+"""A provider that loses responses or fails: undelivered images are not charged, and no call is repeated unchecked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAID: dict[str, Any] = {"model": "gpt-image-2", "size": "1024x1024"}
 
 @pytest.mark.timeout(900)
 async def test_f13_a_lost_response_is_charged_to_nobody_and_the_call_is_not_repeated(world: World) -> None:
-    """The provider takes the request and works; its answer is dropped. Two good answers come between."""
+    """The provider does the work; its response is dropped. Two good responses come between."""
     plan = [Fault.RESET] * LOST_ANSWERS + [Fault.NONE] * LOST_ANSWERS * 2
     seeded("F13").shuffle(plan)
     calls = len(world.provider.charged)
@@ -46,7 +46,7 @@ async def test_f13_a_lost_response_is_charged_to_nobody_and_the_call_is_not_repe
 
 
 async def test_n1_a_caller_that_timed_out_gets_its_image_and_pays_once(world: World) -> None:
-    """The unchanged SDK with a timeout of a second and no retries of its own; the provider takes three."""
+    """The unchanged SDK with a timeout of a second and no retries; the provider takes three."""
     calls, key = len(world.provider.charged), secrets.token_hex(8)
     async with world.client() as client:
         available, _ = await client.person.credits()
@@ -84,7 +84,7 @@ async def attempts_of(world: World, user_id: str) -> list[tuple[str, int | None,
 
 @pytest.mark.timeout(900)
 async def test_f22_a_failing_provider_gets_few_calls_and_others_continue(world: World) -> None:
-    """It fails every call for a while; what waited is done once it works again."""
+    """It fails every call for a while; queued jobs are done once it recovers."""
     calls = len(world.provider.generations)
     async with world.client() as client, world.client() as neighbour:
         world.provider.otherwise = Fault.UNAVAILABLE_HTML

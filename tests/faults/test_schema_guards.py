@@ -1,4 +1,4 @@
-"""What the schema and the table of states refuse whatever the code above them does."""
+"""Guards of the schema and of the transition table."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_a_balance_is_never_below_zero(make_database: MakeDatabase) -> Non
 
 
 def test_a_job_cannot_deliver_before_its_provider_call_is_recorded() -> None:
-    """Else a worker that dies in its call leaves a job that looks as if it had made none."""
+    """Otherwise a worker that dies during its call leaves a job that seems to have made none."""
     assert {move for state, move in TRANSITIONS if state == STARTING} & {
         Transition.DELIVER,
         Transition.COMPLETE,

@@ -9,7 +9,7 @@ import asyncio
 import importlib
 import sys
 
-BENCHES = ("submit", "hop", "relay", "pickup", "painter", "claim", "engine", "fair", "fanout")
+BENCHES = ("submit", "hop", "relay", "pickup", "painter", "claim", "engine", "fair", "fanout", "http_cpu")
 
 
 def main() -> None:

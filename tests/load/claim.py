@@ -38,7 +38,7 @@ BARE = """
 
 
 class Claimers:
-    """Eight concurrent claimers, either way; keeps each claim's seconds."""
+    """Eight concurrent claimers of either kind; records the time of each claim."""
 
     def __init__(self, pool: Pool, rows: QueueRows, server_pid: int) -> None:
         self._pool = pool

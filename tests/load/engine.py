@@ -28,7 +28,7 @@ SIZES = (10_000, 100_000, 1_000_000)
 
 
 class Engine:
-    """Submits through the use case while a worker runs beside; done when the last job is completed."""
+    """Submits through the use case while a worker runs; done when the last job is completed."""
 
     def __init__(self, engine: Core, admin: psycopg.AsyncConnection, *pids: int) -> None:
         self._core = engine
@@ -112,7 +112,7 @@ async def main() -> None:
 
 
 async def _grown(ours: Engine, rows: QueueRows) -> dict[int, Sample]:
-    """Measure once more behind a growing history."""
+    """Measure again with a growing history."""
     found = {}
     for size in SIZES:
         await rows.grow(finished=size, waiting=0)

@@ -31,7 +31,7 @@ BATCH = 10
 
 
 async def submit(engine: Core, tenant: int, jobs: int) -> None:
-    """Submit through the use case, 100 at once, as a user without a cap on places."""
+    """Submit through the use case, 100 at once, as a user without a concurrency limit."""
     for first in range(0, jobs, 100):
         commands = [
             SubmitGeneration(user_id=user(tenant), work=ImageWork(prompt=PROMPT))
@@ -53,7 +53,7 @@ class Queue:
 
 
 async def jain(engine: Core, queue: Queue) -> float:
-    """Tenants submit in bursts of random size; half of the work is claimed while all still wait."""
+    """Tenants submit in bursts of random size; half of the work is claimed while all have queued jobs."""
     left = dict.fromkeys(range(1, TENANTS + 1), EACH)
     while any(left.values()):
         tenant = random.choice([each for each, jobs in left.items() if jobs])
@@ -67,7 +67,7 @@ async def jain(engine: Core, queue: Queue) -> float:
 
 
 async def behind(engine: Core, queue: Queue) -> float:
-    """Return where the light tenant's last job starts, against its fair place: every second claim."""
+    """Return the claim of the light tenant's last job relative to its fair share: every second claim."""
     await submit(engine, 101, HEAVY)
     for _ in range(5):
         await queue.next()

@@ -1,4 +1,4 @@
-"""Live progress to many watchers: gateway against a bare asyncio server that writes the same frames to plain sockets.
+"""Live progress to many clients: gateway compared with a bare asyncio server that writes the same frames.
 
 Each server is a process of its own and publishes so many events a second by itself; a client process reads them.
 CPU and memory are the server's alone. `sse` and `websocket` watch one job together, `spread` one job each.
@@ -21,15 +21,15 @@ from pathlib import Path
 from typing import Any
 
 from pixel_events import BusHealth
+from pixel_gateway.adapters.inbound.http.api.operation.routes import Health
 from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.frames import sse_frame
-from pixel_gateway.adapters.inbound.http.health import Health
-from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
-from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.adapters.inbound.http.live.encoding import sse_frame
+from pixel_gateway.adapters.inbound.http.live.stream_limits import StreamLimits
+from pixel_gateway.adapters.inbound.http.server.uvicorn_server import HttpServer
 from pixel_gateway.application.accounts.accounts import EnsureAccount
 from pixel_gateway.application.accounts.api_keys import CreateApiKey
+from pixel_gateway.application.generations.ports import Submission
 from pixel_gateway.application.live.hub import Update, UpdateKind
-from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Progress, Spec, Status
 
 from tests.fakes.gateway import Backstage
@@ -52,8 +52,8 @@ class Product:
 
     async def open(self, jobs: int) -> dict[str, Any]:
         app = self.backstage.app
-        user = await app.ensure_account(EnsureAccount("load", first_credits=1))
-        _, secret = await app.create_api_key(CreateApiKey(user.id, "load"))
+        user = await app.accounts.ensure(EnsureAccount("load", first_credits=1))
+        _, secret = await app.accounts.create_api_key(CreateApiKey(user.id, "load"))
         for _ in range(jobs):
             accepted = await self.backstage.generations.submit(Submission(user.id, Spec("a lighthouse"), "", "load"))
             self.jobs.append(accepted.generation.id)
@@ -64,20 +64,20 @@ class Product:
         async def bus() -> BusHealth:
             return BusHealth(reachable=True)
 
-        streams = OpenStreams(in_all=20_000, per_user=20_000)
-        http = create_app(app, Health(ready=ready, bus=bus), open_streams=streams)
-        self.server = HttpServer(http, "127.0.0.1:0", on_stop=app.close_streams, max_connections=20_000)
+        streams = StreamLimits(in_all=20_000, per_user=20_000)
+        http = create_app(app, Health(ready=ready, bus=bus), stream_limits=streams)
+        self.server = HttpServer(http, "127.0.0.1:0", on_stop=app.live.close_streams, max_connections=20_000)
         await self.server.start()
         return {"address": self.server.address, "secret": secret, "jobs": self.jobs}
 
     def publish(self, number: int) -> None:
         for job in self.jobs:
             event = self.backstage.generations.advance(job, Status.PROCESSING, number % 100, _stamp())
-            self.backstage.app.publish(event)
+            self.backstage.app.live.publish(event)
 
 
 class Bare:
-    """What a bare server does at least: keep the writers, encode an event once, write it to each."""
+    """A bare server: keeps the writers, encodes an event once, writes it to each."""
 
     def __init__(self) -> None:
         self.writers: dict[str, list[asyncio.StreamWriter]] = {}

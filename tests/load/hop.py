@@ -16,7 +16,7 @@ import uvloop
 from pixel.generation.v1 import generation_pb2, generations_service_pb2, generations_service_pb2_grpc
 from pixel_gateway.adapters.generation_codec import submission_message
 from pixel_gateway.adapters.outbound.generation.generations_rpc import GrpcGenerations
-from pixel_gateway.application.ports import Submission
+from pixel_gateway.application.generations.ports import Submission
 from pixel_gateway.domain.generation import Spec
 from pixel_rpc import RpcServer, open_channel
 
@@ -31,7 +31,7 @@ SUBMISSION = Submission(
 
 
 class Instant(generations_service_pb2_grpc.GenerationsServiceServicer):
-    """Accepts everything at once."""
+    """Accepts everything immediately."""
 
     def __init__(self) -> None:
         generation = generation_pb2.Generation(

@@ -45,7 +45,7 @@ class HttpLoad:
         return meter.stop(accepted)
 
     async def steady(self, count: int, every_s: float) -> None:
-        """Send so many, one after the other, a fixed time apart."""
+        """Send this many, one after the other, a fixed time apart."""
         reader, writer = await asyncio.open_connection(self._host, self._port)
         for number in range(count):
             pause = asyncio.create_task(asyncio.sleep(every_s))

@@ -1,4 +1,4 @@
-"""The generation service's core with a provider and a store that answer at once: what is left is the engine.
+"""The generation service's core with an instant provider and store, to measure the engine.
 
 `python -m tests.load.instant URL` works in a process of its own, as the role does.
 """

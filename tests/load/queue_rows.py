@@ -62,7 +62,7 @@ class QueueRows:
         self._finished, self._waiting = max(self._finished, finished), max(self._waiting, waiting)
 
     async def put_back(self) -> None:
-        """Make everything that runs wait again, as it was before it was claimed."""
+        """Requeue all running jobs, as before their claim."""
         async with await psycopg.AsyncConnection.connect(self._admin_url, autocommit=True) as conn:
             await conn.execute("TRUNCATE generation.attempts, generation.outbox")
             await conn.execute(

@@ -1,4 +1,4 @@
-"""How a benchmark measures and speaks: shuffled rounds, CPU per operation, ratios, one JSON object as the last line."""
+"""Measurement and output of benchmarks: shuffled rounds, CPU per operation, ratios, one JSON object at the end."""
 
 from __future__ import annotations
 

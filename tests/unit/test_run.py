@@ -1,4 +1,4 @@
-"""The runner of the suites: what it says and how it ends."""
+"""The runner of the suites: output and exit code."""
 
 from __future__ import annotations
 

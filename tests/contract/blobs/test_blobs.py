@@ -1,4 +1,4 @@
-"""Objects in memory, in a directory and in S3 keep the same promises."""
+"""Contract of the object stores: in memory, directory and S3."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEYS_REFUSED = (
 
 
 def bucket_name() -> str:
-    """A bucket for one test alone."""
+    """A bucket for one test."""
     return f"test-{secrets.token_hex(6)}"
 
 

@@ -1,4 +1,4 @@
-"""The cache in process and the cache in Redis keep the same promises."""
+"""Contract of the caches: in process and Redis."""
 
 from __future__ import annotations
 

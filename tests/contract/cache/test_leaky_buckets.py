@@ -1,4 +1,4 @@
-"""The buckets in process and the buckets in Redis keep the same promises."""
+"""Contract of the leaky buckets: in process and Redis."""
 
 from __future__ import annotations
 

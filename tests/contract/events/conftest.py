@@ -15,14 +15,14 @@ from tests.parts import MakeDatabase
 
 DEAD = ACTIVITIES + ".dlq"
 SMALL = {name: CATALOGUE[name] for name in (ACTIVITIES, DEAD, "image.generation.status")}
-"""Enough topics for the contract; a broker takes a while to make all of them."""
+"""Enough topics for the contract; creating all of them takes a broker long."""
 
 Connect = Callable[[], Bus]
 
 
 @pytest.fixture(params=["fake", "embedded", pytest.param("real", marks=pytest.mark.real)])
 def backend(request: pytest.FixtureRequest) -> tuple[str, object]:
-    """The kind of bus, and what it takes to reach it; servers start only where a test asks for them."""
+    """The kind of bus and its connection; servers start only when a test needs them."""
     needs = {"embedded": "make_database", "real": "kafka_brokers"}
     kind = request.param
     return kind, request.getfixturevalue(needs[kind]) if kind in needs else None
@@ -30,7 +30,7 @@ def backend(request: pytest.FixtureRequest) -> tuple[str, object]:
 
 @pytest.fixture
 async def connect(backend: tuple[str, object]) -> AsyncIterator[Connect]:
-    """Give `connect()`: another connection to the same fresh bus, as another process would have it."""
+    """Yield `connect()`: another connection to the same new bus, as another process would open it."""
     kind, part = backend
     buses: list[Bus] = []
     catalogue: dict[str, Topic] = dict(SMALL)

@@ -1,4 +1,4 @@
-"""What every bus promises, whatever it is made of."""
+"""Contract of every bus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.fakes.events import ACTIVITIES, NOTED_AT, activity, told
 CONTRACTS = {Bus: (FakeBus, PostgresBus, KafkaBus), BusConsumer: (FakeConsumer, PostgresConsumer, KafkaConsumer)}
 
 PATIENCE_S = 30.0
-"""A group of Kafka may take seconds to settle on a loaded machine."""
+"""A consumer group of Kafka may take seconds to rebalance on a loaded machine."""
 
 
 @contextlib.asynccontextmanager
@@ -33,7 +33,7 @@ async def opened(consumer: BusConsumer) -> AsyncIterator[BusConsumer]:
 
 
 async def read(consumer: BusConsumer, count: int) -> list[Event]:
-    """Read until so many events came, or fail."""
+    """Read this many events, or fail."""
     events: list[Event] = []
     async with asyncio.timeout(PATIENCE_S):
         while len(events) < count:
@@ -125,7 +125,7 @@ async def test_each_group_reads_everything(bus: Bus) -> None:
 
 
 async def share(bus: Bus, one: BusConsumer, two: BusConsumer) -> tuple[set[str], set[str]]:
-    """Publish and read until both members had their part; return what was sent and what was seen."""
+    """Publish and read until both members got events; return the sent and the received ones."""
     sent: set[str] = set()
     seen: dict[BusConsumer, set[str]] = {one: set(), two: set()}
     async with asyncio.timeout(PATIENCE_S):

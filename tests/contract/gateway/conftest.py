@@ -22,18 +22,10 @@ from pixel_gateway.adapters.outbound.generation.operations_rpc import (
     GrpcRecords,
 )
 from pixel_gateway.adapters.outbound.generation.user_events_rpc import GrpcUserEvents
-from pixel_gateway.application.engine_ports import (
-    Adjustments,
-    Budgets,
-    FailedGenerations,
-    JobCommands,
-    LedgerReads,
-    PromotionCodes,
-    QueueOperations,
-    Records,
-)
+from pixel_gateway.application.billing.ports import Adjustments, Billing, Budgets, LedgerReads, PromotionCodes
+from pixel_gateway.application.generations.ports import Generations, JobCommands, Submission
 from pixel_gateway.application.live.ports import UserEvents
-from pixel_gateway.application.ports import Billing, Generations, Submission
+from pixel_gateway.application.operations.ports import FailedGenerations, QueueOperations, Records
 from pixel_gateway.domain.generation import Generation, Spec, Status
 from pixel_generation.domain.jobs.job import Failure, Job
 from pixel_generation.main import build

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pixel_errors import NotFound
 from pixel_gateway.adapters.outbound.postgres import PostgresAccounts, PostgresApiKeys
-from pixel_gateway.application.ports import Accounts, ApiKeys
+from pixel_gateway.application.accounts.ports import Accounts, ApiKeys
 from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.account import Account
 from pixel_gateway.domain.api_key import MAX_KEYS, ApiKey, KeyNotFound, Principal, TooManyKeys, digest
@@ -20,7 +20,7 @@ from pixel_runtime.ids import format_id, new_id
 from tests.fakes.gateway_accounts import FakeAccounts, FakeApiKeys
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.ports import Accounts, ApiKeys
+    from pixel_gateway.application.accounts.ports import Accounts, ApiKeys
 
 CONTRACTS = {Accounts: (FakeAccounts, PostgresAccounts), ApiKeys: (FakeApiKeys, PostgresApiKeys)}
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 from pixel_gateway.adapters.outbound.bulk_calls import PostgresBulkCalls
 from pixel_gateway.adapters.outbound.postgres import PostgresAccounts
-from pixel_gateway.application.engine_ports import BulkCalls
+from pixel_gateway.application.generations.ports import BulkCalls
 from pixel_gateway.domain.account import Account
 from pixel_postgres import open_pool
 from pixel_runtime.ids import format_id, new_id

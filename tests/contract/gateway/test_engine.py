@@ -22,20 +22,17 @@ from pixel_gateway.adapters.outbound.generation.operations_rpc import (
     GrpcRecords,
 )
 from pixel_gateway.adapters.outbound.generation.user_events_rpc import GrpcUserEvents
-from pixel_gateway.application.engine_ports import (
-    Adjustments,
-    Budgets,
+from pixel_gateway.application.billing.ports import Adjustments, Billing, Budgets, LedgerReads, PromotionCodes
+from pixel_gateway.application.generations.ports import (
+    Accepted,
     Cancelled,
     CancelOutcome,
-    FailedGenerations,
+    Generations,
+    HistoryQuery,
     JobCommands,
-    LedgerReads,
-    PromotionCodes,
-    QueueOperations,
-    Records,
 )
 from pixel_gateway.application.live.ports import UserEvents
-from pixel_gateway.application.ports import Accepted, Billing, Generations, HistoryQuery
+from pixel_gateway.application.operations.ports import FailedGenerations, QueueOperations, Records
 from pixel_gateway.domain.account import AccountChange
 from pixel_gateway.domain.billing import Budget, Promotion, TransactionQuery, UsageQuery
 from pixel_gateway.domain.generation import Status

@@ -8,7 +8,7 @@ import pytest
 from pixel_cache import InProcessCache
 from pixel_errors import Unavailable
 from pixel_gateway.adapters.outbound.cache import CachedLastStatus
-from pixel_gateway.application.ports import LastStatus
+from pixel_gateway.application.generations.ports import LastStatus
 from pixel_gateway.domain.generation import Failure, Progress, Stage, Status
 
 from tests.fakes.gateway import FakeLastStatus

@@ -22,8 +22,9 @@ from pixel_errors import Forbidden, NotFound
 from pixel_gateway.adapters.outbound.media.media_rpc import GrpcMedia
 from pixel_gateway.adapters.outbound.social.notifications_rpc import GrpcNotifications
 from pixel_gateway.adapters.outbound.social.social_rpc import GrpcSets
-from pixel_gateway.application.accounts.notification_ports import Notifications
-from pixel_gateway.application.ports import DiscoverQuery, InvalidPageToken, Media, Sets
+from pixel_gateway.application.accounts.ports import Notifications
+from pixel_gateway.application.images.ports import DiscoverQuery, Media, Sets
+from pixel_gateway.application.ports import InvalidPageToken
 from pixel_gateway.domain.image import Image, ImageSet
 from pixel_gateway.domain.notification import Notification
 from pixel_postgres import open_pool

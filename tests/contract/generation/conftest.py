@@ -1,4 +1,4 @@
-"""One store, twice: in memory and in PostgreSQL."""
+"""The store of generation: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmis
 from pixel_generation.adapters.outbound.caches.queue_capacity import QueueCounts
 from pixel_generation.adapters.outbound.caches.queue_snapshots import SnapshotSource
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
+from pixel_generation.adapters.outbound.postgres.due_jobs import PostgresDueJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
@@ -25,7 +26,7 @@ from pixel_generation.adapters.outbound.postgres.queue_snapshots import Postgres
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.application.billing.ports import Ledger
 from pixel_generation.application.execution.ports import Jobs, Steps
-from pixel_generation.application.maintenance.ports import Housekeeping, QueueHolds, UnknownCalls
+from pixel_generation.application.maintenance.ports import DueJobs, Housekeeping, QueueHolds
 from pixel_generation.application.reading.ports import Queries
 from pixel_generation.application.submission.ports import (
     Decision,
@@ -42,6 +43,7 @@ from pixel_runtime.clock import Clock, SystemClock
 from pixel_runtime.ids import new_id
 
 from tests.fakes.generation import FakeStore, a_user
+from tests.fakes.generation_duties import FakeDueJobs
 from tests.fakes.generation_eta import FakeQueueCounts, FakeQueueSnapshots
 from tests.fakes.generation_jobs import FakeJobs
 from tests.fakes.generation_neighbours import FakeQueueHolds
@@ -50,7 +52,7 @@ from tests.parts import MakeDatabase
 
 @dataclass
 class Store:
-    """The ports of one store, and what a test needs to look behind them."""
+    """The ports of one store, and reads of its state for tests."""
 
     submissions: Submissions
     decisions: DecidesBatches
@@ -59,7 +61,7 @@ class Store:
     ledger: Ledger
     queries: Queries
     housekeeping: Housekeeping
-    unknown_calls: UnknownCalls
+    due: DueJobs
     dry_runs: DryRuns
     owned_jobs: OwnedJobs
     counts: QueueCounts
@@ -129,7 +131,7 @@ def fake_store() -> Store:
         store,
         store,
         store,
-        store,
+        FakeDueJobs(store),
         store,
         store,
         FakeQueueCounts(store),
@@ -190,7 +192,7 @@ async def store(request: pytest.FixtureRequest, make_database: MakeDatabase) -> 
             PostgresLedger(pool),
             PostgresQueries(pool, KINDS),
             PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
-            jobs,
+            PostgresDueJobs(pool, KINDS),
             decisions,
             PostgresAllJobs(pool, KINDS),
             PostgresQueueCounts(pool),

@@ -1,4 +1,4 @@
-"""Money in and limits: the same in memory and in PostgreSQL."""
+"""Contract of billing: corrections, promotions and limits in memory and in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Ports:
 
 @dataclass
 class Till:
-    """The ports of money and who did what."""
+    """The billing ports and the recorded actions."""
 
     billing: Ports
     actions: Callable[[], Awaitable[list[tuple[str, str]]]]

@@ -1,4 +1,4 @@
-"""What users may read of their generations."""
+"""Contract of the users' reads of generations."""
 
 from __future__ import annotations
 

@@ -6,10 +6,11 @@ import asyncio
 from datetime import timedelta
 from uuid import UUID
 
+from pixel_generation.adapters.outbound.postgres.due_jobs import PostgresDueJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.execution.ports import Jobs, Steps
-from pixel_generation.application.maintenance.ports import Housekeeping, UnknownCalls
+from pixel_generation.application.maintenance.ports import DueJobs, Housekeeping
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
@@ -23,6 +24,7 @@ from pixel_runtime.ids import new_id
 
 from tests.contract.generation.conftest import Store
 from tests.fakes.generation import FakeStore
+from tests.fakes.generation_duties import FakeDueJobs
 from tests.fakes.generation_jobs import FakeJobs
 from tests.fakes.generation_outputs import image_output
 
@@ -30,7 +32,7 @@ CONTRACTS = {
     Jobs: (FakeJobs, PostgresJobs),
     Steps: (FakeJobs, PostgresJobs),
     Housekeeping: (FakeStore, PostgresHousekeeping),
-    UnknownCalls: (FakeStore, PostgresJobs),
+    DueJobs: (FakeDueJobs, PostgresDueJobs),
 }
 
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
@@ -144,9 +146,9 @@ async def test_a_reclaimer_takes_over_only_when_the_lease_is_over(store: Store) 
     job = await store.running(user)
     back = job.requeued(scheduled_at=store.clock.now(), counts_as_retry=False)
     assert not await store.jobs.write(job, back, writer=Writer.RECLAIMER)
-    assert await store.jobs.abandoned(10) == []
+    assert (await store.due.abandoned(10)).rows == []
     await store.end_leases()
-    assert [found.id for found in await store.jobs.abandoned(10)] == [job.id]
+    assert [found.id for found in (await store.due.abandoned(10)).rows] == [job.id]
     assert await store.jobs.write(job, back, writer=Writer.RECLAIMER)
     assert await store.attempt_of(job) == ("abandoned", None)
     (again,) = await store.claim()
@@ -193,23 +195,23 @@ async def test_a_job_past_its_deadline_is_found_and_ended_by_anyone(store: Store
     user = await store.funded_user(10)
     item = store.new(user)
     await store.submit_one(item)
-    assert await store.jobs.overdue(10) == []
+    assert (await store.due.overdue(10)).rows == []
     (job,) = await store.jobs.claim(
         "sketch", 1, worker="w1", lease_s=15, deadline_at=store.clock.now() - timedelta(seconds=1)
     )
-    assert [found.id for found in await store.jobs.overdue(10)] == [job.id]
+    assert [found.id for found in (await store.due.overdue(10)).rows] == [job.id]
     await write(store, job, job.failed(FAILURE, at=store.clock.now()), Writer.TIMEOUT)
     assert await store.queries.balance(user) == Balance(10, 0)
-    assert await store.jobs.overdue(10) == []
+    assert (await store.due.overdue(10)).rows == []
 
 
 async def test_a_job_that_no_worker_can_start_is_found_and_ended(store: Store) -> None:
     user = await store.funded_user(10)
     item = store.new(user)
     await store.submit_one(item)
-    assert await store.housekeeping.unserved(10, queues=["sketch"], models=[]) == []
-    assert await store.housekeeping.unserved(10, queues=["openai"], models=["studio-sketch"]) == []
-    (job,) = await store.housekeeping.unserved(10, queues=["openai"], models=["gpt-image-2"])
+    assert (await store.due.unserved(10, queues=["sketch"], models=[])).rows == []
+    assert (await store.due.unserved(10, queues=["openai"], models=["studio-sketch"])).rows == []
+    (job,) = (await store.due.unserved(10, queues=["openai"], models=["gpt-image-2"])).rows
     assert job == item.job
     await write(store, job, job.failed(FAILURE, at=store.clock.now()), Writer.TIMEOUT)
     assert await store.queries.balance(user) == Balance(10, 0)
@@ -260,12 +262,12 @@ async def test_a_call_of_unknown_outcome_is_found_until_it_is_settled(store: Sto
     job = await store.running(await store.funded_user())
     job = await write(store, job, job.calling())
     await store.end_leases()
-    assert await store.unknown_calls.reconciling(10) == []
+    assert (await store.due.reconciling(10)).rows == []
     unknown = await write(store, job, job.reconciling(), Writer.RECLAIMER)
-    (found,) = await store.unknown_calls.reconciling(10)
+    (found,) = (await store.due.reconciling(10)).rows
     assert (found.job, found.provider_request_id) == (unknown, "")
     await write(store, unknown, unknown.failed(FAILURE, at=store.clock.now()), Writer.RECLAIMER)
-    assert await store.unknown_calls.reconciling(10) == []
+    assert (await store.due.reconciling(10)).rows == []
 
 
 async def test_a_key_is_forgotten_when_its_promise_is_over(store: Store) -> None:
@@ -280,11 +282,9 @@ async def test_a_key_is_forgotten_when_its_promise_is_over(store: Store) -> None
 
 async def test_a_queue_whose_job_nobody_took_is_announced_again(store: Store) -> None:
     await store.submit_one(store.new(await store.funded_user()))
-    async with store.housekeeping.lead() as leads:
-        assert leads
-        assert await store.housekeeping.signal_queues() == 0
-        await store.let_wait(3)
-        assert await store.housekeeping.signal_queues() == 1
+    assert await store.housekeeping.signal_queues() == 0
+    await store.let_wait(3)
+    assert await store.housekeeping.signal_queues() == 1
     await store.claim()
     assert await store.housekeeping.signal_queues() == 0
 

@@ -1,4 +1,4 @@
-"""Breakers shared by workers: the fake and the table follow the same rules."""
+"""Contract of the provider breakers: fake and table."""
 
 from __future__ import annotations
 

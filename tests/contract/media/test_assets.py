@@ -1,4 +1,4 @@
-"""Assets in memory and in Postgres keep the same promises."""
+"""Contract of the assets: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine relies on, whichever provider makes the pictures."""
+"""Contract of every image provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenAIImages against the loopback server: every way the provider can answer, and how often it was called."""
+"""OpenAIImages with the loopback server: every kind of response, and the number of calls."""
 
 from __future__ import annotations
 

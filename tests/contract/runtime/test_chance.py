@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pixel_gateway.application.ports import Ids
-from pixel_gateway.main import RandomIds
+from pixel_gateway.wiring.adapters import RandomIds
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.ports import Randomness
 from pixel_runtime.ids import parse_id

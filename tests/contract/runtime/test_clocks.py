@@ -1,4 +1,4 @@
-"""Clocks that stand still and clocks that go keep the same promise: aware UTC times that never go back."""
+"""Contract of the clocks: aware UTC times that never go back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notifications in memory and in Postgres keep the same promises."""
+"""Contract of the notifications: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store in memory and the store in Postgres keep the same promises."""
+"""Contract of the social store: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 

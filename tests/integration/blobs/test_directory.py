@@ -1,4 +1,4 @@
-"""What only the directory store does: sign and verify addresses, keep whole files, heal what a crash left."""
+"""The directory store: signs and verifies URLs, keeps complete files, repairs the state after a crash."""
 
 from __future__ import annotations
 

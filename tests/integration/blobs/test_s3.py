@@ -1,4 +1,4 @@
-"""What only S3 does: addresses that clients read from the store, and a store that is away."""
+"""The S3 store: URLs that clients read from the store, and an unreachable store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trouble with Redis is Unavailable, soon, and never somebody else's answer."""
+"""Failures of Redis raise Unavailable within the timeout, and replies never reach another call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A process of its own that runs a server and says so: what the tests kill."""
+"""A process that runs a server and reports it; the tests kill it."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ TOOLS = {
 
 
 class Desk:
-    """A folder with a pom and a PATH of stand-ins that note how they were called."""
+    """A folder with a pom and a PATH of fake programs that record their calls."""
 
     def __init__(self, folder: Path) -> None:
         self.into, self.pom, self.path, self.calls = (folder / name for name in ("tools", "pom.xml", "bin", "calls"))

@@ -1,4 +1,4 @@
-"""A server that dies beneath us."""
+"""A server that dies while in use."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ async def test_an_unreachable_bus_delays_events_and_loses_none(pool: Pool, bus: 
 
 
 class FussyBus(FakeBus):
-    """Refuses in these topics what nobody can digest."""
+    """Refuses indigestible records in these topics."""
 
     def __init__(self, *topics: str) -> None:
         super().__init__()
@@ -239,7 +239,7 @@ async def relayed_one_by_one(pool: Pool, bus: FakeBus, wait_until: WaitUntil, nu
 
 
 async def entries_read(pool: Pool) -> int:
-    """Entries of the outbox's index that were read up to now: sessions tell it a second after they did it."""
+    """Index entries of the outbox read so far: sessions report their statistics a second later."""
     await asyncio.sleep(1.5)
     async with pool.autocommit() as conn:
         (row,) = await fetch_all(
@@ -273,7 +273,7 @@ async def test_a_backlog_of_many_batches_keeps_its_order(pool: Pool, bus: FakeBu
 
 
 class FlakyBus(FakeBus):
-    """Is away every now and then."""
+    """A bus that is unreachable now and then."""
 
     chance = random.Random(7)
 
@@ -307,7 +307,7 @@ async def test_with_an_unstable_bus_nothing_is_lost(pool: Pool, wait_until: Wait
 async def _write_concurrently(
     pool: Pool, bus: FakeBus, chance: random.Random, wait_until: WaitUntil
 ) -> dict[str, list[str]]:
-    """Let writers race: some roll back, some dawdle inside their transaction. Return what was committed, by key."""
+    """Run concurrent writers: some roll back, some pause inside their transaction. Return committed events by key."""
     committed: dict[str, list[str]] = defaultdict(list)
 
     async def writer(key: str) -> None:

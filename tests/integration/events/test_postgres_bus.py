@@ -29,7 +29,7 @@ async def test_a_members_partitions_are_free_at_once_when_its_session_dies(
     await first.start()
     successor = survives.consumer("readers", [ACTIVITIES])
     await successor.start()
-    # What a killed process leaves behind: nobody says goodbye, the server drops its sessions.
+    # As after a kill: no close message, the server drops its sessions.
     pool, coordinator = await dies._open()
     coordinator._listening.cancel()  # type: ignore[union-attr]
     async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as admin:

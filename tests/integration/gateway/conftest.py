@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import httpx2
 import pytest
 from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.adapters.inbound.http.server.uvicorn_server import HttpServer
 from pixel_gateway.application import Application
 from pixel_gateway.application.accounts.accounts import EnsureAccount
 from pixel_gateway.application.accounts.api_keys import CreateApiKey
@@ -26,10 +26,10 @@ def backstage() -> Backstage:
 
 @pytest.fixture
 async def server(backstage: Backstage) -> AsyncIterator[HttpServer]:
-    server = HttpServer(http_app(backstage.app), "127.0.0.1:0", on_stop=backstage.app.close_streams)
+    server = HttpServer(http_app(backstage.app), "127.0.0.1:0", on_stop=backstage.app.live.close_streams)
     await server.start()
     stop = asyncio.Event()
-    looking = asyncio.create_task(backstage.app.hub.look(stop))
+    looking = asyncio.create_task(backstage.app.live.poll_silent_generations(stop))
     yield server
     await server.stop()
     stop.set()
@@ -38,12 +38,12 @@ async def server(backstage: Backstage) -> AsyncIterator[HttpServer]:
 
 @pytest.fixture
 async def user_id(backstage: Backstage) -> str:
-    return (await backstage.app.ensure_account(EnsureAccount("ada", first_credits=1000))).id
+    return (await backstage.app.accounts.ensure(EnsureAccount("ada", first_credits=1000))).id
 
 
 @pytest.fixture
 async def secret(backstage: Backstage, user_id: str) -> str:
-    _, secret = await backstage.app.create_api_key(CreateApiKey(user_id, "laptop"))
+    _, secret = await backstage.app.accounts.create_api_key(CreateApiKey(user_id, "laptop"))
     return secret
 
 
@@ -71,12 +71,12 @@ class Gateway:
 @pytest.fixture
 async def two_gateways(backstage: Backstage) -> AsyncIterator[list[Gateway]]:
     gateways = []
-    for app in (backstage.app, Application(backstage.app.ports)):
-        server = HttpServer(create_app(app, health()), "127.0.0.1:0", on_stop=app.close_streams)
+    for app in (backstage.app, backstage.another_application()):
+        server = HttpServer(create_app(app, health()), "127.0.0.1:0", on_stop=app.live.close_streams)
         await server.start()
         gateways.append(Gateway(app, server))
     stop = asyncio.Event()
-    looking = [asyncio.create_task(each.app.hub.look(stop)) for each in gateways]
+    looking = [asyncio.create_task(each.app.live.poll_silent_generations(stop)) for each in gateways]
     yield gateways
     for each in gateways:
         for client in each.clients:

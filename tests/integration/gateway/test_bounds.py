@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from pixel_events import BusHealth
+from pixel_gateway.adapters.inbound.http.api.operation.routes import Health
 from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.health import Health
-from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
-from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.adapters.inbound.http.live.stream_limits import StreamLimits
+from pixel_gateway.adapters.inbound.http.server.uvicorn_server import HttpServer
 from pixel_gateway.application.accounts.accounts import EnsureAccount
 from pixel_gateway.application.accounts.api_keys import CreateApiKey
 from prometheus_client import REGISTRY
@@ -30,9 +30,9 @@ async def bounded(backstage, *, in_all: int = 100, per_user: int = 100, max_conn
         return BusHealth(reachable=True)
 
     app = create_app(
-        backstage.app, Health(ready=ready, bus=bus), open_streams=OpenStreams(in_all=in_all, per_user=per_user)
+        backstage.app, Health(ready=ready, bus=bus), stream_limits=StreamLimits(in_all=in_all, per_user=per_user)
     )
-    server = HttpServer(app, "127.0.0.1:0", on_stop=backstage.app.hub.close, max_connections=max_connections)
+    server = HttpServer(app, "127.0.0.1:0", on_stop=backstage.app.live.close_streams, max_connections=max_connections)
     await server.start()
     try:
         yield server
@@ -42,8 +42,8 @@ async def bounded(backstage, *, in_all: int = 100, per_user: int = 100, max_conn
 
 @asynccontextmanager
 async def client_of(backstage, server, username: str):
-    account = await backstage.app.ensure_account(EnsureAccount(username, first_credits=1000))
-    _, secret = await backstage.app.create_api_key(CreateApiKey(account.id, "laptop"))
+    account = await backstage.app.accounts.ensure(EnsureAccount(username, first_credits=1000))
+    _, secret = await backstage.app.accounts.create_api_key(CreateApiKey(account.id, "laptop"))
     headers = {"authorization": f"Bearer {secret}"}
     async with http_client(f"http://{server.address}", headers=headers) as client:
         yield client

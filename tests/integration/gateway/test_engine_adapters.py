@@ -28,12 +28,12 @@ from pixel_gateway.adapters.outbound.generation.operations_rpc import (
     GrpcQueueOperations,
     GrpcRecords,
 )
-from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
-from pixel_gateway.application.ports import Accepted, InvalidPageToken, Submission
+from pixel_gateway.application.generations.ports import Accepted, Cancelled, CancelOutcome, Submission
+from pixel_gateway.application.ports import InvalidPageToken
 from pixel_gateway.domain.account import AccountChange
 from pixel_gateway.domain.billing import Budget, TransactionQuery, UsageQuery, UsageRow
 from pixel_gateway.domain.generation import Adjustment, JobType, Priority, RouteCandidate, Spec
-from pixel_gateway.domain.operations import FailureFilter, QueueChange, Redrive
+from pixel_gateway.domain.operations import FailureFilter, QueueChange, Redrive, SetAsideJob
 from pixel_rpc import RpcServer, open_channel
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -190,7 +190,9 @@ class Engine(
             attempts=[generations_pb.AttemptReceipt(attempt=1)],
         )
         failed.redacted_payload.update({"size": "1:1"})
-        return operations_pb.ListFailuresResponse(failures=[failed], count_by_code={"timeout": 1})
+        aside = operations_pb.SetAsideJob(id="gen_9", duty="expire", reason="ValueError", failures=2)
+        aside.look_again_time.FromDatetime(NOW)
+        return operations_pb.ListFailuresResponse(failures=[failed], count_by_code={"timeout": 1}, set_aside=[aside])
 
     async def RedriveFailures(self, request, context):  # noqa: N802
         self.requests.append(request)
@@ -374,6 +376,7 @@ async def test_failed_work_is_read_and_run_again(channel, engine):
     assert not listed.filter.HasField("ended_before")
     assert (page.failures[0].job_type, page.failures[0].failure.code) == ("edit", "timeout")
     assert (page.failures[0].redacted_payload, page.count_by_code) == ({"size": "1:1"}, {"timeout": 1})
+    assert page.set_aside == (SetAsideJob("gen_9", "expire", "ValueError", 2, look_again_time=NOW),)
     assert (redriven.ids, redriven.refused) == ((GEN[0],), {GEN[1]: "INSUFFICIENT_CREDITS"})
 
 

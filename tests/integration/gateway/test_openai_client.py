@@ -29,7 +29,7 @@ async def sdk(server, secret):
 
 async def finished(backstage, wait_until, request):
     task = asyncio.create_task(request)
-    await wait_until(lambda: backstage.app.hub.watcher_count)
+    await wait_until(backstage.app.live.watcher_count)
     for generation_id in backstage.generations.rows:
         backstage.finish(generation_id)
     return await task

@@ -22,7 +22,8 @@ from pixel_gateway.adapters.outbound.generation.generations_rpc import GrpcGener
 from pixel_gateway.adapters.outbound.media import media_rpc
 from pixel_gateway.adapters.outbound.media.media_rpc import GrpcMedia
 from pixel_gateway.adapters.outbound.social.social_rpc import GrpcSets
-from pixel_gateway.application.ports import DiscoverQuery, HistoryQuery, Submission
+from pixel_gateway.application.generations.ports import HistoryQuery, Submission
+from pixel_gateway.application.images.ports import DiscoverQuery
 from pixel_gateway.domain.generation import Spec, Stage, Status
 from pixel_rpc import RpcServer, open_channel
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from pixel_gateway.adapters.inbound.http import json_body
-from pixel_gateway.adapters.inbound.http import server as server_module
-from pixel_gateway.adapters.inbound.http.reply import Reply
+from pixel_gateway.adapters.inbound.http.routing import request as request_module
+from pixel_gateway.adapters.inbound.http.server import http_protocol
+from pixel_gateway.adapters.inbound.http.server.uvicorn_server import HttpServer
 
 
 async def exchange(server, *parts: bytes, pause_s: float = 0.0) -> bytes:
@@ -37,13 +37,13 @@ async def test_many_small_fields_are_refused(server):
 
 
 async def test_a_head_that_never_ends_is_closed(server, monkeypatch):
-    monkeypatch.setattr(server_module, "HEAD_WITHIN_S", 0.1)
+    monkeypatch.setattr(http_protocol, "HEAD_WITHIN_S", 0.1)
 
     assert await exchange(server, b"GET /healthz HTTP/1.1\r\nhost:") == b""
 
 
 async def test_a_slow_body_is_408(server, secret, monkeypatch):
-    monkeypatch.setattr(json_body, "BODY_WITHIN_S", 0.1)
+    monkeypatch.setattr(request_module, "BODY_WITHIN_S", 0.1)
     head = (
         f"POST /api/generations HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {secret}\r\n"
         "content-type: application/json\r\ncontent-length: 100\r\n\r\n{"
@@ -66,8 +66,12 @@ async def test_what_is_not_http_is_400(server):
     assert b" 400 " in await exchange(server, b"\x16\x03\x01 hello\r\n\r\n")
 
 
+async def never_called(scope, receive, send):
+    raise AssertionError
+
+
 async def test_an_address_in_use_fails_the_start(server):
-    second = server_module.HttpServer(Reply(200, b""), server.address, on_stop=lambda: None)
+    second = HttpServer(never_called, server.address, on_stop=lambda: None)
 
     with pytest.raises(OSError, match="in use"):
         await second.start()

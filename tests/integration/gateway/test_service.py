@@ -8,7 +8,7 @@ import pytest
 from pixel.gateway.v1 import accounts_service_pb2 as pb
 from pixel.gateway.v1 import accounts_service_pb2_grpc as stubs
 from pixel_errors import Invalid, NotFound
-from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.adapters.inbound.http.server.uvicorn_server import HttpServer
 from pixel_gateway.main import build
 from pixel_gateway.settings import Settings
 from pixel_rpc import RpcServer, open_channel

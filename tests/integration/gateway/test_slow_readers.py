@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from pixel_gateway.adapters.inbound.http import server as http_server
+from pixel_gateway.adapters.inbound.http.server import socket_protocol, uvicorn_server
 from pixel_gateway.domain.generation import Status
 from prometheus_client import REGISTRY
 from websockets.asyncio.client import connect
@@ -59,7 +59,7 @@ async def published(backstage, generation_id: str, seconds: float, is_enough: as
     while time.monotonic() < end or not is_enough.is_set():
         due = time.monotonic() + 1 / EVENTS_A_SECOND
         event = backstage.generations.advance(generation_id, Status.PROCESSING, 50, f"at {time.monotonic()} of the run")
-        backstage.app.publish(event)
+        backstage.app.live.publish(event)
         await asyncio.sleep(due - time.monotonic())
         late.append(time.monotonic() - due)
     backstage.finish(generation_id)
@@ -86,7 +86,7 @@ async def test_slow_readers_are_cut_and_the_others_miss_nothing(client, server, 
         return seen
 
     readers = [asyncio.create_task(reader()) for _ in range(READERS - SLOW)]
-    await wait_until(lambda: backstage.app.hub.watcher_count == READERS, 30)
+    await wait_until(lambda: backstage.app.live.watcher_count() == READERS, 30)
     memory = resident_mib()
     are_cut = asyncio.Event()
     publishing = asyncio.create_task(published(backstage, generation_id, SECONDS, are_cut))
@@ -109,9 +109,9 @@ async def test_slow_readers_are_cut_and_the_others_miss_nothing(client, server, 
 async def test_a_peer_that_answers_no_ping_is_closed(client, backstage, server, secret, wait_until):
     generation_id = await submitted(client)
     connection = await opened_and_never_read(server, secret, generation_id, "websocket")
-    await wait_until(lambda: backstage.app.hub.watcher_count == 1)
+    await wait_until(lambda: backstage.app.live.watcher_count() == 1)
 
-    await wait_until(lambda: backstage.app.hub.watcher_count == 0)  # fast_pings: it would be 38 s
+    await wait_until(lambda: backstage.app.live.watcher_count() == 0)  # fast_pings: it would be 38 s
     connection.close()
 
 
@@ -119,7 +119,7 @@ async def test_a_peer_that_answers_no_ping_is_closed(client, backstage, server, 
 def fast_pings(request, monkeypatch):
     """Ping often where that is the point; comes before the server is started."""
     if "ping" in request.node.name:
-        monkeypatch.setattr(http_server, "PING_EVERY_S", 0.2)
-        monkeypatch.setattr(http_server, "PONG_WITHIN_S", 0.2)
-        monkeypatch.setattr(http_server, "PONG_LATE_S", 0.2)
-    assert http_server.PING_EVERY_S + http_server.PONG_WITHIN_S + http_server.PONG_LATE_S <= 40
+        monkeypatch.setattr(uvicorn_server, "PING_EVERY_S", 0.2)
+        monkeypatch.setattr(uvicorn_server, "PONG_WITHIN_S", 0.2)
+        monkeypatch.setattr(socket_protocol, "PONG_LATE_S", 0.2)
+    assert uvicorn_server.PING_EVERY_S + uvicorn_server.PONG_WITHIN_S + socket_protocol.PONG_LATE_S <= 40

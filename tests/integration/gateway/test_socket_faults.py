@@ -107,6 +107,6 @@ async def test_a_client_that_left_before_its_stream_began_is_no_error(client, ba
     for _ in range(3):
         await client.get("/healthz")  # by then the server has seen the end of the other connection
     may_answer.set()
-    await wait_until(lambda: backstage.app.hub.watcher_count == 0)
+    await wait_until(lambda: backstage.app.live.watcher_count() == 0)
 
     assert errors_of_ours(caplog) == []

@@ -14,7 +14,7 @@ from pixel_gateway.adapters.generation_codec import STATUS_TO
 from pixel_gateway.adapters.inbound.status_broadcast import CHANNEL, StatusBroadcast
 from pixel_gateway.adapters.inbound.status_follower import StatusFollower
 from pixel_gateway.application import Application
-from pixel_gateway.application.ports import Submission
+from pixel_gateway.application.generations.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
 from prometheus_client import REGISTRY
 
@@ -38,11 +38,11 @@ async def gateways(backstage, url: str, *, look: bool = True):
     bus, stop = FakeBus(), asyncio.Event()
     await bus.ensure_topics()
     told, tasks, channels = [], [], []
-    for app in (backstage.app, Application(backstage.app.ports)):
+    for app in (backstage.app, backstage.another_application()):
         channel = RedisChannel(url, CHANNEL)
-        broadcast = StatusBroadcast(channel, app.publish)
-        follower = StatusFollower(bus, app.publish, backstage.last_status, backstage.clock, broadcast)
-        bodies = (follower.follow, broadcast.listen, *([app.hub.look] if look else []))
+        broadcast = StatusBroadcast(channel, app.live.publish)
+        follower = StatusFollower(bus, app.live.publish, backstage.last_status.put, backstage.clock, broadcast)
+        bodies = (follower.follow, broadcast.listen, *([app.live.poll_silent_generations] if look else []))
         tasks += [asyncio.create_task(body(stop)) for body in bodies]
         told.append(Told(app, broadcast))
         channels.append(channel)
@@ -56,7 +56,7 @@ async def gateways(backstage, url: str, *, look: bool = True):
 
 
 async def watched(app, user_id: str, generation_id: str) -> list[int]:
-    async with asyncio.timeout(30), aclosing(app.hub.watch(user_id, generation_id)) as updates:
+    async with asyncio.timeout(30), aclosing(app.live.watch_generation(user_id, generation_id)) as updates:
         return [update.progress.sequence async for update in updates]
 
 
@@ -75,7 +75,7 @@ async def test_what_one_gateway_reads_reaches_the_watchers_of_both(backstage, us
             for each in told
             for generation_id in generations
         ]
-        await wait_until(lambda: sum(each.app.hub.watcher_count for each in told) == 8)
+        await wait_until(lambda: sum(each.app.live.watcher_count() for each in told) == 8)
         for generation_id in generations:
             backstage.generations.advance(generation_id, Status.FAILED, 0)
             await bus.publish([status_event(backstage, generation_id, user_id, 2)])
@@ -94,7 +94,7 @@ async def test_the_loss_of_redis_costs_time_and_nothing_else(backstage, user_id,
             await wait_until(lambda: all(each.broadcast.is_listening.is_set() for each in told))
             generation_id = await submitted(backstage, user_id)
             watching = [asyncio.create_task(watched(each.app, user_id, generation_id)) for each in told]
-            await wait_until(lambda: sum(each.app.hub.watcher_count for each in told) == 2)
+            await wait_until(lambda: sum(each.app.live.watcher_count() for each in told) == 2)
             for number in range(2, 12):
                 if number == 5 and killed:
                     await redis.aclose()

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from pixel_gateway.adapters.inbound.http import pulse
+from pixel_gateway.adapters.inbound.http.live import connection_monitor
 from pixel_gateway.domain.generation import Status
 from pixel_rpc import caller
 from websockets.asyncio.client import connect
@@ -27,7 +27,7 @@ def frames(text: str) -> list[dict[str, str]]:
 
 
 def publish(backstage, generation_id, progress):
-    backstage.app.publish(backstage.generations.advance(generation_id, Status.PROCESSING, progress))
+    backstage.app.live.publish(backstage.generations.advance(generation_id, Status.PROCESSING, progress))
 
 
 async def test_a_stream_begins_with_a_snapshot_and_closes_after_the_end(client, backstage):
@@ -43,7 +43,7 @@ async def test_a_stream_begins_with_a_snapshot_and_closes_after_the_end(client, 
     assert [frame["event"] for frame in got] == ["snapshot", "progress", "completed"]
     assert [frame.get("id") for frame in got] == [None, "2", "3"]
     assert json.loads(got[-1]["data"])["status"] == "completed"
-    assert backstage.app.hub.group_count == 0
+    assert backstage.app.live.watched_generation_count() == 0
 
 
 @pytest.mark.parametrize(("headers", "query"), [({"last-event-id": "2"}, ""), ({}, "?after=2")])
@@ -72,7 +72,7 @@ async def test_a_browser_that_comes_again_after_the_end_is_told_to_stay_away(cli
     assert (again.status_code, again.text) == (204, "")
     assert [frame["event"] for frame in frames(asked.text)] == ["snapshot"]
     assert [frame.get("id") for frame in frames(next_round.text)] == ["3", "4"]
-    assert backstage.app.hub.watcher_count == 0
+    assert backstage.app.live.watcher_count() == 0
 
 
 async def test_a_generation_made_at_one_gateway_is_watched_at_another_and_resumed_at_the_first(
@@ -84,7 +84,7 @@ async def test_a_generation_made_at_one_gateway_is_watched_at_another_and_resume
     async with asyncio.timeout(20), second.stream("GET", path) as answer:
         for progress in (10, 50):  # only the first one hears of it
             event = backstage.generations.advance(generation_id, Status.PROCESSING, progress)
-            two_gateways[0].app.publish(event)
+            two_gateways[0].app.live.publish(event)
         lines = answer.aiter_lines()
         seen: list[str] = []
         while len(seen) < 2:
@@ -107,7 +107,7 @@ async def test_a_forged_resume_id_gets_a_resync(client, backstage, last):
 
 
 async def test_a_silent_stream_has_heartbeats(client, backstage, monkeypatch):
-    monkeypatch.setattr(pulse, "HEARTBEAT_S", 0.02)
+    monkeypatch.setattr(connection_monitor, "HEARTBEAT_S", 0.02)
     generation_id = await submitted(client)
     async with asyncio.timeout(10), client.stream("GET", f"/api/generations/{generation_id}/events") as answer:
         async for line in answer.aiter_lines():
@@ -119,9 +119,9 @@ async def test_a_silent_stream_has_heartbeats(client, backstage, monkeypatch):
 async def test_a_client_that_leaves_is_forgotten(client, backstage, wait_until):
     generation_id = await submitted(client)
     async with client.stream("GET", f"/api/generations/{generation_id}/events"):
-        assert backstage.app.hub.watcher_count == 1
+        assert backstage.app.live.watcher_count() == 1
 
-    await wait_until(lambda: backstage.app.hub.watcher_count == 0)
+    await wait_until(lambda: backstage.app.live.watcher_count() == 0)
 
 
 async def test_stopping_ends_the_streams_soon(client, backstage, server):
@@ -233,7 +233,7 @@ async def test_a_hundred_watchers_see_the_same_end(client, backstage, server, se
             return [json.loads(message)["sequence"] async for message in connection][-1]
 
     tasks = [asyncio.create_task(follow()) for _ in range(100)]
-    await wait_until(lambda: backstage.app.hub.watcher_count == 100, 30)
+    await wait_until(lambda: backstage.app.live.watcher_count() == 100, 30)
     backstage.finish(generation_id)
     async with asyncio.timeout(30):
         assert set(await asyncio.gather(*tasks)) == {2}

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from pixel_gateway.adapters.inbound.http.server import HttpServer
+from pixel_gateway.adapters.inbound.http.server.uvicorn_server import HttpServer
 from pixel_gateway.domain.generation import Status
 from pixel_studio.api_client import ApiClient, Update, open_client
 from pixel_studio.pictures import Wanted, make_pictures
@@ -26,7 +26,7 @@ async def studio(request, backstage, server, secret, wait_until) -> AsyncIterato
     async def paint() -> None:
         await wait_until(lambda: backstage.generations.rows)
         (generation_id,) = backstage.generations.rows
-        backstage.app.publish(backstage.generations.advance(generation_id, Status.PROCESSING, 50))
+        backstage.app.live.publish(backstage.generations.advance(generation_id, Status.PROCESSING, 50))
         backstage.finish(generation_id)
 
     painting = asyncio.create_task(paint())

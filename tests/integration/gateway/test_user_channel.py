@@ -17,7 +17,7 @@ from tests.integration.gateway.test_streams import frames, publish, submitted
 
 async def submitted_and_told(client, backstage) -> str:
     generation_id = await submitted(client)
-    backstage.app.publish(backstage.generations.rows[generation_id].as_progress())
+    backstage.app.live.publish(backstage.generations.rows[generation_id].as_progress())
     return generation_id
 
 
@@ -118,7 +118,7 @@ async def test_two_gateways_on_one_store_give_one_truth_to_a_client_that_moves(
                     position = (await events.next())["id"]
                 for generation_id in generations:  # only the other gateway hears of it
                     event = backstage.generations.advance(generation_id, Status.PROCESSING, turn)
-                    (second, first)[turn % 2].app.publish(event)
+                    (second, first)[turn % 2].app.live.publish(event)
                 for _ in range(2 if turn < 9 else 2 + 10):  # leaves while one more is on its way
                     told = await events.next()
                     position = told["id"]

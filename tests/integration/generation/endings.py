@@ -1,4 +1,4 @@
-"""Jobs that were run to every ending, with their money, as the engine writes them."""
+"""Jobs run to every final state, with their settlement, as the engine writes them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEVER_SENT = CallRecord(Outcome.NOT_SENT, failure_code="provider_unavailable")
 
 @dataclass
 class Endings:
-    """Drives jobs one by one; a queue holds one of ours at a time, so the claim gives the one just submitted."""
+    """Runs jobs one by one; the queue has one of them at a time, so a claim returns the one just submitted."""
 
     submitter: Submitter
 
@@ -127,7 +127,7 @@ class Endings:
         return await self.write(job, job.completed(at=self.clock.now()), SENT)
 
     async def of_every_kind(self, user: UUID) -> dict[str, Job]:
-        """Return one job of every terminal state and way there."""
+        """Return one job for every path to a final state."""
         return {
             "completed": await self.completed(user),
             "completed_in_part": await self.completed(user, images=3, delivered=1),

@@ -1,4 +1,4 @@
-"""The engine's store on PostgreSQL, and what a test needs to look behind it."""
+"""The engine's store on PostgreSQL, and reads of its state for tests."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class RealEngine:
         assert wrong == []
 
     async def assert_replayable(self) -> int:
-        """Every job is what its events make it; return how many were compared."""
+        """Check that every job equals the replay of its events; return how many were compared."""
         ids = [row["id"] for row in await (await self.admin.execute("SELECT id FROM live_jobs")).fetchall()]
         for job_id in ids:
             row = await self.jobs.find(job_id)

@@ -1,4 +1,4 @@
-"""A database with everything that takes money in or decides over submissions."""
+"""A database with the billing and submission adapters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.parts import MakeDatabase
 
 @dataclass
 class Submitter:
-    """The adapters of money and submission, and a look behind them as the owner of the tables."""
+    """The billing and submission adapters, and a connection as the owner of the tables."""
 
     pool: Pool
     submissions: PostgresSubmissions

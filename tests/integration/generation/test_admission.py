@@ -1,4 +1,4 @@
-"""What the submit statement decides, and that no concurrency gets around it."""
+"""Decisions of the submit statement, also under concurrency."""
 
 from __future__ import annotations
 

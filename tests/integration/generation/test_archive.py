@@ -1,4 +1,4 @@
-"""Ended jobs leave the table that the engine works on, and no answer changes by it."""
+"""Ended jobs are archived, and no response changes by it."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 JOBS = 5_000 if os.environ.get("PROFILE") == "full" else 400
-"""Jobs that are moved while others read them."""
+"""Jobs that are moved during reads."""
 LAST = UUID(int=2**128 - 1)
 ROUTE = "POST /api/generations"
 
 
 @dataclass
 class Archive:
-    """A serving process, the engine beside it, and the chore that archives."""
+    """A serving process, the engine, and the archive duty."""
 
     submitter: Submitter
     endings: Endings
@@ -97,7 +97,7 @@ async def pages(archive: Archive, name: str, **which: Any) -> list[Message]:
 
 
 async def answers(archive: Archive, user: UUID, jobs: dict[str, Job]) -> dict[str, Any]:
-    """Everything that is told of these jobs, through every RPC that reads jobs."""
+    """Return all responses about these jobs, from every RPC that reads jobs."""
     name, operator = format_id("usr", user), format_id("usr", new_id())
     served, money, queue = archive.generations, archive.billing, archive.operations
     told: dict[str, Any] = {
@@ -310,7 +310,7 @@ async def test_tables_have_autovacuum_and_fillfactor_settings_for_their_use(arch
         """
     )
     options = {row["relname"]: dict(option.split("=") for option in row["reloptions"]) for row in rows}
-    # Rewritten in place: room on the page for HOT updates.
+    # Updated in place: free space on the page for HOT updates.
     assert {name: options[name]["fillfactor"] for name in ("live_jobs", "attempts", "queue_shares")} == {
         "live_jobs": "70",
         "attempts": "80",
@@ -322,6 +322,6 @@ async def test_tables_have_autovacuum_and_fillfactor_settings_for_their_use(arch
     for name in ("live_jobs", "outbox", "submissions"):
         assert float(options[name]["autovacuum_vacuum_scale_factor"]) <= 0.02, name
         assert int(options[name]["autovacuum_vacuum_threshold"]) <= 5_000, name
-    # Only ever added to: vacuumed by count of new rows, so that they are frozen while they are in memory.
+    # Append-only: vacuumed by count of new rows, so that they are frozen while they are in memory.
     for name in ("archived_jobs", "job_events", "ledger_transfers", "ledger_entries"):
         assert float(options[name]["autovacuum_vacuum_insert_scale_factor"]) <= 0.02, name

@@ -1,4 +1,4 @@
-"""Operators see how far the budgets of providers and of the platform are used."""
+"""Metrics of the budgets of providers and of the platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancellations against runs that end at the same moment: one winner each, and the money follows the answer."""
+"""Cancellations racing with the end of runs: one winner each, and the charge matches the response."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ LONGEST_PICTURE_S = 0.03
 
 
 class SlowPainter:
-    """Two pictures, each after a while that is drawn; some calls swallow the time between them."""
+    """Two images, each after a random pause; some calls have no pause between them."""
 
     capabilities = frozenset({TEXT_TO_IMAGE})
     repeatable = True

@@ -1,4 +1,4 @@
-"""A worker that stops or dies at a provider that charges: no call is made twice, no credit is taken twice."""
+"""A worker that stops or dies during a paid call: no call is made twice, no credit charged twice."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ import psycopg
 import pytest
 from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
-from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
+from pixel_generation.adapters.outbound.postgres.due_jobs import PostgresDueJobs
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger
 from pixel_generation.adapters.outbound.postgres.provider_health import PostgresProviderHealth
-from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
+from pixel_generation.adapters.outbound.postgres.set_aside import PostgresSetAside
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application.execution.provider_health import HealthOfProviders
 from pixel_generation.application.execution.run import Run, RunTools
 from pixel_generation.application.execution.runners.image import ImageRunner
-from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
+from pixel_generation.application.maintenance.change_jobs import ChangeTools
+from pixel_generation.application.maintenance.expire import end_overdue_jobs
+from pixel_generation.application.maintenance.look_up import look_up_unknown_calls
+from pixel_generation.application.maintenance.rescue import rescue_abandoned_runs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.attempt import CallRecord
@@ -37,6 +40,7 @@ from pixel_runtime.ids import new_id
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation_catalogue import painting
+from tests.fakes.generation_duties import FakeDutyObserver
 from tests.fakes.generation_eta import FakeEtaObserver
 from tests.fakes.generation_health import FakeHealthObserver
 from tests.fakes.generation_neighbours import (
@@ -53,7 +57,7 @@ IMAGES = 2
 
 @dataclass(frozen=True)
 class Moment:
-    """Where the first run is held, and what becomes of its job."""
+    """The write at which the first run is blocked, and the result of its job."""
 
     before_write: Callable[[Job], bool] = lambda _job: False
     in_call: bool = False
@@ -79,7 +83,7 @@ MOMENTS = {
 
 
 class HeldJobs(PostgresJobs):
-    """Holds the first write that fits until the run is cancelled."""
+    """Blocks the first matching write until the run is cancelled."""
 
     fits: Callable[[Job], bool] = staticmethod(lambda _job: False)
     is_held = False
@@ -107,6 +111,11 @@ def submission(user: UUID, at: datetime) -> NewGeneration:
         deadline_at=at + timedelta(hours=1),
     )
     return NewGeneration(job, "", "r", b"f")
+
+
+async def swept(tools: ChangeTools) -> None:
+    for duty in (rescue_abandoned_runs, end_overdue_jobs, look_up_unknown_calls):
+        await duty(tools=tools)
 
 
 @pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
@@ -141,18 +150,18 @@ async def test_no_call_is_made_twice_and_no_credit_charged_twice(
             catalogue,
             FakeEtaObserver(),
         )
-        sweep = SweepTools(
-            jobs,
-            PostgresHousekeeping(pool, clock, KINDS, MESSAGES),
-            catalogue,
-            {"image": runner},
-            clock,
-            observer,
-            RetryPolicy(reconcile_for_s=0),
-            PostgresQueueHolds(pool),
-            jobs,
-            FakeEngineObserver(),
-            {},
+        sweep = ChangeTools(
+            jobs=jobs,
+            due=PostgresDueJobs(pool, KINDS),
+            set_aside=PostgresSetAside(pool),
+            catalogue=catalogue,
+            runners={"image": runner},
+            clock=clock,
+            policy=RetryPolicy(reconcile_for_s=0),
+            observer=observer,
+            engine_observer=FakeEngineObserver(),
+            duty_observer=FakeDutyObserver(),
+            lookups={},
         )
         await PostgresLedger(pool).grant(user, 10, grant_id="signup", reason="")
         await PostgresSubmissions(pool, MESSAGES).decide([submission(user, clock.now())])
@@ -174,12 +183,12 @@ async def test_no_call_is_made_twice_and_no_credit_charged_twice(
             await admin.execute(
                 "UPDATE live_jobs SET lease_until = now() - interval '1 second' WHERE status = 'processing'"
             )
-            await sweep_jobs(tools=sweep)
+            await swept(sweep)
         else:
             await run.interrupt()
         for again in await claim():
             await again.execute()
-        await sweep_jobs(tools=sweep)
+        await swept(sweep)
 
         cursor = await admin.execute("SELECT status, captured_credits FROM live_jobs")
         assert await cursor.fetchall() == [(moment.status, moment.captured)]

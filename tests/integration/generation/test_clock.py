@@ -12,7 +12,7 @@ from tests.parts import MakeDatabase
 
 @dataclass
 class WrongClock:
-    """A machine's clock that is off."""
+    """A wrong system clock."""
 
     offset: timedelta
 
@@ -32,7 +32,7 @@ async def test_the_database_time_replaces_a_wrong_system_clock(make_database: Ma
 
 
 async def test_a_slow_response_does_not_change_the_clock_offset(make_database: MakeDatabase) -> None:
-    """Nobody knows when within the wait the server looked."""
+    """The moment within the wait at which the server read its clock is unknown."""
     database, seconds = await make_database("generation"), iter([0.0, 1.0, 1.0, 9.0, 9.0])
     async with open_pool(database.url, schema="generation", application="test") as pool:
         clock = PostgresClock(pool, WrongClock(timedelta(hours=-1)), monotonic=lambda: next(seconds))

@@ -1,4 +1,4 @@
-"""QueueHolds, places, limits and settlements where they are decided: in the database."""
+"""Holds, concurrency slots, limits and settlements in the database."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ async def test_a_scheduled_job_starts_when_it_is_due_and_a_concurrency_slot_is_f
 
 
 async def backdate(engine: RealEngine, jobs: list[Job]) -> None:
-    """Let the time of scheduled jobs have come, in the rows and in the events alike."""
+    """Make scheduled jobs due, in the rows and in the events."""
     ids = [job.id for job in jobs]
     await engine.admin.execute("UPDATE live_jobs SET scheduled_at = created_at WHERE id = ANY (%s)", (ids,))
     await engine.admin.execute(
@@ -95,7 +95,7 @@ async def test_a_raised_limit_releases_held_jobs(engine: RealEngine) -> None:
     jobs = await engine.submit(user, 4)
     await engine.admin.execute("UPDATE accounts SET max_running = 3 WHERE user_id = %s", (user,))
     opened = 0
-    while opened < 2:  # the looks begin at users that are drawn
+    while opened < 2:  # each check starts at a random user
         opened += await engine.queue_holds.end_missed()
     assert sorted(await engine.hold_reasons_of(jobs)) == ["capped", "open", "open", "open"]
 

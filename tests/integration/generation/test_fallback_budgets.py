@@ -1,4 +1,4 @@
-"""A job that falls back to another provider spends the budgets of that one, and none when they have no room."""
+"""A fallback to another provider uses the budgets of that one, and is not made when they have not enough left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes that share a statement do what they do one by one, and one that fails does not take others with it."""
+"""Changes in one statement have the same effect as one by one, and a failing one does not affect the others."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.settings import Settings
 from pixel_generation.wiring.adapters import open_adapters
+from pixel_generation.wiring.duties import change_tools
 from pixel_generation.wiring.kinds import KINDS, MESSAGES
-from pixel_generation.wiring.relay import sweep_tools
 from pixel_generation.wiring.serve import bind_application
 from pixel_generation.wiring.work import run_tools
 from pixel_postgres import open_pool
@@ -57,7 +57,7 @@ def picture(index: int) -> Output:
 
 
 def next_change(job: Job, life: random.Random) -> Change:
-    """Draw what happens to a running job."""
+    """Return a random change of a running job."""
     call = life.choice([CALL, UNPRICED])
     ways: list[Callable[[], Change]] = [
         lambda: (job, job.failed(FAILURE, at=now()), Writer.WORKER, call),
@@ -93,7 +93,7 @@ async def write(engine: RealEngine, changes: list[Change], *, together: bool) ->
 
 
 async def play(engine: RealEngine, seed: int, *, together: bool) -> dict[str, Any]:
-    """Lead jobs of capped users through random changes, step by step; return what is left of it."""
+    """Apply random changes to jobs of capped users; return the resulting rows."""
     users = sorted([await engine.user(10_000, max_running=PLACES) for _ in range(USERS)])
     jobs = [job for user in users for job in await engine.submit(user, JOBS)]
     place = {job.id: number for number, job in enumerate(jobs)}
@@ -183,7 +183,7 @@ async def test_changes_in_one_statement_have_the_same_effect_as_one_by_one(
 
 
 async def test_changes_of_all_roles_of_a_process_share_a_statement(make_database: MakeDatabase) -> None:
-    """A cancellation (serve), a run (work) and the clock (relay) end jobs at the same time."""
+    """A cancellation (serve), a run (work) and the sweep (relay) end jobs at the same time."""
     database = await make_database("generation")
     settings = Settings(database_url=database.url)
 
@@ -199,7 +199,7 @@ async def test_changes_of_all_roles_of_a_process_share_a_statement(make_database
         stores = [
             cancel.keywords["tools"].jobs,
             run_tools(settings, adapters, media).jobs,
-            sweep_tools(settings, adapters).jobs,
+            change_tools(settings, adapters).jobs,
         ]
         jobs = await claimed(engine, 9)
         count, total = statements("end_jobs")
@@ -307,7 +307,7 @@ async def claimed(engine: RealEngine, count: int) -> list[Job]:
 
 
 async def test_the_event_of_a_claim_is_written_with_the_next_change_and_before_its_event(engine: RealEngine) -> None:
-    """Whatever the next change is: the run goes on, is given back by an reclaimer, or ends."""
+    """For every next change: the run continues, is requeued by a reclaimer, or ends."""
     first, second, third = await claimed(engine, 3)
     await engine.admin.execute("DELETE FROM outbox")
     await engine.write(first, first.calling())

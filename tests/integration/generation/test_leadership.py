@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import psycopg
-from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
-from pixel_generation.wiring.kinds import KINDS, MESSAGES
+from pixel_generation.adapters.outbound.postgres.leadership import PostgresLeadership
 from pixel_postgres import open_pool
-from pixel_runtime.clock import SystemClock
 
 from tests.parts import MakeDatabase
 
@@ -18,7 +16,7 @@ async def test_one_process_leads_until_its_turn_ends_and_holds_no_transaction(ma
         open_pool(database.url, schema="generation", application="other") as other_pool,
         await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as admin,
     ):
-        one, other = (PostgresHousekeeping(pool, SystemClock(), KINDS, MESSAGES) for pool in (one_pool, other_pool))
+        one, other = (PostgresLeadership(pool) for pool in (one_pool, other_pool))
         async with one.lead() as leads:
             assert leads
             async with other.lead() as others_leads:
@@ -28,5 +26,23 @@ async def test_one_process_leads_until_its_turn_ends_and_holds_no_transaction(ma
                 (database.name,),
             )
             assert await cursor.fetchall() == []
+        async with other.lead() as leads:
+            assert leads
+
+
+async def test_duties_of_one_process_share_the_lead_and_its_connection(make_database: MakeDatabase) -> None:
+    database = await make_database("generation")
+    async with (
+        open_pool(database.url, schema="generation", application="one", max_size=1) as one_pool,
+        open_pool(database.url, schema="generation", application="other") as other_pool,
+    ):
+        one, other = PostgresLeadership(one_pool), PostgresLeadership(other_pool)
+        first, second = one.lead(), one.lead()
+        assert await first.__aenter__()
+        assert await second.__aenter__()
+        await first.__aexit__(None, None, None)
+        async with other.lead() as leads:
+            assert not leads
+        await second.__aexit__(None, None, None)
         async with other.lead() as leads:
             assert leads

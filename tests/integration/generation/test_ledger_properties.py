@@ -1,4 +1,4 @@
-"""Whatever is given, held, captured, released, refunded and adjusted: the ledger stays balanced (I2, I3)."""
+"""The ledger stays balanced under any grant, hold, capture, release, refund and adjustment (I2, I3)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ STEPS = st.lists(
 
 @dataclass
 class LedgerReads:
-    """What the ledger must say, kept by hand."""
+    """The expected ledger, computed independently."""
 
     submitter: Submitter
     jobs: PostgresJobs
@@ -92,7 +92,7 @@ class LedgerReads:
                 self.failed.pop(0)
 
     async def end(self, delivered: int) -> None:
-        """End the next job with at most so many of its pictures."""
+        """End the next job with at most this many of its outputs."""
         if not self.open:
             return
         deadline = SystemClock().now() + timedelta(minutes=5)

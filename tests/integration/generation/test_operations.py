@@ -1,4 +1,4 @@
-"""What operators see and do, over the messages of OperationsService, on PostgreSQL."""
+"""OperationsService on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from pixel_generation.adapters.outbound.postgres.operations import (
     PostgresQueues,
     PostgresStatistics,
 )
+from pixel_generation.adapters.outbound.postgres.set_aside import PostgresSetAside
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
 from pixel_generation.application import Application, Operations
 from pixel_generation.application.operations.failed_jobs import RedriveTools, list_failures, redrive_failures
@@ -110,7 +111,7 @@ async def opened(make_database: MakeDatabase, *, window: int) -> AsyncIterator[O
             process_queue=partial(process_queue, signal_queues=signal, sweep=sweep),
             update_queue=partial(update_queue, queues=queues),
             get_statistics=partial(read_statistics, statistics=PostgresStatistics(pool), clock=endings.clock),
-            list_failures=partial(list_failures, failures=failures),
+            list_failures=partial(list_failures, failures=failures, set_aside=PostgresSetAside(pool)),
             redrive_failures=partial(redrive_failures, tools=redriving),
             list_actions=partial(list_actions, actions=actions),
         )

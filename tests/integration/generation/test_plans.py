@@ -21,6 +21,8 @@ WHOLE_TABLE = re.compile(rf"Seq Scan on (?:{GROWING})\b")
 PARAMETER = re.compile(r"%\((\w+)\)[sb](?:::([a-z0-9 ]+(?:\[\])?))?")
 FILES = (
     "jobs.sql",
+    "duties.sql",
+    "set_aside.sql",
     "changes.sql",
     "queue_holds.sql",
     "events.sql",
@@ -107,7 +109,7 @@ async def first_day(make_database: MakeDatabase) -> AsyncIterator[psycopg.AsyncC
 
 
 def value_of(name: str, kind: str, job: str) -> str:
-    """Return a parameter as a literal such as real calls send."""
+    """Return a parameter as a literal of a realistic call."""
     if name in {"id", "job_id"}:
         return f"'{job}'"
     if name in {"ids", "job_ids"}:
@@ -153,7 +155,7 @@ async def test_a_list_merges_index_scans_of_jobs_and_archive(
     history: psycopg.AsyncConnection[Any], file: str, name: str
 ) -> None:
     query = load_queries("pixel_generation.sql", file)[name]
-    # A window smaller than what there is, as for whoever has more than one.
+    # A window smaller than the number of rows.
     plan = await plan_of(history, query.replace("%(window)s::integer", "51"))
     merged = plan.split("Merge Append", 1)
     assert len(merged) == 2, plan
@@ -169,7 +171,7 @@ async def test_open_jobs_are_not_searched_in_the_archive(history: psycopg.AsyncC
 
 
 async def plan_of(history: psycopg.AsyncConnection[Any], query: str, *, mode: str = "force_custom_plan") -> str:
-    """Return the plan of a statement: for parameters such as real calls send, or the generic one for any."""
+    """Return the plan of a statement: for realistic parameters, or the generic one."""
     await history.execute(f"SET plan_cache_mode = {mode}")
     cursor = await history.execute("SELECT id::text FROM live_jobs WHERE status = 'processing' LIMIT 1")
     row = await cursor.fetchone() or (LARGEST,)

@@ -1,4 +1,4 @@
-"""What a model cannot make is refused, or listed; and what is delivered has the size that was promised."""
+"""Unsupported values are refused or adjusted, and delivered images have the promised size."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def catalogue(make_database: MakeDatabase) -> Catalogue:
 
 
 def out_of_range(model: Model) -> dict[str, ImageWork]:
-    """Return a request for each field in which the model can be asked for too much."""
+    """Return a request for each field with an unsupported value."""
     asked = replace(FOX, model=model.id)
     requests = {
         "numberOfImages": replace(asked, number_of_images=model.max_units + 1),

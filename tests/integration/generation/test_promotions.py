@@ -19,7 +19,7 @@ async def submitter(make_database: MakeDatabase) -> AsyncIterator[Submitter]:
 
 
 async def until_somebody_waits(submitter: Submitter, count: int) -> None:
-    """Wait until so many backends wait for a lock."""
+    """Wait until this many backends wait for a lock."""
     query = "SELECT count(*) AS n FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
     async with asyncio.timeout(20):
         while (await submitter.row(query))["n"] < count:
@@ -27,7 +27,7 @@ async def until_somebody_waits(submitter: Submitter, count: int) -> None:
 
 
 async def test_a_redemption_that_waited_for_the_end_of_a_code_is_refused(submitter: Submitter) -> None:
-    """Those in the queue of a leaked code began before it was ended."""
+    """The waiting redemptions of a leaked code began before its end."""
     await submitter.promotions.create("LEAKED", 25, max_uses=None, ends_at=None, actor="usr_admin")
     async with submitter.admin.transaction():
         await submitter.run("SELECT FROM promotions WHERE code = 'LEAKED' FOR NO KEY UPDATE")

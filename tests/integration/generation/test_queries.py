@@ -59,7 +59,7 @@ async def test_the_claim_reads_the_queue_in_index_order(make_database: MakeDatab
         plan = "\n".join(row[0] for row in await cursor.fetchall())
         for place, name in enumerate((*parameters, "is_locked"), 1):
             query = query.replace(f"%({name})s", f"${place}")
-        # What the server keeps after a few claims, and would go on with however the table grows.
+        # The plan that the server caches after a few claims and keeps while the table grows.
         cursor = await conn.execute(f"EXPLAIN (GENERIC_PLAN) {query}")
         kept = "\n".join(row[0] for row in await cursor.fetchall())
     for each in (plan, kept):
@@ -72,7 +72,7 @@ async def test_sweeps_read_partial_indexes(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
     async with await psycopg.AsyncConnection.connect(database.admin_url, autocommit=True) as conn:
         await conn.execute("SET search_path = generation; SET enable_seqscan = off")
-        queries = load_queries("pixel_generation.sql", "jobs.sql")
+        queries = load_queries("pixel_generation.sql", "duties.sql")
         for name, index in (("list_overdue_jobs", "jobs_deadline"), ("list_abandoned_jobs", "jobs_processing")):
             cursor = await conn.execute("EXPLAIN " + queries[name], {"limit": 100})
             assert index in "\n".join(row[0] for row in await cursor.fetchall())

@@ -1,4 +1,4 @@
-"""Counting what waits in a queue."""
+"""Counts of queued jobs."""
 
 from __future__ import annotations
 

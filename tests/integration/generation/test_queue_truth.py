@@ -1,4 +1,4 @@
-"""What the queue tells against what it does: order, fair shares, positions and quotes, on the engine's own SQL."""
+"""Order, fair shares, positions and quotes of the queue compared with its claims, on the engine's SQL."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ AT_ONCE = 4
 
 @dataclass
 class Queue:
-    """A queue, driven by hand."""
+    """A queue controlled by the test."""
 
     submitter: Submitter
     running: list[Job] = field(default_factory=list)
@@ -85,7 +85,7 @@ class Queue:
         await self.queue_holds.end_due(100)
 
     async def view(self, job: Job) -> GenerationView:
-        """Look a while later, so that the snapshot of the queue is a new one."""
+        """Read later, so that the snapshot of the queue is new."""
         self.now_s += 2.0
         return await find_generation(job.id, job.user_id, tools=self.reading)
 
@@ -161,7 +161,7 @@ async def test_the_position_reason_says_why_other_jobs_came_ahead(queue: Queue) 
     assert run.id == early.id
     await queue.give_back(run)
     back = await queue.view(watched)
-    assert (back.queue_position, back.position_reason) == (5, None)  # it has stood there before
+    assert (back.queue_position, back.position_reason) == (5, None)  # it had this position before
 
     (run,) = await queue.claim()
     await queue.view(watched)

@@ -1,4 +1,4 @@
-"""Quotes against PostgreSQL: the very statement of a submission, taken back."""
+"""Quotes on PostgreSQL: the statement of a submission, rolled back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the serve role answers about history, money and queues, over gRPC."""
+"""Reads of history, billing and queues over gRPC."""
 
 from __future__ import annotations
 

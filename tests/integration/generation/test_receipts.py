@@ -46,7 +46,7 @@ def statements_of(submitter: Submitter, *, window: int = 10_000, most: int = 500
 
 
 async def ledger_of(submitter: Submitter, user: UUID) -> int:
-    """Credits that the ledger says the user was charged for."""
+    """Credits charged to the user in the ledger."""
     row = await submitter.row(
         """
         SELECT coalesce(sum(e.credits), 0)::bigint AS credits

@@ -1,4 +1,4 @@
-"""N22: the events of jobs of every ending, folded, give their rows, also in an empty database, and their receipts."""
+"""N22: replaying the events of jobs of every final state gives their rows, also in an empty database, and receipts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SEED = 7
 FAILURE = Failure("provider_rejected", "No.", retryable=False)
 CALL = CallRecord(Outcome.SENT, "req", 20)
 COLUMNS = tuple(field.name for field in fields(Job) if field.name != "hold_reason")
-"""Of a job's row, without where it waits."""
+"""Columns of a job's row, without its queue position."""
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def start(engine: RealEngine, job: Job) -> Job:
 
 
 async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
-    """Take a running job to one of its ends."""
+    """End a running job in one of its final states."""
     if life.random() < 0.2:
         return await engine.write(job, job.failed(FAILURE, at=now()), Writer.TIMEOUT)
     if life.random() < 0.2:
@@ -95,7 +95,7 @@ async def run(engine: RealEngine, job: Job, life: random.Random) -> Job:
 
 
 async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
-    """Give a running job back to the queue, some to another queue."""
+    """Requeue a running job, some in another queue."""
     if life.random() < 0.5:
         after = job.requeued(scheduled_at=now(), counts_as_retry=True)
     else:
@@ -105,7 +105,7 @@ async def go_back(engine: RealEngine, job: Job, life: random.Random) -> Job:
 
 
 async def live(engine: RealEngine, user: UUID, life: random.Random) -> str:
-    """Lead one job from its submission to its last end; return what it ended as."""
+    """Run one job from its submission to its last end; return its final state."""
     job = await wait(engine, user, life)
     while True:
         if life.random() < 0.15:
@@ -185,7 +185,7 @@ def stored(value: Any) -> Any:
 
 
 async def hash_of_jobs(engine: RealEngine) -> str:
-    """Hash every job, archived or not, without what only the queue knows of it."""
+    """Hash every job, archived or not, without its queue columns."""
     named = sql.SQL(", ").join(sql.SQL("j.{}").format(sql.Identifier(name)) for name in COLUMNS if name != "priority")
     query = sql.SQL(
         "SELECT md5(string_agg(to_jsonb(r)::text, '' ORDER BY r.id)) AS hash FROM ("
@@ -197,7 +197,7 @@ async def hash_of_jobs(engine: RealEngine) -> str:
 
 
 async def assert_receipt_follows(engine: RealEngine, job: Job) -> None:
-    """What the events of a job say of its rounds is what the ledger says."""
+    """Check that the rounds in a job's events equal those in the ledger."""
     rounds: dict[int, Job] = {}
     history = await engine.jobs.history(job.id)
     for length in range(1, len(history) + 1):

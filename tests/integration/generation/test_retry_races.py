@@ -1,4 +1,4 @@
-"""Retries against cancellations of the same job: each round is held and settled once, and every answer is true."""
+"""Retries racing with cancellations of one job: each round is held and settled once, every response is correct."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
+import pytest
 from pixel_errors import PixelError
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
@@ -30,7 +31,13 @@ from tests.parts import MakeDatabase
 
 SEED = 11
 LONGEST_S = 0.5
-"""In which all calls begin."""
+"""The time window in which all calls begin."""
+
+
+@pytest.fixture(autouse=True)
+def patient_pool(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred calls queue for ten connections: on a busy machine for longer than the three seconds of a service."""
+    monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 30.0)
 
 
 @asynccontextmanager

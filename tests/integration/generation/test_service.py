@@ -1,4 +1,4 @@
-"""The whole service on Postgres: submitted over gRPC, painted, stored, settled, announced."""
+"""The whole service on PostgreSQL: submit over gRPC, generate, store, settle, publish."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ STORY = ["image.generation.requests", "image.generation.status", "image.generati
 
 @dataclass
 class Running:
-    """A running service and its neighbours."""
+    """A running service with fakes of other services."""
 
     channel: grpc.aio.Channel
     media: FakeAssetsServicer

@@ -14,7 +14,7 @@ import pytest
 from pixel_generation.application import Application
 from pixel_generation.application.execution.run import Run, RunTools
 from pixel_generation.application.execution.worker import Worker, WorkLimits
-from pixel_generation.application.maintenance.sweep_jobs import sweep_jobs
+from pixel_generation.application.maintenance.rescue import rescue_abandoned_runs
 from pixel_generation.application.submission.cancel import Cancellation
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.errors import WorkInvalid
@@ -24,9 +24,9 @@ from pixel_generation.domain.jobs.replay import fold
 from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from pixel_generation.settings import Settings
 from pixel_generation.wiring.adapters import Adapters, open_adapters
+from pixel_generation.wiring.duties import change_tools
 from pixel_generation.wiring.kinds import ALL, Kind
 from pixel_generation.wiring.providers import open_providers
-from pixel_generation.wiring.relay import sweep_tools
 from pixel_generation.wiring.serve import bind_application
 from pixel_generation.wiring.work import run_tools
 from pixel_rpc import open_channel
@@ -92,11 +92,11 @@ class House:
         return asyncio.create_task(Run(job, model, self.adapters.runners["sleep"], self.tools).execute())
 
     async def kill(self, run: asyncio.Task[None]) -> None:
-        """End a run as its process would, and let the sweep find its lease over."""
+        """End a run as its process would, and let the rescue find its lease over."""
         run.cancel()
         await asyncio.wait([run])
         await self.admin.execute("UPDATE live_jobs SET lease_until = now() - interval '1 second'")
-        assert await sweep_jobs(tools=sweep_tools(self.settings, self.adapters)) == 1
+        assert await rescue_abandoned_runs(tools=change_tools(self.settings, self.adapters)) == 1
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Operators see how many workers there are, also when nothing is to do."""
+"""The number of workers is known to operators, also without jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m pixel_media`: the roles as processes of their own."""
+"""`python -m pixel_media`: the roles as processes."""
 
 from __future__ import annotations
 

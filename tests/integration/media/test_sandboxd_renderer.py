@@ -1,4 +1,4 @@
-"""Images from anybody: good ones become renditions, bad ones are refused, hostile ones do no harm."""
+"""Valid images get renditions, invalid ones are refused, malicious ones are contained."""
 
 from __future__ import annotations
 

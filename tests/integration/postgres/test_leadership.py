@@ -1,4 +1,4 @@
-"""One session of a schema leads under a name."""
+"""Leadership of one session of a schema."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ async def test_a_cancelled_query_returns_a_usable_connection(pool, wait_until):
 
     for _ in range(8):
         task = asyncio.create_task(wait_long())
-        await wait_until(is_asleep)  # a server forgets a cancellation that comes before the statement
+        await wait_until(is_asleep)  # a server ignores a cancellation that comes before the statement
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -1,4 +1,4 @@
-"""A service of every call shape over plain text messages; what a call does is given by the test."""
+"""A service with every kind of call over plain text messages; the test supplies the handler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole service on Postgres: an event comes in, a set can be read over gRPC, an activity goes out."""
+"""The whole service on PostgreSQL: consumes an event, serves a set over gRPC, publishes an activity."""
 
 from __future__ import annotations
 

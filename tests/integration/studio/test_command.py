@@ -1,4 +1,4 @@
-"""The `studio` command as a person uses it, on a directory of its own."""
+"""The `studio` command on a separate directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our signed addresses are those the SDK would make at the same moment."""
+"""Signed URLs equal those of the SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache in process forgets by time and by number."""
+"""The cache in process evicts by time and by number."""
 
 from __future__ import annotations
 

@@ -273,7 +273,7 @@ async def test_a_stop_does_not_wait_for_a_bus_that_does_not_answer(
 
 async def test_a_failed_commit_is_repeated(bus: FakeBus, wait_until: WaitUntil) -> None:
     async def handle(event: Event) -> None:
-        # The bus goes away while the event is handled.
+        # The bus becomes unreachable while the event is handled.
         bus.down = not bus.committed and told(event) == "x" and not went_away
         went_away.append(told(event))
 

@@ -23,7 +23,7 @@ PURGED = KafkaError(KafkaError._PURGE_INFLIGHT)
 
 
 class Library:
-    """Stands for librdkafka: keeps records until the test reports on them."""
+    """A fake librdkafka: keeps records until the test reports their delivery."""
 
     def __init__(self) -> None:
         self.clients: list[Client] = []

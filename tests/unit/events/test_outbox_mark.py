@@ -17,7 +17,7 @@ class Store:
     next_id: int = 1
     running: dict[int, list[int]] = field(default_factory=dict)
     rows: dict[int, int] = field(default_factory=dict)
-    """Committed and not relayed: id to xid."""
+    """Committed rows that are not relayed: id to xid."""
 
     def begin(self) -> None:
         self.running[self.next_xid] = []

@@ -26,20 +26,20 @@ def checks() -> dict[str, str]:
 
 @pytest.fixture
 async def user_id(backstage: Backstage) -> str:
-    account = await backstage.app.ensure_account(EnsureAccount("ada", first_credits=1000))
+    account = await backstage.app.accounts.ensure(EnsureAccount("ada", first_credits=1000))
     return account.id
 
 
 @pytest.fixture
 async def secret(backstage: Backstage, user_id: str) -> str:
-    _, secret = await backstage.app.create_api_key(CreateApiKey(user_id, "laptop"))
+    _, secret = await backstage.app.accounts.create_api_key(CreateApiKey(user_id, "laptop"))
     return secret
 
 
 @pytest.fixture
 async def other_secret(backstage: Backstage) -> str:
-    account = await backstage.app.ensure_account(EnsureAccount("bob"))
-    _, secret = await backstage.app.create_api_key(CreateApiKey(account.id, "laptop"))
+    account = await backstage.app.accounts.ensure(EnsureAccount("bob"))
+    _, secret = await backstage.app.accounts.create_api_key(CreateApiKey(account.id, "laptop"))
     return secret
 
 

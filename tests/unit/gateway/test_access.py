@@ -108,6 +108,6 @@ async def test_a_looked_up_key_is_believed_for_five_seconds(backstage, secret):
 async def test_the_last_use_of_a_key_is_written(client, backstage):
     await client.get("/api/me")
 
-    await backstage.app.authenticator.write_usage()
+    await backstage.app.accounts.write_key_usage()
 
     assert next(iter(backstage.keys.rows.values())).last_use_time == backstage.clock.now()

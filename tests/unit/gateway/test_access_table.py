@@ -1,4 +1,4 @@
-"""Each door and each kind of caller, from one table: what does not stand in it is denied."""
+"""Each endpoint and each kind of caller, from one table: what is not in it is denied."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from pixel_gateway.adapters.inbound.http.all_doors import all_doors
-from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.adapters.metrics import REFUSED_ROLES
 from pixel_gateway.application.accounts.accounts import EnsureAccount
 from pixel_gateway.application.accounts.api_keys import CreateApiKey
 from pixel_gateway.domain.access import MAY_USE, Access, Role, RoleRequired, check_access
 
 from tests.fakes.gateway import Backstage
-from tests.fakes.gateway_app import health, http_app
+from tests.fakes.gateway_app import http_app
+from tests.fakes.gateway_endpoints import ENDPOINTS
 
 QUEUE_SECRET = "the-queue-secret"
 ZEROS = "0" * 32
@@ -79,10 +78,7 @@ EXPECTED = (
 )
 
 
-DOORS = {
-    f"{door.method} {door.path}": door for door in all_doors(Backstage().app, health(), OpenStreams(), image_wait_s=0.1)
-}
-ADMIN = sorted(name for name, door in DOORS.items() if door.path.startswith("/api/admin/"))
+ADMIN = sorted(name for name, endpoint in ENDPOINTS.items() if endpoint.path.startswith("/api/admin/"))
 
 
 def expected_access(name: str) -> Access | None:
@@ -90,17 +86,17 @@ def expected_access(name: str) -> Access | None:
     return Access.ADMIN if " /api/admin/" in name else EXPECTED.get(name)
 
 
-@pytest.mark.parametrize("name", sorted(DOORS))
-def test_every_door_has_the_access_that_was_decided_for_it(name):
-    assert DOORS[name].access is expected_access(name)
+@pytest.mark.parametrize("name", sorted(ENDPOINTS))
+def test_every_endpoint_has_the_access_that_was_decided_for_it(name):
+    assert ENDPOINTS[name].access is expected_access(name)
 
 
 @pytest.mark.parametrize("access", list(Access))
-def test_every_kind_of_door_stands_in_the_table(access):
+def test_every_kind_of_access_is_in_the_table(access):
     assert MAY_USE[access]
 
 
-def test_a_kind_that_does_not_stand_in_the_table_is_denied_to_everybody():
+def test_an_unknown_kind_of_access_is_denied_to_everybody():
     for role in Role:
         with pytest.raises(RoleRequired):
             check_access(cast("Access", "unheard of"), role)
@@ -111,10 +107,10 @@ async def secrets(backstage: Backstage) -> dict[Role, str]:
     """A key of one account of each role."""
     made = {}
     for role, username in ((Role.MEMBER, "mem"), (Role.MODERATOR, "mod"), (Role.ADMIN, "root")):
-        account = await backstage.app.ensure_account(EnsureAccount(username))
+        account = await backstage.app.accounts.ensure(EnsureAccount(username))
         if role is Role.MODERATOR:
             await backstage.accounts.set_role(account.id, role)
-        made[role] = (await backstage.app.create_api_key(CreateApiKey(account.id, "k")))[1]
+        made[role] = (await backstage.app.accounts.create_api_key(CreateApiKey(account.id, "k")))[1]
     return made
 
 
@@ -127,7 +123,7 @@ async def http(backstage: Backstage):
 
 
 def address_of(path: str) -> str:
-    """A path that its door refuses or misses before it does anything."""
+    """A path that its endpoint refuses or misses before it does anything."""
     filled = path.replace("{id:str}", f"gen_{ZEROS}").replace("{queue:str}", "none").replace("{name:str}", "none")
     return filled.replace("{code:str}", "none").replace("{file:str}", "none.js").replace("{key:path}", "none")
 
@@ -140,29 +136,29 @@ async def test_each_caller_is_let_in_exactly_where_the_table_says(http, secrets,
     refused_roles = REFUSED_ROLES.labels(Access.ADMIN, role)._value.get()
     turned_away = 0
 
-    for name, door in DOORS.items():
+    for name, endpoint in ENDPOINTS.items():
         if name == SIGNED:
             continue
         # HEAD ends a stream at once; what changes something is sent a body that is refused after the access check.
-        method = "HEAD" if door.method == "GET" else door.method
-        body = b"" if door.body is None else b"{"
+        method = "HEAD" if endpoint.method == "GET" else endpoint.method
+        body = b"" if endpoint.body is None else b"{"
         answer = await http.request(
-            method, address_of(door.path), content=body, headers=headers | {"content-type": "application/json"}
+            method, address_of(endpoint.path), content=body, headers=headers | {"content-type": "application/json"}
         )
-        seen_as = Role.ANONYMOUS if role is Role.PROCESSOR and door.access is not Access.PROCESSOR else role
-        is_allowed = seen_as in MAY_USE[door.access]
+        seen_as = Role.ANONYMOUS if role is Role.PROCESSOR and endpoint.access is not Access.PROCESSOR else role
+        is_allowed = seen_as in MAY_USE[endpoint.access]
         assert (answer.status_code not in {401, 403}) is is_allowed, (name, role, answer.status_code)
-        turned_away += not is_allowed and door.access is Access.ADMIN and role in secrets
+        turned_away += not is_allowed and endpoint.access is Access.ADMIN and role in secrets
 
     assert REFUSED_ROLES.labels(Access.ADMIN, role)._value.get() == refused_roles + turned_away
 
 
 @pytest.mark.parametrize("name", ADMIN)
-async def test_an_admins_door_tells_a_member_that_it_is_not_for_them(http, secrets, name):
-    door = DOORS[name]
+async def test_a_member_is_refused_at_every_endpoint_of_admins(http, secrets, name):
+    endpoint = ENDPOINTS[name]
 
     answer = await http.request(
-        door.method, address_of(door.path), headers={"authorization": f"Bearer {secrets[Role.MEMBER]}"}
+        endpoint.method, address_of(endpoint.path), headers={"authorization": f"Bearer {secrets[Role.MEMBER]}"}
     )
 
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
@@ -196,11 +192,11 @@ async def test_without_a_secret_nobody_processes_the_queue(client, backstage):
 
 
 async def test_a_named_admin_is_one_also_when_the_account_is_older(backstage):
-    account = await backstage.app.ensure_account(EnsureAccount("root"))
+    account = await backstage.app.accounts.ensure(EnsureAccount("root"))
     await backstage.accounts.set_role(account.id, Role.MEMBER)
 
-    again = await backstage.app.ensure_account(EnsureAccount("root"))
+    again = await backstage.app.accounts.ensure(EnsureAccount("root"))
 
     assert (account.role, again.role) == (Role.ADMIN, Role.ADMIN)
     assert (await backstage.accounts.get(account.id)).role is Role.ADMIN
-    assert (await backstage.app.ensure_account(EnsureAccount("ada"))).role is Role.MEMBER
+    assert (await backstage.app.accounts.ensure(EnsureAccount("ada"))).role is Role.MEMBER

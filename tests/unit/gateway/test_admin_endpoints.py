@@ -6,7 +6,7 @@ import pytest
 from pixel_gateway.application.accounts.accounts import EnsureAccount
 from pixel_gateway.application.accounts.api_keys import REMEMBERED_S, CreateApiKey
 from pixel_gateway.domain.access import Role
-from pixel_gateway.domain.operations import FailureFilter
+from pixel_gateway.domain.operations import FailureFilter, SetAsideJob
 from pixel_runtime.ids import format_id, new_id
 
 
@@ -17,8 +17,10 @@ def shown_now(backstage) -> str:
 @pytest.fixture
 async def admin(client, backstage):
     """The client with an admin's key."""
-    account = await backstage.app.ensure_account(EnsureAccount("root"))
-    client.headers["authorization"] = f"Bearer {(await backstage.app.create_api_key(CreateApiKey(account.id, 'k')))[1]}"
+    account = await backstage.app.accounts.ensure(EnsureAccount("root"))
+    client.headers["authorization"] = (
+        f"Bearer {(await backstage.app.accounts.create_api_key(CreateApiKey(account.id, 'k')))[1]}"
+    )
     return client
 
 
@@ -46,6 +48,25 @@ async def test_failures_are_filtered_and_show_no_prompt(admin, backstage):
         "retryable": True,
     }
     assert body["items"][0]["redactedPayload"] == {"size": "1:1"}
+
+
+async def test_failures_list_the_generations_that_maintenance_skips(admin, backstage):
+    at = backstage.clock.now()
+    backstage.engine.failures.set_aside = (SetAsideJob("gen_" + "2" * 32, "expire", "ValueError", 3, at, at, None),)
+
+    body = (await admin.get("/api/admin/failures")).json()
+
+    assert body["setAside"] == [
+        {
+            "id": "gen_" + "2" * 32,
+            "duty": "expire",
+            "reason": "ValueError",
+            "failures": 3,
+            "firstAt": "2026-11-21T10:00:00Z",
+            "lastAt": "2026-11-21T10:00:00Z",
+            "looksAgainAt": None,
+        }
+    ]
 
 
 async def test_failures_are_run_again_by_filter(admin, backstage):
@@ -149,9 +170,10 @@ async def test_a_user_gets_plan_limits_and_role(admin, backstage, user_id):
 
 
 async def test_a_role_that_was_taken_away_is_gone_within_five_seconds(admin, backstage):
-    account = await backstage.app.ensure_account(EnsureAccount("root"))
+    account = await backstage.app.accounts.ensure(EnsureAccount("root"))
     await backstage.accounts.set_role(account.id, Role.MEMBER)
-    backstage.app.authenticator._monotonic = lambda: float("inf")  # later than anything that was remembered
+    authenticator = backstage.app.accounts.authenticate.__self__
+    authenticator._monotonic = lambda: float("inf")  # later than anything that was remembered
 
     assert (await admin.get("/api/admin/queues")).status_code == 403
     assert REMEMBERED_S <= 5
@@ -160,7 +182,7 @@ async def test_a_role_that_was_taken_away_is_gone_within_five_seconds(admin, bac
 async def test_a_refund_has_a_reason_and_its_actor(admin, backstage):
     generation_id = (await admin.post("/api/generations", json={"prompt": "a"})).json()["data"]["id"]
     backstage.finish(generation_id)
-    root = await backstage.app.ensure_account(EnsureAccount("root"))
+    root = await backstage.app.accounts.ensure(EnsureAccount("root"))
 
     answer = await admin.post(f"/api/admin/generations/{generation_id}/refund", json={"reason": "unusable"})
 
@@ -209,7 +231,7 @@ async def test_an_invalid_page_of_promotions_is_refused(admin, query, code):
 
 
 async def test_a_promotion_is_ended_once_and_stays_listed(admin, backstage):
-    root = await backstage.app.ensure_account(EnsureAccount("root"))
+    root = await backstage.app.accounts.ensure(EnsureAccount("root"))
     made = (await admin.post("/api/admin/promotions", json={"code": "LEAKED", "credits": 5, "maxUses": 9})).json()
     now = shown_now(backstage)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from pixel_gateway.application.load.admission import Admission, Overloaded
+from pixel_gateway.application.load.admission import FAR_BOUNDS, SHARES, Admission, Overloaded
 from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
-from pixel_gateway.domain.rate_limit import Traffic
+from pixel_gateway.domain.rate_limit import LoadClass
 
 from tests.fakes.gateway_load import FakeLoadObserver, Seconds, SharedServer, Simulation
 
@@ -21,11 +21,11 @@ def admission(clock: Seconds, observer: FakeLoadObserver, limit: ConcurrencyLimi
     return Admission(limit, observer, monotonic=clock, fraction=lambda: 0.5)
 
 
-def fill(subject: Admission, traffic: Traffic) -> int:
+def fill(subject: Admission, load_class: LoadClass) -> int:
     taken = 0
     while taken < 100_000:
         try:
-            subject.admit(traffic, "door")
+            subject.admit(load_class, "route")
         except Overloaded:
             return taken
         taken += 1
@@ -36,37 +36,37 @@ def test_create_is_turned_away_first_then_read_then_status_and_money_last():
     observer = FakeLoadObserver()
     subject = admission(Seconds(), observer, ConcurrencyLimit(least=100, most=100, value=100))
 
-    taken = [fill(subject, traffic) for traffic in Traffic]
+    taken = [fill(subject, load_class) for load_class in (*SHARES, *FAR_BOUNDS)]
 
     assert taken == [80, 20, 100, 200]
-    assert observer.sheds == dict.fromkeys(Traffic, 1)
+    assert observer.sheds == dict.fromkeys((*SHARES, *FAR_BOUNDS), 1)
     assert observer.highest == 400
 
 
 def test_a_place_is_given_back_once():
     subject = admission(Seconds(), FakeLoadObserver(), ConcurrencyLimit(least=1, most=1, value=1))
-    with subject.admit(Traffic.READ, "door") as flight:
+    with subject.admit(LoadClass.READ, "route") as flight:
         with pytest.raises(Overloaded):
-            subject.admit(Traffic.READ, "door")
+            subject.admit(LoadClass.READ, "route")
         flight.end()
-        second = subject.admit(Traffic.READ, "door")
+        second = subject.admit(LoadClass.READ, "route")
     with pytest.raises(Overloaded):
-        subject.admit(Traffic.READ, "door")
+        subject.admit(LoadClass.READ, "route")
     second.end()
-    subject.admit(Traffic.READ, "door")
+    subject.admit(LoadClass.READ, "route")
 
 
 def test_the_wait_is_as_long_as_what_was_turned_away_takes_to_serve():
     clock = Seconds()
     subject = admission(clock, FakeLoadObserver(), ConcurrencyLimit(least=10, most=10, value=10))
     for _ in range(10):
-        subject.admit(Traffic.READ, "door")
+        subject.admit(LoadClass.READ, "route")
     for _ in range(50):
         with pytest.raises(Overloaded):
-            subject.admit(Traffic.READ, "door")
+            subject.admit(LoadClass.READ, "route")
     clock.now_s += 1.0
     with pytest.raises(Overloaded) as rejection:
-        subject.admit(Traffic.READ, "door")
+        subject.admit(LoadClass.READ, "route")
 
     assert rejection.value.retry_after_s == pytest.approx(5.0 * 1.25)
 
@@ -85,20 +85,20 @@ class Offered:
         self.random = random.Random(seed)
         self.in_time: list[float] = []
         self.took: list[float] = []
-        self.refused: dict[Traffic, int] = dict.fromkeys(Traffic, 0)
+        self.refused: dict[LoadClass, int] = dict.fromkeys(LoadClass, 0)
 
     def arrive(self, rate: float, until_s: float) -> None:
-        self.request(self.random.choices(list(Traffic), weights=(70, 20, 9, 1))[0])
+        self.request(self.random.choices([*SHARES, *FAR_BOUNDS], weights=(70, 20, 9, 1))[0])
         next_s = self.clock.now_s + self.random.expovariate(rate)
         if next_s < until_s:
             self.simulation.at(next_s, lambda: self.arrive(rate, until_s))
 
-    def request(self, traffic: Traffic) -> None:
+    def request(self, load_class: LoadClass) -> None:
         began = self.clock.now_s
         try:
-            flight = self.admission.admit(traffic, "door")
+            flight = self.admission.admit(load_class, "route")
         except Overloaded:
-            self.refused[traffic] += 1
+            self.refused[load_class] += 1
             self.server.refuse()
             return
 
@@ -132,12 +132,12 @@ def test_five_times_the_capacity_keeps_four_fifths_of_the_goodput():
 
     assert overload >= 0.8 * peak
     assert overload_s <= 2 * baseline_s
-    assert offered.observer.sheds[Traffic.CRITICAL] == 0
+    assert offered.observer.sheds[LoadClass.CRITICAL] == 0
 
     offered.offer(0.5, 1)
-    offered.refused = dict.fromkeys(Traffic, 0)
+    offered.refused = dict.fromkeys(LoadClass, 0)
     offered.offer(0.5, 10)
-    assert offered.refused == dict.fromkeys(Traffic, 0), "not back to normal"
+    assert offered.refused == dict.fromkeys(LoadClass, 0), "not back to normal"
 
 
 def test_without_admission_the_same_load_is_done_too_late():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from pixel_gateway.adapters.inbound.http.doors import JSON_LIMIT_BYTES
+from pixel_gateway.adapters.inbound.http.app import MAX_BODY_BYTES
 
 JSON = {"content-type": "application/json"}
 DEEP = b'{"prompt":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
@@ -82,7 +82,7 @@ async def test_another_content_type_is_refused(client, backstage, content_type):
 
 async def test_a_body_without_a_length_is_cut_at_the_bound(client):
     async def endless():
-        for _ in range(JSON_LIMIT_BYTES // 65_536 + 2):
+        for _ in range(MAX_BODY_BYTES // 65_536 + 2):
             yield b" " * 65_536
 
     answer = await client.post("/api/generations", content=endless(), headers=JSON)

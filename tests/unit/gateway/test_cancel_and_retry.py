@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from pixel_gateway.adapters.metrics import CANCELLATIONS, REFUSED_BULK_CALLS
-from pixel_gateway.application.engine_ports import CancelOutcome
+from pixel_gateway.application.generations.ports import CancelOutcome
 from pixel_gateway.domain.billing import BULK_CALLS_A_DAY
 from pixel_gateway.domain.generation import Status
 from pixel_runtime.ids import format_id, new_id

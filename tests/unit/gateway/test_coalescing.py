@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from pixel_errors import Internal, Invalid, Unavailable
 from pixel_gateway.adapters.outbound.generation.coalescing import Coalescer, SubmissionsWaiting
-from pixel_gateway.application.ports import Submission
+from pixel_gateway.application.generations.ports import Submission
 from pixel_gateway.domain.generation import Spec
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from pixel_gateway.application.ports import Submission
+from pixel_gateway.application.generations.ports import Submission
 from pixel_gateway.domain.generation import Spec
 
 from tests.fakes.gateway_generations import PNG

@@ -19,7 +19,7 @@ class InsufficientCredits(PixelError):
 
 async def answered(client, backstage, wait_until, end, **fields):
     request = asyncio.create_task(client.post("/v1/images/generations", json=PROMPT | fields))
-    await wait_until(lambda: backstage.app.hub.watcher_count or request.done())
+    await wait_until(lambda: backstage.app.live.watcher_count() or request.done())
     for generation_id, row in list(backstage.generations.rows.items()):
         if not row.status.is_final:
             end(generation_id)
@@ -186,7 +186,7 @@ async def test_rejections_have_openais_status_and_code(client, backstage, reject
 
 async def test_a_failed_generation_is_an_error_that_may_be_tried_again(client, backstage, wait_until):
     def fail(generation_id):
-        backstage.app.hub.publish(backstage.generations.advance(generation_id, Status.FAILED, 0))
+        backstage.app.live.publish(backstage.generations.advance(generation_id, Status.FAILED, 0))
 
     answer = await answered(client, backstage, wait_until, fail)
 
@@ -216,3 +216,12 @@ async def test_the_models_are_listed_in_openais_form(client):
     assert body["data"][0]["id"] == "studio-sketch"
     assert (await client.get("/v1/models/sketch")).json()["id"] == "studio-sketch"
     assert (await client.get("/v1/models/none")).status_code == 404
+
+
+async def test_an_openai_client_that_prefers_not_to_wait_is_accepted_at_once(client, backstage):
+    answer = await client.post("/v1/images/generations", json={"prompt": "a"}, headers={"prefer": "respond-async"})
+    (generation_id,) = backstage.generations.rows
+
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, "respond-async")
+    assert answer.json()["data"]["id"] == generation_id
+    assert answer.headers["location"].endswith(f"/api/generations/{generation_id}")

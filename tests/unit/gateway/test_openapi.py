@@ -1,4 +1,4 @@
-"""The document tells every door as it is: its bodies, examples, rejections and who may use it."""
+"""The document describes every endpoint as it is: its bodies, examples, rejections and who may use it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,12 @@ import re
 
 import msgspec
 import pytest
-from pixel_events import BusHealth
-from pixel_gateway.adapters.inbound.http.all_doors import all_doors
-from pixel_gateway.adapters.inbound.http.health import Health
-from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
 from pixel_gateway.domain.access import Access
 
-from tests.fakes.gateway import Backstage
+from tests.fakes.gateway_endpoints import ENDPOINTS
 
-
-async def _ready() -> dict[str, str]:
-    return {}
-
-
-async def _bus() -> BusHealth:
-    return BusHealth(reachable=True)
-
-
-DOORS = [
-    door
-    for door in all_doors(Backstage().app, Health(ready=_ready, bus=_bus), OpenStreams(), image_wait_s=0.1)
-    if door.is_documented
-]
-WITH_BODY = [door for door in DOORS if door.body is not None]
+DOCUMENTED = [each for each in ENDPOINTS.values() if each.is_documented]
+WITH_BODY = [each for each in DOCUMENTED if each.body is not None]
 
 
 @pytest.fixture
@@ -37,20 +20,20 @@ async def document(anonymous) -> dict:
     return (await anonymous.get("/openapi.json")).json()
 
 
-def operation(document, door) -> dict:
-    return document["paths"][re.sub(r"\{(\w+):\w+\}", r"{\1}", door.path)][door.method.lower()]
+def operation(document, endpoint) -> dict:
+    return document["paths"][re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)][endpoint.method.lower()]
 
 
-async def test_every_door_is_described_once_with_its_answers(document):
+async def test_every_endpoint_is_described_once_with_its_answers(document):
     operations = [each for path in document["paths"].values() for each in path.values()]
 
-    assert len(operations) == len(DOORS)
+    assert len(operations) == len(DOCUMENTED)
     assert len({each["operationId"] for each in operations}) == len(operations)
-    for door in DOORS:
-        described = operation(document, door)
-        assert {str(status) for status in [*door.answers, *door.problems]} <= set(described["responses"]), door.path
-        assert ("403" in described["responses"]) or door.access is not Access.ADMIN
-        assert (described["security"] == []) is (door.access is Access.PUBLIC)
+    for endpoint in DOCUMENTED:
+        described = operation(document, endpoint)
+        assert {str(status) for status in endpoint.statuses} <= set(described["responses"]), endpoint.path
+        assert ("403" in described["responses"]) or endpoint.access is not Access.ADMIN
+        assert (described["security"] == []) is (endpoint.access is Access.PUBLIC)
 
 
 async def test_every_reference_leads_somewhere(document):
@@ -60,7 +43,7 @@ async def test_every_reference_leads_somewhere(document):
         assert name in schemas
 
 
-@pytest.mark.parametrize("door", WITH_BODY, ids=lambda door: f"{door.method} {door.path}")
-def test_the_example_of_every_body_is_a_body_of_its_door(door):
-    assert door.body_example is not None
-    msgspec.convert(door.body_example, door.body)
+@pytest.mark.parametrize("endpoint", WITH_BODY, ids=lambda endpoint: endpoint.name)
+def test_the_example_of_every_body_is_a_body_of_its_endpoint(endpoint):
+    assert endpoint.example is not None
+    msgspec.convert(endpoint.example, endpoint.body)

@@ -11,14 +11,14 @@ from litestar.types import ASGIApp
 from pixel_cache import InProcessLeakyBuckets
 from pixel_errors import Unavailable
 from pixel_events import BusHealth
+from pixel_gateway.adapters.inbound.http.api.operation.routes import Health
 from pixel_gateway.adapters.inbound.http.app import create_app
-from pixel_gateway.adapters.inbound.http.health import Health
-from pixel_gateway.adapters.inbound.http.traffic import LoadControl
+from pixel_gateway.adapters.inbound.http.security.load_control import LoadControl
 from pixel_gateway.adapters.load_metrics import LoadMetrics
 from pixel_gateway.application.load.admission import Admission
 from pixel_gateway.application.load.rate_limiting import RateLimiter
 from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
-from pixel_gateway.domain.rate_limit import Policy, RateLimited, Standing, Traffic, policies
+from pixel_gateway.domain.rate_limit import LoadClass, Policy, RateLimited, Standing, policies
 from prometheus_client import REGISTRY
 
 from tests.fakes.gateway import Backstage
@@ -49,7 +49,7 @@ def limiter(clock: Seconds, observer: FakeLoadObserver, shared=None, quota: int 
 
 
 async def rejections(subject: RateLimiter, requests: int, caller: str = "usr_1") -> int:
-    answers = [await subject.count(Traffic.CREATE, caller) for _ in range(requests)]
+    answers = [await subject.count(LoadClass.CREATE, caller) for _ in range(requests)]
     return sum(rejection is not None for _, rejection in answers)
 
 
@@ -69,7 +69,7 @@ async def test_a_rejection_says_when_the_next_request_fits():
     await rejections(subject, 60)
     clock.now_s += 0.4
 
-    standing, rejection = await subject.count(Traffic.CREATE, "usr_1")
+    standing, rejection = await subject.count(LoadClass.CREATE, "usr_1")
 
     assert isinstance(rejection, RateLimited)
     assert rejection.retry_after_s == pytest.approx(0.6)
@@ -89,7 +89,7 @@ async def test_callers_do_not_use_up_each_others_quota():
 async def test_a_kind_without_a_policy_is_never_refused():
     subject = limiter(Seconds(), FakeLoadObserver())
 
-    assert [await subject.count(Traffic.READ, "usr_1") for _ in range(1000)] == [(None, None)] * 1000
+    assert [await subject.count(LoadClass.READ, "usr_1") for _ in range(1000)] == [(None, None)] * 1000
 
 
 async def test_without_the_shared_counters_this_process_counts_alone_and_leaves_them_alone():
@@ -119,7 +119,7 @@ async def test_a_client_that_obeys_the_fields_is_not_refused_and_loses_nothing(q
     began, sent, refused = clock.now_s, [0, 0], [0, 0]
     while clock.now_s < began + 120:
         minute = int((clock.now_s - began) // 60)
-        standing, rejection = await subject.count(Traffic.CREATE, "usr_1")
+        standing, rejection = await subject.count(LoadClass.CREATE, "usr_1")
         assert standing is not None
         sent[minute] += rejection is None
         refused[minute] += rejection is not None

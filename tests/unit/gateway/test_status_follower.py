@@ -9,7 +9,7 @@ from pixel.generation.v1 import generation_pb2 as pb
 from pixel.generation.v1.events_pb2 import GenerationStatusChanged
 from pixel_events import Event
 from pixel_gateway.adapters.inbound.status_follower import STATUS_TOPIC, StatusFollower
-from pixel_gateway.application.ports import Submission
+from pixel_gateway.application.generations.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
 from pixel_runtime.ids import new_id
 
@@ -26,7 +26,7 @@ async def bus():
 @pytest.fixture
 async def following(backstage, bus, wait_until):
     stop = asyncio.Event()
-    follower = StatusFollower(bus, backstage.app.publish, backstage.last_status, backstage.clock)
+    follower = StatusFollower(bus, backstage.app.live.publish, backstage.last_status.put, backstage.clock)
     task = asyncio.create_task(follower.follow(stop))
 
     async def is_following() -> bool:
@@ -73,7 +73,7 @@ async def test_an_event_on_the_bus_reaches_the_watcher_and_is_remembered(
 ):
     accepted = await backstage.generations.submit(Submission(user_id, Spec("a"), "", "test"))
     generation_id = accepted.generation.id
-    async with asyncio.timeout(5), aclosing(backstage.app.hub.watch(user_id, generation_id)) as updates:
+    async with asyncio.timeout(5), aclosing(backstage.app.live.watch_generation(user_id, generation_id)) as updates:
         await anext(updates)
         await bus.publish([status_event(backstage, generation_id, user_id, 2)])
         update = await anext(updates)

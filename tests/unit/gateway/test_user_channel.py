@@ -4,20 +4,20 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
+from pixel_gateway.application.generations.ports import Submission
 from pixel_gateway.application.live.hub import UpdateKind
-from pixel_gateway.application.ports import Submission
 from pixel_gateway.domain.generation import Spec, Status
 
 
 async def submitted(backstage, user_id: str, *, quietly: bool = False) -> str:
-    accepted = await backstage.app.ports.generations.submit(Submission(user_id, Spec("a"), "", "test"))
+    accepted = await backstage.app.generations.submit(Submission(user_id, Spec("a"), "", "test"))
     if not quietly:
-        backstage.app.publish(accepted.generation.as_progress())
+        backstage.app.live.publish(accepted.generation.as_progress())
     return accepted.generation.id
 
 
 def moved(backstage, generation_id, status=Status.PROCESSING, progress=10):
-    backstage.app.publish(backstage.generations.advance(generation_id, status, progress))
+    backstage.app.live.publish(backstage.generations.advance(generation_id, status, progress))
 
 
 async def taken(updates, count: int) -> list[tuple[str, int]]:
@@ -29,7 +29,7 @@ async def taken(updates, count: int) -> list[tuple[str, int]]:
 async def test_a_listener_sees_what_is_open_then_each_event_of_every_own_generation(backstage, user_id):
     first, ended = await submitted(backstage, user_id), await submitted(backstage, user_id)
     moved(backstage, ended, Status.FAILED)
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         snapshot = await anext(updates)
         second = await submitted(backstage, user_id)
         moved(backstage, first)
@@ -41,7 +41,7 @@ async def test_a_listener_sees_what_is_open_then_each_event_of_every_own_generat
 
 
 async def test_events_of_others_are_not_told(backstage, user_id):
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         await submitted(backstage, "usr_" + "0" * 32)
         mine = await submitted(backstage, user_id)
@@ -50,7 +50,7 @@ async def test_events_of_others_are_not_told(backstage, user_id):
 
 
 async def test_a_client_resumes_after_any_position_without_gap_or_repeat(backstage, user_id):
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         generations = [await submitted(backstage, user_id) for _ in range(3)]
         for generation_id in generations * 3:
@@ -59,7 +59,7 @@ async def test_a_client_resumes_after_any_position_without_gap_or_repeat(backsta
             all_told = [await anext(updates) for _ in range(12)]
 
     for index, update in enumerate(all_told[:-1]):
-        async with aclosing(backstage.app.channels.watch(user_id, update.position)) as resumed:
+        async with aclosing(backstage.app.live.watch_user(user_id, update.position)) as resumed:
             rest = await taken(resumed, 11 - index)
         assert rest == [(each.event.generation_id, each.event.sequence) for each in all_told[index + 1 :]]
 
@@ -67,7 +67,7 @@ async def test_a_client_resumes_after_any_position_without_gap_or_repeat(backsta
 @pytest.mark.parametrize("position", ["", "no position", "9." + "0" * 32 + ".1", "0." + "a" * 32 + ".1"])
 async def test_a_position_that_is_not_known_gets_a_resync_and_then_what_follows(backstage, user_id, position):
     generation_id = await submitted(backstage, user_id)
-    async with aclosing(backstage.app.channels.watch(user_id, position)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id, position)) as updates:
         first = await anext(updates)
         moved(backstage, generation_id)
 
@@ -78,14 +78,14 @@ async def test_a_position_that_is_not_known_gets_a_resync_and_then_what_follows(
 async def test_a_position_older_than_what_is_kept_gets_a_resync(backstage, user_id):
     await submitted(backstage, user_id)
     backstage.user_events.oldest = 1
-    async with aclosing(backstage.app.channels.watch(user_id, backstage.user_events.position(0))) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id, backstage.user_events.position(0))) as updates:
         assert (await anext(updates)).kind is UpdateKind.RESYNC
 
 
 async def test_what_the_snapshot_showed_is_not_told_again(backstage, user_id):
     backstage.user_events.horizon = 0  # stored, shown by a read of the rows, not yet in the order
     generation_id = await submitted(backstage, user_id, quietly=True)
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         snapshot = await anext(updates)
         backstage.user_events.horizon = None
         moved(backstage, generation_id)
@@ -95,7 +95,7 @@ async def test_what_the_snapshot_showed_is_not_told_again(backstage, user_id):
 
 
 async def test_an_event_that_cannot_be_read_yet_is_told_soon_after_it_can(backstage, user_id, wait_until):
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         backstage.user_events.horizon = 0
         generation_id = await submitted(backstage, user_id)
@@ -109,7 +109,7 @@ async def test_an_event_that_cannot_be_read_yet_is_told_soon_after_it_can(backst
 
 
 async def test_progress_goes_on_while_the_bus_is_silent(backstage, user_id):
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         generation_id = await submitted(backstage, user_id, quietly=True)
 
@@ -117,7 +117,7 @@ async def test_progress_goes_on_while_the_bus_is_silent(backstage, user_id):
 
 
 async def test_the_channel_outlives_the_absence_of_the_store(backstage, user_id, wait_until):
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         generation_id = await submitted(backstage, user_id)
         backstage.user_events.is_away = True
@@ -131,7 +131,7 @@ async def test_the_channel_outlives_the_absence_of_the_store(backstage, user_id,
 
 async def test_completed_is_told_once_the_set_can_be_read_and_what_follows_waits(backstage, user_id, wait_until):
     generation_id = await submitted(backstage, user_id)
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         moved(backstage, generation_id, Status.COMPLETED, 100)
         later = await submitted(backstage, user_id)
@@ -147,7 +147,7 @@ async def test_completed_is_told_once_the_set_can_be_read_and_what_follows_waits
 async def test_a_generation_that_waits_only_for_its_set_is_in_the_snapshot_and_its_end_is_told(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
     moved(backstage, generation_id, Status.COMPLETED, 100)
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         snapshot = await anext(updates)
         backstage.sets.add(backstage.generations.rows[generation_id])
         async with asyncio.timeout(5):
@@ -162,14 +162,14 @@ async def test_a_generation_that_waits_only_for_its_set_is_in_the_snapshot_and_i
 async def test_a_snapshot_is_bounded_and_says_so(backstage, user_id):
     for _ in range(1_001):
         await submitted(backstage, user_id, quietly=True)
-    async with aclosing(backstage.app.channels.watch(user_id)) as updates:
+    async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         snapshot = await anext(updates)
 
     assert (len(snapshot.generations), snapshot.is_whole) == (1_000, False)
 
 
 async def test_listeners_at_the_same_position_share_one_read(backstage, user_id):
-    channels = [backstage.app.channels.watch(user_id) for _ in range(20)]
+    channels = [backstage.app.live.watch_user(user_id) for _ in range(20)]
     for updates in channels:
         await anext(updates)
     waiting = [asyncio.ensure_future(taken(updates, 1)) for updates in channels]
@@ -181,13 +181,13 @@ async def test_listeners_at_the_same_position_share_one_read(backstage, user_id)
     assert backstage.user_events.reads - reads <= 2
     for updates in channels:
         await updates.aclose()
-    assert backstage.app.channels.listener_count == 0
+    assert backstage.app.live.listener_count() == 0
 
 
 async def test_closing_ends_the_channels(backstage, user_id):
-    updates = backstage.app.channels.watch(user_id)
+    updates = backstage.app.live.watch_user(user_id)
     await anext(updates)
-    backstage.app.close_streams()
+    backstage.app.live.close_streams()
 
     async with asyncio.timeout(5):
         assert [each async for each in updates] == []

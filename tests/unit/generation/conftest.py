@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -17,8 +17,17 @@ from pixel_generation.application.execution.provider_health import HealthOfProvi
 from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
+from pixel_generation.application.maintenance.archive import archive_jobs
+from pixel_generation.application.maintenance.change_jobs import ChangeTools
+from pixel_generation.application.maintenance.duty import Duty, DutyName, do_round
+from pixel_generation.application.maintenance.end_unserved import end_unserved_jobs
+from pixel_generation.application.maintenance.expire import end_overdue_jobs
+from pixel_generation.application.maintenance.look_up import look_up_unknown_calls
+from pixel_generation.application.maintenance.measure_depths import measure_queue_depths
 from pixel_generation.application.maintenance.ports import CallLookup
-from pixel_generation.application.maintenance.sweep_jobs import SweepTools, sweep_jobs
+from pixel_generation.application.maintenance.release_holds import release_missed_holds
+from pixel_generation.application.maintenance.rescue import rescue_abandoned_runs
+from pixel_generation.application.maintenance.signal_queues import signal_overlooked_queues
 from pixel_generation.application.reading.read_generations import (
     GenerationView,
     ListEvents,
@@ -42,6 +51,7 @@ from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation import FakeClock, FakeRandomness, FakeStore, a_user
 from tests.fakes.generation_catalogue import FakeCatalogue
+from tests.fakes.generation_duties import FakeDueJobs, FakeDutyObserver, FakeLeadership, FakeSetAside
 from tests.fakes.generation_eta import FakeEtaObserver, FakeQueueCounts, FakeQueueSnapshots
 from tests.fakes.generation_health import FakeHealthObserver, FakeHealthStore
 from tests.fakes.generation_jobs import FakeJobs
@@ -79,6 +89,8 @@ class Engine:
 
     engine_observer: FakeEngineObserver = field(default_factory=FakeEngineObserver)
     actions: FakeActions = field(default_factory=FakeActions)
+    set_aside: FakeSetAside = field(default_factory=FakeSetAside)
+    duty_observer: FakeDutyObserver = field(default_factory=FakeDutyObserver)
 
     async def user(self, credit_count: int = 100) -> UUID:
         user = a_user()
@@ -122,25 +134,44 @@ class Engine:
         )
         return Worker("w1", catalogue=self.catalogue, runners=runners, tools=tools, limits=limits or WorkLimits())
 
-    async def sweep(self, lookups: Mapping[str, CallLookup] | None = None) -> int:
-        runners = {"image": ImageRunner({"sketch": self.painter, "openai": self.vendor})}
-        tools = SweepTools(
-            FakeJobs(self.store),
-            self.store,
-            self.catalogue,
-            runners,
-            self.clock,
-            self.observer,
-            RetryPolicy(),
-            FakeQueueHolds(),
-            self.store,
-            self.engine_observer,
-            lookups or {},
+    def change_tools(
+        self, lookups: Mapping[str, CallLookup] | None = None, broken: Collection[UUID] = ()
+    ) -> ChangeTools:
+        return ChangeTools(
+            jobs=FakeJobs(self.store),
+            due=FakeDueJobs(self.store, broken),
+            set_aside=self.set_aside,
+            catalogue=self.catalogue,
+            runners={"image": ImageRunner({"sketch": self.painter, "openai": self.vendor})},
+            clock=self.clock,
+            policy=RetryPolicy(),
+            observer=self.observer,
+            engine_observer=self.engine_observer,
+            duty_observer=self.duty_observer,
+            lookups=lookups or {},
         )
-        return await sweep_jobs(tools=tools)
+
+    async def sweep(
+        self, lookups: Mapping[str, CallLookup] | None = None, *, leads: bool = True, broken: Collection[UUID] = ()
+    ) -> int:
+        tools, holds = self.change_tools(lookups, broken), FakeQueueHolds()
+        work: dict[DutyName, Callable[[], Awaitable[int]]] = {
+            DutyName.RESCUE: partial(rescue_abandoned_runs, tools=tools),
+            DutyName.EXPIRE: partial(end_overdue_jobs, tools=tools),
+            DutyName.LOOK_UP: partial(look_up_unknown_calls, tools=tools),
+            DutyName.RELEASE_HOLDS: partial(release_missed_holds, queue_holds=holds, observer=self.engine_observer),
+            DutyName.END_UNSERVED: partial(end_unserved_jobs, tools=tools),
+            DutyName.SIGNAL: partial(signal_overlooked_queues, housekeeping=self.store),
+            DutyName.ARCHIVE: partial(
+                archive_jobs, housekeeping=self.store, clock=self.clock, observer=self.engine_observer
+            ),
+            DutyName.MEASURE_DEPTHS: partial(measure_queue_depths, housekeeping=self.store, observer=self.observer),
+        }
+        duties = [Duty(name, each) for name, each in work.items()]
+        return await do_round(duties, leadership=FakeLeadership(leads), observer=self.duty_observer)
 
     async def cancel(self, user: UUID, *job_ids: UUID, patience_s: float = 2.0) -> list[CancelOutcome | str]:
-        """Return the outcome of each, or the reason why there is none."""
+        """Return the outcome of each, or its error code."""
         tools = CancelTools(
             self.store, FakeJobs(self.store), self.clock, self.observer, self.engine_observer, patience_s=patience_s
         )

@@ -1,4 +1,4 @@
-"""What is refused because of the queue says when to come back, reckoned from the queue."""
+"""Retry-After of refusals by the queue."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_full_queue_has_capacity_once_as_many_jobs_ended_as_it_refused():
 
 @pytest.mark.parametrize("cap", [10, 100])
 def test_a_sender_that_obeys_retry_after_keeps_the_queue_busy_and_is_refused_once_per_wait(cap):
-    """N23 at the depth cap: two minutes, in the second one nothing is lost and every wait was worth it."""
+    """N23 at the queue capacity: two minutes; in the second one no refusal is in vain."""
     slots, run_s, now_s = 4, 1.5, 0.0
     open_jobs, ends, next_try_s = 0, [place * run_s / slots for place in range(slots)], 0.0
     ended, refused, fruitless = [0, 0], [0, 0], 0
@@ -105,7 +105,7 @@ async def test_a_full_queue_refuses_with_retry_after_and_still_answers_repeated_
 
 
 class CountedQueue:
-    """A queue that takes three jobs, on a clock that the test moves."""
+    """A queue with a capacity of three jobs, on a clock that the test moves."""
 
     def __init__(self) -> None:
         self.now_s = 100.0

@@ -35,7 +35,7 @@ def item(prompt: str = "a fox") -> NewGeneration:
 
 
 class GatedSubmissions:
-    """Holds each batch until the hold_reason opens; refuses batches with poison in them."""
+    """Blocks each batch until the test releases it; refuses batches with poison in them."""
 
     def __init__(self) -> None:
         self.hold_reason = asyncio.Event()

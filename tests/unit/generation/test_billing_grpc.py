@@ -1,4 +1,4 @@
-"""Budgets and accounts in the words of the messages."""
+"""Conversion of budgets and accounts to messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cancelling generations: what is answered, what the run does, where the money goes."""
+"""Cancelling generations: response, run and settlement."""
 
 from __future__ import annotations
 

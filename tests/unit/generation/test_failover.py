@@ -1,4 +1,4 @@
-"""A worker leaves a provider that fails alone, repeats little, and moves jobs to their fallbacks."""
+"""A worker stops calling a failing provider, limits retries, and moves jobs to their fallbacks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def blocked(_request: ImageRequest) -> None:
 
 
 async def turn(engine: Engine, worker: Worker) -> None:
-    """Claim once and run what was claimed to its end."""
+    """Claim once and run the claimed jobs to their end."""
     await worker.claim_once()
     for held in list(worker._runs.values()):
         await held.task
@@ -41,7 +41,7 @@ async def turn(engine: Engine, worker: Worker) -> None:
 
 @pytest.fixture
 def failing(engine: Engine) -> Engine:
-    """An engine with a twin of the painter at a provider that is down."""
+    """An engine with a copy of the sketch model at a provider that is down."""
     source = FakeCatalogue(SKETCH, FLARE, TWIN, providers=frozenset({"sketch", "openai"}))
     engine.catalogue = CachedCatalogue(source)
     engine.vendor.before = down

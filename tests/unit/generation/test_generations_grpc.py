@@ -1,4 +1,4 @@
-"""What SubmitMany answers when the store goes away after it has accepted."""
+"""SubmitMany when the store becomes unreachable after it has accepted."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ MOVES: dict[Transition, Callable[[Job, int], Job]] = {
 
 
 def life(moves: list[Transition]) -> list[tuple[Transition, Job, Job]]:
-    """Return the moves that were possible, each with the job before and after."""
+    """Return the possible transitions, each with the job before and after."""
     steps: list[tuple[Transition, Job, Job]] = []
     job = a_job()
     for index, what in enumerate(moves):

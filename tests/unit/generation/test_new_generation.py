@@ -1,4 +1,4 @@
-"""What a submission may ask for besides the picture, and how a rejection is told."""
+"""Options of a submission, and errors of rejections."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def plant() -> Plant:
 
 
 async def call(health: HealthOfProviders, error: ProviderError | None = None, free: int = 10) -> int:
-    """Make as many calls as may start; return how many."""
+    """Make all allowed calls; return how many."""
     calls = await health.claimable("p", free)
     for _ in range(calls):
         is_probe = health.began("p")
@@ -161,7 +161,7 @@ async def test_calls_that_end_after_the_breaker_opened_do_not_prolong_it(plant: 
 
 
 async def test_calls_stay_within_120_percent_of_the_offered_load_while_a_provider_is_down(plant: Plant) -> None:
-    """Fifty jobs, each repeated while the budget allows, against a provider that answers nothing for ten minutes."""
+    """Fifty jobs, each retried while the budget allows, with a provider that fails for ten minutes."""
     health, offered = plant.worker(), 50
     calls, waiting = 0, offered
     while plant.seconds() < 600:

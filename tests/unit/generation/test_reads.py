@@ -1,4 +1,4 @@
-"""Small rules of what is read: pages, positions, sums, redaction, why a job waits."""
+"""Rules of reads: pages, positions, sums, redaction, hold reasons."""
 
 from __future__ import annotations
 

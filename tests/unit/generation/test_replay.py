@@ -1,4 +1,4 @@
-"""Folding the events of a job gives the job."""
+"""Replaying the events of a job gives the job."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def recorded(job: Job, facts: dict[str, object]) -> RecordedEvent:
 
 
 def first(job: Job) -> RecordedEvent:
-    """Everything the job was submitted with, whatever its value."""
+    """All fields of the submission."""
     other = replace(job, **{name: object() for name in FACTS})  # type: ignore[arg-type]
     return recorded(job, facts_of(other, job) | {"kind": job.kind})
 

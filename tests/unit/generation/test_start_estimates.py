@@ -1,4 +1,4 @@
-"""Quotes of starts are held against the starts: a trace of two hours, replayed with the rules of the real queue."""
+"""Quoted starts are compared with actual ones: a trace of two hours, replayed with the rules of the real queue."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Arrival:
 
 
 def trace(chance: random.Random, load: float) -> Iterator[Arrival]:
-    """Forty people who ask now and then, in waves, and three programs that send whole batches."""
+    """Forty people who submit now and then, in waves, and three programs that send batches."""
     per_second = load * SLOTS / MEAN_RUN_S
     at_s = 0.0
     while at_s < TWO_HOURS_S:
@@ -60,7 +60,7 @@ def trace(chance: random.Random, load: float) -> Iterator[Arrival]:
 
 @dataclass
 class Queue:
-    """Start-time fair queueing over `SLOTS` places; every start is compared with its quote."""
+    """Start-time fair queueing over `SLOTS` slots; every start is compared with its quote."""
 
     chance: random.Random
     virtual_time: float = 0.0
@@ -116,7 +116,7 @@ def test_four_of_five_jobs_of_a_two_hour_trace_start_within_their_estimate(load:
     for results in (queue.results, waited):
         inside = sum(earliest <= start <= latest for start, earliest, latest in results)
         assert inside >= 0.8 * len(results)
-    # An interval that is always right because it is endless says nothing.
+    # An endless interval would always be right.
     width = sum(latest - earliest for _, earliest, latest in waited) / len(waited)
     assert width <= 2 * sum(start for start, _, _ in waited) / len(waited)
 

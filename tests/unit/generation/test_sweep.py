@@ -4,10 +4,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from pixel_errors import FailedPrecondition, Unavailable
 from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.job import Job, Status
+from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.providers.provider import Outcome
 
 from tests.fakes.generation_catalogue import SKETCH, FakeCatalogue
@@ -141,5 +144,59 @@ async def test_a_process_without_the_lead_does_nothing(engine: Engine) -> None:
     await engine.accepted(await engine.user())
     await running(engine)
     engine.clock.advance(16)
-    engine.store.leads = False
+    assert await engine.sweep(leads=False) == 0
+
+
+async def test_a_job_that_cannot_be_read_is_set_aside_and_the_others_are_rescued(engine: Engine) -> None:
+    user = await engine.user()
+    broken, sound = await engine.accepted(user), await engine.accepted(user)
+    deadline = engine.clock.now() + timedelta(seconds=300)
+    await engine.store.claim("sketch", 2, worker="dead", lease_s=15, deadline_at=deadline)
+    engine.clock.advance(16)
+    assert await engine.sweep(broken={broken}) == 1
+    assert engine.job(sound).status is Status.QUEUED
+    assert engine.set_aside.jobs == [(broken, "rescue", "ValueError: nonsense")]
+    assert engine.duty_observer.asides == {"rescue": 1}
+    assert engine.duty_observer.failures == {}
+
+
+async def test_a_job_whose_change_fails_is_set_aside_and_the_others_are_ended(engine: Engine) -> None:
+    user = await engine.user()
+    broken, sound = await engine.accepted(user), await engine.accepted(user)
+    write = engine.store.write
+
+    async def refuse(
+        before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None, step: Step | None = None
+    ) -> bool:
+        if before.id == broken:
+            raise FailedPrecondition("a rule of the table")
+        return await write(before, after, writer=writer, call=call, step=step)
+
+    engine.store.write = refuse  # type: ignore[method-assign]
+    engine.clock.advance(3601)
+    assert await engine.sweep() == 1
+    assert engine.job(sound).status is Status.FAILED
+    assert engine.set_aside.jobs == [(broken, "expire", "FailedPrecondition: a rule of the table")]
+
+
+async def test_a_locked_job_is_left_for_the_next_round_and_not_set_aside(engine: Engine) -> None:
+    await engine.accepted(await engine.user())
+
+    async def locked(*_: object, **__: object) -> bool:
+        raise Unavailable("somebody holds it", reason="LOCKED")
+
+    engine.store.write = locked  # type: ignore[method-assign]
+    engine.clock.advance(3601)
     assert await engine.sweep() == 0
+    assert engine.set_aside.jobs == []
+    assert engine.duty_observer.failures == {}
+
+
+async def test_a_store_that_is_away_fails_the_duty_and_sets_nothing_aside(engine: Engine) -> None:
+    await engine.accepted(await engine.user())
+    engine.store.away = True
+    engine.clock.advance(3601)
+    assert await engine.sweep() == 0
+    assert engine.set_aside.jobs == []
+    assert engine.duty_observer.failures == {"expire": 1}
+    assert engine.duty_observer.successes["measure_depths"] == 1

@@ -368,7 +368,7 @@ async def test_a_change_with_a_lost_answer_is_written_once(engine: Engine, wait_
 async def test_a_run_without_a_reachable_store_is_left_to_the_sweep(
     engine: Engine, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.randomness, "fraction", lambda: 0.0)  # it asks again without a pause
+    monkeypatch.setattr(engine.randomness, "fraction", lambda: 0.0)  # it polls again without a pause
     job_id = await engine.accepted(await engine.user(), images=1)
     engine.store.away = True
     async with working(engine, WorkLimits(poll_s=60, grace_s=0)):

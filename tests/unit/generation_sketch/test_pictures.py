@@ -1,4 +1,4 @@
-"""What the painter promises about its pictures."""
+"""Images of the sketch model."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Facts are checked, keys are ours, addresses stay the same for an hour."""
+"""Metadata is checked, object keys have one form, URLs stay the same for an hour."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from pixel_limits.media import STORE_ASSET_HEADER_SIZE_BYTES_LTE as MAX_BYTES
 from pixel_media.domain.assets.addresses import ADDRESS_LIFE_S, signing_time
-from pixel_media.domain.assets.asset import MAX_BYTES
 from pixel_media.domain.assets.content import Content, format_of
 from pixel_media.domain.assets.object_keys import asset_of, key_of, keys_of
 from pixel_media.domain.errors import AssetInvalid, ContentMismatch, ImageTooLarge, UnsupportedImage

@@ -1,4 +1,4 @@
-"""An asset becomes visible when everything is stored, and every failure is healed by the same request."""
+"""An asset becomes visible when everything is stored, and a retry repairs every failure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from functools import partial
 
 import pytest
 from pixel_errors import Unavailable
-from pixel_media.application.assets.get_assets import MAX_IDS, get_assets
+from pixel_limits.media import BATCH_GET_ASSETS_REQUEST_ASSET_IDS_MAX_ITEMS as MAX_IDS
+from pixel_media.application.assets.get_assets import get_assets
 from pixel_media.application.assets.store_asset import StoreAsset, store_asset
 from pixel_media.domain.errors import AssetConflict, AssetInvalid, BrokenImage, UnsupportedImage
 from pixel_media.domain.renditions.rendition import RenditionKind

@@ -1,4 +1,4 @@
-"""A sweep removes what uploads left behind, and only that."""
+"""A sweep removes abandoned uploads only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class World:
         )
 
     async def abandon(self, facts):
-        """Begin to store, and fail at the last object."""
+        """Start an upload that fails at the last object."""
         self.blobs.failures[key_of(facts.id, RenditionKind.PREVIEW, ImageFormat.PNG)] = Unavailable("away")
         with pytest.raises(Unavailable):
             await self.store(StoreAsset(facts, PNG))

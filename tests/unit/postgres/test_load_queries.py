@@ -24,7 +24,7 @@ numbers = itertools.count()
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Load the queries of a text that lies in a package of the test's own."""
+    """Load the queries of a text in a temporary package."""
     package = f"queries_of_a_test_{next(numbers)}"
 
     def written(text: str, columns: str = ""):

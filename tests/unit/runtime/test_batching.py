@@ -1,4 +1,4 @@
-"""What waits goes together, each item is answered on its own, and nobody waits for ever."""
+"""Queued items share a batch, each gets its own result, and no caller waits forever."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ trace: ContextVar[str] = ContextVar("trace", default="")
 
 
 class Peer:
-    """Answers each word with itself, when it is let go; has an error for words that begin with "bad"."""
+    """Returns each word when released; raises an error for words that begin with "bad"."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []

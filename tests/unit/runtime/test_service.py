@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 
 class FakePart:
-    """Writes down its life; `fails_at` makes start or stop raise, `stop_s` makes stop slow."""
+    """Records start and stop; `fails_at` makes one of them raise, `stop_s` makes stop slow."""
 
     def __init__(self, name, events, *, fails_at="", stop_s=0.0, start_s=0.0):
         self.name = name

@@ -94,14 +94,29 @@ async def build_services(
         pool_max_size=POOL_MAX_SIZE,
         stop_grace_s=STOP_GRACE_S,
     )
+    gateway = gateway_settings(environ, addresses, databases)
+    say(f"metrics: http://{gateway.metrics_address}/metrics")
+    return [
+        await stack.enter_async_context(build_bus(bus_url)),
+        await stack.enter_async_context(pixel_media.main.build(media)),
+        await stack.enter_async_context(pixel_social.main.build(social)),
+        await stack.enter_async_context(pixel_generation.main.build(generation)),
+        await stack.enter_async_context(pixel_gateway.main.build(gateway)),
+    ]
+
+
+def gateway_settings(
+    environ: Mapping[str, str], addresses: Addresses, databases: Databases
+) -> pixel_gateway.settings.Settings:
+    """Return the gateway's settings: one person needs no shared cache and no limits of requests."""
     gateway = load_settings(pixel_gateway.settings.Settings, environ=environ)
-    gateway = replace(
+    return replace(
         gateway,
         database_url=databases["gateway"],
         http_address=addresses.http,
         grpc_address=addresses.gateway,
         metrics_address=gateway.metrics_address or addresses.metrics,
-        bus_url=bus_url,
+        bus_url=databases["bus"],
         kafka_brokers="",
         redis_url="",
         generation_address=addresses.generation,
@@ -113,14 +128,6 @@ async def build_services(
         status_reads_per_minute=0,
         critical_per_minute=0,
     )
-    say(f"metrics: http://{gateway.metrics_address}/metrics")
-    return [
-        await stack.enter_async_context(build_bus(bus_url)),
-        await stack.enter_async_context(pixel_media.main.build(media)),
-        await stack.enter_async_context(pixel_social.main.build(social)),
-        await stack.enter_async_context(pixel_generation.main.build(generation)),
-        await stack.enter_async_context(pixel_gateway.main.build(gateway)),
-    ]
 
 
 @asynccontextmanager

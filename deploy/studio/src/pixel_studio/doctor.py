@@ -126,10 +126,10 @@ def _settings(environ: Mapping[str, str]) -> Finding:
 def _operators(environ: Mapping[str, str]) -> list[Finding]:
     admins = environ.get("PIXEL_ADMIN_USERNAMES", "studio")
     secret = bool(environ.get("QUEUE_PROCESSOR_SECRET") or environ.get("QUEUE_PROCESSOR_SECRET_FILE"))
-    told = "QUEUE_PROCESSOR_SECRET is set" if secret else "set QUEUE_PROCESSOR_SECRET to open POST /api/queue/process"
+    detail = "QUEUE_PROCESSOR_SECRET is set" if secret else "set QUEUE_PROCESSOR_SECRET to open POST /api/queue/process"
     return [
         Finding("admins", State.OK, admins or "none", required=False),
-        Finding("queue secret", State.OK if secret else State.OFF, told, required=False),
+        Finding("queue secret", State.OK if secret else State.OFF, detail, required=False),
     ]
 
 

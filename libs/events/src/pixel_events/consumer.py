@@ -12,6 +12,7 @@ import random
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Invalid, PixelError, Unavailable
+from pixel_errors.backoff import backoff_s
 from pixel_runtime import Loop, pause, unless
 from pixel_telemetry import bind, extracted, get_logger, span
 
@@ -146,8 +147,8 @@ class Consumer:
                 log.warning("event_failed", topic=event.topic, attempt=attempt, reason=error.code)
             else:
                 log.error("event_failed", topic=event.topic, attempt=attempt, exc_info=error)
-        ceiling_s = min(LAST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
-        await pause(ending, random.uniform(0, ceiling_s))  # noqa: S311 - full jitter, no secret
+        draw = random.random()  # noqa: S311 - jitter, no secret
+        await pause(ending, backoff_s(attempt + 1, first_s=FIRST_PAUSE_S, longest_s=LAST_PAUSE_S, draw=draw))
         return False if ending.is_set() else None
 
     def _is_final(self, error: Exception, attempt: int) -> bool:
@@ -162,8 +163,8 @@ class Consumer:
         while True:
             try:
                 await self._publish(letter)
-            except (Unavailable, DeadlineExceeded) as away:
-                log.warning("dead_letter_waits", topic=event.topic, reason=away.code)
+            except (Unavailable, DeadlineExceeded) as outage:
+                log.warning("dead_letter_waits", topic=event.topic, reason=outage.code)
                 await pause(ending, random.uniform(FIRST_PAUSE_S, LAST_PAUSE_S))  # noqa: S311 - jitter, no secret
                 if ending.is_set():
                     return False

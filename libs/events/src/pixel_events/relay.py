@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Invalid, PixelError
+from pixel_errors.backoff import backoff_s
 from pixel_postgres import execute, fetch_all, fetch_one, leading
 from pixel_runtime import Loop, pause
 from pixel_telemetry import get_logger
@@ -93,14 +94,12 @@ class OutboxRelay:
         self._skipped.clear()
         self._mark = OutboxMark()
         async for _ in self._pool.listen(f"{self._schema}_outbox", stop, POLL_S):
-            look_again_s = FIRST_LOOK_S
+            empty_looks = 0
             while not stop.is_set():
-                if await self._look(conn, stop):
-                    look_again_s = FIRST_LOOK_S
+                empty_looks = 1 if await self._look(conn, stop) else empty_looks + 1
                 if not await self._has_rows(conn):
                     break
-                await pause(stop, look_again_s)
-                look_again_s = min(look_again_s * 2, LAST_LOOK_S)
+                await pause(stop, backoff_s(empty_looks, first_s=FIRST_LOOK_S, longest_s=LAST_LOOK_S))
             await self._forget_old_events(conn)
 
     async def _look(self, conn: AsyncConnection[Any], stop: asyncio.Event) -> int:

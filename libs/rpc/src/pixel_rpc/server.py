@@ -125,8 +125,8 @@ class RpcServer:
             self._is_ready = not reasons
         finally:
             if self._is_ready != was_ready:
-                tell = log.info if self._is_ready or is_starting else log.warning
-                tell("readiness_changed", server=self.name, ready=self._is_ready, reasons=reasons)
+                write = log.info if self._is_ready or is_starting else log.warning
+                write("readiness_changed", server=self.name, ready=self._is_ready, reasons=reasons)
                 await self._report()
 
     async def _report(self) -> None:

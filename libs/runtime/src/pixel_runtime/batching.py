@@ -1,6 +1,6 @@
-"""What waits goes together: items that arrive while others are being sent share the next batch.
+"""Group batching: items that queue while a batch is being sent share the next one.
 
-There is no timer. An item that finds a free sender goes at once, so a lone one never waits; load makes the batches.
+There is no timer. An item is sent at once when a sender is free, so a single one never waits; load makes the batches.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Answer = TypeVar("Answer")
 
 
 class Undecided(Enum):
-    """What a sender answers for an item that must go first in the next batch."""
+    """Result of an item that must go first in the next batch."""
 
     AGAIN = "again"
 
@@ -35,25 +35,25 @@ AGAIN: Final = Undecided.AGAIN
 
 
 class Apart(Enum):
-    """How a batch that failed as a whole is tried again."""
+    """How to repeat a batch that failed as a whole."""
 
     NEVER = "never"
     """Every caller gets the error."""
     HALVES = "halves"
-    """Half by half, in order, until the item at fault is alone."""
+    """Half by half, in order, until the failing item is alone."""
     SINGLY = "singly"
-    """Each item by itself, side by side: for statements that wait for a lock."""
+    """Each item by itself, concurrently: for statements that wait for a lock."""
 
 
 class TooManyWaiting(Unavailable):
-    """Too much waits already; try again in a moment."""
+    """The queue is full; retry later."""
 
     reason = "OVERLOADED"
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting(Generic[Item, Answer]):
-    """An item, where its answer goes, and the context (trace, request id) it came in."""
+    """An item, its future, and its context (trace, request id)."""
 
     item: Item
     key: Hashable
@@ -63,12 +63,12 @@ class _Waiting(Generic[Item, Answer]):
 
 
 class Batching(Generic[Item, Answer]):
-    """Sends items in batches of at most `most`, `at_once` of them side by side, each item answered on its own.
+    """Sends items in batches of at most `most`, `at_once` of them concurrently, each item with its own result.
 
-    `send` returns for each item its answer, an error for its caller alone, or AGAIN. With a `key`, no batch holds two
-    items of one key, and the second waits until the first is decided. When `send` raises, the batch is tried again
-    `apart` if `may_repeat` says of the error that nothing was done. A cancelled caller takes back an item that still
-    waits; with `waits_for_decision` it leaves a taken one only when that is decided.
+    `send` returns for each item its result, an error for its caller, or AGAIN. With a `key`, no batch has two items of
+    one key, and the second waits until the first is decided. When `send` raises, the batch is repeated `apart` if
+    `may_repeat` says of the error that nothing was done. A cancelled caller withdraws a queued item; with
+    `waits_for_decision` it waits for the result of one being sent.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Batching(Generic[Item, Answer]):
         self._is_closed = False
 
     async def submit(self, item: Item) -> Answer:
-        """Return the answer to this item or raise its error; raise the error for a full queue at once."""
+        """Return the result of this item or raise its error; raise the error for a full queue at once."""
         if self._is_closed:
             raise self._full("The service is stopping.", retry_after_s=_RETRY_AFTER_S)
         if len(self._waiting) >= self._max_waiting:
@@ -117,18 +117,18 @@ class Batching(Generic[Item, Answer]):
             elif self._waits_for_decision:
                 await asyncio.wait([waiting.answer])
             if not waiting.answer.cancel():
-                waiting.answer.exception()  # looked at, so that nobody warns of it
+                waiting.answer.exception()  # retrieved, so that asyncio logs no warning
             raise
 
     async def close(self) -> None:
-        """Send what waits, take nothing new."""
+        """Send queued items, refuse new ones."""
         self._is_closed = True
         while self._senders:
             await asyncio.wait(self._senders)
 
     def _start_sender(self) -> None:
         if len(self._senders) < self._at_once and (first := self._next()) is not None:
-            # The batch continues the trace of the first item it carries.
+            # The batch continues the trace of its first item.
             sender = asyncio.create_task(self._send_all(), name=f"send-{self._name}", context=first.context)
             self._senders.add(sender)
 
@@ -143,11 +143,11 @@ class Batching(Generic[Item, Answer]):
                 finally:
                     self._in_flight.difference_update(waiting.key for waiting in batch)
         finally:
-            # In the step that found nothing to take: what comes after it must not count on this sender.
+            # In the same step that found an empty queue: later items must not rely on this sender.
             self._senders.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _take(self) -> list[_Waiting[Item, Answer]]:
-        """Take from the front, each key once."""
+        """Take items from the front, each key once."""
         batch: list[_Waiting[Item, Answer]] = []
         later: list[_Waiting[Item, Answer]] = []
         while self._waiting and len(batch) < self._most:
@@ -165,7 +165,7 @@ class Batching(Generic[Item, Answer]):
     async def _decide(self, batch: Sequence[_Waiting[Item, Answer]]) -> None:
         try:
             answers = await self._send([waiting.item for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - every waiting caller is told, whatever it was
+        except Exception as error:  # noqa: BLE001 - every waiting caller gets the error
             if not isinstance(error, PixelError):
                 _log.exception("batch_broke", extra={"batching": self._name, "items": len(batch)})
             await self._try_apart(batch, error)
@@ -194,7 +194,7 @@ class Batching(Generic[Item, Answer]):
 
 
 def _answer(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
-    """Answer one caller, unless it went away."""
+    """Set the result of one caller, unless it was cancelled."""
     if future.done():
         return
     if isinstance(answer, Exception):
@@ -204,7 +204,7 @@ def _answer(future: asyncio.Future[Answer], answer: Answer | Exception) -> None:
 
 
 def _own(error: Exception) -> PixelError:
-    """Return a copy for one caller: an object raised in many tasks would collect the frames and facts of all."""
+    """Return a copy for one caller: an object raised in many tasks would collect the frames and notes of all."""
     known = error if isinstance(error, PixelError) else Internal()
     copy = restore(
         known.kind,

@@ -8,6 +8,8 @@ import logging
 import random
 from typing import TYPE_CHECKING
 
+from pixel_errors.backoff import backoff_s
+
 from pixel_runtime.metrics import LOOP_FAILURES
 
 if TYPE_CHECKING:
@@ -52,18 +54,18 @@ class Loop:
 
     async def _run(self) -> None:
         clock = asyncio.get_running_loop().time
-        pause_s = _FIRST_PAUSE_S
+        failures = 0
         while not self._stop.is_set():
             began = clock()
             try:
                 await self._body(self._stop)
             except Exception:
-                if clock() - began >= _HEALTHY_AFTER_S:
-                    pause_s = _FIRST_PAUSE_S
+                failures = 1 if clock() - began >= _HEALTHY_AFTER_S else failures + 1
                 self._failures.inc()
                 _logger.exception("loop_failed", extra={"loop": self.name})
-                await pause(self._stop, random.uniform(pause_s / 2, pause_s))  # noqa: S311 - jitter, not a secret
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                draw = random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+                pause_s = backoff_s(failures, first_s=_FIRST_PAUSE_S, longest_s=_LONGEST_PAUSE_S, draw=draw)
+                await pause(self._stop, pause_s)
             else:
                 return
 
@@ -84,7 +86,7 @@ def every(
 
 
 async def unless(stop: asyncio.Event, work: Coroutine[None, None, object]) -> bool:
-    """Do the work, but cancel it as soon as `stop` is set; tell whether it was done."""
+    """Do the work, but cancel it as soon as `stop` is set; return whether it was done."""
     working, asked = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait({working, asked}, return_when=asyncio.FIRST_COMPLETED)

@@ -21,12 +21,12 @@ def main() -> int:
     """Run the roles until SIGTERM; 2 when the settings are wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m pixel_gateway",
-        description="Public HTTP doors, accounts and keys.",
+        description="Public HTTP API, accounts and keys.",
         epilog="Clients that reach it by a name (not by loopback or its own IP address) need PIXEL_PUBLIC_URL or "
         "PIXEL_ALLOWED_HOSTS=name,name (* allows any); other Host fields are refused.",
     )
     parser.add_argument("roles", nargs="+", choices=[*sorted(ALL_ROLES), "migrate"], help="what this process does")
-    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment wins over it")
+    parser.add_argument("--config", type=Path, help="TOML file with settings; the environment overrides it")
     arguments = parser.parse_args()
     try:
         settings = load_settings(Settings, environ=os.environ, file=arguments.config)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from pixel_runtime.secret import Secret
 
+from pixel_generation.application.maintenance.duty import parse_intervals
 from pixel_generation.domain.billing.token_prices import parse_token_prices
 
 
@@ -62,6 +63,9 @@ class Settings:
     submit_max_waiting: int = 8_192
     """Submissions that may queue for the database; more are refused."""
     sweep_interval_s: float = 2.0
+    """Pause between two rounds of a duty that has no interval of its own."""
+    duty_intervals: str = ""
+    """`duty=seconds;…`: pauses of single duties."""
     hold_interval_s: float = 0.25
     """Interval of the check for due scheduled jobs."""
     archive_after_days: float = 30.0
@@ -73,6 +77,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         parse_token_prices(self.openai_token_prices)
+        parse_intervals(self.duty_intervals)
         for name in (
             "processing_worker_instances",
             "max_concurrent_generations",

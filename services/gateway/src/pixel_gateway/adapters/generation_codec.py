@@ -1,4 +1,4 @@
-"""Messages of pixel.generation.v1 as the gateway's own facts, and back."""
+"""Converts between messages of pixel.generation.v1 and the gateway's domain."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pixel.generation.v1 import generations_service_pb2 as service_pb
 from pixel_errors import Internal, PixelError, Violation, restore
 
 from pixel_gateway.adapters.message_reader import facts_of
-from pixel_gateway.application.ports import Accepted
+from pixel_gateway.application.generations.ports import Accepted
 from pixel_gateway.domain.generation import (
     Adjustment,
     Failure,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from pixel_gateway.application.ports import Submission
+    from pixel_gateway.application.generations.ports import Submission
 
 STATUS_OF = {getattr(pb, f"GENERATION_STATUS_{status.name}"): status for status in Status}
 STATUS_TO = {status: number for number, status in STATUS_OF.items()}
@@ -43,7 +43,7 @@ _PRIORITY_OF = {number: priority for priority, number in _PRIORITY_TO.items()}
 
 
 def stamp_of(moment: datetime | None) -> Timestamp | None:
-    """Return the moment as a message, or None."""
+    """Return the time as a message, or None."""
     if moment is None:
         return None
     stamp = Timestamp()
@@ -57,7 +57,7 @@ def time_of(timestamp: Timestamp) -> datetime:
 
 
 def submission_message(submission: Submission) -> service_pb.Submission:
-    """Write one submission."""
+    """Convert one submission to a message."""
     asked = submission.spec
     work = pb.ImageWork(
         prompt=asked.prompt,
@@ -92,7 +92,7 @@ def submission_message(submission: Submission) -> service_pb.Submission:
 
 
 def accepted_of(result: service_pb.SubmissionResult) -> Accepted | PixelError:
-    """Read the outcome of one submission or retry."""
+    """Convert the outcome of one submission or retry."""
     match result.WhichOneof("outcome"):
         case "generation":
             return Accepted(generation_of(result.generation), replayed=result.replayed)
@@ -103,7 +103,7 @@ def accepted_of(result: service_pb.SubmissionResult) -> Accepted | PixelError:
 
 
 def rejection(error: service_pb.SubmissionError) -> PixelError:
-    """Restore why a submission was refused."""
+    """Convert a rejection to an error."""
     return restore(
         error.kind,
         error.reason,
@@ -115,7 +115,7 @@ def rejection(error: service_pb.SubmissionError) -> PixelError:
 
 
 def generation_of(message: pb.Generation) -> Generation:
-    """Read a generation."""
+    """Convert a generation."""
     return Generation(
         id=message.id,
         user_id=message.user_id,
@@ -152,7 +152,7 @@ def generation_of(message: pb.Generation) -> Generation:
 
 
 def progress_of(message: pb.GenerationEvent) -> Progress:
-    """Read a stored event."""
+    """Convert a stored event."""
     return Progress(
         generation_id=message.generation_id,
         user_id=message.user_id,
@@ -168,7 +168,7 @@ def progress_of(message: pb.GenerationEvent) -> Progress:
 
 
 def model_of(message: pb.Model) -> Model:
-    """Read a model of the catalogue."""
+    """Convert a model of the catalogue."""
     return Model(
         id=message.id,
         provider=message.provider,
@@ -184,22 +184,22 @@ def model_of(message: pb.Model) -> Model:
 
 
 def eta_of(message: pb.EtaInterval) -> tuple[float, float]:
-    """Read the interval in which a generation is expected to start, in seconds from now."""
+    """Convert the interval of the expected start, in seconds from now."""
     return message.min_seconds, message.max_seconds
 
 
 def adjustments_of(messages: Iterable[pb.Adjustment]) -> tuple[Adjustment, ...]:
-    """Read the values that were changed."""
+    """Convert adjustments."""
     return tuple(facts_of(message, Adjustment) for message in messages)
 
 
 def route_of(message: pb.Route) -> Route:
-    """Read which model runs a request, and why."""
+    """Convert a route."""
     return facts_of(message, Route)
 
 
 def spec_of(message: pb.ImageWork) -> Spec:
-    """Read what was asked for."""
+    """Convert the work of a request."""
     return Spec(
         prompt=message.prompt,
         model=message.model,

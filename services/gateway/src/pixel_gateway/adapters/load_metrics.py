@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pixel_gateway.adapters.metrics import (
     ADMISSION_IN_FLIGHT,
     ADMISSION_LIMIT,
@@ -9,21 +11,24 @@ from pixel_gateway.adapters.metrics import (
     RATE_COUNTED_ALONE,
     RATE_LIMITED,
 )
-from pixel_gateway.domain.rate_limit import Traffic
+from pixel_gateway.application.load.admission import FAR_BOUNDS, SHARES
+
+if TYPE_CHECKING:
+    from pixel_gateway.domain.rate_limit import LoadClass
 
 
 class LoadMetrics:
-    """Moves the metrics of admission and rate limits."""
+    """Updates the metrics of admission and rate limits."""
 
     def __init__(self) -> None:
-        self._shed = {traffic: ADMISSION_SHED.labels(str(traffic)) for traffic in Traffic}
+        self._shed = {each: ADMISSION_SHED.labels(str(each)) for each in (*SHARES, *FAR_BOUNDS)}
 
     def in_flight(self, requests: int, limit: float) -> None:
         ADMISSION_IN_FLIGHT.set(requests)
         ADMISSION_LIMIT.set(limit)
 
-    def shed(self, traffic: Traffic) -> None:
-        self._shed[traffic].inc()
+    def shed(self, load_class: LoadClass) -> None:
+        self._shed[load_class].inc()
 
     def limited(self, policy: str) -> None:
         RATE_LIMITED.labels(policy).inc()

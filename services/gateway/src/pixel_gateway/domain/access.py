@@ -1,4 +1,4 @@
-"""Who may use which door: one table; what does not stand in it is denied."""
+"""Access by role and kind of endpoint: one table; everything else is denied."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from pixel_errors import Forbidden, Unauthenticated
 
 
 class Role(StrEnum):
-    """What a caller is. An account is a member, moderator or admin."""
+    """The role of a caller. An account is a member, moderator or admin."""
 
     ANONYMOUS = "anonymous"
     MEMBER = "member"
     MODERATOR = "moderator"
     ADMIN = "admin"
     PROCESSOR = "processor"
-    """Who knows the secret of the queue's processor."""
+    """A caller with the secret of the queue processor."""
 
 
 ACCOUNT_ROLES = frozenset({Role.MEMBER, Role.MODERATOR, Role.ADMIN})
 
 
 class Access(StrEnum):
-    """Kind of a door. A door that does not say is for known callers only."""
+    """The access of an endpoint. The default is authenticated callers only."""
 
     REQUIRED = "required"
     OPTIONAL = "optional"
@@ -48,18 +48,18 @@ class RoleRequired(Forbidden):
 
 
 class QueueSecretNotSet(Forbidden):
-    """No secret of the queue's processor is set, so nobody may run it from here."""
+    """No secret of the queue processor is set, so this endpoint is disabled."""
 
     reason = "QUEUE_SECRET_NOT_SET"
 
 
 class QueueSecretRefused(Unauthenticated):
-    """The secret of the queue's processor is missing or wrong."""
+    """The secret of the queue processor is missing or wrong."""
 
     reason = "INVALID_QUEUE_SECRET"
 
 
 def check_access(access: Access, role: Role) -> None:
-    """Raise RoleRequired unless a caller of the role may use a door of the kind."""
+    """Raise RoleRequired unless the role may use an endpoint of the kind."""
     if role not in MAY_USE.get(access, frozenset()):
         raise RoleRequired

@@ -1,4 +1,4 @@
-"""Accounts: who owns work and credits."""
+"""Accounts, the owners of work and credits."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Balance:
-    """Credits and limits of a user; no daily limit is None."""
+    """Credits and limits of a user; a daily limit of None is no limit."""
 
     available_credits: int
     held_credits: int
@@ -40,7 +40,7 @@ class Balance:
 
 @dataclass(frozen=True)
 class AccountChange:
-    """What to change of a user's account; None leaves it, -1 means as the plan says."""
+    """Changes of a user's account; None keeps a value, -1 means the plan's limit."""
 
     user_id: str
     actor: str

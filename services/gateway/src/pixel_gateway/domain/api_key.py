@@ -1,4 +1,4 @@
-"""API keys: what a secret looks like, how it is kept, who may use it."""
+"""API keys: the form of a secret, its stored digest, its owner."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 MAX_KEYS = 100
-"""Working keys one account may have."""
+"""Maximum active keys of an account."""
 
 _SECRET = re.compile(r"pxl_[A-Za-z0-9_-]{43}")
 _SHOWN_CHARS = 12
@@ -37,7 +37,7 @@ class ApiKey:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who a working secret stands for."""
+    """The principal of a valid secret."""
 
     user_id: str
     key_id: str
@@ -51,13 +51,13 @@ class InvalidKeyName(Invalid):
 
 
 class KeyNotFound(NotFound):
-    """There is no such key, or it is not yours."""
+    """The key does not exist, or it is not yours."""
 
     reason = "KEY_NOT_FOUND"
 
 
 class TooManyKeys(Conflict):
-    """An account has at most 100 working keys; revoke one first."""
+    """An account has at most 100 active keys; revoke one first."""
 
     reason = "TOO_MANY_KEYS"
 
@@ -74,21 +74,21 @@ def secret_from(random_text: str) -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Tell whether the text has the form of a secret; costs no lookup."""
+    """Return whether the text has the form of a secret, without a lookup."""
     return _SECRET.fullmatch(text) is not None
 
 
 def digest(secret: str) -> bytes:
-    """Return what is stored of a secret. 256 random bits need no slow hash."""
+    """Return the stored digest of a secret. 256 random bits need no slow hash."""
     return hashlib.sha256(secret.encode()).digest()
 
 
 def shown_prefix(secret: str) -> str:
-    """Return the part of a secret that tells keys apart."""
+    """Return the public prefix of a secret."""
     return secret[:_SHOWN_CHARS]
 
 
 def check_name(name: str) -> None:
-    """Raise InvalidKeyName unless the name can be shown."""
+    """Raise InvalidKeyName unless the name is printable."""
     if not name.strip() or len(name) > _MAX_NAME_CHARS or not name.isprintable():
         raise InvalidKeyName(violations=(Violation("name", "1 to 100 printable characters"),))

@@ -1,4 +1,4 @@
-"""Credits, budgets, prices and receipts as the gateway shows them; the generation service keeps the ledger_reads."""
+"""Credits, budgets, prices and receipts in the gateway; the generation service owns the ledger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BULK_CALLS_A_DAY = 100
 
 
 class BulkLimitReached(Exhausted):
-    """A user may make 100 bulk calls in a UTC day."""
+    """A user may make 100 bulk calls per UTC day."""
 
     reason = "BULK_LIMIT"
 
@@ -27,14 +27,14 @@ class BudgetNotFound(NotFound):
 
 
 class KeyHasBudget(Forbidden):
-    """A key with a budget makes no keys and changes no budgets of keys, or it could lift its own; use another key."""
+    """A key with a budget cannot create keys or change budgets of keys; use another key."""
 
     reason = "KEY_HAS_BUDGET"
 
 
 @dataclass(frozen=True)
 class Transaction:
-    """One transfer as its user sees it."""
+    """One transfer in a statement."""
 
     id: str
     kind: str
@@ -48,7 +48,7 @@ class Transaction:
 
 @dataclass(frozen=True)
 class TransactionQuery:
-    """Which transfers to list; empty words mean all."""
+    """Filter of transfers; empty values mean all."""
 
     user_id: str
     limit: int
@@ -59,7 +59,7 @@ class TransactionQuery:
 
 @dataclass(frozen=True)
 class UsageQuery:
-    """What to sum, and by what."""
+    """The period and the grouping of usage."""
 
     user_id: str
     group_by: tuple[str, ...]
@@ -69,7 +69,7 @@ class UsageQuery:
 
 @dataclass(frozen=True)
 class UsageRow:
-    """Sums of one group; its values stand in the order that was asked."""
+    """Sums of one group; its values are in the requested order."""
 
     group: tuple[str, ...]
     generations: int
@@ -87,7 +87,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class Budget:
-    """A limit on what may be held and spent in a period."""
+    """A limit on held and spent amounts in a period."""
 
     id: str
     scope: str
@@ -101,7 +101,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A promotion code; no greatest number of uses or end means no limit."""
+    """A promotion code; without a maximum of uses or an end it has no limit."""
 
     code: str
     credits: int
@@ -109,12 +109,12 @@ class Promotion:
     end_time: datetime | None = None
     used: int = 0
     create_time: datetime | None = None
-    """None for one that is not stored yet."""
+    """None before it is stored."""
 
 
 @dataclass(frozen=True)
 class Redeemed:
-    """Answer to a promotion code."""
+    """The result of a redemption."""
 
     credits: int
     available_credits: int
@@ -123,7 +123,7 @@ class Redeemed:
 
 @dataclass(frozen=True)
 class Adjusted:
-    """Answer to an adjustment by a person."""
+    """The result of an adjustment."""
 
     available_credits: int
     adjusted: bool
@@ -131,7 +131,7 @@ class Adjusted:
 
 @dataclass(frozen=True)
 class Refunded:
-    """Answer to a refund."""
+    """The result of a refund."""
 
     refunded_credits: int
     refunded: bool
@@ -139,7 +139,7 @@ class Refunded:
 
 @dataclass(frozen=True)
 class ReconcileCheck:
-    """One rule of the ledger and how many rows break it."""
+    """One rule of the ledger and its number of violations."""
 
     name: str
     violations: int
@@ -148,7 +148,7 @@ class ReconcileCheck:
 
 @dataclass(frozen=True)
 class AttemptReceipt:
-    """One run of a generation; a cost that is not known is None."""
+    """One run of a generation; an unknown cost is None."""
 
     attempt: int
     round: int
@@ -166,7 +166,7 @@ class AttemptReceipt:
 
 @dataclass(frozen=True)
 class RoundReceipt:
-    """Money of one round; held is captured and released once it is settled."""
+    """Amounts of one round; held = captured + released once it is settled."""
 
     round: int
     held_credits: int
@@ -178,7 +178,7 @@ class RoundReceipt:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a generation cost and why."""
+    """The receipt of a generation."""
 
     generation_id: str
     status: str
@@ -195,7 +195,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Quote:
-    """What a request would cost and which model would run it."""
+    """The price and the model of a request."""
 
     cost_credits: int
     price_id: str

@@ -1,11 +1,11 @@
-"""How many requests may be under way at once, found from how long they take.
+"""The adaptive limit of concurrent requests, computed from latency.
 
 The limit follows the gradient of latency, as Netflix' concurrency-limits (Gradient2Limit; "Performance Under Load") and
-Envoy's adaptive concurrency filter do: when requests take longer than they take alone, they wait for each other, and
-the limit shrinks in proportion; otherwise it grows by its square root, the room for a burst. Two things differ. What a
-request takes alone is kept for each door, so that a change in the mix is no change of latency. And that measure rises
-only in windows without pressure, so that a long overload is never mistaken for normal. Latency below `calm_s` is no
-overload whatever it is alone: requests that are batched take longer together and are worth it.
+Envoy's adaptive concurrency filter do: when requests take longer than without load, they queue behind each other, and
+the limit shrinks in proportion; otherwise it grows by its square root, to allow a burst. Two things differ. The latency
+without load is measured for each route, so that a change in the mix is no change of latency. And it rises only in
+windows without pressure, so that a long overload is not taken for normal. Latency below `calm_s` is never an overload:
+batched requests take longer together.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 WINDOW_S = 0.5
 MIN_SAMPLES = 10
 TOLERANCE = 2.0
-"""Requests may take this many times what they take alone before the limit shrinks."""
+"""Factor over the latency without load at which the limit shrinks."""
 
 _GROWS, _SHRINKS = 0.2, 0.5
-"""Part of the way to the wanted limit that a window goes: trouble is answered faster than ease."""
+"""Share of the change to the wanted limit made in one window: it shrinks faster than it grows."""
 
 _STEEPEST = 0.5
 _RISE = 0.02
@@ -27,7 +27,7 @@ _RISE = 0.02
 
 @dataclass
 class ConcurrencyLimit:
-    """A limit between two bounds; feed it each request that ended."""
+    """A limit between two bounds, updated with each ended request."""
 
     least: int = 128
     most: int = 2048
@@ -43,10 +43,10 @@ class ConcurrencyLimit:
             raise ValueError(f"the limit needs bounds from 1 up, not {self.least} and {self.most}")
         self.value = self.value or float(min(self.most, 4 * self.least))
 
-    def ended(self, door: str, seconds: float, *, in_flight: int, now_s: float) -> None:
-        """Note a request that took `seconds` while `in_flight` were under way."""
-        count, total_s = self._window.get(door, (0, 0.0))
-        self._window[door] = (count + 1, total_s + seconds)
+    def ended(self, route: str, seconds: float, *, in_flight: int, now_s: float) -> None:
+        """Record a request that took `seconds` while `in_flight` were in progress."""
+        count, total_s = self._window.get(route, (0, 0.0))
+        self._window[route] = (count + 1, total_s + seconds)
         self._peak = max(self._peak, in_flight)
         if now_s - self._began_s >= WINDOW_S and sum(count for count, _ in self._window.values()) >= MIN_SAMPLES:
             if self._began_s > -math.inf:
@@ -65,16 +65,16 @@ class ConcurrencyLimit:
             self.value = min(self.most, self.value + _GROWS * math.sqrt(self.value))
 
     def _measure(self, *, may_rise: bool) -> tuple[float, float]:
-        """Update what each door takes alone; return what the window may take at most, and what it took."""
+        """Update the latency without load of each route; return the allowed and the measured latency of the window."""
         allowed_s = taken_s = 0.0
-        for door, (count, total_s) in self._window.items():
+        for route, (count, total_s) in self._window.items():
             mean_s = total_s / count
-            alone_s = self._alone_s.get(door, mean_s)
+            alone_s = self._alone_s.get(route, mean_s)
             if mean_s < alone_s:
                 alone_s = mean_s
             elif may_rise:
                 alone_s += _RISE * (mean_s - alone_s)
-            self._alone_s[door] = alone_s
+            self._alone_s[route] = alone_s
             allowed_s += count * max(TOLERANCE * alone_s, self.calm_s)
             taken_s += total_s
         return allowed_s, taken_s

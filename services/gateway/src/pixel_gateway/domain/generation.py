@@ -1,4 +1,4 @@
-"""Generations as the gateway shows them; the generation service owns the truth."""
+"""Generations in the gateway; the generation service owns them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SEED_WORDS = {"pending": Status.QUEUED, "complete": Status.COMPLETED, "canceled
 
 
 def parse_status(word: str) -> Status:
-    """Return the status of a public word, older spellings included; raise ValueError for another word."""
+    """Return the status of a public name, older spellings included; raise ValueError for another name."""
     return _SEED_WORDS.get(word) or Status(word)
 
 
@@ -70,7 +70,7 @@ class JobType(StrEnum):
 
 
 class Priority(StrEnum):
-    """How soon a job is started among those of its queue."""
+    """Priority of a job in its queue."""
 
     HIGH = "high"
     NORMAL = "normal"
@@ -79,7 +79,7 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True)
 class Spec:
-    """What a user asks for; empty words mean the model's default."""
+    """The requested work; empty values mean the model's default."""
 
     prompt: str
     model: str = ""
@@ -127,7 +127,7 @@ class Adjustment:
 
 @dataclass(frozen=True)
 class RouteCandidate:
-    """A model that was considered; a cost that is not known is None."""
+    """A considered model; an unknown cost is None."""
 
     model: str
     excluded_because: str
@@ -137,7 +137,7 @@ class RouteCandidate:
 
 @dataclass(frozen=True)
 class Route:
-    """Which model runs a request, and why."""
+    """The model of a request, and the reason."""
 
     model: str = ""
     fallback_models: tuple[str, ...] = ()
@@ -147,7 +147,7 @@ class Route:
 
 @dataclass(frozen=True)
 class Progress:
-    """One stored event of a generation, or its present state in the same form."""
+    """One stored event of a generation, or its current state in the same form."""
 
     generation_id: str
     user_id: str
@@ -161,13 +161,13 @@ class Progress:
     failure: Failure | None = None
 
     def held_back(self) -> Progress:
-        """Return how the completing event looks until the set can be read; see `Generation.held_back`."""
+        """Return the completing event as shown until the set can be read; see `Generation.held_back`."""
         return replace(self, **_HELD_BACK, sequence=self.sequence - 1)
 
 
 @dataclass(frozen=True)
 class Generation:
-    """A request for pictures and everything known about it."""
+    """A generation."""
 
     id: str
     user_id: str
@@ -198,12 +198,12 @@ class Generation:
     route: Route | None = None
     waits_for: str = ""
     position_reason: str = ""
-    """Why others than those accepted before it are ahead in the queue."""
+    """Why generations accepted later are ahead in the queue."""
     end_user: str = ""
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def as_progress(self) -> Progress:
-        """Return the present state in the form of an event."""
+        """Return the current state in the form of an event."""
         return Progress(
             generation_id=self.id,
             user_id=self.user_id,
@@ -218,9 +218,9 @@ class Generation:
         )
 
     def held_back(self) -> Generation:
-        """Return how a completed generation looks until its set can be read.
+        """Return a completed generation as shown until its set can be read.
 
-        The sequence stops before the completing event, so that a client that resumes from it is told the end.
+        The sequence stops before the completing event, so that a client that resumes from it gets the end.
         """
         return replace(
             self,

@@ -1,4 +1,4 @@
-"""Pictures and sets as the gateway shows them; the social and media services own the truth."""
+"""Pictures and sets in the gateway; the social and media services own them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class AssetNotFound(NotFound):
-    """The picture's bytes are not kept any more."""
+    """The picture's bytes are not stored any more."""
 
     reason = "ASSET_NOT_FOUND"
 
@@ -42,7 +42,7 @@ class Image:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Pictures made together."""
+    """The pictures of one generation."""
 
     id: str
     user_id: str
@@ -53,7 +53,7 @@ class ImageSet:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Signed addresses of an asset; one that begins with `/` is relative to the public base address."""
+    """Signed URLs of an asset; one that begins with `/` is relative to the public base URL."""
 
     original: str
     thumbnail: str

@@ -1,4 +1,4 @@
-"""Notifications: what a user should hear of."""
+"""Notifications of users."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Notification:
-    """All of a kind that happened since its user last looked."""
+    """The events of a group since its user last read."""
 
     id: str
     kind: str
     count: int
     reasons: Mapping[str, int]
     generation_id: str
-    """What it happened to last."""
+    """The resource of the latest event."""
     first_time: datetime
     last_time: datetime
     read_time: datetime | None = None
@@ -27,7 +27,7 @@ class Notification:
 
 @dataclass(frozen=True)
 class NotificationPage:
-    """Notifications, the latest first."""
+    """Notifications, newest first."""
 
     notifications: tuple[Notification, ...]
     next_cursor: str

@@ -1,4 +1,4 @@
-"""Queues, failed work and statistics as operators see them."""
+"""Queues, failed work and statistics for operators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pixel_gateway.domain.generation import Failure  # noqa: TC001  likewise
 
 @dataclass(frozen=True)
 class Queue:
-    """The queue of a provider; no bound of running jobs is None."""
+    """The queue of a provider; a limit of running jobs of None is no limit."""
 
     queue: str
     provider: str
@@ -29,7 +29,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class QueueChange:
-    """What to change of a queue; None leaves it, -1 for `max_running` means no limit."""
+    """Changes of a queue; None keeps a value, -1 for `max_running` means no limit."""
 
     queue: str
     actor: str
@@ -41,7 +41,7 @@ class QueueChange:
 
 @dataclass(frozen=True)
 class QueueStatus:
-    """What waits and runs; figures that no recent job gives are None."""
+    """Queued and running jobs; times are None without recent jobs."""
 
     queue_length: int
     processing_count: int
@@ -52,7 +52,7 @@ class QueueStatus:
 
 @dataclass(frozen=True)
 class Processed:
-    """What one pass of the queue's processor did."""
+    """The result of one pass of the queue processor."""
 
     signalled_queues: int
     swept_jobs: int
@@ -60,7 +60,7 @@ class Processed:
 
 @dataclass(frozen=True)
 class ModelStats:
-    """Figures of one model."""
+    """Statistics of one model."""
 
     model: str
     generations: int
@@ -72,7 +72,7 @@ class ModelStats:
 
 @dataclass(frozen=True)
 class DayStats:
-    """Figures of one UTC day."""
+    """Statistics of one UTC day."""
 
     day: str
     generations: int
@@ -99,7 +99,7 @@ class Stats:
 
 @dataclass(frozen=True)
 class FailureFilter:
-    """Which failures; empty words mean all."""
+    """Filter of failures; empty values mean all."""
 
     failure_code: str = ""
     model: str = ""
@@ -126,17 +126,32 @@ class FailedWork:
 
 
 @dataclass(frozen=True)
+class SetAsideJob:
+    """A generation that a maintenance duty could not process, and skips until it is due again."""
+
+    id: str
+    duty: str
+    reason: str
+    failures: int
+    first_time: datetime | None = None
+    last_time: datetime | None = None
+    look_again_time: datetime | None = None
+
+
+@dataclass(frozen=True)
 class FailurePage:
     """Failures, newest first, the cursor of the next page (empty on the last) and their number by code."""
 
     failures: tuple[FailedWork, ...]
     next_cursor: str
     count_by_code: dict[str, int]
+    set_aside: tuple[SetAsideJob, ...] = ()
+    """Generations that maintenance skips, on the first page only."""
 
 
 @dataclass(frozen=True)
 class Redrive:
-    """Failures to run again; a rate of 0 starts all at once."""
+    """Failures to retry; a rate of 0 starts all at once."""
 
     filter: FailureFilter
     actor: str
@@ -147,7 +162,7 @@ class Redrive:
 
 @dataclass(frozen=True)
 class Redriven:
-    """Which were, or would be, queued again, and why the others could not."""
+    """The retried generations (or those a dry run would retry), and the reasons of the others."""
 
     ids: tuple[str, ...]
     refused: dict[str, str]
@@ -155,7 +170,7 @@ class Redriven:
 
 @dataclass(frozen=True)
 class Action:
-    """One thing a person did."""
+    """One action of a person."""
 
     id: str
     actor: str

@@ -1,8 +1,8 @@
-"""Rate limits: how much of each kind of request a caller may send, and how a caller is told.
+"""Rate limits of a caller by class of requests, and their header fields.
 
 The limit is the generic cell rate algorithm (ITU-T I.371; as a web limiter: brandur.org/rate-limiting): no timer, no
-window that begins anew, one number for each caller. It is told in the two fields of
-draft-ietf-httpapi-ratelimit-headers-11: the policy (q in w seconds) and where the caller stands (r in the next t).
+fixed window, one number for each caller. A caller reads it in the two fields of
+draft-ietf-httpapi-ratelimit-headers-11: the policy (q in w seconds) and what the caller has left (r in the next t).
 """
 
 from __future__ import annotations
@@ -20,25 +20,27 @@ if TYPE_CHECKING:
 _MICROSECONDS = 1_000_000
 
 
-class Traffic(StrEnum):
-    """Kinds of requests, the first to be turned away first."""
+class LoadClass(StrEnum):
+    """Classes of requests, in the order in which they are refused."""
 
     CREATE = "create"
     READ = "read"
     STATUS = "status"
     CRITICAL = "critical"
-    """Money, cancels and the work of operators."""
+    """Billing, cancels and operations."""
+    UNLIMITED = "unlimited"
+    """Health checks: refusing them would turn an overload into an outage."""
 
 
 class RateLimited(Exhausted):
-    """More requests came than this policy allows; `Retry-After` says when the next one fits."""
+    """More requests than this policy allows; `Retry-After` says when the next one is allowed."""
 
     reason = "RATE_LIMITED"
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """So many requests in so many seconds, at any moment and as a burst."""
+    """A number of requests in a number of seconds, also as a burst."""
 
     name: str
     quota: int
@@ -59,32 +61,32 @@ class Policy:
         return max(1, self.window_us // self.quota)
 
 
-def policies(*, creates: int, reads: int, status_reads: int, critical: int) -> dict[Traffic, Policy]:
-    """Return the policies of so many requests a minute; 0 is no policy."""
+def policies(*, creates: int, reads: int, status_reads: int, critical: int) -> dict[LoadClass, Policy]:
+    """Return the policies of these requests per minute; 0 is no policy."""
     per_minute = {
-        Traffic.CREATE: ("gen", creates),
-        Traffic.READ: ("read", reads),
-        Traffic.STATUS: ("status", status_reads),
-        Traffic.CRITICAL: ("critical", critical),
+        LoadClass.CREATE: ("gen", creates),
+        LoadClass.READ: ("read", reads),
+        LoadClass.STATUS: ("status", status_reads),
+        LoadClass.CRITICAL: ("critical", critical),
     }
-    return {traffic: Policy(name, quota) for traffic, (name, quota) in per_minute.items() if quota}
+    return {load_class: Policy(name, quota) for load_class, (name, quota) in per_minute.items() if quota}
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a caller stands after a request."""
+    """The remaining quota of a caller after a request."""
 
     policy: Policy
     remaining: int
-    """Requests that fit now; no more fit within the next `refill_s`."""
+    """Requests allowed now; no more are allowed within the next `refill_s`."""
     refill_s: float
-    """Seconds until one more fits."""
+    """Seconds until one more is allowed."""
     whole_s: float
-    """Seconds until the whole quota is there again."""
+    """Seconds until the whole quota is available."""
 
     @classmethod
     def at(cls, policy: Policy, level_us: int) -> Self:
-        """Read a bucket's level."""
+        """Return the remaining quota of a bucket's level."""
         room_us = max(policy.window_us - level_us, 0)
         remaining = min(room_us // policy.request_us, policy.quota)
         to_next_us = (remaining + 1) * policy.request_us - room_us if remaining < policy.quota else 0

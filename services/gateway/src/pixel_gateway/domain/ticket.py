@@ -1,4 +1,4 @@
-"""Tickets: what stands in the address of a stream in place of an API key, because addresses end up in logs."""
+"""Tickets: used in the URL of a stream instead of an API key, because URLs are logged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SECRET = re.compile(r"tkt_[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class Ticket:
-    """The right to open one stream, once."""
+    """Permission to open one stream, once."""
 
     user_id: str
     generation_id: str
@@ -40,10 +40,10 @@ def secret_from(random_text: str) -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Tell whether the text has the form of a ticket; costs no look-up."""
+    """Return whether the text has the form of a ticket, without a lookup."""
     return _SECRET.fullmatch(text) is not None
 
 
 def digest(secret: str) -> bytes:
-    """Return what is stored of a ticket."""
+    """Return the stored digest of a ticket."""
     return hashlib.sha256(secret.encode()).digest()

@@ -67,6 +67,13 @@ ETA_ESTIMATES = Counter(
 )
 
 
+DUTY_SUCCESS = Gauge(
+    "pixel_duty_last_success_timestamp", "When this process last did a duty without an error, Unix seconds.", ["duty"]
+)
+DUTY_SECONDS = Histogram("pixel_duty_seconds", "How long a duty took.", ["duty"], buckets=SECONDS)
+DUTY_ERRORS = Counter("pixel_duty_errors", "Duties that ended with an error.", ["duty"])
+ROWS_SET_ASIDE = Counter("pixel_rows_set_aside", "Jobs that a duty could not process, each time.", ["duty"])
+
 BUDGET_LABELS = ["scope", "subject", "period", "unit"]
 BUDGET_USED = Gauge("pixel_budget_used", "Used amount of the current period, in the budget's unit.", BUDGET_LABELS)
 BUDGET_LIMIT = Gauge("pixel_budget_limit", "Limit of a period, in the budget's unit.", BUDGET_LABELS)
@@ -126,6 +133,20 @@ class EngineMetrics:
 
     def archived(self, jobs: int) -> None:
         ARCHIVED.inc(jobs)
+
+
+class DutyMetrics:
+    """Counts what duties do."""
+
+    def done(self, duty: str, seconds: float) -> None:
+        DUTY_SUCCESS.labels(duty).set_to_current_time()
+        DUTY_SECONDS.labels(duty).observe(seconds)
+
+    def failed(self, duty: str) -> None:
+        DUTY_ERRORS.labels(duty).inc()
+
+    def set_aside(self, duty: str) -> None:
+        ROWS_SET_ASIDE.labels(duty).inc()
 
 
 class HealthMetrics:

@@ -18,17 +18,17 @@ WITH queue AS MATERIALIZED (
         CASE WHEN l.max_running IS NULL THEN %(limit)s::bigint
             ELSE greatest(0, least(%(limit)s::bigint, l.max_running - (
                 SELECT count(*) FROM live_jobs AS r WHERE r.queue = %(queue)s::text AND r.status = 'processing')))
-        END AS room
+        END AS free_slots
     FROM queues AS l
     WHERE l.queue = %(queue)s::text AND l.state <> 'paused'
         AND (%(is_locked)s::boolean OR (l.max_running IS NULL
             AND NOT EXISTS (SELECT 1 FROM plans AS p WHERE p.max_running_in_all IS NOT NULL)))
 ),
-plan_room AS MATERIALIZED (
+plan_slots AS MATERIALIZED (
     SELECT
         p.id, p.max_running_in_all - (
             SELECT count(*) FROM live_jobs AS r WHERE r.queue = %(queue)s::text AND r.status = 'processing' AND r.plan = p.id
-        ) AS room
+        ) AS free_slots
     FROM plans AS p
     WHERE p.max_running_in_all IS NOT NULL
 ),
@@ -39,15 +39,15 @@ runnable AS MATERIALIZED (
     FROM (
         SELECT j.id, j.plan, j.priority, j.virtual_start
         FROM live_jobs AS j
-        WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open' AND (SELECT l.room FROM queue AS l) > 0
+        WHERE j.queue = %(queue)s::text AND j.status = 'queued' AND j.hold_reason = 'open' AND (SELECT l.free_slots FROM queue AS l) > 0
             -- Inside coalesce the planner estimates half of the rows; without it one in a thousand, and then it sorts.
-            AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_room AS p WHERE p.room <= 0)), true)
+            AND coalesce(j.plan <> ALL (ARRAY(SELECT p.id FROM plan_slots AS p WHERE p.free_slots <= 0)), true)
             AND coalesce(j.kind = ANY (%(kinds)s::text[]), true)
         ORDER BY j.priority, j.virtual_start, j.id
         LIMIT 1000
         FOR NO KEY UPDATE SKIP LOCKED
     ) AS n
-    LIMIT (SELECT l.room FROM queue AS l)
+    LIMIT (SELECT l.free_slots FROM queue AS l)
 ),
 startable AS (
     SELECT r.id
@@ -55,10 +55,10 @@ startable AS (
         SELECT n.id, n.plan, row_number() OVER (PARTITION BY n.plan ORDER BY n.priority, n.virtual_start, n.id) AS nth
         FROM runnable AS n
     ) AS r
-    LEFT JOIN plan_room AS p ON p.id = r.plan
-    WHERE p.room IS NULL OR r.nth <= p.room
+    LEFT JOIN plan_slots AS p ON p.id = r.plan
+    WHERE p.free_slots IS NULL OR r.nth <= p.free_slots
     ORDER BY r.nth
-    LIMIT (SELECT l.room FROM queue AS l)
+    LIMIT (SELECT l.free_slots FROM queue AS l)
 ),
 claimed AS (
     UPDATE live_jobs AS j
@@ -74,7 +74,7 @@ claimed AS (
 ),
 tried AS (
     INSERT INTO attempts (job_id, attempt, round, worker, model, provider)
-    SELECT c.id, c.attempt, c.round, %(worker)s::text, c.work ->> 'model', l.provider
+    SELECT c.id, c.attempt, c.round, %(worker)s::text, coalesce(c.work ->> 'model', ''), l.provider
     FROM claimed AS c
     CROSS JOIN queue AS l
 ),
@@ -127,61 +127,3 @@ WHERE j.id = %(id)s::uuid;
 -- name: list_steps
 -- Durable steps of one round of a job.
 SELECT s.step, s.state, s.output, s.call FROM job_steps AS s WHERE s.job_id = %(job_id)s::uuid AND s.round = %(round)s::integer;
-
--- name: list_abandoned_jobs
--- Runs with an expired lease, except reconciling ones, which have no worker.
-SELECT
-    {job_columns of j}
-FROM live_jobs AS j
-WHERE j.status = 'processing' AND j.lease_until <= now() AND j.stage <> 'reconciling'
-ORDER BY j.lease_until
-LIMIT %(limit)s::integer;
-
--- name: list_reconciling_jobs
--- Runs whose call has an unknown outcome, with the provider's id of the request.
-SELECT
-    {job_columns of j}, t.provider_request_id
-FROM live_jobs AS j
-JOIN attempts AS t ON t.job_id = j.id AND t.attempt = j.attempt
-WHERE j.status = 'processing' AND j.stage = 'reconciling'
-ORDER BY j.deadline_at
-LIMIT %(limit)s::integer;
-
--- name: list_overdue_jobs
--- Open jobs past their deadline.
-SELECT
-    {job_columns of j}
-FROM live_jobs AS j
-WHERE j.status IN ('queued', 'processing') AND j.deadline_at <= now()
-ORDER BY j.deadline_at
-LIMIT %(limit)s::integer;
-
--- name: list_overlooked_jobs
--- The next job of each queue that has been runnable for two seconds.
-SELECT
-    {job_columns of j}
-FROM queues AS l
-CROSS JOIN LATERAL (
-    SELECT
-        {job_columns of q}
-    FROM live_jobs AS q
-    WHERE q.queue = l.queue AND q.status = 'queued' AND q.hold_reason = 'open'
-    ORDER BY q.priority, q.virtual_start, q.id
-    LIMIT 1
-) AS j
-WHERE l.state <> 'paused' AND j.scheduled_at <= now() - interval '2 seconds';
-
--- name: count_queued_jobs
--- The number of queued jobs of each queue.
-SELECT l.queue, (SELECT count(*) FROM live_jobs AS j WHERE j.queue = l.queue AND j.status = 'queued') AS waiting
-FROM queues AS l;
-
--- name: list_unserved_jobs
--- Queued jobs of removed models, in queues without a worker.
-SELECT
-    {job_columns of j}
-FROM live_jobs AS j
-WHERE j.status = 'queued'
-    AND j.queue IN (SELECT l.queue FROM queues AS l WHERE l.queue <> ALL (%(queues)s::text[]))
-    AND j.work ->> 'model' <> ALL (%(models)s::text[])
-LIMIT %(limit)s::integer;

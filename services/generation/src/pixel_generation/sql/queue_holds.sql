@@ -10,7 +10,7 @@ WITH due AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 account AS MATERIALIZED (
-    SELECT c.user_id, coalesce(c.max_running, p.max_running) - c.slots_taken AS room
+    SELECT c.user_id, coalesce(c.max_running, p.max_running) - c.slots_taken AS free_slots
     FROM accounts AS c
     JOIN plans AS p ON p.id = c.plan
     WHERE c.user_id = ANY (ARRAY(SELECT d.user_id FROM due AS d))
@@ -19,7 +19,7 @@ account AS MATERIALIZED (
 decided AS (
     SELECT
         d.id,
-        CASE WHEN coalesce(row_number() OVER (PARTITION BY d.user_id ORDER BY d.priority, d.virtual_start, d.id) <= a.room, true)
+        CASE WHEN coalesce(row_number() OVER (PARTITION BY d.user_id ORDER BY d.priority, d.virtual_start, d.id) <= a.free_slots, true)
             THEN 'open' ELSE 'capped' END AS hold_reason
     FROM due AS d
     JOIN account AS a ON a.user_id = d.user_id
@@ -61,7 +61,7 @@ WITH RECURSIVE waiting AS (
     WHERE w.nth < 500
 ),
 account AS MATERIALIZED (
-    SELECT c.user_id, coalesce(c.max_running, p.max_running) - c.slots_taken AS room
+    SELECT c.user_id, coalesce(c.max_running, p.max_running) - c.slots_taken AS free_slots
     FROM accounts AS c
     JOIN plans AS p ON p.id = c.plan
     WHERE c.user_id = ANY (ARRAY(SELECT w.user_id FROM waiting AS w))
@@ -82,7 +82,7 @@ candidate AS MATERIALIZED (
             FOR NO KEY UPDATE SKIP LOCKED
         ) AS l
     ) AS n
-    WHERE coalesce(n.nth <= a.room, true)
+    WHERE coalesce(n.nth <= a.free_slots, true)
 ),
 changed AS (
     UPDATE live_jobs AS j SET hold_reason = 'open' FROM candidate AS n WHERE j.id = n.id RETURNING j.user_id, j.queue

@@ -60,7 +60,7 @@ locked AS MATERIALIZED (
 account AS MATERIALIZED (
     SELECT
         c.user_id, c.available, c.plan, p.weight, p.top_priority, p.max_open_jobs,
-        p.max_open_jobs - c.open_jobs AS room, coalesce(c.max_running, p.max_running) - c.slots_taken AS slots,
+        p.max_open_jobs - c.open_jobs AS open_jobs_left, coalesce(c.max_running, p.max_running) - c.slots_taken AS slots,
         coalesce(c.daily_limit, p.daily_credits) AS daily_limit, d.today,
         CASE WHEN c.spent_on = d.today THEN c.spent_today ELSE 0 END AS spent_today
     FROM locked AS c
@@ -120,7 +120,7 @@ exceeded AS MATERIALIZED (
 ),
 judged AS MATERIALIZED (
     SELECT
-        i.*, a.available, a.plan, a.weight, a.room, a.slots, a.max_open_jobs, a.daily_limit, a.spent_today, a.today,
+        i.*, a.available, a.plan, a.weight, a.open_jobs_left, a.slots, a.max_open_jobs, a.daily_limit, a.spent_today, a.today,
         x.scope, x.period, x.limit_amount,
         CASE
             WHEN NOT i.is_new THEN 'again'
@@ -130,7 +130,7 @@ judged AS MATERIALIZED (
             WHEN i.queue_is_full THEN 'queue_full'
             WHEN a.user_id IS NULL THEN 'insufficient'
             WHEN i.priority < a.top_priority THEN 'priority'
-            WHEN a.room < 1 THEN 'too_many_open_jobs'
+            WHEN a.open_jobs_left < 1 THEN 'too_many_open_jobs'
             WHEN i.cost_credits > a.available THEN 'insufficient'
             WHEN a.spent_today + i.cost_credits > a.daily_limit THEN 'daily_limit'
             WHEN x.is_unpriced THEN 'price_unknown'
@@ -158,7 +158,7 @@ fitting AS MATERIALIZED (
         j.*,
         j.rejection = ''
         AND sum(j.cost_credits) OVER mine <= least(j.available, j.daily_limit - j.spent_today)
-        AND row_number() OVER mine <= j.room
+        AND row_number() OVER mine <= j.open_jobs_left
         AND NOT EXISTS (SELECT 1 FROM over AS o WHERE o.place = j.place) AS is_fitting
     FROM judged AS j
     WINDOW mine AS (PARTITION BY j.user_id, j.rejection = '' ORDER BY j.place)

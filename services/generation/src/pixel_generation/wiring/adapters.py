@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pixel_postgres import Pool, open_pool
 from pixel_runtime.clock import SystemClock
 
-from pixel_generation.adapters.metrics import EngineMetrics, JobMetrics, LedgerMetrics, SubmissionMetrics
+from pixel_generation.adapters.metrics import DutyMetrics, EngineMetrics, JobMetrics, LedgerMetrics, SubmissionMetrics
 from pixel_generation.adapters.outbound.batched_submissions import BatchedSubmissions
 from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
@@ -19,8 +19,10 @@ from pixel_generation.adapters.outbound.postgres.accounts import PostgresAccount
 from pixel_generation.adapters.outbound.postgres.all_jobs import PostgresAllJobs
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.clock import PostgresClock
+from pixel_generation.adapters.outbound.postgres.due_jobs import PostgresDueJobs
 from pixel_generation.adapters.outbound.postgres.housekeeping import PostgresHousekeeping
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
+from pixel_generation.adapters.outbound.postgres.leadership import PostgresLeadership
 from pixel_generation.adapters.outbound.postgres.ledger import PostgresLedger, PostgresPromotions
 from pixel_generation.adapters.outbound.postgres.ledger_rules import PostgresLedgerRules
 from pixel_generation.adapters.outbound.postgres.operations import (
@@ -34,6 +36,7 @@ from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQueueCounts
 from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
+from pixel_generation.adapters.outbound.postgres.set_aside import PostgresSetAside
 from pixel_generation.adapters.outbound.postgres.statements import PostgresStatements
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
@@ -73,6 +76,9 @@ class Adapters:
     queue_snapshots: CachedQueueSnapshots
     queue_holds: PostgresQueueHolds
     housekeeping: PostgresHousekeeping
+    leadership: PostgresLeadership
+    due_jobs: PostgresDueJobs
+    set_aside: PostgresSetAside
     provider_health: PostgresProviderHealth
     workers: PostgresWorkers
 
@@ -92,6 +98,7 @@ class Adapters:
     job_metrics: JobMetrics
     engine_metrics: EngineMetrics
     ledger_metrics: LedgerMetrics
+    duty_metrics: DutyMetrics
 
 
 @asynccontextmanager
@@ -138,6 +145,9 @@ async def open_adapters(settings: Settings, kinds_of_work: Sequence[Kind] = ALL)
             queue_snapshots=CachedQueueSnapshots(PostgresQueueSnapshots(pool)),
             queue_holds=PostgresQueueHolds(pool),
             housekeeping=PostgresHousekeeping(pool, clock, kinds, messages),
+            leadership=PostgresLeadership(pool),
+            due_jobs=PostgresDueJobs(pool, kinds),
+            set_aside=PostgresSetAside(pool),
             provider_health=PostgresProviderHealth(pool),
             workers=PostgresWorkers(pool),
             ledger=PostgresLedger(pool),
@@ -154,4 +164,5 @@ async def open_adapters(settings: Settings, kinds_of_work: Sequence[Kind] = ALL)
             job_metrics=JobMetrics(),
             engine_metrics=EngineMetrics(),
             ledger_metrics=LedgerMetrics(),
+            duty_metrics=DutyMetrics(),
         )

@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pixel_generation.application import Operations
-from pixel_generation.application.maintenance.sweep_jobs import sweep_jobs
+from pixel_generation.application.maintenance.duty import do_round
 from pixel_generation.application.operations.failed_jobs import RedriveTools, list_failures, redrive_failures
 from pixel_generation.application.operations.list_actions import list_actions
 from pixel_generation.application.operations.operate_queue import process_queue, update_queue
 from pixel_generation.application.operations.read_statistics import read_statistics
-from pixel_generation.wiring.relay import sweep_tools
+from pixel_generation.wiring.duties import sweep_duties
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -37,11 +37,16 @@ def bind_operations(
         process_queue=partial(
             process_queue,
             signal_queues=adapters.housekeeping.signal_queues,
-            sweep=partial(sweep_jobs, tools=sweep_tools(settings, adapters)),
+            sweep=partial(
+                do_round,
+                sweep_duties(settings, adapters),
+                leadership=adapters.leadership,
+                observer=adapters.duty_metrics,
+            ),
         ),
         update_queue=partial(update_queue, queues=adapters.queues),
         get_statistics=partial(read_statistics, statistics=adapters.statistics, clock=adapters.clock),
-        list_failures=partial(list_failures, failures=adapters.failures),
+        list_failures=partial(list_failures, failures=adapters.failures, set_aside=adapters.set_aside),
         redrive_failures=partial(redrive_failures, tools=redriving),
         list_actions=partial(list_actions, actions=adapters.actions),
     )

@@ -709,6 +709,7 @@ class ListFailuresResponse(_message.Message):
     FAILURES_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     COUNT_BY_CODE_FIELD_NUMBER: _builtins.int
+    SET_ASIDE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
     @_builtins.property
@@ -719,20 +720,77 @@ class ListFailuresResponse(_message.Message):
     def count_by_code(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """Failures of the filter by code, counted up to 10,000."""
 
+    @_builtins.property
+    def set_aside(self) -> _containers.RepeatedCompositeFieldContainer[Global___SetAsideJob]:
+        """Jobs that a duty on a clock could not process, the latest first, whatever the filter; on the first page only."""
+
     def __init__(
         self,
         *,
         failures: _abc.Iterable[Global___FailedWork] | None = ...,
         next_page_token: _builtins.str = ...,
         count_by_code: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        set_aside: _abc.Iterable[Global___SetAsideJob] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_by_code", b"count_by_code", "failures", b"failures", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count_by_code", b"count_by_code", "failures", b"failures", "next_page_token", b"next_page_token", "set_aside", b"set_aside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListFailuresResponse: _TypeAlias = ListFailuresResponse  # noqa: Y015
+
+@_typing.final
+class SetAsideJob(_message.Message):
+    """A job that a duty on a clock could not process, and passes over until it is looked at again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    DUTY_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FAILURES_FIELD_NUMBER: _builtins.int
+    FIRST_TIME_FIELD_NUMBER: _builtins.int
+    LAST_TIME_FIELD_NUMBER: _builtins.int
+    LOOK_AGAIN_TIME_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """`gen_` and 32 hex digits."""
+    duty: _builtins.str
+    """The duty: `rescue`, `expire`, `look_up` or `end_unserved`."""
+    reason: _builtins.str
+    """Why, in words for operators."""
+    failures: _builtins.int
+    """How often in a row."""
+    @_builtins.property
+    def first_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was set aside first."""
+
+    @_builtins.property
+    def last_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was set aside last."""
+
+    @_builtins.property
+    def look_again_time(self) -> _timestamp_pb2.Timestamp:
+        """When it is looked at again."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        duty: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        failures: _builtins.int = ...,
+        first_time: _timestamp_pb2.Timestamp | None = ...,
+        last_time: _timestamp_pb2.Timestamp | None = ...,
+        look_again_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["first_time", b"first_time", "last_time", b"last_time", "look_again_time", b"look_again_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duty", b"duty", "failures", b"failures", "first_time", b"first_time", "id", b"id", "last_time", b"last_time", "look_again_time", b"look_again_time", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetAsideJob: _TypeAlias = SetAsideJob  # noqa: Y015
 
 @_typing.final
 class RedriveFailuresRequest(_message.Message):

@@ -34,7 +34,7 @@ class AccountNotFound(NotFound):
 
 
 def register(app: Application) -> Callable[[grpc.aio.Server], None]:
-    """Return what adds the service to a server."""
+    """Return the function that adds the service to a server."""
 
     def add(server: grpc.aio.Server) -> None:
         stubs.add_AccountsServiceServicer_to_server(AccountsServicer(app), server)
@@ -43,30 +43,30 @@ def register(app: Application) -> Callable[[grpc.aio.Server], None]:
 
 
 class AccountsServicer(stubs.AccountsServiceServicer):
-    """Translates, calls one use case, translates back."""
+    """Converts a request, calls one use case, converts its result."""
 
     def __init__(self, app: Application) -> None:
-        self._app = app
+        self._accounts = app.accounts
 
     async def EnsureAccount(self, request: pb.EnsureAccountRequest, context: Any) -> pb.EnsureAccountResponse:  # noqa: ARG002, N802
         command = EnsureAccount(username=request.username, first_credits=request.first_credits)
-        account = await self._app.ensure_account(command)
+        account = await self._accounts.ensure(command)
         message = pb.Account(id=account.id, username=account.username, create_time=_timestamp(account.create_time))
         return pb.EnsureAccountResponse(account=message)
 
     async def CreateApiKey(self, request: pb.CreateApiKeyRequest, context: Any) -> pb.CreateApiKeyResponse:  # noqa: ARG002, N802
         command = CreateApiKey(user_id=_user_id(request.user_id), name=request.name)
-        key, secret = await self._app.create_api_key(command)
+        key, secret = await self._accounts.create_api_key(command)
         return pb.CreateApiKeyResponse(api_key=_key_message(key), secret=secret)
 
     async def RevokeApiKey(self, request: pb.RevokeApiKeyRequest, context: Any) -> pb.RevokeApiKeyResponse:  # noqa: ARG002, N802
         if not _is_id("key", request.id):
             raise KeyNotFound
         command = RevokeApiKey(user_id=_user_id(request.user_id), key_id=request.id)
-        return pb.RevokeApiKeyResponse(api_key=_key_message(await self._app.revoke_api_key(command)))
+        return pb.RevokeApiKeyResponse(api_key=_key_message(await self._accounts.revoke_api_key(command)))
 
     async def ListApiKeys(self, request: pb.ListApiKeysRequest, context: Any) -> pb.ListApiKeysResponse:  # noqa: ARG002, N802
-        keys = await self._app.ports.keys.of_account(_user_id(request.user_id))
+        keys = await self._accounts.list_api_keys(_user_id(request.user_id))
         return pb.ListApiKeysResponse(api_keys=[_key_message(key) for key in keys])
 
 

@@ -1,6 +1,6 @@
-"""Status events from gateway to gateway over a channel, so that they can share one reading of the bus.
+"""Status events between gateways over a channel, so that they can share one consumer group of the bus.
 
-A message that is lost costs time only: the gap or the silence is filled from the store.
+A lost message only costs time: the gap is filled from the store.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ _REST_S = 1.0
 
 
 class Channel(Protocol):
-    """Reaches everyone who listens now. Trouble raises Unavailable."""
+    """Reaches all current listeners. Failures raise Unavailable."""
 
     async def publish(self, message: bytes) -> None:
-        """Send to all who listen."""
+        """Send to all listeners."""
 
     def listen(self) -> AsyncGenerator[bytes | None, None]:
-        """Yield None once it is listening, then each message."""
+        """Yield None once subscribed, then each message."""
 
 
 class StatusBroadcast:
-    """Sends what this gateway read from the bus and publishes here what the others did."""
+    """Sends the events this gateway read from the bus, and publishes those of the others here."""
 
     def __init__(self, channel: Channel, publish: Callable[[Progress], None]) -> None:
         self._channel = channel
@@ -51,10 +51,10 @@ class StatusBroadcast:
         self._sender = secrets.token_bytes(_SENDER_BYTES)
         self._rests_until = 0.0
         self.is_listening = asyncio.Event()
-        """Set while messages of the others arrive."""
+        """Set while subscribed to the messages of the others."""
 
     async def send(self, messages: Sequence[GenerationStatusChanged]) -> None:
-        """Send to the other gateways; a channel in trouble is left alone for a moment."""
+        """Send to the other gateways; after a failure the channel is not used for a moment."""
         if time.monotonic() < self._rests_until:
             BROADCASTS.labels("lost").inc()
             return
@@ -67,7 +67,7 @@ class StatusBroadcast:
         BROADCASTS.labels("sent").inc()
 
     async def listen(self, stop: asyncio.Event) -> None:
-        """Listen until stopped, again and again while the channel comes and goes; the body of a loop."""
+        """Listen until stopped, reconnecting after failures; the body of a loop."""
         stopping = asyncio.ensure_future(stop.wait())
         try:
             while not stop.is_set():

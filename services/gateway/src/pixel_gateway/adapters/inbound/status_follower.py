@@ -1,4 +1,4 @@
-"""Reads status events of the bus and hands them on: all of them, or a share when the gateways tell each other."""
+"""Reads status events of the bus and publishes them: all of them, or a share when the gateways broadcast."""
 
 from __future__ import annotations
 
@@ -15,47 +15,46 @@ from pixel_gateway.adapters.metrics import FOLLOW_DELAY_SECONDS, FOLLOWED_EVENTS
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pixel_events import Bus, Event
     from pixel_runtime.clock import Clock
 
     from pixel_gateway.adapters.inbound.status_broadcast import StatusBroadcast
-    from pixel_gateway.application.ports import LastStatus
     from pixel_gateway.domain.generation import Progress
 
 log = pixel_telemetry.get_logger(__name__)
 
 STATUS_TOPIC = "image.generation.status"
 GROUP = "gateway-live"
-"""The consumer group of gateways that tell each other."""
+"""The consumer group of gateways that broadcast to each other."""
 
 _BATCH = 500
 _RECEIVE_S = 0.2
-"""Seconds a quiet read lasts; a stop waits for it."""
+"""Timeout of a read; a stop waits for it."""
 _HISTORY = timedelta(hours=1)
-"""Older events are told to nobody: a new group begins with all that the bus has kept."""
+"""Older events are skipped: a new group starts with all retained events of the bus."""
 
 
 class StatusFollower:
-    """The body of a loop: follow until stopped."""
+    """Follow the topic until stopped; the body of a loop."""
 
     def __init__(
         self,
         bus: Bus,
         publish: Callable[[Progress], None],
-        last_status: LastStatus,
+        remember: Callable[[Sequence[Progress]], Awaitable[None]],
         clock: Clock,
         broadcast: StatusBroadcast | None = None,
     ) -> None:
         self._bus = bus
         self._publish = publish
-        self._last_status = last_status
+        self._remember = remember
         self._clock = clock
         self._broadcast = broadcast
 
     async def follow(self, stop: asyncio.Event) -> None:
-        """Hand each event to its watchers at once, then remember the newest of each generation."""
+        """Publish each event to its watchers at once, then cache the newest of each generation."""
         shares = self._broadcast is not None
         reader = self._bus.consumer(GROUP, [STATUS_TOPIC]) if shares else self._bus.follower([STATUS_TOPIC])
         try:
@@ -70,7 +69,7 @@ class StatusFollower:
                 if events and self._broadcast is not None:
                     await self._broadcast.send(messages)
                 if events:
-                    await self._last_status.put(events)
+                    await self._remember(events)
                 if received:
                     await reader.commit(received)
         finally:
@@ -85,7 +84,7 @@ class StatusFollower:
         try:
             message = event.message()
         except Invalid as error:
-            # Only a live view is lost; the stored events fill the gap.
+            # Only live delivery is lost; the stored events fill the gap.
             log.warning("status_event_unreadable", error=str(error), partition=event.partition, offset=event.offset)
             return None
         return message if isinstance(message, GenerationStatusChanged) else None

@@ -24,7 +24,7 @@ _CONCURRENT_WRITES = 16
 
 
 class _StoredStatus(msgspec.Struct):
-    """What is kept of an event, with its owner: a status is never told to anybody else."""
+    """The cached part of an event, with its owner: a status is never shown to anybody else."""
 
     generation_id: str
     user_id: str
@@ -43,7 +43,7 @@ _decoder = msgspec.json.Decoder(_StoredStatus)
 
 
 class CachedLastStatus:
-    """Last statuses in a cache. While the cache is in trouble it is left alone, so that live progress never waits."""
+    """Last statuses in a cache. After a failure the cache is not used for a while, so live progress never waits."""
 
     def __init__(self, cache: Cache, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._cache = cache
@@ -51,7 +51,7 @@ class CachedLastStatus:
         self._rests_until = 0.0
 
     async def put(self, events: Sequence[Progress]) -> None:
-        """Remember the newest status of each generation; trouble is counted, not raised."""
+        """Cache the newest status of each generation; failures are counted, not raised."""
         newest: dict[str, Progress] = {}
         for event in events:
             known = newest.get(event.generation_id)
@@ -61,7 +61,7 @@ class CachedLastStatus:
         await asyncio.gather(*(self._put(gate, event) for event in newest.values()))
 
     async def get(self, generation_id: str) -> Progress | None:
-        """Return the newest status known, or None; also None while the cache is in trouble."""
+        """Return the newest cached status, or None; also None while the cache is failing."""
         try:
             data = await self._cache.get(_key(generation_id))
         except PixelError:

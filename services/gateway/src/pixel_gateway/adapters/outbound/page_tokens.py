@@ -1,4 +1,4 @@
-"""Refused page tokens of any service as the one error that callers know."""
+"""Translates refused page tokens of any service to one error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FIELDS = frozenset({"cursor", "page_token"})
 
 @contextmanager
 def page_tokens() -> Iterator[None]:
-    """Raise InvalidPageToken for what a service says about the token of a page."""
+    """Raise InvalidPageToken for a service's error about a page token."""
     try:
         yield
     except Invalid as error:

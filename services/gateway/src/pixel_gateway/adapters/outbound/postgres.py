@@ -39,7 +39,7 @@ class PostgresAccounts:
             await execute(conn, ACCOUNTS["insert_account"], row)
             stored = await fetch_one(conn, ACCOUNTS["get_account_by_username"], {"username": account.username})
         if stored is None:
-            raise NotFound("The account is gone.")
+            raise NotFound("The account does not exist any more.")
         return _account(stored)
 
     async def get(self, user_id: str) -> Account | None:
@@ -49,13 +49,13 @@ class PostgresAccounts:
         return None if row is None else _account(row)
 
     async def owed_credits(self, limit: int) -> list[tuple[str, int]]:
-        """Return users whose first credits have not been confirmed, oldest first, with the credits."""
+        """Return users whose first credits are not confirmed, oldest first, with the credits."""
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, ACCOUNTS["list_owed_credits"], {"limit": limit})
         return [(format_id("usr", row["id"]), row["first_credits"]) for row in rows]
 
     async def first_credits_given(self, user_id: str) -> None:
-        """Record that the first credits have arrived; once is enough."""
+        """Record that the first credits were granted; idempotent."""
         async with self._pool.autocommit() as conn:
             await execute(conn, ACCOUNTS["mark_first_credits_given"], {"id": parse_id("usr", user_id)})
 
@@ -74,7 +74,7 @@ class PostgresApiKeys:
         self._pool = pool
 
     async def add(self, key: ApiKey, secret_digest: bytes) -> None:
-        """Store a key; raise NotFound for an unknown account, TooManyKeys at the bound."""
+        """Store a key; raise NotFound for an unknown account, TooManyKeys at the limit."""
         account_id = parse_id("usr", key.user_id)
         async with self._pool.transaction() as conn:
             if await fetch_one(conn, API_KEYS["lock_account"], {"account_id": account_id}) is None:
@@ -93,7 +93,7 @@ class PostgresApiKeys:
             await execute(conn, API_KEYS["insert_key"], row)
 
     async def find(self, secret_digest: bytes) -> Principal | None:
-        """Return whom a working key stands for; None when it is unknown or revoked."""
+        """Return the principal of an active key; None when it is unknown or revoked."""
         async with self._pool.autocommit() as conn:
             row = await fetch_one(conn, API_KEYS["find_working_key"], {"secret_sha256": secret_digest})
         if row is None:
@@ -103,7 +103,7 @@ class PostgresApiKeys:
         )
 
     async def revoke(self, user_id: str, key_id: str, at: datetime) -> tuple[ApiKey, bytes]:
-        """Revoke and return the key and its digest; a second time changes nothing; raise KeyNotFound."""
+        """Revoke and return the key and its digest; idempotent; raise KeyNotFound."""
         facts = {"id": parse_id("key", key_id), "account_id": parse_id("usr", user_id), "at": at}
         async with self._pool.autocommit() as conn:
             row = await fetch_one(conn, API_KEYS["revoke_key"], facts)

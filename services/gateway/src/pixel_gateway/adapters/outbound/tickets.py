@@ -1,4 +1,4 @@
-"""Tickets in PostgreSQL, so that every gateway can use them up."""
+"""Tickets in PostgreSQL, valid at every gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PostgresTickets:
         self._pool = pool
 
     async def add(self, ticket: Ticket, secret_digest: bytes) -> None:
-        """Store a ticket; forget some that have expired."""
+        """Store a ticket; delete some expired ones."""
         row = {
             "secret_sha256": secret_digest,
             "account_id": parse_id("usr", ticket.user_id),

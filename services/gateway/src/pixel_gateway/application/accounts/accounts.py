@@ -11,7 +11,9 @@ from pixel_gateway.domain.access import Role
 from pixel_gateway.domain.account import Account, check_first_credits, check_username
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.ports import Accounts, Billing, Clock, Ids
+    from pixel_gateway.application.accounts.ports import Accounts
+    from pixel_gateway.application.billing.ports import Billing
+    from pixel_gateway.application.ports import Clock, Ids
 
 SIGNUP_GRANT = "signup"
 _OWED_BATCH = 100
@@ -19,7 +21,7 @@ _OWED_BATCH = 100
 
 @dataclass(frozen=True)
 class EnsureAccount:
-    """Ask for the account of a username."""
+    """The account of a username."""
 
     username: str
     first_credits: int = 0
@@ -34,9 +36,9 @@ async def ensure_account(
     clock: Clock,
     admin_usernames: frozenset[str] = frozenset(),
 ) -> Account:
-    """Return the account, made when it is new; its first credits are given once, however often this is called.
+    """Return the account; create it when missing; grant its first credits once, for any number of calls.
 
-    The named admins are admins, also those whose account is older than its name here.
+    Configured admins get the role, also when their account is older than the setting.
     """
     check_username(command.username)
     check_first_credits(command.first_credits)
@@ -52,13 +54,13 @@ async def ensure_account(
 
 
 async def give_owed_credits(*, accounts: Accounts, billing: Billing) -> int:
-    """Give first credits that could not be given when the account was made; return how many accounts got theirs."""
+    """Grant first credits that could not be granted at creation; return how many accounts got theirs."""
     given = 0
     for user_id, credit_count in await accounts.owed_credits(_OWED_BATCH):
         try:
             await _give(user_id, credit_count, accounts=accounts, billing=billing)
         except (Unavailable, DeadlineExceeded):
-            # The ledger is away: the rest stays owed and the next round tries again.
+            # The ledger is unreachable: the rest stays due and the next run retries.
             return given
         given += 1
     return given

@@ -1,4 +1,4 @@
-"""What an admin does to accounts and the queue."""
+"""Use cases of admins on accounts and the queue."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from pixel_errors import NotFound
 from pixel_gateway.domain.operations import FailureFilter
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.engine_ports import Adjustments, FailedGenerations, QueueOperations, Records
-    from pixel_gateway.application.ports import Accounts, Clock
+    from pixel_gateway.application.accounts.ports import Accounts
+    from pixel_gateway.application.billing.ports import Adjustments
+    from pixel_gateway.application.operations.ports import FailedGenerations, QueueOperations, Records
+    from pixel_gateway.application.ports import Clock
     from pixel_gateway.domain.access import Role
     from pixel_gateway.domain.account import Account, AccountChange, Balance
     from pixel_gateway.domain.billing import Adjusted
@@ -32,7 +34,7 @@ class AccountNotFound(NotFound):
 
 @dataclass(frozen=True)
 class AdjustCredits:
-    """Add credits to an account, or take them when negative."""
+    """Add credits to an account, or deduct them when negative."""
 
     user_id: str
     credits: int
@@ -43,7 +45,7 @@ class AdjustCredits:
 
 @dataclass(frozen=True)
 class Monitored:
-    """What an operator looks at first."""
+    """An overview for operators."""
 
     queue: QueueStatus
     stats: Stats
@@ -68,7 +70,7 @@ async def update_user(
 ) -> tuple[Account, Balance]:
     """Set plan, limits and role of an account; return it with its balance; raise AccountNotFound.
 
-    The ledger comes first: a plan it does not know changes nothing.
+    The ledger is changed first: an unknown plan changes nothing.
     """
     await _require(change.user_id, accounts)
     balance = await adjustments.update_account(change)
@@ -78,7 +80,7 @@ async def update_user(
 
 
 async def monitor(*, queue: QueueOperations, records: Records, failures: FailedGenerations, clock: Clock) -> Monitored:
-    """Return what waits and runs now, and what ended and failed since yesterday."""
+    """Return queued and running jobs now, and generations that ended or failed since yesterday."""
     since = clock.now() - _MONITORED
     async with asyncio.TaskGroup() as group:
         status = group.create_task(queue.status())

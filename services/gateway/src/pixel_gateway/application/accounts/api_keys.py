@@ -1,4 +1,4 @@
-"""Making, revoking and using API keys."""
+"""Creates, revokes and looks up API keys."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from pixel_gateway.application.ports import ApiKeys, Clock, Ids
+    from pixel_gateway.application.accounts.ports import ApiKeys
+    from pixel_gateway.application.ports import Clock, Ids
 
 REMEMBERED_S = 5.0
-"""Seconds a looked-up key is believed; a key revoked on another instance works at most this much longer."""
+"""Seconds a looked-up key is cached; a key revoked on another instance works at most this much longer."""
 
 _REMEMBERED_KEYS = 10_000
 
 
 @dataclass(frozen=True)
 class CreateApiKey:
-    """Ask for a key."""
+    """A key to create."""
 
     user_id: str
     name: str
@@ -40,14 +41,14 @@ class CreateApiKey:
 
 @dataclass(frozen=True)
 class RevokeApiKey:
-    """Ask to end a key."""
+    """A key to revoke."""
 
     user_id: str
     key_id: str
 
 
 async def create_api_key(command: CreateApiKey, *, keys: ApiKeys, ids: Ids, clock: Clock) -> tuple[ApiKey, str]:
-    """Return a new key and its secret, which is kept nowhere."""
+    """Return a new key and its secret, which is not stored."""
     check_name(command.name)
     secret = secret_from(ids.random_text())
     key = ApiKey(
@@ -62,14 +63,14 @@ async def create_api_key(command: CreateApiKey, *, keys: ApiKeys, ids: Ids, cloc
 
 
 async def revoke_api_key(command: RevokeApiKey, *, keys: ApiKeys, authenticator: Authenticator, clock: Clock) -> ApiKey:
-    """End a key: at once in this process, within REMEMBERED_S in others."""
+    """Revoke a key: at once in this process, within REMEMBERED_S in others."""
     key, secret_digest = await keys.revoke(command.user_id, command.key_id, clock.now())
     authenticator.forget(secret_digest)
     return key
 
 
 class Authenticator:
-    """Finds whom a secret stands for, and notes which keys are in use."""
+    """Looks up the principal of a secret, and records the last use of keys."""
 
     def __init__(self, *, keys: ApiKeys, clock: Clock, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._keys = keys
@@ -80,7 +81,7 @@ class Authenticator:
         self._forgotten = 0
 
     async def authenticate(self, secret: str) -> Principal:
-        """Return the owner of a working secret; raise KeyRefused."""
+        """Return the principal of a valid secret; raise KeyRefused."""
         if not is_secret(secret):
             raise KeyRefused
         secret_digest = digest(secret)
@@ -92,7 +93,7 @@ class Authenticator:
         if principal is None:
             self._remembered.pop(secret_digest, None)
             raise KeyRefused
-        if forgotten == self._forgotten:  # otherwise the answer may be older than a revocation
+        if forgotten == self._forgotten:  # otherwise the result may be older than a revocation
             self._remembered[secret_digest] = (principal, asked_at + REMEMBERED_S)
             self._remembered.move_to_end(secret_digest)
         while len(self._remembered) > _REMEMBERED_KEYS:
@@ -101,12 +102,12 @@ class Authenticator:
         return principal
 
     def forget(self, secret_digest: bytes) -> None:
-        """Look the secret up again next time."""
+        """Remove the secret from the cache."""
         self._forgotten += 1
         self._remembered.pop(secret_digest, None)
 
     async def write_usage(self) -> None:
-        """Store when keys were last used, as far as it is not stored yet."""
+        """Store unsaved times of last use."""
         used, self._used = self._used, {}
         if not used:
             return

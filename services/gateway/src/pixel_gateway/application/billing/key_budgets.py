@@ -1,4 +1,4 @@
-"""Budgets that an owner gives a key."""
+"""Budgets of keys, set by their owner."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pixel_gateway.domain.api_key import KeyNotFound
 from pixel_gateway.domain.billing import Budget, BudgetNotFound, KeyHasBudget
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.engine_ports import Budgets
-    from pixel_gateway.application.ports import ApiKeys
+    from pixel_gateway.application.accounts.ports import ApiKeys
+    from pixel_gateway.application.billing.ports import Budgets
 
 _SCOPE = "key"
 
@@ -30,7 +30,7 @@ async def put_key_budget(
 
 
 async def delete_key_budget(user_id: str, key_id: str, period: str, *, keys: ApiKeys, budgets: Budgets) -> list[Budget]:
-    """Remove the budget of an own key for a period, or all when it is empty; raise KeyNotFound, BudgetNotFound."""
+    """Delete the budget of an own key for a period, or all when it is empty; raise KeyNotFound, BudgetNotFound."""
     await _require_own(user_id, key_id, keys)
     removed = [each for each in await budgets.of(_SCOPE, key_id) if period in ("", each.period)]
     if not removed:
@@ -41,7 +41,7 @@ async def delete_key_budget(user_id: str, key_id: str, period: str, *, keys: Api
 
 
 async def refuse_limited_key(api_key_id: str, *, budgets: Budgets) -> None:
-    """Raise KeyHasBudget when the key that a caller shows has a budget itself."""
+    """Raise KeyHasBudget when the caller's own key has a budget."""
     if api_key_id and await budgets.of(_SCOPE, api_key_id):
         raise KeyHasBudget
 

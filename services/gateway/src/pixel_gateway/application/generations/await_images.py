@@ -1,4 +1,4 @@
-"""Waiting for the pictures of a generation, for clients that expect one answer."""
+"""Waits for the pictures of a generation, for clients that expect one response."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from pixel_gateway.domain.generation import Generation, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pixel_gateway.application.generations.ports import Generations
+    from pixel_gateway.application.images.ports import Media
     from pixel_gateway.application.live.hub import Hub
-    from pixel_gateway.application.ports import Generations, Media
     from pixel_gateway.domain.image import Addresses
 
 
 class GenerationPending(DeadlineExceeded):
-    """The pictures are not ready yet; the generation goes on and can be followed by its id."""
+    """The pictures are not ready yet; the generation continues and can be followed by its id."""
 
     reason = "GENERATION_PENDING"
 
 
 @dataclass(frozen=True)
 class MadeImages:
-    """A generation that ended, and where its pictures are."""
+    """An ended generation and the URLs of its pictures."""
 
     generation: Generation
     addresses: Mapping[str, Addresses]
@@ -50,7 +51,7 @@ async def await_images(
 
 
 async def has_ended(generation: Generation, *, hub: Hub) -> bool:
-    """Watch until the generation has ended; False when the watch is cut off before."""
+    """Watch until the generation has ended; False when the watch ends before."""
     async with aclosing(hub.watch(generation.user_id, generation.id)) as updates:
         async for update in updates:
             if update.progress.status.is_final:

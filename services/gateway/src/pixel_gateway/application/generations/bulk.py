@@ -1,4 +1,4 @@
-"""Many generations in one call, the calls of a day counted."""
+"""Bulk calls, with their daily limit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from pixel_errors import PixelError
 
-    from pixel_gateway.application.engine_ports import BulkCalls, Cancelled, JobCommands
-    from pixel_gateway.application.ports import Accepted, Clock
+    from pixel_gateway.application.generations.ports import Accepted, BulkCalls, Cancelled, JobCommands
+    from pixel_gateway.application.ports import Clock
 
 
 async def cancel_many(
@@ -27,7 +27,7 @@ async def cancel_many(
 async def retry_many(
     user_id: str, ids: Sequence[str], *, job_commands: JobCommands, bulk_calls: BulkCalls, clock: Clock
 ) -> list[Accepted | PixelError]:
-    """Queue each ended one again; raise BulkLimitReached, NotFound when one is not the user's."""
+    """Retry each ended one; raise BulkLimitReached, NotFound when one is not the user's."""
     await _count(user_id, bulk_calls, clock)
     return await job_commands.retry(user_id, ids)
 

@@ -1,4 +1,4 @@
-"""A generation is shown as completed only once its set can be read, because the client goes straight there."""
+"""A generation is shown as completed only once its set can be read, because clients read the set next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixel_gateway.domain.generation import Generation, Progress, Status
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pixel_gateway.application.ports import Sets
+    from pixel_gateway.application.images.ports import Sets
 
 _FIRST_WAIT_S = 0.02
 _LONGEST_WAIT_S = 0.5
@@ -25,14 +25,14 @@ Known = TypeVar("Known", Generation, Progress)
 
 @dataclass
 class _Wait:
-    """The lookups for one set and how many callers wait for them."""
+    """The lookups of one set and the number of waiting callers."""
 
     task: asyncio.Task[None]
     waiters: int = 0
 
 
 class Completion:
-    """Knows which sets can be read. A set that once could stays so: sets are never unmade by this path."""
+    """Caches which sets can be read. A readable set stays readable."""
 
     def __init__(self, *, sets: Sets, remembered: int = 50_000) -> None:
         self._sets = sets
@@ -42,7 +42,7 @@ class Completion:
         self._lookups = asyncio.Semaphore(_CONCURRENT_LOOKUPS)
 
     async def is_readable(self, set_id: str, user_id: str) -> bool:
-        """Tell whether the owner can read the set now; False also while nobody can tell."""
+        """Return whether the owner can read the set now; False also when unknown."""
         if set_id in self._readable:
             self._readable.move_to_end(set_id)
             return True
@@ -50,7 +50,7 @@ class Completion:
             async with self._lookups:
                 await self._sets.get(set_id, user_id)
         except (NotFound, Unavailable, DeadlineExceeded):
-            # All three mean that a client sent to the set now would not see it.
+            # All three mean that a client could not read the set now.
             return False
         self._remember(set_id)
         return True
@@ -89,13 +89,13 @@ class Completion:
         return True
 
     async def shown(self, known: Known) -> Known:
-        """Return a generation, or its last progress, as it may be shown."""
+        """Return a generation, or its last progress, with its visible state."""
         if known.status is not Status.COMPLETED or await self.is_readable(known.set_id, known.user_id):
             return known
         return known.held_back()
 
     async def all_shown(self, generations: Sequence[Generation]) -> list[Generation]:
-        """Return the generations as they may be shown, in order."""
+        """Return the generations with their visible state, in order."""
         return list(await asyncio.gather(*(self.shown(generation) for generation in generations)))
 
     async def close(self) -> None:

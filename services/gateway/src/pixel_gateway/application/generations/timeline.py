@@ -1,4 +1,4 @@
-"""What happened to a generation: its stored events and what people did to it, in one order."""
+"""The event log of a generation: its stored events and the actions of people, in order."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from pixel_gateway.application.engine_ports import Records
     from pixel_gateway.application.generations.completion import Completion
-    from pixel_gateway.application.ports import Generations
+    from pixel_gateway.application.generations.ports import Generations
+    from pixel_gateway.application.operations.ports import Records
     from pixel_gateway.domain.generation import Failure
     from pixel_gateway.domain.operations import Action
 
@@ -20,12 +20,12 @@ _PAGE = 1000
 _ACTIONS_PAGE = 100
 _MAX_ACTIONS = 1000
 _OWNER_SEES = frozenset({"reason", "outcome", "credits", "round"})
-"""Facts of an action that its owner is shown; the rest is the operators' own."""
+"""Facts of an action that its owner sees; the others are for operators only."""
 
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """One stored event, or one thing that a person did (`sequence` is None)."""
+    """One stored event, or one action of a person (`sequence` is None)."""
 
     time: datetime
     sequence: int | None
@@ -50,7 +50,7 @@ async def view_timeline(
     while len(entries) < MAX_ENTRIES:
         events = await generations.events(user_id, generation_id, after)
         for event in events:
-            if event.sequence > generation.sequence:  # happened since, or may not be shown yet
+            if event.sequence > generation.sequence:  # later, or not visible yet
                 break
             entries.append(
                 TimelineEntry(

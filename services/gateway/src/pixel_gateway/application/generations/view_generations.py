@@ -1,4 +1,4 @@
-"""Reading generations: what may be shown, and what can still be told when the generation service is away."""
+"""Reads generations with their visible state, from the cache while the generation service is unreachable."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from pixel_gateway.domain.generation import Status
 
 if TYPE_CHECKING:
     from pixel_gateway.application.generations.completion import Completion
-    from pixel_gateway.application.ports import Generations, HistoryQuery, LastStatus
+    from pixel_gateway.application.generations.ports import Generations, HistoryQuery, LastStatus
     from pixel_gateway.domain.generation import Generation, Progress
 
 
 async def view_generation(
     user_id: str, generation_id: str, *, generations: Generations, completion: Completion
 ) -> Generation:
-    """Return one generation as it may be shown; raise NotFound."""
+    """Return one generation with its visible state; raise NotFound."""
     return await completion.shown(await generations.get(user_id, generation_id))
 
 
 async def list_generations(
     query: HistoryQuery, *, generations: Generations, completion: Completion
 ) -> tuple[list[Generation], str]:
-    """Return a page as it may be shown, newest first, and the cursor of the next one."""
+    """Return a page with visible states, newest first, and the cursor of the next one."""
     page, next_cursor = await generations.page(query)
     return await completion.all_shown(page), next_cursor
 
@@ -32,7 +32,7 @@ async def list_generations(
 async def view_progress(
     user_id: str, generation_id: str, *, generations: Generations, completion: Completion, last_status: LastStatus
 ) -> Generation | Progress:
-    """Return the generation, or its last known progress while the generation service is away; raise NotFound."""
+    """Return the generation, or its cached progress while the generation service is unreachable; raise NotFound."""
     try:
         return await view_generation(user_id, generation_id, generations=generations, completion=completion)
     except (Unavailable, DeadlineExceeded):
@@ -45,7 +45,7 @@ async def view_progress(
 async def list_events(
     user_id: str, generation_id: str, after: int, *, generations: Generations, completion: Completion
 ) -> list[Progress]:
-    """Return the stored events after a sequence number that may be shown, oldest first; raise NotFound."""
+    """Return the visible stored events after a sequence number, oldest first; raise NotFound."""
     events = await generations.events(user_id, generation_id, after)
     if not events or (last := events[-1]).status is not Status.COMPLETED:
         return events

@@ -1,8 +1,8 @@
 """Live progress: the bus feeds groups of watchers in this process, the store fills every gap.
 
-A watcher first sees a snapshot, or, when it resumes, what it missed; then each stored event once and in order. It
-never waits on another watcher: one that falls behind is read again from the store. When the bus is silent the hub
-looks into the store itself, so progress goes on without it.
+A watcher first gets a snapshot, or, when it resumes, the missed events; then each stored event once and in order. It
+never waits for another watcher: a slow one reads again from the store. Without events from the bus the hub polls the
+store, so progress continues without it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
     from pixel_gateway.application.generations.completion import Completion
-    from pixel_gateway.application.ports import Generations
+    from pixel_gateway.application.generations.ports import Generations
     from pixel_gateway.domain.generation import Generation, Progress
 
 _BUFFERED_EVENTS = 64
@@ -34,7 +34,7 @@ _RETRY_S = 0.5
 
 
 class UpdateKind(StrEnum):
-    """Why a watcher is told something."""
+    """The kind of an update."""
 
     SNAPSHOT = "snapshot"
     RESYNC = "resync"
@@ -43,14 +43,14 @@ class UpdateKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One message for a watcher. Only events are durable: their sequence can be resumed from."""
+    """One message for a watcher. Only events are stored: a client can resume from their sequence."""
 
     kind: UpdateKind
     progress: Progress
 
 
 class _Watcher:
-    """The buffer of one client; an idle one takes the next event at once."""
+    """The buffer of one client; an idle client gets the next event at once."""
 
     __slots__ = ("_buffer", "_is_behind", "_sink", "last", "signal")
 
@@ -65,7 +65,7 @@ class _Watcher:
         if event.sequence <= self.last or self._is_behind:
             return
         is_next = self.signal.is_awaited and event.sequence == self.last + 1 and not event.status.is_final
-        # Thousands may watch one generation: no task is woken for what can be told here and now.
+        # Thousands may watch one generation: an event is sent here without waking their tasks.
         if is_next and self._sink is not None and self._sink(update):
             self.last = event.sequence
             return
@@ -76,13 +76,13 @@ class _Watcher:
         self.signal.set()
 
     def fall_behind(self) -> None:
-        """Forget the buffer; the store is read next."""
+        """Clear the buffer; the store is read next."""
         self._buffer.clear()
         self._is_behind = True
         self.signal.set()
 
     def take(self) -> list[Progress] | None:
-        """Return the buffered events in order, or None when the store has to fill a gap."""
+        """Return the buffered events in order, or None when the store must fill a gap."""
         events, self._buffer = self._buffer, []
         if len(events) > 1:
             events = sorted({each.sequence: each for each in events}.values(), key=lambda each: each.sequence)
@@ -96,7 +96,7 @@ class _Watcher:
 
 @dataclass(eq=False)
 class _Group:
-    """The watchers of one generation and when the store is looked into for them."""
+    """The watchers of one generation and the time of their next poll of the store."""
 
     user_id: str = ""
     newest: int = 0
@@ -122,23 +122,23 @@ class Hub:
 
     @property
     def group_count(self) -> int:
-        """Number of generations somebody watches."""
+        """Number of watched generations."""
         return len(self._groups)
 
     @property
     def is_closing(self) -> bool:
-        """Whether the streams end because the process does."""
+        """Whether the streams end because the process stops."""
         return self._closing.is_set()
 
     def close(self) -> None:
-        """End every stream at its next turn; clients resume elsewhere."""
+        """End every stream at its next step; clients resume elsewhere."""
         self._closing.set()
         for group in self._groups.values():
             for watcher in group.watchers:
                 watcher.signal.set()
 
     def publish(self, event: Progress) -> None:
-        """Hand an event to whoever watches its generation; never waits."""
+        """Pass an event to the watchers of its generation; never waits."""
         group = self._groups.get(event.generation_id)
         if group is None:
             return
@@ -162,7 +162,7 @@ class Hub:
         """Yield updates until the newest round ends or the hub closes; raise NotFound before the first.
 
         `after` is the sequence of the last event the client saw. A `sink` is offered events while the iterator is
-        awaited; those it takes, which it says at once, are not yielded.
+        awaited; events that it accepts at once are not yielded.
         """
         with self._joined(generation_id, sink) as (group, watcher):
             generation = await self._generations.get(user_id, generation_id)
@@ -180,12 +180,12 @@ class Hub:
                         return
                     watcher.last = event.sequence
                     yield Update(UpdateKind.EVENT, event)
-                    # An end that a retry by the user has followed is history, not the end of the stream.
+                    # An end followed by a retry is history, not the end of the stream.
                     if event.status.is_final and event.sequence >= group.newest:
                         return
 
     async def look(self, stop: asyncio.Event) -> None:
-        """Look into the store for groups of which the bus has been silent, until stopped."""
+        """Poll the store for groups without events from the bus, until stopped."""
         gate = asyncio.Semaphore(_CONCURRENT_LOOKS)
         while not stop.is_set():
             now = asyncio.get_running_loop().time()
@@ -200,13 +200,13 @@ class Hub:
     async def _opening(
         self, generation: Generation, watcher: _Watcher, after: int | None
     ) -> AsyncGenerator[Update, None]:
-        """Yield what a client needs to be up to date: a snapshot, or the events it missed."""
+        """Yield the current state of a client: a snapshot, or the missed events."""
         shown = await self._completion.shown(generation)
         if after is None or after >= shown.sequence or after < 0:
             is_known = after is None or after == shown.sequence
             watcher.last = shown.sequence
             yield Update(UpdateKind.SNAPSHOT if is_known else UpdateKind.RESYNC, shown.as_progress())
-            # A snapshot that was held back leaves the completing event to come; the store has it.
+            # After a withheld snapshot the completing event follows; the store has it.
             if shown.sequence != generation.sequence:
                 watcher.fall_behind()
             return
@@ -221,7 +221,7 @@ class Hub:
         try:
             return await self._generations.events(user_id, generation_id, watcher.last)
         except (Unavailable, DeadlineExceeded):
-            # The stream outlives the store's absence: its client sees heartbeats until the store answers again.
+            # The stream stays open during an outage of the store: its client gets heartbeats until the store answers.
             await asyncio.sleep(_RETRY_S)
             watcher.fall_behind()
             return []
@@ -232,7 +232,7 @@ class Hub:
             try:
                 events = [] if group.is_ended else await self._generations.events(group.user_id, generation_id, newest)
             except PixelError:
-                # The bus may still deliver; the next look comes later.
+                # The bus may still deliver; the next poll comes later.
                 events = []
             for event in events:
                 self.publish(event)

@@ -1,4 +1,4 @@
-"""What live progress needs from the world, beside the generations themselves."""
+"""Ports of live progress, besides those of generations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PositionedEvent:
-    """A stored event and where it stands among all events of its user."""
+    """A stored event and its position among all events of its user."""
 
     event: Progress
     position: str
@@ -22,26 +22,26 @@ class PositionedEvent:
 
 @dataclass(frozen=True)
 class EventPage:
-    """Events after a position, in the order of their commits, and the position to ask with next."""
+    """Events after a position, in commit order, and the next position."""
 
     events: tuple[PositionedEvent, ...]
     position: str
     is_resync: bool = False
-    """The position that was asked with is unknown or older than what is kept; `position` is where now is."""
+    """The requested position is unknown or too old; `position` is the current one."""
 
 
 class UserEvents(Protocol):
-    """Events of all generations of a user. Raises Unavailable while the generation service is away."""
+    """Events of all generations of a user. Raises Unavailable while the generation service is unreachable."""
 
     async def after(self, user_id: str, position: str) -> EventPage:
-        """Return the events after a position; for an empty one no events, only where now is."""
+        """Return the events after a position; for an empty one only the current position."""
 
 
 class Tickets(Protocol):
     """Tickets by the digest of their secret."""
 
     async def add(self, ticket: Ticket, secret_digest: bytes) -> None:
-        """Store a ticket; forget some that have expired."""
+        """Store a ticket; delete some expired ones."""
 
     async def take(self, secret_digest: bytes, at: datetime) -> Ticket | None:
         """Return the ticket and delete it, in one step; None when it is unknown, used or expired."""

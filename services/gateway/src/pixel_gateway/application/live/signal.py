@@ -1,4 +1,4 @@
-"""Waking the one task that serves a stream."""
+"""Wakes the task that serves a stream."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Signal:
-    """Signals the one task that waits for it; lighter than an Event, of which every stream would hold one."""
+    """Wakes the one waiting task; smaller than an asyncio.Event, as every stream has one."""
 
     __slots__ = ("_is_due", "_waiter")
 
@@ -15,7 +15,7 @@ class Signal:
         self._waiter: asyncio.Future[None] | None = None
 
     def set(self) -> None:
-        """Let the waiting task go on, or the next one that comes."""
+        """Wake the waiting task, or the next one that waits."""
         self._is_due = True
         waiter = self._waiter
         if waiter is not None and not waiter.done():
@@ -23,11 +23,11 @@ class Signal:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether the task has nothing else to do than to wait."""
+        """Whether the task is waiting."""
         return self._waiter is not None and not self._is_due
 
     async def wait(self) -> None:
-        """Return once it was set since the last time."""
+        """Return once it was set since the last wait."""
         if not self._is_due:
             self._waiter = asyncio.get_running_loop().create_future()
             try:

@@ -1,6 +1,6 @@
-"""The user channel: every event of a user's own generations, in the order the store committed them.
+"""The user channel: every event of a user's own generations, in commit order.
 
-The store is the only source: it gives each event a position. The bus tells when to look, and a slow look goes on
+The store is the only source: it gives each event a position. The bus signals when to read, and a slow poll works
 without it. Listeners at the same position share one read.
 """
 
@@ -15,22 +15,23 @@ from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Invalid, Unavailable
 
+from pixel_gateway.application.generations.ports import HistoryQuery
 from pixel_gateway.application.live.hub import UpdateKind
 from pixel_gateway.application.live.ports import EventPage
 from pixel_gateway.application.live.signal import Signal
-from pixel_gateway.application.ports import HistoryQuery
 from pixel_gateway.domain.generation import Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     from pixel_gateway.application.generations.completion import Completion
+    from pixel_gateway.application.generations.ports import Generations
     from pixel_gateway.application.live.ports import UserEvents
-    from pixel_gateway.application.ports import Clock, Generations
+    from pixel_gateway.application.ports import Clock
     from pixel_gateway.domain.generation import Generation, Progress
 
 SNAPSHOT_GENERATIONS = 1_000
-"""Most generations in a snapshot; of the rest only events are told."""
+"""Maximum generations in a snapshot; the rest appears by its events only."""
 
 _PAGE = 100
 _FIRST_LOOK_S, _LONGEST_LOOK_S = 1.0, 8.0
@@ -38,24 +39,24 @@ _FIRST_RETRY_S, _LONGEST_RETRY_S = 0.02, 0.5
 _RETRY_S = 0.5
 _HINTS_KEPT = 256
 _JUST_ENDED = timedelta(minutes=5)
-"""How long ago a generation may have completed whose set cannot be read yet."""
+"""Maximum age of a completed generation whose set cannot be read yet."""
 
 
 @dataclass(frozen=True)
 class ChannelUpdate:
-    """One message for a listener: an event, or where everything stands (snapshot and resync)."""
+    """One message for a listener: an event, or the current state (snapshot and resync)."""
 
     kind: UpdateKind
     position: str
-    """Where to resume; empty means where the message before said."""
+    """Position to resume from; empty means that of the previous message."""
     event: Progress | None = None
     generations: tuple[Progress, ...] = ()
     is_whole: bool = True
-    """False when there are more generations than a snapshot holds."""
+    """False when there are more generations than fit a snapshot."""
 
 
 class _Listener:
-    """One client: what the bus said is there to be read, and what was read already."""
+    """One client: the events announced by the bus and not read yet."""
 
     __slots__ = ("_expected", "_quiet_looks", "_seen", "signal")
 
@@ -66,7 +67,7 @@ class _Listener:
         self._quiet_looks = 0
 
     def hint(self, event: Progress) -> None:
-        """Take note that an event has been stored."""
+        """Record that an event was stored."""
         if self._seen.get(event.generation_id, 0) >= event.sequence:
             return
         _keep(self._expected, event)
@@ -79,16 +80,16 @@ class _Listener:
             self._expected.pop(event.generation_id, None)
 
     def has_looked(self, *, found: bool) -> float:
-        """Return in how many seconds to look again unless it is woken before.
+        """Return the seconds until the next poll unless it is woken before.
 
-        An event that the bus told of cannot be read until every transaction that began before has ended.
+        An event announced by the bus cannot be read until every earlier transaction has ended.
         """
         self._quiet_looks = 0 if found else self._quiet_looks + 1
         if self._expected:
             wait_s = _FIRST_RETRY_S * 2.0 ** min(self._quiet_looks, 10)
             if wait_s < 2 * _LONGEST_RETRY_S:
                 return min(wait_s, _LONGEST_RETRY_S)
-            self._expected.clear()  # nothing came: it was before this listener's position
+            self._expected.clear()  # nothing new: it was before this listener's position
             self._quiet_looks = 0
         return min(_FIRST_LOOK_S * 2.0 ** min(self._quiet_looks, 10), _LONGEST_LOOK_S)
 
@@ -113,14 +114,14 @@ class UserChannels:
         return sum(map(len, self._listeners.values()))
 
     def close(self) -> None:
-        """End every channel at its next turn; clients resume elsewhere."""
+        """End every channel at its next step; clients resume elsewhere."""
         self._closing.set()
         for listeners in self._listeners.values():
             for listener in listeners:
                 listener.signal.set()
 
     def publish(self, event: Progress) -> None:
-        """Tell the user's listeners that an event has been stored; never waits."""
+        """Signal the user's listeners that an event was stored; never waits."""
         for listener in self._listeners.get(event.user_id, ()):
             listener.hint(event)
 
@@ -142,7 +143,7 @@ class UserChannels:
                     event = positioned.event
                     listener.has_read(event)
                     if event.sequence <= known.get(event.generation_id, 0):
-                        continue  # the snapshot showed it
+                        continue  # it was in the snapshot
                     known.pop(event.generation_id, None)
                     if event.status is Status.COMPLETED and not await self._completion.comes(event, self._closing):
                         return
@@ -157,13 +158,13 @@ class UserChannels:
             try:
                 return await self._read(user_id, after)
             except Invalid:
-                # No position of ours: the client is told where everything stands.
+                # Unknown position: the client gets the current state.
                 after = ""
         page = await self._read(user_id, "")
         return EventPage((), page.position, is_resync=after is not None)
 
     async def _next_page(self, user_id: str, page: EventPage, listener: _Listener) -> EventPage | None:
-        """Wait for news and return them; None when the channels close."""
+        """Wait for new events and return them; None when the channels close."""
         found = bool(page.events)
         while not self._closing.is_set():
             if not found:
@@ -171,7 +172,7 @@ class UserChannels:
             try:
                 following = await self._read(user_id, page.position)
             except (Unavailable, DeadlineExceeded):
-                # The channel outlives the store's absence: its client sees heartbeats until it answers again.
+                # The channel stays open during an outage of the store: its client gets heartbeats until it answers.
                 await _wait(listener.signal, _RETRY_S)
                 continue
             if following.events or following.is_resync:
@@ -182,7 +183,7 @@ class UserChannels:
         return None
 
     async def _standing(self, user_id: str, kind: UpdateKind, position: str) -> AsyncGenerator[ChannelUpdate, None]:
-        """Yield what has not ended, then the end of each generation that waits only for its set."""
+        """Yield the open generations, then the end of each completed one once its set can be read."""
         waiting = await self._waiting_for_sets(user_id)
         generations = await self._open_generations(user_id)
         shown = {each.id: each.as_progress() for each in (*generations, *(each.held_back() for each in waiting))}
@@ -199,7 +200,7 @@ class UserChannels:
             yield ChannelUpdate(UpdateKind.EVENT, position if index == len(waiting) else "", event)
 
     async def _open_generations(self, user_id: str) -> list[Generation]:
-        """Return what has not ended. What moves between the reads is told by the events after the position."""
+        """Return the open generations. Changes between the reads follow as events after the position."""
         found: dict[str, Generation] = {}
         for status in (Status.PROCESSING, Status.QUEUED):
             cursor = ""
@@ -212,7 +213,7 @@ class UserChannels:
         return list(found.values())
 
     async def _waiting_for_sets(self, user_id: str) -> list[Generation]:
-        """Return the generations that just completed and whose sets cannot be read yet, oldest first."""
+        """Return the recently completed generations whose sets cannot be read yet, oldest first."""
         page, _ = await self._generations.page(HistoryQuery(user_id, _PAGE, status=Status.COMPLETED))
         since = self._clock.now() - _JUST_ENDED
         late = [each for each in page if each.end_time is not None and each.end_time >= since]
@@ -230,7 +231,7 @@ class UserChannels:
     def _forget_read(self, key: tuple[str, str], task: asyncio.Task[EventPage]) -> None:
         del self._reads[key]
         if not task.cancelled():
-            task.exception()  # whoever waited has seen it
+            task.exception()  # all waiting listeners have read it
 
     @contextmanager
     def _joined(self, user_id: str) -> Iterator[_Listener]:

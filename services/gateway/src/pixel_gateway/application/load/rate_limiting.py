@@ -1,4 +1,4 @@
-"""Counts each caller's requests against the policy of their kind."""
+"""Rate limiting of each caller's requests by the policy of their kind."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Protocol
 
 from pixel_errors import Unavailable
 
-from pixel_gateway.domain.rate_limit import Policy, RateLimited, Standing, Traffic
+from pixel_gateway.domain.rate_limit import LoadClass, Policy, RateLimited, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _REST_S = 5.0
-"""Seconds the shared counters are left alone after they failed, so that their trouble delays one request in many."""
+"""Seconds the shared counters are not used after a failure, so that it delays one request in many."""
 
 
 class Buckets(Protocol):
@@ -24,19 +24,19 @@ class Buckets(Protocol):
 
 
 class RateLimitObserver(Protocol):
-    """Counts what the limiter does."""
+    """Counts rate limiting."""
 
     def limited(self, policy: str) -> None: ...
     def counted_alone(self) -> None:
-        """Count a request that only this process has seen, because the shared counters do not answer."""
+        """Count a request that only this process counted, because the shared counters failed."""
 
 
 class RateLimiter:
-    """Counts in the shared buckets; while they do not answer, in this process's own."""
+    """Counts in the shared buckets; after a failure in those of this process."""
 
     def __init__(
         self,
-        policies: Mapping[Traffic, Policy],
+        policies: Mapping[LoadClass, Policy],
         *,
         shared: Buckets,
         own: Buckets,
@@ -50,9 +50,9 @@ class RateLimiter:
         self._monotonic = monotonic
         self._rests_until = 0.0
 
-    async def count(self, traffic: Traffic, caller: str) -> tuple[Standing | None, RateLimited | None]:
-        """Count a request; return where its caller stands (None: no limit) and why it is refused, if it is."""
-        policy = self._policies.get(traffic)
+    async def count(self, load_class: LoadClass, caller: str) -> tuple[Standing | None, RateLimited | None]:
+        """Count a request; return what its caller has left (None: no limit) and its rejection, if any."""
+        policy = self._policies.get(load_class)
         if policy is None:
             return None, None
         accepted, level_us = await self._take(policy, f"rate:{policy.name}:{caller}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pixel.media.v1 import assets_service_pb2 as pb
 from pixel.media.v1.assets_service_pb2_grpc import AssetsServiceStub
 from pixel_errors import Internal
+from pixel_limits.media import STORE_ASSET_REQUEST_CHUNK_MAX_LEN as CHUNK_BYTES
 from pixel_rpc import Caller, calling_as, deadline
 from pixel_runtime.ids import format_id
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pixel_generation.application.execution.runner import Produced
     from pixel_generation.domain.jobs.job import Job
 
-CHUNK_BYTES = 256 * 1024
 STORE_DEADLINE_S = 60.0
 
 

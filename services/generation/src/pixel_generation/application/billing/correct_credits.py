@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.generation import ADJUST_CREDITS_REQUEST_CREDITS_LTE as MOST_CREDITS
+from pixel_limits.generation import ADJUST_CREDITS_REQUEST_REASON_MAX_LEN as MAX_WORD_CHARS
 
 from pixel_generation.domain.errors import BalanceTooLow, GenerationNotFound, IdempotencyKeyReused, NothingCaptured
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.billing.ports import Adjusted, Corrections
 
-MOST_CREDITS = 1_000_000_000
-MAX_WORD_CHARS = 200
 ADJUSTMENT_ID = re.compile("[!-~]{1,255}")
 
 

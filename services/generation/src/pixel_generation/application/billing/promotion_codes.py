@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.generation import CREATE_PROMOTION_REQUEST_MAX_USES_LTE as MOST_USES
 
 from pixel_generation.domain.billing.promotions import CODE
 from pixel_generation.domain.errors import PromotionEnded, PromotionExists, PromotionNotFound
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from pixel_generation.domain.billing.promotions import Promotion
 
 MOST_CREDITS = 1_000_000_000
-MOST_USES = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.generation import GET_USAGE_REQUEST_GROUP_BY_MAX_ITEMS as MAX_DIMENSIONS
 
 from pixel_generation.application.reading.page import FIRST, Page
 from pixel_generation.domain.billing.statement import USAGE_DIMENSIONS, USER_TRANSFERS, Transaction, is_usage_dimension
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 DEFAULT_PERIOD = timedelta(days=30)
 MAX_TRANSACTIONS = 1_000
 MAX_GROUPS = 10_000
-MAX_DIMENSIONS = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,12 +47,6 @@ class Jobs(Protocol):
     async def find(self, job_id: UUID) -> Job | None:
         """Return the job as it is now."""
 
-    async def overdue(self, limit: int) -> list[Job]:
-        """Return jobs that have not ended by their deadline."""
-
-    async def abandoned(self, limit: int) -> list[Job]:
-        """Return running jobs whose lease is over."""
-
 
 class Steps(Protocol):
     """Durable steps of runs. Each is written with a change of its job, under the same fence."""
@@ -69,7 +63,6 @@ class JobObserver(Protocol):
     def requeued(self, reason: str) -> None: ...
     def fenced(self) -> None: ...
     def called(self, provider: str, outcome: str, seconds: float, *, cost_usd_micros: int | None) -> None: ...
-    def queue_depth(self, queue: str, jobs: int) -> None: ...
 
 
 class Tracing(Protocol):

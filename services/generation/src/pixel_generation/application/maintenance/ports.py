@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -12,17 +12,71 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.domain.billing.budgets import Budget
-    from pixel_generation.domain.jobs.cancellation import CancelOutcome
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.jobs.replay import RecordedEvent
     from pixel_generation.domain.providers.provider import Outcome
 
+Row = TypeVar("Row")
 
-class Housekeeping(Protocol):
-    """Chores of the relay role."""
 
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """A row that cannot be read as a job."""
+
+    job_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Row]):
+    """What was read, row by row: one that is broken costs no other."""
+
+    rows: list[Row]
+    broken: tuple[BrokenRow, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciling:
+    """A job whose call has an unknown outcome."""
+
+    job: Job
+    provider_request_id: str
+    """Empty when the provider gave none."""
+
+
+class DueJobs(Protocol):
+    """Jobs that a duty has to change; those that the duty has set aside are left out until they are due again."""
+
+    async def abandoned(self, limit: int) -> Found[Job]:
+        """Return running jobs whose lease is over."""
+
+    async def overdue(self, limit: int) -> Found[Job]:
+        """Return jobs that have not ended by their deadline."""
+
+    async def reconciling(self, limit: int) -> Found[Reconciling]:
+        """Return jobs whose call has an unknown outcome, the most urgent first."""
+
+    async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> Found[Job]:
+        """Return waiting jobs in none of these queues and of none of these models."""
+
+
+class SetAside(Protocol):
+    """Jobs that a duty could not process."""
+
+    async def add(self, job_id: UUID, duty: str, reason: str) -> None:
+        """Let the duty pass over the job, longer with each failure in a row."""
+
+    async def forget(self) -> int:
+        """Forget those that were looked at again and could be processed; return how many."""
+
+
+class Leadership(Protocol):
     def lead(self) -> AbstractAsyncContextManager[bool]:
         """Yield whether this process leads until the end of the block."""
+
+
+class Housekeeping(Protocol):
+    """Work on the tables that changes no job."""
 
     async def signal_queues(self) -> int:
         """Announce again the oldest job of each queue that has been runnable for two seconds; return how many."""
@@ -35,9 +89,6 @@ class Housekeeping(Protocol):
 
     async def queue_depths(self) -> dict[str, int]:
         """Count the waiting jobs of each queue."""
-
-    async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> list[Job]:
-        """Return waiting jobs in none of these queues and of none of these models."""
 
 
 class QueueHolds(Protocol):
@@ -53,36 +104,36 @@ class QueueHolds(Protocol):
         """Raise by one class what has waited two minutes behind earlier classes; return how many."""
 
 
-class EngineObserver(Protocol):
-    """Counts maintenance work."""
-
-    def cancelled(self, outcome: CancelOutcome) -> None: ...
-    def reconciling(self, jobs: int) -> None: ...
-    def holds_ended(self, jobs: int, why: str) -> None: ...
-    def aged(self, jobs: int) -> None: ...
-    def archived(self, jobs: int) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Reconciling:
-    """A job whose call has an unknown outcome."""
-
-    job: Job
-    provider_request_id: str
-    """Empty when the provider gave none."""
-
-
-class UnknownCalls(Protocol):
-    async def reconciling(self, limit: int) -> list[Reconciling]:
-        """Return jobs whose call has an unknown outcome, the most urgent first."""
-
-
 @runtime_checkable
 class CallLookup(Protocol):
     """A provider that can tell what became of a call."""
 
     async def look_up(self, *, generation_id: str, attempt: int, provider_request_id: str) -> Outcome:
         """Return SENT when it has or had the request, NOT_SENT when it never had it; raise ProviderError."""
+
+
+class DutyObserver(Protocol):
+    """Counts what duties do."""
+
+    def done(self, duty: str, seconds: float) -> None: ...
+    def failed(self, duty: str) -> None: ...
+    def set_aside(self, duty: str) -> None: ...
+
+
+class EngineObserver(Protocol):
+    """Counts what duties change."""
+
+    def reconciling(self, jobs: int) -> None: ...
+    def holds_ended(self, jobs: int, why: str) -> None: ...
+    def aged(self, jobs: int) -> None: ...
+    def archived(self, jobs: int) -> None: ...
+
+
+class DepthObserver(Protocol):
+    """Reports how long queues are."""
+
+    def queue_depth(self, queue: str, jobs: int) -> None:
+        """Note how many jobs wait in a queue."""
 
 
 class AllJobs(Protocol):

@@ -7,11 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Awaitable, Callable
-
     from pixel_generation.application.maintenance.ports import LedgerObserver, LedgerRules, RuleResult
-    from pixel_generation.application.ports import Clock
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +28,12 @@ async def reconcile_ledger(*, rules: LedgerRules, observer: LedgerObserver) -> l
     return results
 
 
-async def reconcile_as_leader(*, rules: LedgerRules, observer: LedgerObserver) -> None:
+async def reconcile_as_leader(*, rules: LedgerRules, observer: LedgerObserver) -> int:
     """Run the rules unless another process does."""
     async with rules.lead() as leading:
         if leading:
             await reconcile_ledger(rules=rules, observer=observer)
-
-
-def nightly(
-    work: Callable[[], Awaitable[None]], clock: Clock, pause: Callable[[asyncio.Event, float], Awaitable[None]]
-) -> Callable[[asyncio.Event], Awaitable[None]]:
-    """Return a loop body that does the work each night at 03:00 UTC."""
-
-    async def body(stop: asyncio.Event) -> None:
-        while True:
-            await pause(stop, seconds_until_night(clock.now()))
-            if stop.is_set():
-                return
-            await work()
-
-    return body
+    return 0
 
 
 def seconds_until_night(now: datetime) -> float:

@@ -15,8 +15,9 @@ WATCHED = (Scope.PROVIDER, Scope.PLATFORM)
 MOST = 1_000
 
 
-async def watch_budgets(*, budgets: Budgets, observer: BudgetObserver) -> None:
+async def watch_budgets(*, budgets: Budgets, observer: BudgetObserver) -> int:
     """Look once at the budgets of providers and of the platform."""
     observer.budgets(
         [budget for scope in WATCHED for budget in await budgets.find(scope=scope, subject=None, limit=MOST)]
     )
+    return 0

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, PixelError, Violation
+from pixel_limits.generation import REDRIVE_FAILURES_REQUEST_LIMIT_LTE as MAX_REDRIVEN
 
 from pixel_generation.application.operations.ports import Action
 
@@ -18,18 +19,18 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.maintenance.ports import AllJobs
-    from pixel_generation.application.operations.ports import Actions, FailureList
+    from pixel_generation.application.operations.ports import Actions, FailureList, SetAsideList
     from pixel_generation.application.ports import Clock, Randomness
     from pixel_generation.application.reading.page import Page
-    from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter
+    from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, SetAsideJob
     from pixel_generation.domain.jobs.job import Job
 
-MAX_REDRIVEN = 1_000
 DEFAULT_REDRIVEN = 100
 AT_ONCE = 32
 LOOKED_AT = 100
 """Pages of failures that one redrive scans for its filter."""
 MAX_SPREAD = timedelta(days=30)
+MAX_SET_ASIDE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,11 @@ class ListFailures:
 
 @dataclass(frozen=True, slots=True)
 class FailuresPage:
-    """Failures, and counts by code of everything that matches the filter."""
+    """Failures, counts by code of everything that matches the filter, and on the first page the jobs set aside."""
 
     page: Page[FailedWork, tuple[datetime, UUID]]
     count_by_code: dict[str, int]
+    set_aside: list[SetAsideJob] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -81,10 +83,11 @@ class RedriveTools:
     randomness: Randomness
 
 
-async def list_failures(query: ListFailures, *, failures: FailureList) -> FailuresPage:
+async def list_failures(query: ListFailures, *, failures: FailureList, set_aside: SetAsideList) -> FailuresPage:
     """Return a page of failures."""
     page = await failures.page(query.which, before=query.before, limit=query.limit)
-    return FailuresPage(page, await failures.count_by_code(query.which))
+    counts = await failures.count_by_code(query.which)
+    return FailuresPage(page, counts, [] if query.before else await set_aside.latest(MAX_SET_ASIDE))
 
 
 async def redrive_failures(command: RedriveFailures, *, tools: RedriveTools) -> Redriven:

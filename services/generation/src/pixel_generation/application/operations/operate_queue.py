@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.generation import UPDATE_QUEUE_REQUEST_REASON_MAX_LEN as MAX_REASON_CHARS
 
 from pixel_generation.domain.errors import QueueNotFound
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pixel_generation.application.operations.ports import QueueChange, Queues
     from pixel_generation.domain.queueing.queues import QueueStatus
 
-MAX_REASON_CHARS = 200
 MAX_QUEUE_QUEUED = 10_000_000
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.reading.page import Page
-    from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter
+    from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, SetAsideJob
     from pixel_generation.domain.jobs.statistics import StatsRow
     from pixel_generation.domain.queueing.queues import QueueOverview, QueueState, QueueStatus
 
@@ -62,6 +62,11 @@ class FailureList(Protocol):
 
     async def count_by_code(self, which: FailureFilter) -> dict[str, int]:
         """Count failures by code among the newest 10,000 of the filter's period."""
+
+
+class SetAsideList(Protocol):
+    async def latest(self, limit: int) -> list[SetAsideJob]:
+        """Return jobs that a duty could not process when it last looked, the latest first."""
 
 
 class Statistics(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import PixelError
+from pixel_errors.backoff import backoff_s
 
 from pixel_generation.application.ports import Clock, Writer
 from pixel_generation.application.submission.owned_jobs import find_named
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.execution.ports import JobObserver, Jobs
-    from pixel_generation.application.maintenance.ports import EngineObserver
-    from pixel_generation.application.submission.ports import OwnedJobs
+    from pixel_generation.application.submission.ports import CancelObserver, OwnedJobs
     from pixel_generation.domain.jobs.job import Job
 
 FIRST_LOOK_S = 0.02
@@ -35,7 +35,7 @@ class CancelTools:
     jobs: Jobs
     clock: Clock
     observer: JobObserver
-    engine_observer: EngineObserver
+    cancel_observer: CancelObserver
     patience_s: float = 2.0
     """How long to wait for a run that was asked to stop."""
 
@@ -53,16 +53,16 @@ async def cancel_generations(
 ) -> list[Cancellation | PixelError]:
     """Cancel each job in order; raise Invalid, or GenerationNotFound and cancel none when one is not the user's."""
     found = await find_named(user_id, job_ids, tools.owned)
-    told = await asyncio.gather(*(_tell(job, tools) for job in found.values()))
-    settled = await _wait_for_ends(dict(zip(found, told, strict=True)), user_id, tools)
+    written = await asyncio.gather(*(_cancel_one(job, tools) for job in found.values()))
+    settled = await _wait_for_ends(dict(zip(found, written, strict=True)), user_id, tools)
     results = [_result(settled[job_id]) for job_id in job_ids]
     for result in results:
         if isinstance(result, Cancellation):
-            tools.engine_observer.cancelled(result.outcome)
+            tools.cancel_observer.cancelled(result.outcome)
     return results
 
 
-async def _tell(job: Job, tools: CancelTools) -> Job | PixelError:
+async def _cancel_one(job: Job, tools: CancelTools) -> Job | PixelError:
     """Cancel one job; retry as often as a concurrent change was first."""
     try:
         while (after := cancel(job, at=tools.clock.now())) is not None:
@@ -83,13 +83,13 @@ async def _wait_for_ends(
     jobs: dict[UUID, Job | PixelError], user_id: UUID, tools: CancelTools
 ) -> dict[UUID, Job | PixelError]:
     """Poll with growing pauses until no run is stopping or the time is over."""
-    patient_until, pause_s = time.monotonic() + tools.patience_s, FIRST_LOOK_S
+    patient_until, looks = time.monotonic() + tools.patience_s, 0
     while stopping := [job.id for job in jobs.values() if not isinstance(job, PixelError) and not job.status.is_final]:
         left_s = patient_until - time.monotonic()
         if left_s <= 0:
             break
-        await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(2 * pause_s, SLOWEST_LOOK_S)
+        looks += 1
+        await asyncio.sleep(min(backoff_s(looks, first_s=FIRST_LOOK_S, longest_s=SLOWEST_LOOK_S), left_s))
         jobs |= await tools.owned.find_owned(stopping, user_id)
     return jobs
 

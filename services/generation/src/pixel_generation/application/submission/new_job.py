@@ -10,6 +10,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.generation import SUBMISSION_CANCEL_AFTER_SECONDS_GTE as SHORTEST_CANCEL_S
+from pixel_limits.generation import SUBMISSION_CANCEL_AFTER_SECONDS_LTE as LONGEST_CANCEL_S
+from pixel_limits.generation import SUBMISSION_END_USER_MAX_LEN as MAX_END_USER_CHARS
+from pixel_limits.generation import SUBMISSION_IDEMPOTENCY_KEY_MAX_LEN as MAX_KEY_CHARS
+from pixel_limits.generation import SUBMISSION_MAX_RETRIES_LTE as MOST_RETRIES
+from pixel_limits.generation import SUBMISSION_METADATA_KEY_MAX_LEN as MAX_LABEL_NAME_CHARS
+from pixel_limits.generation import SUBMISSION_METADATA_MAX_PAIRS as MAX_LABELS
+from pixel_limits.generation import SUBMISSION_METADATA_VALUE_MAX_LEN as MAX_LABEL_CHARS
 
 from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.job import Job, Priority
@@ -25,17 +33,9 @@ if TYPE_CHECKING:
     from pixel_generation.domain.routing.routing import RoutedWork
     from pixel_generation.domain.work.work import Work
 
-MAX_KEY_CHARS = 255
-MAX_END_USER_CHARS = 200
-MAX_LABELS = 16
-MAX_LABEL_NAME_CHARS = 64
-MAX_LABEL_CHARS = 512
-MOST_RETRIES = 10
 LATEST_SCHEDULE = timedelta(days=30)
 SCHEDULE_TOLERANCE = timedelta(minutes=1)
 """A time this little in the past is a slow request, and means at once."""
-SHORTEST_CANCEL_S = 1.0
-LONGEST_CANCEL_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)

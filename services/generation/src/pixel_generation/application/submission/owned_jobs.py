@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.generation import CANCEL_GENERATIONS_REQUEST_IDS_MAX_ITEMS as MAX_AT_ONCE
 
 from pixel_generation.domain.errors import GenerationNotFound
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from pixel_generation.application.submission.ports import OwnedJobs
     from pixel_generation.domain.jobs.job import Job
 
-MAX_AT_ONCE = 100
 MAX_TOLD = 10
 
 

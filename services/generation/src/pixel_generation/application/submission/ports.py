@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from pixel_generation.domain.jobs.cancellation import CancelOutcome
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
 
@@ -101,6 +102,13 @@ class SubmissionObserver(Protocol):
 class OwnedJobs(Protocol):
     async def find_owned(self, job_ids: Sequence[UUID], user_id: UUID) -> dict[UUID, Job]:
         """Return the user's jobs among the ids, archived or not."""
+
+
+class CancelObserver(Protocol):
+    """Counts cancellations."""
+
+    def cancelled(self, outcome: CancelOutcome) -> None:
+        """Count an answered cancellation."""
 
 
 class QueueSnapshots(Protocol):

@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pixel_limits.generation import CREATE_PROMOTION_REQUEST_CODE_MAX_LEN, CREATE_PROMOTION_REQUEST_CODE_MIN_LEN
+
 if TYPE_CHECKING:
     from datetime import datetime
 
-CODE = re.compile(r"[A-Z0-9-]{3,40}")
+CODE = re.compile(rf"[A-Z0-9-]{{{CREATE_PROMOTION_REQUEST_CODE_MIN_LEN},{CREATE_PROMOTION_REQUEST_CODE_MAX_LEN}}}")
 
 
 @dataclass(frozen=True, slots=True)

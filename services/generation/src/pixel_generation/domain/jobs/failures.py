@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAsideJob:
+    """A job that a duty on a clock could not process, and passes over until it is looked at again."""
+
+    job_id: UUID
+    duty: str
+    reason: str
+    failures: int
+    """In a row."""
+    first_at: datetime
+    last_at: datetime
+    look_again_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class FailureFilter:
     """Which failures; None and empty mean all."""
 

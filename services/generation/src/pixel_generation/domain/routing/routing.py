@@ -235,7 +235,7 @@ class _Submitter:
             Exclusion.QUEUE_PAUSED: queue is QueueState.PAUSED,
             Exclusion.PROVIDER_UNAVAILABLE: self.catalogue.health(model) is BreakerState.OPEN,
         }
-        return next((reason.value for reason, stands in reasons.items() if stands), "")
+        return next((reason.value for reason, applies in reasons.items() if applies), "")
 
 
 def _routed(chosen: _Considered, first: _Considered, decision: Route, draw_seed: Callable[[], int]) -> RoutedWork:
@@ -277,13 +277,13 @@ def _cheapest(considered: list[_Considered]) -> _Considered:
     able = sorted((one for one in considered if one.can_wait), key=rank)
     if able:
         return able[0]
-    told = (
+    detail = (
         f"No model supports this request: {'; '.join(f'{one.model.id}: {one.excluded_because}' for one in considered)}."
     )
     if all(one.fit and one.fit.violations for one in considered):
         violations = dict.fromkeys(violation for one in considered if one.fit for violation in one.fit.violations)
-        raise WorkInvalid(told, violations=tuple(violations) or (Violation("model", told),))
-    raise ModelUnavailable(told)
+        raise WorkInvalid(detail, violations=tuple(violations) or (Violation("model", detail),))
+    raise ModelUnavailable(detail)
 
 
 def _nearest_price_first(considered: list[_Considered], chosen: _Considered) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_errors import Violation
+from pixel_limits.media import BATCH_GET_ASSETS_REQUEST_ASSET_IDS_MAX_ITEMS as MAX_IDS
 
 from pixel_media.domain.assets.addresses import ADDRESS_LIFE_S, signing_time
 from pixel_media.domain.errors import AssetInvalid
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from pixel_media.application.ports import Clock, Objects
     from pixel_media.domain.assets.asset import Asset
     from pixel_media.domain.renditions.rendition import RenditionKind
-
-MAX_IDS = 500
 
 
 @dataclass(frozen=True)

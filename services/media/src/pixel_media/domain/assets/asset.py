@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import Violation
+from pixel_limits.media import STORE_ASSET_HEADER_SIZE_BYTES_LTE as MAX_BYTES
 
 from pixel_media.domain.errors import AssetConflict, AssetInvalid, ImageTooLarge
 
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from pixel_media.domain.renditions.rendition import Rendition
 
-MAX_BYTES = 52_428_800
-"""Largest original."""
 MAX_TAGS = 20
 MAX_TAG_LENGTH = 64
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.social import LIST_NOTIFICATIONS_REQUEST_PAGE_SIZE_LTE as MAX_PAGE_SIZE
 
-from pixel_social.domain.notifications.notification import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, NotificationPosition
+from pixel_social.domain.notifications.notification import DEFAULT_PAGE_SIZE, NotificationPosition
 
 if TYPE_CHECKING:
     from uuid import UUID

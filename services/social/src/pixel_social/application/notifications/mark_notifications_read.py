@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pixel_errors import Invalid, Violation
+from pixel_limits.social import MARK_NOTIFICATIONS_READ_REQUEST_IDS_MAX_ITEMS as MAX_IDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
     from pixel_social.application.notifications.ports import Notifications
-
-MAX_IDS = 100
 
 
 async def mark_notifications_read(user_id: UUID, ids: Sequence[UUID], *, notifications: Notifications) -> int:

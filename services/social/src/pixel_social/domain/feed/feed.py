@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from pixel_errors import Violation
+from pixel_limits.social import DISCOVER_REQUEST_PAGE_LTE as MAX_PAGE
+from pixel_limits.social import DISCOVER_REQUEST_PAGE_SIZE_LTE as MAX_PAGE_SIZE
 
 from pixel_social.domain.errors import InvalidFeedRequest, InvalidPageToken
 
 if TYPE_CHECKING:
     from pixel_social.domain.images.image import Image
 
-MAX_PAGE_SIZE = 100
-MAX_PAGE = 500
 MAX_FILTER_CHARACTERS = 200
 MAX_TOKEN_CHARACTERS = 400
 FINGERPRINT_BYTES = 6

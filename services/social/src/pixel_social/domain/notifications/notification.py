@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Self
 
-MAX_PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 20
 
 

@@ -1,33 +1,40 @@
-"""The HTTP application: doors on Litestar's routes, problems for every error, metrics and identity around them."""
+"""The HTTP application: Litestar with endpoints, guard, request, responses and errors, inside the middleware."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+import asyncio
+from functools import cache
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
-from litestar import Litestar, Request, Response
-from litestar.enums import HttpMethod
-from litestar.exceptions import MethodNotAllowedException
+import msgspec
+from litestar import Litestar
+from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
-from litestar.types import ASGIApp  # noqa: TC002  Litestar reads the annotations
-from pixel_rpc import Caller, calling_as
+from litestar.routes import HTTPRoute
 
-from pixel_gateway.adapters.inbound.http.all_doors import all_doors
-from pixel_gateway.adapters.inbound.http.doors import Call, header_map
-from pixel_gateway.adapters.inbound.http.edge import Edge, error_reply, request_id_of
-from pixel_gateway.adapters.inbound.http.entry import Entry
-from pixel_gateway.adapters.inbound.http.errors import MethodNotAllowed
-from pixel_gateway.adapters.inbound.http.hosts import AllowedHosts
-from pixel_gateway.adapters.inbound.http.open_streams import OpenStreams
-from pixel_gateway.adapters.inbound.http.socket import sockets
-from pixel_gateway.adapters.inbound.http.traffic import LoadControl, traffic_of
+from pixel_gateway.adapters.inbound.http.live.stream_limits import StreamLimits
+from pixel_gateway.adapters.inbound.http.routes import ROUTES
+from pixel_gateway.adapters.inbound.http.routing.endpoint import Endpoint
+from pixel_gateway.adapters.inbound.http.routing.error_responses import handle_error
+from pixel_gateway.adapters.inbound.http.routing.openapi import document
+from pixel_gateway.adapters.inbound.http.routing.request import Request
+from pixel_gateway.adapters.inbound.http.routing.responses import JsonResponse
+from pixel_gateway.adapters.inbound.http.security.authorization import Authorization
+from pixel_gateway.adapters.inbound.http.security.load_control import LoadControl
+from pixel_gateway.adapters.inbound.http.server.outer_middleware import OuterMiddleware
+from pixel_gateway.adapters.inbound.http.server.trusted_hosts import TrustedHosts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from pixel_gateway.adapters.inbound.http.doors import Door
-    from pixel_gateway.adapters.inbound.http.health import Health
+    from litestar.types import ASGIApp, ControllerRouterHandler
+
+    from pixel_gateway.adapters.inbound.http.api.operation.routes import Health
     from pixel_gateway.application import Application
+
+MAX_BODY_BYTES = 1_048_576
+_ONE_AND_OPTIONS = 2
 
 
 def create_app(
@@ -37,92 +44,61 @@ def create_app(
     public_url: str = "",
     image_wait_s: float = 120.0,
     queue_secret: str = "",
-    open_streams: OpenStreams | None = None,
-    hosts: AllowedHosts | None = None,
+    stream_limits: StreamLimits | None = None,
+    hosts: TrustedHosts | None = None,
     load: LoadControl | None = None,
+    routes: Sequence[ControllerRouterHandler] = ROUTES,
 ) -> ASGIApp:
-    """Return the application with every door."""
-    open_streams = open_streams or OpenStreams()
-    hosts = hosts or AllowedHosts(public_url=public_url)
-    load = load or LoadControl()
-    doors = all_doors(application, checks, open_streams, image_wait_s=image_wait_s)
-    entry = Entry(application, queue_secret)
+    """Return the application with every endpoint."""
+    state = {
+        "application": application,
+        "health": checks,
+        "image_wait_s": image_wait_s,
+        "openapi": _openapi,
+        "public_url": public_url,
+        "stream_limits": stream_limits or StreamLimits(),
+    }
     inside = Litestar(
-        route_handlers=[
-            *(_route(door, entry, public_url, load) for door in doors),
-            *sockets(application, open_streams, hosts),
-        ],
-        exception_handlers={Exception: _error_handler(doors)},
+        route_handlers=[*routes],
+        guards=[Authorization(application, queue_secret, load or LoadControl())],
+        exception_handlers={Exception: handle_error},
+        request_class=Request,
+        response_class=JsonResponse,
+        request_max_body_size=MAX_BODY_BYTES,
+        state=State(state),
         openapi_config=None,
         logging_config=None,
-        request_max_body_size=None,
         debug=False,
     )
-    return Edge(inside, hosts)
+    require_load_classes(inside)
+    complete_options(inside)
+    return OuterMiddleware(inside, hosts or TrustedHosts(public_url=public_url))
 
 
-def _route(door: Door, entry: Entry, public_url: str, load: LoadControl) -> HTTPRouteHandler:
-    traffic = traffic_of(door)
-
-    async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
-        headers = header_map(request.scope["headers"])
-        principal = await entry.admit(door, request.scope, headers)
-        user_id = principal.user_id
-        await load.count(traffic, request.scope, user_id)
-        request_id = request_id_of(request.scope)
-        call = Call(
-            request.scope,
-            request.receive,
-            headers=headers,
-            user_id=user_id,
-            request_id=request_id,
-            public_url=public_url,
-            api_key_id=principal.key_id,
-        )
-        with calling_as(Caller(user_id=user_id, request_id=request_id)):
-            return await door.handle(call)
-
-    async def admitted(request: Request[Any, Any, Any]) -> ASGIApp:
-        with load.admitted(traffic, request.scope):
-            return await answer(request)
-
-    handler = HTTPRouteHandler(
-        door.path, http_method=_methods(door), status_code=200, name=f"{door.method} {door.path}"
-    )
-    return handler(admitted)
+def require_load_classes(application: Litestar) -> None:
+    """Raise TypeError for a handler that is not an endpoint: it would be neither guarded nor counted."""
+    for route in application.routes:
+        for handler in getattr(route, "route_handlers", ()):
+            is_endpoint = isinstance(handler, Endpoint) and handler.opt["load_class"]
+            if isinstance(handler, HTTPRouteHandler) and not is_endpoint and handler.http_methods != {"OPTIONS"}:
+                raise TypeError(f"{handler} at {route.path} has no load class; declare it with routing.endpoint")
 
 
-def _methods(door: Door) -> list[HttpMethod]:
-    """Return what a door answers to: where there is GET there is HEAD."""
-    return [HttpMethod.GET, HttpMethod.HEAD] if door.method == "GET" else [HttpMethod(door.method)]
+def complete_options(application: Litestar) -> None:
+    """Make OPTIONS list every method of a path; Litestar lists those of its first handler only."""
+    for route in application.routes:
+        if isinstance(route, HTTPRoute) and len(route.route_handlers) > _ONE_AND_OPTIONS:
+            options = route.create_options_handler(route.path)
+            options.owner = application
+            options.on_registration(application)
+            model = options.create_kwargs_model(path_parameters=route.path_parameters)
+            route.route_handler_map["OPTIONS"] = (options, model)
 
 
-class _ErrorResponse(Response[bytes]):
-    """Carries an error's answer through Litestar, which wants a Response."""
-
-    def __init__(self, reply: ASGIApp) -> None:
-        super().__init__(b"")
-        self._reply = reply
-
-    def to_asgi_response(self, *_args: Any, **_kwargs: Any) -> Any:
-        return self._reply
+async def _openapi() -> bytes:
+    return await asyncio.to_thread(_encoded_document)
 
 
-def _error_handler(doors: Sequence[Door]) -> Callable[[Request[Any, Any, Any], Exception], Response[bytes]]:
-    """Return what renders any error; a wrong method is told the right ones, which the router keeps to itself."""
-    methods: dict[str, list[str]] = {}
-    for door in doors:
-        methods.setdefault(_pattern(door.path), []).extend(method.value for method in _methods(door))
-
-    def answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-        if isinstance(error, MethodNotAllowedException):
-            path = request.scope["path"].rstrip("/")
-            allowed = [method for pattern, known in methods.items() if re.fullmatch(pattern, path) for method in known]
-            error = MethodNotAllowed(metadata={"allow": ", ".join(sorted({*allowed, "OPTIONS"}))})
-        return _ErrorResponse(error_reply(error, request.scope))
-
-    return answer
-
-
-def _pattern(path: str) -> str:
-    return re.sub(r"\{\w+:(\w+)\}", lambda match: ".+" if match[1] == "path" else "[^/]+", path)
+@cache
+def _encoded_document() -> bytes:
+    return msgspec.json.encode(document(ROUTES, version=version("pixel-gateway")))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pixel_gateway.domain.billing import TransactionQuery, UsageQuery
 
 RECONCILE_WITHIN_S = 60.0
-"""Reconciling reads the whole ledger."""
+"""Time limit of a reconciliation, which reads the whole ledger."""
 
 
 class GrpcBilling:
@@ -43,13 +43,13 @@ class GrpcBilling:
         return facts_of(await self._stub.GetBalance(pb.GetBalanceRequest(user_id=user_id)), Balance)
 
     async def grant(self, user_id: str, credit_count: int, *, grant_id: str, reason: str) -> None:
-        """Give credits once per user and grant id."""
+        """Grant credits once per user and grant id."""
         request = pb.GrantCreditsRequest(user_id=user_id, credits=credit_count, grant_id=grant_id, reason=reason)
         await self._stub.GrantCredits(request)
 
 
 class GrpcLedgerReads:
-    """What a user can read of the ledger, and promotion codes."""
+    """The users' reads of the ledger, and promotion codes."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.BillingServiceStub(channel)
@@ -78,13 +78,13 @@ class GrpcLedgerReads:
         return facts_of(await self._stub.GetUsage(request), Usage)
 
     async def redeem(self, user_id: str, code: str) -> Redeemed:
-        """Give the credits of a promotion code, once per user; raise NotFound for an unknown code."""
+        """Grant the credits of a promotion code, once per user; raise NotFound for an unknown code."""
         answer = await self._stub.RedeemPromotion(pb.RedeemPromotionRequest(user_id=user_id, code=code))
         return facts_of(answer, Redeemed)
 
 
 class GrpcBudgets:
-    """Limits on what may be held and spent."""
+    """Budgets: limits on held and spent amounts."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.BillingServiceStub(channel)
@@ -102,30 +102,30 @@ class GrpcBudgets:
         return facts_of(answer.budget, Budget)
 
     async def delete(self, budget_id: str, actor: str) -> None:
-        """Remove a budget; raise NotFound."""
+        """Delete a budget; raise NotFound."""
         await self._stub.DeleteBudget(pb.DeleteBudgetRequest(id=budget_id, actor=actor))
 
     async def of(self, scope: str = "", subject: str = "") -> list[Budget]:
-        """Return budgets by scope and subject; empty words mean all."""
+        """Return budgets by scope and subject; empty values mean all."""
         answer = await self._stub.ListBudgets(pb.ListBudgetsRequest(scope=scope, subject=subject))
         return [facts_of(each, Budget) for each in answer.budgets]
 
 
 class GrpcAdjustments:
-    """What an admin does to money and accounts."""
+    """Corrections by admins."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.BillingServiceStub(channel)
 
     async def adjust(self, user_id: str, credit_count: int, *, adjustment_id: str, reason: str, actor: str) -> Adjusted:
-        """Add credits, or take them when negative; once per user and adjustment id."""
+        """Add credits, or deduct them when negative; once per user and adjustment id."""
         request = pb.AdjustCreditsRequest(
             user_id=user_id, credits=credit_count, adjustment_id=adjustment_id, reason=reason, actor=actor
         )
         return facts_of(await self._stub.AdjustCredits(request), Adjusted)
 
     async def refund(self, generation_id: str, credit_count: int, *, reason: str, actor: str) -> Refunded:
-        """Give captured credits back, 0 for all of the last round; once per round; raise NotFound."""
+        """Refund captured credits, 0 for all of the last round; once per round; raise NotFound."""
         request = pb.RefundGenerationRequest(
             generation_id=generation_id, credits=credit_count, reason=reason, actor=actor
         )
@@ -143,13 +143,13 @@ class GrpcAdjustments:
         return facts_of((await self._stub.UpdateAccount(request)).account, Balance)
 
     async def reconcile(self) -> list[ReconcileCheck]:
-        """Prove the ledger, rule by rule."""
+        """Check the ledger, rule by rule."""
         answer = await self._stub.Reconcile(pb.ReconcileRequest(), timeout=RECONCILE_WITHIN_S)
         return [facts_of(each, ReconcileCheck) for each in answer.checks]
 
 
 class GrpcPromotionCodes:
-    """Codes that give credits to each user once."""
+    """Promotion codes, which grant credits to each user once."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.BillingServiceStub(channel)
@@ -172,6 +172,6 @@ class GrpcPromotionCodes:
         return [facts_of(each, Promotion) for each in answer.promotions], answer.next_page_token
 
     async def end(self, code: str, actor: str) -> Promotion:
-        """End a code now, in any case; one that is over keeps its end; raise NotFound."""
+        """End a code now; codes are case-insensitive; an ended one keeps its end; raise NotFound."""
         answer = await self._stub.EndPromotion(pb.EndPromotionRequest(code=code, actor=actor))
         return facts_of(answer.promotion, Promotion)

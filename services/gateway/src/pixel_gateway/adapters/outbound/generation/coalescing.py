@@ -1,7 +1,7 @@
-"""Waiting submissions travel together: one RPC costs about the same for 1 and for 256 of them.
+"""Queued submissions share an RPC: one call costs about the same for 1 and for 256 of them.
 
-There is no timer. A submission that finds a free call goes at once; what arrives while all calls are running goes with
-the next one. Load makes the batches, and an idle gateway adds no wait.
+There is no timer. A submission is sent at once when a call is free; submissions queued while all calls are running go
+with the next one. Load makes the batches, and an idle gateway adds no wait.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pixel_errors import Internal, PixelError, Unavailable, restore
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pixel_gateway.application.ports import Accepted, Submission
+    from pixel_gateway.application.generations.ports import Accepted, Submission
 
 MAX_BATCH = 256
 MAX_CALLS = 2
@@ -26,14 +26,14 @@ _RETRY_AFTER_S = 1.0
 
 
 class SubmissionsWaiting(Unavailable):
-    """Too many submissions are waiting; try again in a moment."""
+    """Too many submissions are queued; retry in a moment."""
 
     reason = "OVERLOADED"
 
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A submission, where its answer goes, and the context (trace, request id) it came in."""
+    """A submission, its future, and its context (trace, request id)."""
 
     submission: Submission
     answer: asyncio.Future[Accepted]
@@ -41,7 +41,7 @@ class _Waiting:
 
 
 class Coalescer:
-    """Sends submissions in batches, each answered on its own."""
+    """Sends submissions in batches, each with its own result."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Coalescer:
         self._calls: set[asyncio.Task[None]] = set()
 
     async def submit(self, submission: Submission) -> Accepted:
-        """Return the answer to this submission or raise its rejection; raise SubmissionsWaiting at the bound."""
+        """Return the result of this submission or raise its rejection; raise SubmissionsWaiting at the limit."""
         if len(self._waiting) >= self._max_waiting:
             raise SubmissionsWaiting(retry_after_s=_RETRY_AFTER_S)
         answer: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
@@ -68,7 +68,7 @@ class Coalescer:
         return await answer
 
     async def close(self) -> None:
-        """Wait for the running calls and for what still waits."""
+        """Wait for the running calls and the queued submissions."""
         while self._calls:
             await asyncio.wait(self._calls)
 
@@ -77,7 +77,7 @@ class Coalescer:
             batch = self._next_batch()
             if not batch:
                 return
-            # The call continues the trace of the first submission it carries.
+            # The call continues the trace of its first submission.
             task = asyncio.create_task(self._call(batch), name="submit many", context=batch[0].context)
             self._calls.add(task)
             task.add_done_callback(self._call_ended)
@@ -103,13 +103,13 @@ class Coalescer:
         batch: list[_Waiting] = []
         while self._waiting and len(batch) < self._max_batch:
             item = self._waiting.popleft()
-            if not item.answer.done():  # otherwise its caller went away before it was sent
+            if not item.answer.done():  # otherwise its caller was cancelled before it was sent
                 batch.append(item)
         return batch
 
 
 def _own(error: Exception) -> PixelError:
-    """Return a copy for one caller: each adds its own traceback and facts to what it raises."""
+    """Return a copy for one caller: each adds its own traceback and facts to the error."""
     known = error if isinstance(error, PixelError) else Internal()
     copy = restore(
         known.kind,

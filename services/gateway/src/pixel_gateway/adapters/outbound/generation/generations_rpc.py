@@ -27,19 +27,19 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from pixel_gateway.application.ports import Accepted, HistoryQuery, Submission
+    from pixel_gateway.application.generations.ports import Accepted, HistoryQuery, Submission
     from pixel_gateway.domain.generation import Generation, Model, Progress
 
 
 class GrpcGenerations:
-    """Generations; submissions that wait together go as one call."""
+    """Generations; queued submissions share a call."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = service_grpc.GenerationsServiceStub(channel)
         self._coalescer = Coalescer(self._submit_many)
 
     async def submit(self, submission: Submission) -> Accepted:
-        """Accept the submission or raise why it is refused."""
+        """Accept the submission or raise its rejection."""
         return await self._coalescer.submit(submission)
 
     async def get(self, user_id: str, generation_id: str) -> Generation:
@@ -78,14 +78,14 @@ class GrpcGenerations:
         return [model_of(message) for message in answer.models]
 
     async def close(self) -> None:
-        """Wait for submissions under way."""
+        """Wait for submissions in progress."""
         await self._coalescer.close()
 
     async def _submit_many(self, submissions: Sequence[Submission]) -> Sequence[Accepted | Exception]:
         request = service_pb.SubmitManyRequest(submissions=[submission_message(each) for each in submissions])
-        # A call that carries the submissions of several users has none of them as its caller.
+        # A call with submissions of several users has no user as its caller.
         with calling_as(caller() if len(submissions) == 1 else Caller()):
             answer = await self._stub.SubmitMany(request)
         if len(answer.results) != len(submissions):
-            raise Internal("The generation service answered for another number of submissions.")
+            raise Internal("The generation service returned another number of submissions.")
         return [accepted_of(result) for result in answer.results]

@@ -20,7 +20,7 @@ from pixel_gateway.adapters.generation_codec import (
     submission_message,
 )
 from pixel_gateway.adapters.message_reader import content_of, facts_from
-from pixel_gateway.application.engine_ports import Cancelled, CancelOutcome
+from pixel_gateway.application.generations.ports import Cancelled, CancelOutcome
 from pixel_gateway.domain.billing import Quote, Receipt
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
 
-    from pixel_gateway.application.ports import Accepted, Submission
+    from pixel_gateway.application.generations.ports import Accepted, Submission
 
 _OUTCOME_OF = {getattr(pb, f"CANCEL_OUTCOME_{outcome.name}"): outcome for outcome in CancelOutcome}
 
@@ -46,13 +46,13 @@ class GrpcJobCommands:
         return [_cancelled_of(result) for result in answer.results]
 
     async def retry(self, user_id: str, ids: Sequence[str]) -> list[Accepted | PixelError]:
-        """Queue each ended one again, in the order of the ids; raise NotFound when one is not the user's."""
+        """Retry each ended one, in the order of the ids; raise NotFound when one is not the user's."""
         answer = await self._stub.RetryGenerations(pb.RetryGenerationsRequest(user_id=user_id, ids=ids))
         _check_number(len(answer.results), len(ids))
         return [accepted_of(result) for result in answer.results]
 
     async def receipt(self, user_id: str, generation_id: str) -> Receipt:
-        """Return what a generation cost; raise NotFound."""
+        """Return the receipt of a generation; raise NotFound."""
         answer = await self._stub.GetReceipt(pb.GetReceiptRequest(id=generation_id, user_id=user_id))
         told = content_of(answer.receipt)
         images = {
@@ -64,7 +64,7 @@ class GrpcJobCommands:
         return facts_from(told | images, Receipt)
 
     async def quote(self, submission: Submission) -> Quote:
-        """Price a submission without making it; raise why it could not be."""
+        """Quote a submission without making it; raise its rejection."""
         request = pb.QuoteGenerationRequest(submission=submission_message(submission))
         answer = await self._stub.QuoteGeneration(request)
         return Quote(
@@ -92,4 +92,4 @@ def _cancelled_of(result: pb.CancelResult) -> Cancelled | PixelError:
 
 def _check_number(answered: int, asked: int) -> None:
     if answered != asked:
-        raise Internal("The generation service answered for another number of generations.")
+        raise Internal("The generation service returned another number of generations.")

@@ -18,6 +18,7 @@ from pixel_gateway.domain.operations import (
     Queue,
     QueueStatus,
     Redriven,
+    SetAsideJob,
     Stats,
 )
 
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 
 
 class GrpcQueueOperations:
-    """What waits and runs."""
+    """The queue."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.OperationsServiceStub(channel)
 
     async def status(self) -> QueueStatus:
-        """Return what waits and runs in every queue."""
+        """Return queued and running jobs of every queue."""
         return facts_of(await self._stub.GetQueueStatus(pb.GetQueueStatusRequest()), QueueStatus)
 
     async def process(self) -> Processed:
@@ -75,10 +76,11 @@ class GrpcFailedGenerations:
             failures=tuple(_failed_work_of(each) for each in answer.failures),
             next_cursor=answer.next_page_token,
             count_by_code=dict(answer.count_by_code),
+            set_aside=tuple(facts_of(each, SetAsideJob) for each in answer.set_aside),
         )
 
     async def redrive(self, redrive: Redrive) -> Redriven:
-        """Queue failures that match a filter again, or tell which it would be."""
+        """Retry failures that match a filter, or return them in a dry run."""
         request = pb.RedriveFailuresRequest(
             filter=_filter_message(redrive.filter),
             dry_run=redrive.dry_run,
@@ -90,7 +92,7 @@ class GrpcFailedGenerations:
 
 
 class GrpcRecords:
-    """Statistics and what people did."""
+    """Statistics and actions."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = stubs.OperationsServiceStub(channel)
@@ -132,7 +134,7 @@ def _failed_work_of(message: pb.FailedWork) -> FailedWork:
 
 def _action_of(message: pb.Action) -> Action:
     content = content_of(message)
-    # A Struct holds every number as a double; what was whole is told as whole.
+    # A Struct has every number as a double; whole numbers are converted back.
     content["metadata"] = {
         name: int(value) if isinstance(value, float) and value.is_integer() else value
         for name, value in content.get("metadata", {}).items()

@@ -21,7 +21,7 @@ class GrpcUserEvents:
         self._stub = service_grpc.GenerationsServiceStub(channel)
 
     async def after(self, user_id: str, position: str) -> EventPage:
-        """Return the events after a position; for an empty one no events, only where now is."""
+        """Return the events after a position; for an empty one only the current position."""
         request = service_pb.ListUserEventsRequest(user_id=user_id, after_position=position)
         answer = await self._stub.ListUserEvents(request)
         return EventPage(

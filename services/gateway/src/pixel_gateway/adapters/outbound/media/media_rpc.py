@@ -1,4 +1,4 @@
-"""The media service over gRPC; stores that serve clients themselves are read by their signed HTTP address."""
+"""The media service over gRPC; stores that serve clients themselves are read by their signed URLs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pixel.media.v1 import assets_service_pb2 as pb
 from pixel.media.v1 import assets_service_pb2_grpc as stubs
 from pixel_errors import DeadlineExceeded, Internal, Unavailable
 
-from pixel_gateway.application.ports import StoredObject
+from pixel_gateway.application.images.ports import StoredObject
 from pixel_gateway.domain.image import Addresses, AssetNotFound
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 OBJECTS_PATH = "/media/objects/"
 GAP_S = 30.0
-"""Seconds until the next part of an object has to be there; the whole may take as long as its reader does."""
+"""Time limit for the next part of an object; the whole may take as long as its reader does."""
 
 _ASSETS_A_CALL = 500
 _FETCH_S = 30.0
 _MAX_BYTES = 52_428_800
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""The store is a part of the installation: no proxy leads to it."""
+"""The store is part of the installation: no proxy is used."""
 
 
 class GrpcMedia:
@@ -41,7 +41,7 @@ class GrpcMedia:
         self._stub = stubs.AssetsServiceStub(channel)
 
     async def addresses(self, asset_ids: Sequence[str]) -> Mapping[str, Addresses]:
-        """Return fresh signed addresses of the assets that exist."""
+        """Return new signed URLs of the existing assets."""
         unique = [*dict.fromkeys(asset_ids)]
         found: dict[str, Addresses] = {}
         for start in range(0, len(unique), _ASSETS_A_CALL):
@@ -51,16 +51,16 @@ class GrpcMedia:
         return found
 
     async def read(self, key: str, *, expires: int, signature: str) -> StoredObject:
-        """Open the object of a signed address; raise Forbidden when altered or expired, NotFound when gone."""
+        """Open the object of a signed URL; raise Forbidden when altered or expired, NotFound when deleted."""
         request = pb.ReadObjectRequest(key=key, expires=expires, signature=signature)
         messages = _promptly(self._stub.ReadObject(request))
         first = await anext(messages, None)
         if first is None:
-            raise Internal("The media service sent an object without its facts.")
+            raise Internal("The media service sent an object without its metadata.")
         return StoredObject(first.content_type, first.size_bytes, _chunks(first.chunk, messages))
 
     async def fetch(self, address: str) -> bytes:
-        """Return all bytes behind a signed address that `addresses` gave."""
+        """Return all bytes of a signed URL from `addresses`."""
         if not address.startswith(OBJECTS_PATH):
             return await asyncio.to_thread(_download, address)
         parts = urlsplit(address)
@@ -95,9 +95,9 @@ async def _chunks(first: bytes, messages: AsyncGenerator[pb.ReadObjectResponse, 
 
 
 def _download(address: str) -> bytes:
-    """Read an address that the media service signed; it is our own store, never an address of a user."""
+    """Read a URL signed by the media service; it is the studio's own store, never a URL of a user."""
     if not address.startswith(("http://", "https://")):
-        raise Internal("The media service gave an address that is not HTTP.")
+        raise Internal("The media service returned a URL that is not HTTP.")
     try:
         with _direct.open(address, timeout=_FETCH_S) as response:
             data: bytes = response.read(_MAX_BYTES + 1)

@@ -13,7 +13,7 @@ from pixel_gateway.domain.image import Image, ImageSet
 if TYPE_CHECKING:
     import grpc.aio
 
-    from pixel_gateway.application.ports import DiscoverQuery
+    from pixel_gateway.application.images.ports import DiscoverQuery
 
 SORTS = {
     "recent": pb.DISCOVER_SORT_RECENT,

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pixel_events import append_outbox
-from pixel_postgres import Pool, execute, fetch_all, leading, load_queries
+from pixel_postgres import Pool, execute, fetch_all, load_queries
 
+from pixel_generation.adapters.outbound.postgres.decoding import decode_each
 from pixel_generation.adapters.outbound.postgres.rows import job_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
     from datetime import datetime
 
     from pixel_runtime.clock import Clock
 
     from pixel_generation.adapters.work.messages import WorkMessages
-    from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.work.work import Kinds
 
-JOBS = load_queries("pixel_generation.sql", "jobs.sql")
+
+DUTIES = load_queries("pixel_generation.sql", "duties.sql")
 SUBMISSIONS = load_queries("pixel_generation.sql", "submissions.sql")
 ARCHIVE = load_queries("pixel_generation.sql", "archive.sql")
 
@@ -30,7 +30,7 @@ RESERVATIONS_KEPT = timedelta(days=62)
 
 
 class PostgresHousekeeping:
-    """Elects a leader by an advisory lock. Every write of a sweep is fenced, so the lock only avoids duplicate work."""
+    """Work on the tables that changes no job."""
 
     def __init__(self, pool: Pool, clock: Clock, kinds: Kinds, messages: WorkMessages) -> None:
         self._pool = pool
@@ -38,22 +38,14 @@ class PostgresHousekeeping:
         self._messages = messages
         self._clock = clock
 
-    @asynccontextmanager
-    async def lead(self) -> AsyncIterator[bool]:
-        async with self._pool.autocommit() as conn, leading(conn, "pixel_generation.sweep") as leads:
-            yield leads
-
     async def signal_queues(self) -> int:
         now = self._clock.now()
         async with self._pool.transaction() as conn:
-            jobs = [job_of(row, self._kinds) for row in await fetch_all(conn, JOBS["list_overlooked_jobs"])]
+            jobs = decode_each(
+                await fetch_all(conn, DUTIES["list_overlooked_jobs"]), partial(job_of, kinds=self._kinds)
+            ).rows
             await append_outbox(conn, [self._messages.requested(job, now) for job in jobs])
         return len(jobs)
-
-    async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> list[Job]:
-        parameters = {"limit": limit, "queues": list(queues), "models": list(models)}
-        async with self._pool.autocommit() as conn:
-            return [job_of(row, self._kinds) for row in await fetch_all(conn, JOBS["list_unserved_jobs"], parameters)]
 
     async def purge(self, *, before: datetime, limit: int) -> int:
         over = {"before": self._clock.now() - RESERVATIONS_KEPT, "limit": limit}
@@ -67,4 +59,4 @@ class PostgresHousekeeping:
 
     async def queue_depths(self) -> dict[str, int]:
         async with self._pool.autocommit() as conn:
-            return {row["queue"]: row["waiting"] for row in await fetch_all(conn, JOBS["count_queued_jobs"])}
+            return {row["queue"]: row["waiting"] for row in await fetch_all(conn, DUTIES["count_queued_jobs"])}

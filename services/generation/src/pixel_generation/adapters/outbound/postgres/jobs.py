@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 from pixel_runtime.ids import format_id, new_id
 
 from pixel_generation.adapters.outbound.outbox_events import outbox_events, status_changed
+from pixel_generation.adapters.outbound.postgres.decoding import decode_each
 from pixel_generation.adapters.outbound.postgres.group_commit import GroupCommit, write_changes
 from pixel_generation.adapters.outbound.postgres.rows import (
     change_value,
@@ -17,7 +19,6 @@ from pixel_generation.adapters.outbound.postgres.rows import (
     step_value,
     time_value,
 )
-from pixel_generation.application.maintenance.ports import Reconciling
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
 from pixel_generation.domain.jobs.job import Stage, Status
@@ -72,7 +73,8 @@ class PostgresJobs:
             rows = await fetch_all(conn, JOBS["claim_jobs"], parameters | {"is_locked": False})
         if not rows:
             rows = await self._claim_under_limits(parameters)
-        return [job_of(row, self._kinds) for row in rows]
+        # A job that cannot be read is claimed all the same: it is rescued, and set aside, when its lease is over.
+        return decode_each(rows, partial(job_of, kinds=self._kinds)).rows
 
     async def _claim_under_limits(self, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         async with self._pool.transaction() as conn:
@@ -144,24 +146,9 @@ class PostgresJobs:
             row = await fetch_one(conn, JOBS["find_job"], {"id": job_id})
         return None if row is None else job_of(row, self._kinds)
 
-    async def reconciling(self, limit: int) -> list[Reconciling]:
-        async with self._pool.autocommit() as conn:
-            rows = await fetch_all(conn, JOBS["list_reconciling_jobs"], {"limit": limit})
-        return [Reconciling(job_of(row, self._kinds), row["provider_request_id"]) for row in rows]
-
     async def history(self, job_id: UUID) -> list[RecordedEvent]:
         async with self._pool.autocommit() as conn:
             return [recorded_event_of(row) for row in await fetch_all(conn, EVENTS["list_facts"], {"id": job_id})]
-
-    async def overdue(self, limit: int) -> list[Job]:
-        return await self._list("list_overdue_jobs", limit)
-
-    async def abandoned(self, limit: int) -> list[Job]:
-        return await self._list("list_abandoned_jobs", limit)
-
-    async def _list(self, query: str, limit: int) -> list[Job]:
-        async with self._pool.autocommit() as conn:
-            return [job_of(row, self._kinds) for row in await fetch_all(conn, JOBS[query], {"limit": limit})]
 
 
 def _settlement(job: Job) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from pixel_runtime.ids import new_id
 from psycopg.types.json import Jsonb
 
 from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
+from pixel_generation.adapters.outbound.postgres.decoding import decode_each
 from pixel_generation.application.operations.ports import Action, QueueChange
 from pixel_generation.application.reading.page import Page
 from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter
@@ -86,11 +88,10 @@ class PostgresFailures:
                 "window": max(self._window, limit + 1),
                 "limit": limit + 1,
             }
-            found = [
-                _failure_of(row, self._kinds) for row in await fetch_all(conn, OPERATIONS["list_failures"], parameters)
-            ]
-            if len(found) > limit:
-                return Page(found[:limit], (found[limit - 1].ended_at, found[limit - 1].job_id))
+            rows = await fetch_all(conn, OPERATIONS["list_failures"], parameters)
+            found = decode_each(rows[:limit], partial(_failure_of, kinds=self._kinds)).rows
+            if len(rows) > limit:
+                return Page(found, (rows[limit - 1]["ended_at"], rows[limit - 1]["id"]))
             end = await fetch_one(conn, OPERATIONS["find_end_of_failure_window"], parameters)
         return Page(found, (end["ended_at"], end["id"]) if end else None)
 

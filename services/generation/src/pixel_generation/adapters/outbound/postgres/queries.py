@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, fetch_one, load_queries
 
+from pixel_generation.adapters.outbound.postgres.decoding import decode_each
 from pixel_generation.adapters.outbound.postgres.id_ranges import LOWEST, highest_id_at, lowest_id_at
 from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
 from pixel_generation.application.reading.page import Page
@@ -58,9 +60,10 @@ class PostgresQueries:
         }
         name = "list_generations_of_key" if which.idempotency_key else "list_generations"
         async with self._pool.autocommit() as conn:
-            found = [_standing_of(row, self._kinds) for row in await fetch_all(conn, GENERATIONS[name], parameters)]
-            if len(found) > limit:
-                return Page(found[:limit], found[limit - 1].job.id)
+            rows = await fetch_all(conn, GENERATIONS[name], parameters)
+            found = decode_each(rows[:limit], partial(_standing_of, kinds=self._kinds)).rows
+            if len(rows) > limit:
+                return Page(found, rows[limit - 1]["id"])
             if which.idempotency_key or not which.leaves_some_out:
                 return Page(found, None)
             end = await fetch_one(conn, GENERATIONS["find_end_of_generation_window"], parameters)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pixel.generation.v1 import generation_pb2, generations_service_pb2_grpc
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import Exhausted, PixelError
+from pixel_limits.generation import LIST_GENERATIONS_REQUEST_PAGE_SIZE_LTE as MAX_PAGE
 
 from pixel_generation.adapters.codec import (
     STATUS_OF,
@@ -48,7 +49,6 @@ MAX_EVENTS = 1_000
 OUTCOMES = {outcome: pb.CancelOutcome.Value(f"CANCEL_OUTCOME_{outcome.name}") for outcome in CancelOutcome}
 DEFAULT_EVENTS = 500
 DEFAULT_PAGE = 20
-MAX_PAGE = 100
 
 
 class GenerationsServicer(generations_service_pb2_grpc.GenerationsServiceServicer):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.struct_pb2 import Struct
 from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel.generation.v1 import operations_service_pb2_grpc
+from pixel_limits.generation import LIST_ACTIONS_REQUEST_PAGE_SIZE_LTE, LIST_FAILURES_REQUEST_PAGE_SIZE_LTE
 from pixel_runtime.ids import format_id
 
 from pixel_generation.adapters.codec import failure_to_proto, timestamp
@@ -34,12 +35,11 @@ if TYPE_CHECKING:
 
     from pixel_generation.application import Application
     from pixel_generation.application.operations.ports import Action
-    from pixel_generation.domain.jobs.failures import FailedWork
+    from pixel_generation.domain.jobs.failures import FailedWork, SetAsideJob
     from pixel_generation.domain.jobs.statistics import GenerationStats
     from pixel_generation.domain.queueing.queues import QueueStatus
 
 DEFAULT_PAGE = 20
-MAX_PAGE = 100
 
 
 class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
@@ -104,13 +104,14 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         query = ListFailures(
             _read_filter(request.filter),
             before=read_timed_token(request.page_token),
-            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE),
+            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=LIST_FAILURES_REQUEST_PAGE_SIZE_LTE),
         )
         found = await self._operations.list_failures(query)
         return pb.ListFailuresResponse(
             failures=map(_failed_work_to_proto, found.page.items),
             next_page_token=write_timed_token(found.page.next),
             count_by_code=found.count_by_code,
+            set_aside=map(_set_aside_to_proto, found.set_aside),
         )
 
     async def RedriveFailures(  # noqa: N802 - named by the proto
@@ -138,7 +139,7 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
             user_id=read_user_id(request.user_id) if request.user_id else None,
             job_id=read_generation_id(request.generation_id) if request.generation_id else None,
             before=read_token(request.page_token),
-            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE),
+            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=LIST_ACTIONS_REQUEST_PAGE_SIZE_LTE),
         )
         page = await self._operations.list_actions(query)
         return pb.ListActionsResponse(actions=map(_action_to_proto, page.items), next_page_token=write_token(page.next))
@@ -224,6 +225,18 @@ def _failed_work_to_proto(work: FailedWork) -> pb.FailedWork:
         redacted_payload=_struct_of(work.redacted_payload),
         end_time=timestamp(work.ended_at),
         released_credits=work.released_credits,
+    )
+
+
+def _set_aside_to_proto(job: SetAsideJob) -> pb.SetAsideJob:
+    return pb.SetAsideJob(
+        id=format_id("gen", job.job_id),
+        duty=job.duty,
+        reason=job.reason,
+        failures=job.failures,
+        first_time=timestamp(job.first_at),
+        last_time=timestamp(job.last_at),
+        look_again_time=timestamp(job.look_again_at),
     )
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Protocol
 from pixel.media.v1 import assets_service_pb2 as pb
 from pixel.media.v1 import assets_service_pb2_grpc as pb_grpc
 from pixel_errors import DeadlineExceeded, FailedPrecondition, PixelError, Violation
+from pixel_limits.media import BATCH_GET_ASSETS_REQUEST_ASSET_IDS_MAX_ITEMS as MAX_IDS
+from pixel_limits.media import STORE_ASSET_HEADER_SIZE_BYTES_LTE as MAX_BYTES
+from pixel_limits.media import STORE_ASSET_REQUEST_CHUNK_MAX_LEN as MAX_CHUNK_BYTES
 
 from pixel_media.adapters.inbound.grpc.assets.codec import invalid, read_header, read_id, write_asset
 from pixel_media.adapters.metrics import REFUSED_IMAGES, STORED_BYTES, STORED_IMAGES
-from pixel_media.application.assets.get_assets import MAX_IDS
 from pixel_media.application.assets.store_asset import StoreAsset
-from pixel_media.domain.assets.asset import MAX_BYTES
 from pixel_media.domain.assets.content import Content
 from pixel_media.domain.errors import AssetInvalid
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from pixel_media.application import Application
 
 SERVICES = ("pixel.media.v1.AssetsService",)
-MAX_CHUNK_BYTES = 262_144
 MAX_CHUNKS = MAX_BYTES // MAX_CHUNK_BYTES
 
 

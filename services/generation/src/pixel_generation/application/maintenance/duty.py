@@ -1,0 +1,91 @@
+"""Duties run on a clock, each by itself: its interval, its error boundary, its figures."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pixel_errors import PixelError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from pixel_generation.application.maintenance.ports import DutyObserver, Leadership
+
+log = logging.getLogger(__name__)
+
+
+class DutyName(StrEnum):
+    """Every duty, in the order in which a round by hand does them."""
+
+    RESCUE = "rescue"
+    EXPIRE = "expire"
+    LOOK_UP = "look_up"
+    RELEASE_HOLDS = "release_holds"
+    AGE = "age"
+    END_UNSERVED = "end_unserved"
+    SIGNAL = "signal"
+    PURGE = "purge"
+    ARCHIVE = "archive"
+    MEASURE_DEPTHS = "measure_depths"
+    START_SCHEDULED = "start_scheduled"
+    WATCH_BUDGETS = "watch_budgets"
+    RECONCILE_LEDGER = "reconcile_ledger"
+
+
+def parse_intervals(text: str) -> dict[DutyName, float]:
+    """Read `duty=seconds;…`; raise ValueError."""
+    intervals: dict[DutyName, float] = {}
+    for part in filter(None, (word.strip() for word in text.split(";"))):
+        name, _, seconds = part.partition("=")
+        intervals[DutyName(name.strip())] = float(seconds)
+        if not 0 < intervals[DutyName(name.strip())] < math.inf:
+            raise ValueError(f"the interval of {name.strip()} must be greater than 0")
+    return intervals
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Something to do again and again."""
+
+    name: DutyName
+    work: Callable[[], Awaitable[int]]
+    """Does it once and returns how many jobs it changed."""
+    needs_lead: bool = True
+    """Whether only the process that leads does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DutyResult:
+    is_done: bool
+    """False when it raised."""
+    changed: int = 0
+
+
+async def do_duty(duty: Duty, *, leadership: Leadership, observer: DutyObserver) -> DutyResult:
+    """Do a duty once, if this process is to; what it raises is counted, logged and ends here."""
+    try:
+        async with leadership.lead() if duty.needs_lead else nullcontext(enter_result=True) as leading:
+            if not leading:
+                return DutyResult(is_done=True)
+            began_s = time.monotonic()
+            changed = await duty.work()
+            observer.done(duty.name, time.monotonic() - began_s)
+            return DutyResult(is_done=True, changed=changed)
+    except PixelError as error:
+        log.warning("duty_failed", extra={"duty": duty.name, "reason": error.code, "detail": error.detail})
+    except Exception:
+        log.exception("duty_broke", extra={"duty": duty.name})
+    observer.failed(duty.name)
+    return DutyResult(is_done=False)
+
+
+async def do_round(duties: Iterable[Duty], *, leadership: Leadership, observer: DutyObserver) -> int:
+    """Do each duty once, one after the other; return how many jobs they changed."""
+    results = [await do_duty(duty, leadership=leadership, observer=observer) for duty in duties]
+    return sum(result.changed for result in results)

@@ -1,0 +1,15 @@
+"""Show how many jobs wait in each queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixel_generation.application.maintenance.ports import DepthObserver, Housekeeping
+
+
+async def measure_queue_depths(*, housekeeping: Housekeeping, observer: DepthObserver) -> int:
+    """Count them once; that changes no job."""
+    for queue, waiting in (await housekeeping.queue_depths()).items():
+        observer.queue_depth(queue, waiting)
+    return 0
