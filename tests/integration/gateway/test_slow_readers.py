@@ -67,7 +67,7 @@ async def published(backstage, generation_id: str, seconds: float, is_enough: as
 
 
 @pytest.mark.parametrize("transport", ["sse", "websocket"])
-async def test_slow_readers_are_cut_and_the_others_miss_nothing(client, server, secret, transport, request):
+async def test_slow_readers_are_disconnected_and_the_others_miss_nothing(client, server, secret, transport, request):
     backstage, wait_until = request.getfixturevalue("backstage"), request.getfixturevalue("wait_until")
     generation_id = await submitted(client)
     before = cut(transport, "stalled")

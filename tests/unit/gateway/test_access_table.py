@@ -87,7 +87,7 @@ def expected_access(name: str) -> Access | None:
 
 
 @pytest.mark.parametrize("name", sorted(ENDPOINTS))
-def test_every_endpoint_has_the_access_that_was_decided_for_it(name):
+def test_every_endpoint_has_its_expected_access(name):
     assert ENDPOINTS[name].access is expected_access(name)
 
 
@@ -129,7 +129,7 @@ def address_of(path: str) -> str:
 
 
 @pytest.mark.parametrize("role", [Role.ANONYMOUS, Role.MEMBER, Role.MODERATOR, Role.ADMIN, Role.PROCESSOR])
-async def test_each_caller_is_let_in_exactly_where_the_table_says(http, secrets, role):
+async def test_each_role_has_exactly_the_access_of_the_table(http, secrets, role):
     headers = {"x-queue-secret": QUEUE_SECRET} if role is Role.PROCESSOR else {}
     if role in secrets:
         headers = {"authorization": f"Bearer {secrets[role]}"}
@@ -165,7 +165,7 @@ async def test_a_member_is_refused_at_every_endpoint_of_admins(http, secrets, na
 
 
 @pytest.mark.parametrize("secret", ["", "the-queue-secre", "the-queue-secret2", "ümlaut"])
-async def test_the_queue_is_processed_for_nobody_who_does_not_know_its_secret(http, backstage, secret):
+async def test_processing_the_queue_without_its_secret_is_refused(http, backstage, secret):
     answer = await http.post("/api/queue/process", headers={"x-queue-secret": secret.encode()})
 
     assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_QUEUE_SECRET")
@@ -173,14 +173,14 @@ async def test_the_queue_is_processed_for_nobody_who_does_not_know_its_secret(ht
 
 
 @pytest.mark.parametrize("headers", [{"x-queue-secret": QUEUE_SECRET}, {"authorization": f"Bearer {QUEUE_SECRET}"}])
-async def test_the_queue_is_processed_for_who_knows_its_secret(http, backstage, headers):
+async def test_processing_the_queue_with_its_secret_is_allowed(http, backstage, headers):
     answer = await http.post("/api/queue/process", headers=headers)
 
     assert (answer.status_code, answer.json()) == (200, {"signalledQueues": 1, "sweptJobs": 0})
     assert backstage.engine.queue.passes == 1
 
 
-async def test_without_a_secret_nobody_processes_the_queue(client, backstage):
+async def test_processing_the_queue_is_disabled_without_a_configured_secret(client, backstage):
     refused = REFUSED_ROLES.labels(Access.PROCESSOR, Role.ANONYMOUS)._value.get()
 
     for headers in ({}, {"x-queue-secret": ""}, {"authorization": "Bearer "}):
@@ -191,7 +191,7 @@ async def test_without_a_secret_nobody_processes_the_queue(client, backstage):
     assert REFUSED_ROLES.labels(Access.PROCESSOR, Role.ANONYMOUS)._value.get() == refused + 3
 
 
-async def test_a_named_admin_is_one_also_when_the_account_is_older(backstage):
+async def test_a_configured_admin_gets_the_role_also_on_an_older_account(backstage):
     account = await backstage.app.accounts.ensure(EnsureAccount("root"))
     await backstage.accounts.set_role(account.id, Role.MEMBER)
 

@@ -34,7 +34,7 @@ async def started(coalescer: Coalescer, prompts: list[str]) -> list[asyncio.Task
     return tasks
 
 
-async def test_what_waits_while_calls_run_goes_together():
+async def test_submissions_that_queue_during_calls_share_the_next_one():
     peer = Peer()
     coalescer = Coalescer(peer.send_many, max_calls=2)
     tasks = await started(coalescer, [str(number) for number in range(10)])
@@ -65,7 +65,7 @@ async def test_a_rejection_reaches_its_own_caller_only():
     assert [type(outcome).__name__ for outcome in outcomes] == ["str", "str", "Invalid", "str"]
 
 
-async def test_a_call_that_fails_is_told_to_everybody_it_carried():
+async def test_a_failed_call_fails_all_its_submissions():
     async def away(_):
         raise Unavailable("away", metadata={"peer": "generation"}, retry_after_s=2)
 
@@ -102,7 +102,7 @@ async def test_a_queued_item_of_a_cancelled_caller_is_not_sent():
     assert peer.batches == [["running"], ["stays"]]
 
 
-async def test_too_many_waiting_are_sent_away_with_a_time_to_come_back():
+async def test_submissions_beyond_the_queue_limit_are_refused_with_retry_after():
     peer = Peer()
     coalescer = Coalescer(peer.send_many, max_calls=1, max_waiting=2)
     tasks = await started(coalescer, ["running", "1", "2"])
