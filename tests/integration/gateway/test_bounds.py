@@ -1,4 +1,4 @@
-"""How much one process takes on at once."""
+"""Limits of one process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenAI's own client, unchanged, against our door."""
+"""OpenAI's own client, unchanged, with the gateway's endpoints."""
 
 from __future__ import annotations
 

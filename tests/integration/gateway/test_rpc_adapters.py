@@ -1,4 +1,4 @@
-"""What the gateway asks of its peers over real gRPC, against servicers that answer from the contract."""
+"""The gateway's calls to other services over real gRPC, with servicers that follow the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients that misbehave below HTTP's meaning."""
+"""Clients that violate the HTTP protocol."""
 
 from __future__ import annotations
 

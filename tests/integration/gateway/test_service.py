@@ -1,4 +1,4 @@
-"""The whole service on a real database and bus, its peers away."""
+"""The whole service on a real database and bus, with the other services unreachable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client's fault at the socket is not an error of ours."""
+"""Faults of WebSocket clients log no error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def socket(server, client, generation_id):
 
 
 def errors_of_ours(caplog) -> list[str]:
-    """Return what the server logged; a busy machine also makes the test's own client and loop complain."""
+    """Return the server's log lines, without those of the test's own client and loop."""
     return [each.getMessage() for each in caplog.records if each.name.startswith(("pixel", "uvicorn"))]
 
 

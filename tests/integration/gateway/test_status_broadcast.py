@@ -1,4 +1,4 @@
-"""Two gateways that share one reading of the bus and tell each other over Redis."""
+"""Two gateways that share one consumer group and broadcast over Redis."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def broadcasts(outcome: str) -> float:
 
 @asynccontextmanager
 async def gateways(backstage, url: str, *, look: bool = True):
-    """Give two gateways of one store, bus and channel; without `look` they hear of events or never."""
+    """Yield two gateways on one store, bus and channel; without `look` they do not poll the store."""
     bus, stop = FakeBus(), asyncio.Event()
     await bus.ensure_topics()
     told, tasks, channels = [], [], []

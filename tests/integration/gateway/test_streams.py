@@ -65,7 +65,7 @@ async def test_a_browser_that_reconnects_after_the_end_gets_204(client, backstag
 
     again = await client.get(path, headers={"last-event-id": "2"})
     asked = await client.get(f"{path}?after=2")
-    backstage.generations.advance(generation_id, Status.QUEUED, 0)  # its user runs it again
+    backstage.generations.advance(generation_id, Status.QUEUED, 0)  # its user retries it
     backstage.finish(generation_id)
     next_round = await client.get(path, headers={"last-event-id": "2"})
 
@@ -82,7 +82,7 @@ async def test_a_generation_submitted_at_one_gateway_is_watched_at_another_and_r
     generation_id = await submitted(first)
     path = f"/api/generations/{generation_id}/events"
     async with asyncio.timeout(20), second.stream("GET", path) as answer:
-        for progress in (10, 50):  # only the first one hears of it
+        for progress in (10, 50):  # only the first one receives it
             event = backstage.generations.advance(generation_id, Status.PROCESSING, progress)
             two_gateways[0].app.live.publish(event)
         lines = answer.aiter_lines()
@@ -193,7 +193,7 @@ async def test_a_socket_with_a_wrong_query_is_refused(client, server, secret, qu
 
 
 async def rejection(opening) -> int:
-    """Return the status of the problem that answers the opening request."""
+    """Return the status of the problem in response to the opening request."""
     with pytest.raises(InvalidStatus) as refused:
         await opening.__aenter__()
     response = refused.value.response

@@ -1,4 +1,4 @@
-"""The channel with all own generations, and tickets, over real sockets."""
+"""The user channel and tickets, over real sockets."""
 
 from __future__ import annotations
 
@@ -114,10 +114,10 @@ async def test_two_gateways_give_the_same_events_to_a_client_that_moves(backstag
                 events = Events(answer)
                 if not position:
                     position = (await events.next())["id"]
-                for generation_id in generations:  # only the other gateway hears of it
+                for generation_id in generations:  # only the other gateway receives it
                     event = backstage.generations.advance(generation_id, Status.PROCESSING, turn)
                     (second, first)[turn % 2].app.live.publish(event)
-                for _ in range(2 if turn < 9 else 2 + 10):  # leaves while one more is on its way
+                for _ in range(2 if turn < 9 else 2 + 10):  # disconnects while another one is sent
                     told = await events.next()
                     position = told["id"]
                     body = json.loads(told["data"])

@@ -1,4 +1,4 @@
-"""What the doors say while a service behind them is away."""
+"""Responses of endpoints while a service is unreachable."""
 
 from __future__ import annotations
 

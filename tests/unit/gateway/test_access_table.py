@@ -1,4 +1,4 @@
-"""Each endpoint and each kind of caller, from one table: what is not in it is denied."""
+"""Each endpoint and each role, from one table: everything else is denied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fakes.gateway_endpoints import ENDPOINTS
 QUEUE_SECRET = "the-queue-secret"
 ZEROS = "0" * 32
 SIGNED = "GET /media/objects/{key:path}"
-"""Open to everybody who has a signed address, and refused with 403 to the others."""
+"""Open to everybody with a signed URL, and refused with 403 otherwise."""
 
 PUBLIC = {
     "GET /",
@@ -82,7 +82,7 @@ ADMIN = sorted(name for name, endpoint in ENDPOINTS.items() if endpoint.path.sta
 
 
 def expected_access(name: str) -> Access | None:
-    """What stands in the table above: all of /api/admin/ is for admins, everything else has to be named."""
+    """The access in the table above: all of /api/admin/ is for admins, everything else is listed."""
     return Access.ADMIN if " /api/admin/" in name else EXPECTED.get(name)
 
 
@@ -123,7 +123,7 @@ async def http(backstage: Backstage):
 
 
 def address_of(path: str) -> str:
-    """A path that its endpoint refuses or misses before it does anything."""
+    """A path that its endpoint refuses or does not find before it has an effect."""
     filled = path.replace("{id:str}", f"gen_{ZEROS}").replace("{queue:str}", "none").replace("{name:str}", "none")
     return filled.replace("{code:str}", "none").replace("{file:str}", "none.js").replace("{key:path}", "none")
 
@@ -139,7 +139,7 @@ async def test_each_role_has_exactly_the_access_of_the_table(http, secrets, role
     for name, endpoint in ENDPOINTS.items():
         if name == SIGNED:
             continue
-        # HEAD ends a stream at once; what changes something is sent a body that is refused after the access check.
+        # HEAD ends a stream at once; other methods get a body that is refused after the access check.
         method = "HEAD" if endpoint.method == "GET" else endpoint.method
         body = b"" if endpoint.body is None else b"{"
         answer = await http.request(

@@ -173,7 +173,7 @@ async def test_a_removed_role_is_refused_within_five_seconds(admin, backstage):
     account = await backstage.app.accounts.ensure(EnsureAccount("root"))
     await backstage.accounts.set_role(account.id, Role.MEMBER)
     authenticator = backstage.app.accounts.authenticate.__self__
-    authenticator._monotonic = lambda: float("inf")  # later than anything that was remembered
+    authenticator._monotonic = lambda: float("inf")  # later than any cached value
 
     assert (await admin.get("/api/admin/queues")).status_code == 403
     assert REMEMBERED_S <= 5

@@ -1,4 +1,4 @@
-"""Under overload the work that is done stays worth its while, and money always gets through."""
+"""Under overload the goodput stays high, and billing is always served."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_retry_after_is_the_time_to_serve_the_refused_requests():
 
 
 class Offered:
-    """Open arrivals of mixed kinds at a shared server behind the real admission."""
+    """Open arrivals of mixed kinds at a shared server with the real admission."""
 
     def __init__(self, seed: int = 1, *, is_guarded: bool = True) -> None:
         self.clock = Seconds()

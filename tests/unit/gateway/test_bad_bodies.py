@@ -1,4 +1,4 @@
-"""Bad input is answered clearly, has no effect, and is never an error of ours."""
+"""Bad input gets a clear error, has no effect, and never a 5xx."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the worst input gets from the whole HTTP application: a clear problem with its code, no effect, never a 5xx.
+"""Bad input to the whole HTTP application: a problem with its code, no effect, never a 5xx.
 
 The services behind it are fakes; `tests/e2e/test_bad_input.py` sends a few of these to a whole studio.
 """

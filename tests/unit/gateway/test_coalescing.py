@@ -10,7 +10,7 @@ from pixel_gateway.domain.generation import Spec
 
 
 class Peer:
-    """Answers each submission with its prompt, when it is let go."""
+    """Returns the prompt of each submission, when released."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []

@@ -1,4 +1,4 @@
-"""A full process turns new work away at once, and answers what matters."""
+"""A full process refuses new work at once, and serves important requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user hears of what happened, once, until they have read it."""
+"""Notifications are shown once, until they are read."""
 
 from __future__ import annotations
 

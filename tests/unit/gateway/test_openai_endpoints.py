@@ -88,7 +88,7 @@ async def test_with_a_key_the_client_can_wait_again(client):
 
 
 async def test_an_accepted_submission_is_marked_as_not_retryable(client, backstage, wait_until):
-    """The pictures are there, only their addresses cannot be had now: a second request would be a second job."""
+    """The pictures exist, only their URLs are unavailable: a second request would be a second job."""
     backstage.media.is_away = True
     answer = await answered(client, backstage, wait_until, backstage.finish)
 

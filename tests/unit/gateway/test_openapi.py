@@ -1,4 +1,4 @@
-"""The document describes every endpoint as it is: its bodies, examples, rejections and who may use it."""
+"""The document describes every endpoint: bodies, examples, rejections and access."""
 
 from __future__ import annotations
 

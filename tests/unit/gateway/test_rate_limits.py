@@ -1,4 +1,4 @@
-"""A caller is told where they stand, and one that listens is never refused."""
+"""Responses have the remaining quota, and a client that obeys it is never refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GEN = Policy("gen", 60)
 
 
 class AwayBuckets:
-    """Shared counters that do not answer."""
+    """Shared counters that fail."""
 
     asked = 0
 

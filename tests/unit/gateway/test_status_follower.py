@@ -30,7 +30,7 @@ async def following(backstage, bus, wait_until):
     task = asyncio.create_task(follower.follow(stop))
 
     async def is_following() -> bool:
-        # A follower starts at the end: once a probe arrives, everything later does.
+        # A follower starts at the end: once a probe arrives, later events do too.
         await bus.publish([status_event(backstage, "gen_probe", "usr_1", 1)])
         return bool(backstage.last_status.rows)
 

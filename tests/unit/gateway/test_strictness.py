@@ -1,4 +1,4 @@
-"""What is refused with its place, and which addresses there are."""
+"""Rejections with their path, and the set of paths."""
 
 from __future__ import annotations
 

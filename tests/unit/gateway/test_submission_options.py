@@ -1,4 +1,4 @@
-"""What else a submission can say: when, how soon, by when, for whom."""
+"""Options of a submission: schedule, priority, deadline, end user."""
 
 from __future__ import annotations
 

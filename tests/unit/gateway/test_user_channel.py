@@ -83,7 +83,7 @@ async def test_a_too_old_position_gets_a_resync(backstage, user_id):
 
 
 async def test_events_in_the_snapshot_are_not_sent_again(backstage, user_id):
-    backstage.user_events.horizon = 0  # stored, shown by a read of the rows, not yet in the order
+    backstage.user_events.horizon = 0  # stored and visible in the rows, not yet in commit order
     generation_id = await submitted(backstage, user_id, quietly=True)
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         snapshot = await anext(updates)
@@ -104,7 +104,7 @@ async def test_an_event_that_is_not_visible_yet_is_sent_soon_after_it_is(backsta
         await wait_until(lambda: backstage.user_events.reads >= reads + 3)
         backstage.user_events.horizon = None
 
-        async with asyncio.timeout(0.9):  # sooner than the slow look
+        async with asyncio.timeout(0.9):  # sooner than the poll
             assert await told == [(generation_id, 1)]
 
 

@@ -1,4 +1,4 @@
-"""What the server overrides and reads of uvicorn's internals is there, in the versions that pyproject.toml lets in."""
+"""The members of uvicorn that the server overrides and uses exist, in the versions that pyproject.toml allows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SET_LATER = {"close_timer", "curr_msg_data_type", "frames", "parser", "request",
 
 
 def overridden(ours: type, theirs: type) -> set[str]:
-    """The methods of ours that only make sense while uvicorn calls them."""
+    """Our methods that depend on being called by uvicorn."""
     return {name for name in vars(ours) if callable(vars(ours)[name])} & {
         name for each in theirs.__mro__ for name in vars(each)
     }

@@ -89,7 +89,7 @@ class Coalescer:
     async def _call(self, batch: list[_Waiting]) -> None:
         try:
             outcomes = await self._send_many([item.submission for item in batch])
-        except Exception as error:  # noqa: BLE001  every waiting caller is told, whatever it was
+        except Exception as error:  # noqa: BLE001  every waiting caller gets the error
             outcomes = [error] * len(batch)
         for item, outcome in zip(batch, outcomes, strict=True):
             if item.answer.done():
