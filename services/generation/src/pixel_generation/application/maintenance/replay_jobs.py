@@ -1,4 +1,4 @@
-"""Prove that the events of jobs give their rows."""
+"""Checks that replaying the events of jobs gives their rows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ COMPARED = tuple(one.name for one in fields(Job) if one.name not in OF_THE_QUEUE
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many jobs were replayed, and what differed."""
+    """The number of replayed jobs, and the differences."""
 
     jobs: int = 0
     differing: dict[UUID, str] = field(default_factory=dict)
 
 
 async def replay_jobs(limit: int, *, jobs: AllJobs, history: History) -> Replayed:
-    """Fold the events of up to `limit` jobs, oldest first, and compare each with its row."""
+    """Replay the events of up to `limit` jobs, oldest first, and compare each with its row."""
     count, after, differing = 0, UUID(int=0), {}
     while count < limit and (page := await jobs.after(after, min(PAGE, limit - count))):
         for job_id in page:
@@ -45,7 +45,7 @@ async def _difference(job_id: UUID, jobs: AllJobs, history: History) -> str:
             return "the job is gone"
         if not events or events[-1].sequence >= row.sequence:
             break
-        # It changed between the two reads.
+        # The job changed between the two reads.
     try:
         folded = fold(events)
     except NotReplayable as error:
