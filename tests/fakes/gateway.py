@@ -34,7 +34,7 @@ ADMINS = frozenset({"root"})
 
 
 class FakeIds:
-    """Real ids, and secrets that can be told apart."""
+    """Real ids, and distinguishable secrets."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -49,7 +49,7 @@ class FakeIds:
 
 @dataclass
 class FakeSets:
-    """Sets that appear when the test says so."""
+    """Sets that become readable when the test says so."""
 
     rows: dict[str, ImageSet] = field(default_factory=dict)
     queries: list[DiscoverQuery] = field(default_factory=list)
@@ -82,7 +82,7 @@ class FakeSets:
 
 
 class FakeMedia:
-    """Addresses signed with a known key; every asset has the same bytes."""
+    """URLs signed with a known key; every asset has the same bytes."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -130,7 +130,7 @@ class FakeLastStatus:
 
 
 class Backstage:
-    """An application on fakes, and what the tests turn behind it."""
+    """An application on fakes, and the fakes."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -164,11 +164,11 @@ class Backstage:
         self.app = make_application(self.adapters, self.completion, admin_usernames=ADMINS)
 
     def another_application(self) -> Application:
-        """Make the application of one more process on the same services."""
+        """Make the application of another process on the same services."""
         return make_application(self.adapters, Completion(sets=self.sets), admin_usernames=ADMINS)
 
     def finish(self, generation_id: str) -> None:
-        """Complete a generation, make its set readable and tell the watchers."""
+        """Complete a generation, make its set readable and publish it to the watchers."""
         event = self.generations.advance(generation_id, Status.COMPLETED, 100, "Done")
         self.sets.add(self.generations.rows[generation_id])
         self.app.live.publish(event)

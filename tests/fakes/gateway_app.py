@@ -1,4 +1,4 @@
-"""The gateway's HTTP application, made once a session: making it takes 100 ms of CPU, most of the time of a test."""
+"""The gateway's HTTP application, made once per session: it takes 100 ms of CPU, most of the time of a test."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUS = BusHealth(reachable=True, brokers=("127.0.0.1:9092",), present=("image.gen
 
 
 class _Behind:
-    """What is behind the application in the running test."""
+    """The fakes of the running test."""
 
     application: Application | None = None
     checks: Mapping[str, str] = {"postgres": "ok"}
@@ -33,7 +33,7 @@ _behind = _Behind()
 
 
 class _Late:
-    """Stands for something of the running test's application while the HTTP application is made, before any test."""
+    """A proxy of a part of the running test's application, for the HTTP application made before any test."""
 
     def __init__(self, find: Callable[[], Any]) -> None:
         self._find = find
@@ -49,7 +49,7 @@ class _Late:
 
 
 def http_app(application: Application, checks: Mapping[str, str] | None = None, **settings: Any) -> ASGIApp:
-    """Return the HTTP application over these use cases; one that was made with the same settings is used again.
+    """Return the HTTP application over these use cases; reuse one with the same settings.
 
     Only one may be in use at a time: a test that needs two, or its own load control or limits, calls `create_app`.
     """
@@ -65,7 +65,7 @@ def _made(**settings: Any) -> ASGIApp:
 
 
 def health() -> Health:
-    """Return checks that answer what the running test wants."""
+    """Return readiness checks with the results of the running test."""
 
     async def ready() -> dict[str, str]:
         return dict(_behind.checks)

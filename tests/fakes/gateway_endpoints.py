@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Declared:
-    """What a test asks an endpoint."""
+    """The declaration of an endpoint, for tests."""
 
     endpoint: Endpoint
     method: str
@@ -40,7 +40,7 @@ class Declared:
 
     @property
     def statuses(self) -> set[int]:
-        """The documented statuses that the endpoint names itself."""
+        """The documented statuses declared by the endpoint."""
         endpoint = self.endpoint
         return {endpoint.status_code, *(endpoint.responses or {}), *endpoint.documentation.problems}
 
@@ -50,7 +50,7 @@ class Declared:
 
     @property
     def body(self) -> Any:
-        """The type of the body, None where there is none."""
+        """The type of the body, None without one."""
         function = self.endpoint.fn
         return get_type_hints(function)["data"] if "data" in inspect.signature(function).parameters else None
 

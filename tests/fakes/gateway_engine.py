@@ -1,4 +1,4 @@
-"""The engine behind the gateway, in memory: changes, money, queues and failed work."""
+"""The gateway's engine in memory: changes, billing, queues and failed work."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class FakeJobCommands:
 
     generations: FakeGenerations
     outcomes: dict[str, CancelOutcome] = field(default_factory=dict)
-    """What the next cancellation of a generation answers; FREE when it is not named."""
+    """The outcome of the next cancellation of a generation; FREE by default."""
     quoted: list[Submission] = field(default_factory=list)
 
     async def cancel(self, user_id: str, ids: Sequence[str]) -> list[Cancelled | PixelError]:
@@ -118,7 +118,7 @@ class FakeJobCommands:
 
 @dataclass
 class FakeLedgerReads:
-    """What the billing moved, or the transfers that the test puts in their place."""
+    """The transfers of the billing fake, or those set by the test."""
 
     billing: FakeBilling
     rows: list[Transaction] = field(default_factory=list)
@@ -277,7 +277,7 @@ class FakeQueueOperations:
 
 @dataclass
 class FakeFailedGenerations:
-    """The failures as the test puts them there, whatever is asked but the code and the user."""
+    """The failures set by the test, filtered by code and user only."""
 
     rows: list[FailedWork] = field(default_factory=lambda: [failed_work("gen_" + "1" * 32, "usr_" + "1" * 32)])
     filters: list[FailureFilter] = field(default_factory=list)
@@ -308,7 +308,7 @@ def failed_work(generation_id: str, user_id: str) -> FailedWork:
 
 @dataclass
 class FakeRecords:
-    """Figures and actions as the test puts them there."""
+    """Statistics and actions set by the test."""
 
     rows: list[Action] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
@@ -343,7 +343,7 @@ class FakeBulkCalls:
 
 
 class EngineBehind:
-    """The engine, and what the tests turn in it."""
+    """The engine fakes."""
 
     def __init__(self, clock: FakeClock, generations: FakeGenerations, billing: FakeBilling) -> None:
         self.clock = clock
@@ -372,7 +372,7 @@ class EngineBehind:
         }
 
     def act(self, action: str, user_id: str, generation_id: str, *, actor: str, **facts: str) -> None:
-        """Record that somebody did something now."""
+        """Record an action now."""
         at = self.clock.now()
         number = f"{len(self.records.rows) + 1:032x}"
         self.records.rows.append(Action(number, actor, action, user_id, generation_id, at, facts))

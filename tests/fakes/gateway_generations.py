@@ -1,4 +1,4 @@
-"""Generations and their money behind the gateway, in memory."""
+"""Generations and their billing, in memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SKETCH = Model(
 
 @dataclass
 class FakeClock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that is constant until it is moved."""
 
     moment: datetime = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -49,15 +49,15 @@ class FakeClock:
 
 @dataclass
 class FakeBilling:
-    """Credits by user, with what they moved."""
+    """Credits by user, with their transfers."""
 
     clock: FakeClock
     credits_of: dict[str, int] = field(default_factory=dict)
     held_of: dict[str, int] = field(default_factory=dict)
     limits_of: dict[str, tuple[str, int | None]] = field(default_factory=dict)
-    """Plan and daily limit of users that have others than the first ones."""
+    """Plan and daily limit of users that differ from the defaults."""
     transfers: list[tuple[str, Transaction]] = field(default_factory=list)
-    """Who and what, oldest first."""
+    """Users and transfers, oldest first."""
     grants: set[tuple[str, str]] = field(default_factory=set)
     is_away: bool = False
 
@@ -74,12 +74,12 @@ class FakeBilling:
             self.transfer("grant", user_id, credit_count, 0, reason=reason)
 
     def hold(self, generation: Generation) -> None:
-        """Hold what a generation costs; it may cost more than there is."""
+        """Hold the cost of a generation, also beyond the balance."""
         cost = generation.cost_credits
         self.transfer("hold", generation.user_id, -cost, cost, generation_id=generation.id)
 
     def settle(self, generation: Generation) -> None:
-        """Take what a generation captured and let the rest go."""
+        """Capture the cost of the delivered outputs and release the rest."""
         captured = generation.captured_credits or 0
         released = generation.cost_credits - captured
         for kind, available, held in (("capture", 0, -captured), ("release", released, -released)):
@@ -98,7 +98,7 @@ class FakeBilling:
 
 @dataclass
 class FakeGenerations:
-    """Generations that move when the test says so."""
+    """Generations that progress when the test says so."""
 
     clock: FakeClock
     billing: FakeBilling
@@ -109,7 +109,7 @@ class FakeGenerations:
     submissions: list[Submission] = field(default_factory=list)
     rejection: Exception | None = None
     loses_answers: bool = False
-    """Accepts submissions, and is away when it should say so."""
+    """Accepts submissions, or raises Unavailable when set."""
     is_away: bool = False
     reads: int = 0
     replies: dict[tuple[str, str, str], Generation] = field(default_factory=dict)

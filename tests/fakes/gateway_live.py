@@ -1,4 +1,4 @@
-"""What live progress needs, in memory."""
+"""The ports of live progress, in memory."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _HEX = "0" * 32
 
 @dataclass
 class FakeUserEvents:
-    """The log of all events; a position is how much of it was looked at, written as the store writes one."""
+    """The log of all events; a position is the number of events read, in the store's format."""
 
     generations: FakeGenerations
     oldest: int = 0
     """Positions before it are no longer kept."""
     horizon: int | None = None
-    """Events from here on are stored, but cannot be read yet."""
+    """Events from here on are stored, but not visible yet."""
     page_size: int = 500
     is_away: bool = False
     reads: int = 0

@@ -28,7 +28,7 @@ class Seconds:
 
 @dataclass
 class FakeLoadObserver:
-    """Remembers what limiter and admission count."""
+    """Records the metrics of limiter and admission."""
 
     limits: Counter[str] = field(default_factory=Counter)
     sheds: Counter[LoadClass] = field(default_factory=Counter)
@@ -72,7 +72,7 @@ class Simulation:
 
 
 class SharedServer:
-    """A processor that its requests share: up to `queues` run side by side, more of them take turns."""
+    """A processor shared by its requests: up to `queues` run concurrently, others take turns."""
 
     def __init__(self, simulation: Simulation, work_s: float, queues: int, rejection_s: float = 0.0) -> None:
         self._simulation = simulation
@@ -91,13 +91,13 @@ class SharedServer:
         self._plan()
 
     def refuse(self) -> None:
-        """Spend processor time that a rejection costs, at the expense of what runs."""
+        """Spend the processor time of a rejection, at the expense of running requests."""
         self._advance()
         self._touched_s += self._rejection_s / self._queues
         self._plan()
 
     def _advance(self) -> None:
-        """Each running request has had its turn since the last look."""
+        """Advance each running request since the last call."""
         now_s = self._simulation.clock.now_s
         if self._running and now_s > self._touched_s:
             self._served_s += (now_s - self._touched_s) * self._pace()

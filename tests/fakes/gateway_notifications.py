@@ -1,4 +1,4 @@
-"""Notifications behind the gateway, in memory."""
+"""Notifications, in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class FakeNotifications:
-    """Notifications by user, the latest first."""
+    """Notifications by user, newest first."""
 
     clock: FakeClock
     rows: dict[str, list[Notification]] = field(default_factory=dict)

@@ -280,7 +280,7 @@ GUARDS = [
         f"{GATEWAY}/application/billing/key_budgets.py",
         "if api_key_id and await budgets.of(_SCOPE, api_key_id):",
         "if False:",
-        "tests/unit/gateway/test_credit_endpoints.py::test_a_key_with_a_budget_cannot_lift_it",
+        "tests/unit/gateway/test_credit_endpoints.py::test_a_key_with_a_budget_cannot_change_it",
     ),
     Guard(
         "retry that lost a race looks again",
@@ -322,14 +322,14 @@ GUARDS = [
         f"{GATEWAY}/application/load/admission.py",
         "if self._in_flight >= self._bound(load_class):",
         "if False:",
-        "tests/unit/gateway/test_admission.py::test_create_is_turned_away_first_then_read_then_status_and_money_last",
+        "tests/unit/gateway/test_admission.py::test_submissions_are_refused_first_then_reads_then_status_and_billing_last",
     ),
     Guard(
         "slow reader is cut",
         f"{GATEWAY}/adapters/inbound/http/live/connection_monitor.py",
         "if now - self._sending_since > STALLED_S:",
         "if False:",
-        "tests/integration/gateway/test_slow_readers.py::test_slow_readers_are_cut_and_the_others_miss_nothing[sse]",
+        "tests/integration/gateway/test_slow_readers.py::test_slow_readers_are_disconnected_and_the_others_miss_nothing[sse]",
     ),
     Guard(
         "gaps are filled",

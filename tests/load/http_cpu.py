@@ -44,7 +44,7 @@ class Requests:
         self._path = ""
 
     async def cpu_us(self, name: str, count: int) -> float:
-        """Send so many; return the CPU of one."""
+        """Send this many; return the CPU of one."""
         one = self.submit if name == "POST" else self.view
         await one()
         began = time.process_time()
@@ -55,7 +55,7 @@ class Requests:
     async def submit(self) -> None:
         body = await self._call("POST", "/api/generations", 202, [*self._fields, *JSON], BODY)
         self._path = f"/api/generations/{json.loads(body)['data']['id']}" if not self._path else self._path
-        rows = self._backstage.generations  # forget what was submitted: the fake keeps everything
+        rows = self._backstage.generations  # clear the fake, which keeps all submissions
         for kept in (rows.submissions, rows.log):
             kept.clear()
 
@@ -86,7 +86,7 @@ class Requests:
 
 
 async def requests() -> Requests:
-    """Make the application of the checkout that is on the import path, whichever of the two it is."""
+    """Make the application of the checkout on the import path."""
     from pixel_events import BusHealth
     from pixel_gateway.adapters.inbound.http.app import create_app
 
@@ -119,7 +119,7 @@ async def requests() -> Requests:
 
 
 async def answer() -> None:
-    """Measure what each line of stdin asks for, until it closes."""
+    """Measure as each line of stdin requests, until it closes."""
     made = await requests()
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -1,4 +1,4 @@
-"""The engine behind the gateway, twice: in memory, and the generation service itself over gRPC and PostgreSQL."""
+"""The gateway's engine: in memory, and the generation service over gRPC and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ADMIN = format_id("usr", new_id())
 
 @dataclass
 class Engine:
-    """The ports of the engine, and the workers behind it, which the test moves."""
+    """The ports of the engine, and its workers, controlled by the test."""
 
     generations: Generations
     billing: Billing
@@ -59,7 +59,7 @@ class Engine:
     failures: FailedGenerations
     records: Records
     complete: Callable[[Generation], Awaitable[None]]
-    """Deliver all pictures of the one generation that waits."""
+    """Deliver all outputs of the one queued generation."""
     fail: Callable[[Generation], Awaitable[None]]
     """End it with the failure `timeout`."""
     act: Callable[[str, str], Awaitable[None]]

@@ -1,4 +1,4 @@
-"""Accounts and keys in memory and in Postgres keep the same promises."""
+"""Contract of accounts and keys: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 

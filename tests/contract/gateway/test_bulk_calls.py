@@ -1,4 +1,4 @@
-"""Counted bulk calls in memory and in Postgres keep the same promise: exact, however many count at once."""
+"""Contract of the bulk call counts: exact under concurrency, in memory and in PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway's engine in memory, and the generation service over gRPC: the same answers to the same calls."""
+"""Contract of the gateway's engine: in memory, and the generation service over gRPC."""
 
 from __future__ import annotations
 

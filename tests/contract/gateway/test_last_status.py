@@ -1,4 +1,4 @@
-"""Last statuses in memory and in a cache keep the same promises."""
+"""Contract of the last statuses: in memory and in a cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets, notifications and pictures: in memory, and the social and media services over gRPC."""
+"""Contract of sets, notifications and pictures: in memory, and the social and media services over gRPC."""
 
 from __future__ import annotations
 
@@ -51,19 +51,19 @@ BEGAN = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 @dataclass
 class Social:
-    """Sets and notifications, and how both come to be."""
+    """Sets and notifications, and functions that create them."""
 
     sets: Sets
     notifications: Notifications
     publish: Callable[[int, bool], Awaitable[tuple[str, str]]]
     """Store the set of this number, private or not; return its id and its owner's."""
     notify: Callable[[str], Awaitable[None]]
-    """Tell a user of a failed generation."""
+    """Notify a user of a failed generation."""
 
 
 @dataclass
 class Library:
-    """The media port, and an asset that it holds."""
+    """The media port and a stored asset."""
 
     media: Media
     asset_id: str
@@ -96,7 +96,7 @@ def fake_social() -> Social:
 
 
 def gateway_set(number: int, *, private: bool) -> ImageSet:
-    """Return the set that the social service answers for `make_image_set(number)`."""
+    """Return the social service's set of `make_image_set(number)`."""
     made = make_image_set(number, images=2, private=private)
     images = tuple(
         Image(

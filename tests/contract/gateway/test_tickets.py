@@ -1,4 +1,4 @@
-"""Tickets in memory and in PostgreSQL keep the same promises."""
+"""Contract of the tickets: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 

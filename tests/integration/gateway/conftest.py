@@ -1,4 +1,4 @@
-"""The gateway's own server on loopback, with fakes for the services behind it."""
+"""The gateway's server on loopback, with fakes of the services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much one process takes on at once."""
+"""Limits of one process."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def socket(server, client, generation_id):
     return connect(url, additional_headers={"authorization": client.headers["authorization"]}, proxy=None)
 
 
-async def test_a_user_has_a_bound_of_open_streams_and_others_are_not_held_up(backstage):
+async def test_a_user_has_a_limit_of_open_streams_and_other_users_are_not_affected(backstage):
     before = refused("sse", "user")
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(bounded(backstage, per_user=1))
@@ -85,7 +85,7 @@ async def test_a_user_has_a_bound_of_open_streams_and_others_are_not_held_up(bac
     assert refused("sse", "user") == before + 1
 
 
-async def test_a_place_is_free_again_after_a_stream_ended_or_was_refused(backstage):
+async def test_an_ended_or_refused_stream_no_longer_counts(backstage):
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(bounded(backstage, in_all=1, per_user=1))
         ada = await stack.enter_async_context(client_of(backstage, server, "ada"))
@@ -96,7 +96,7 @@ async def test_a_place_is_free_again_after_a_stream_ended_or_was_refused(backsta
     assert statuses == [404, 200] * 3
 
 
-async def test_all_users_together_have_a_bound_of_open_streams(backstage):
+async def test_all_users_together_have_a_limit_of_open_streams(backstage):
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(bounded(backstage, in_all=1))
         ada = await stack.enter_async_context(client_of(backstage, server, "ada"))
@@ -109,7 +109,7 @@ async def test_all_users_together_have_a_bound_of_open_streams(backstage):
 
 
 @pytest.mark.parametrize(("bounds", "bound"), [({"per_user": 1}, "user"), ({"in_all": 1}, "all")])
-async def test_a_socket_beyond_the_bound_is_told_to_try_again_later(backstage, bounds, bound):
+async def test_a_socket_beyond_the_limit_is_closed_with_try_again_later(backstage, bounds, bound):
     before = refused("websocket", bound)
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(bounded(backstage, **bounds))
@@ -125,7 +125,7 @@ async def test_a_socket_beyond_the_bound_is_told_to_try_again_later(backstage, b
     assert refused("websocket", bound) == before + 1
 
 
-async def test_connections_beyond_the_bound_are_refused_and_closed(backstage):
+async def test_connections_beyond_the_limit_are_refused_and_closed(backstage):
     before = REGISTRY.get_sample_value("pixel_gateway_refused_connections_total") or 0
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(bounded(backstage, max_connections=1))

@@ -1,4 +1,4 @@
-"""What the gateway asks of the engine over real gRPC, against servicers that answer from the contract."""
+"""The gateway's calls to the engine over real gRPC, with servicers that follow the contract."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def submission() -> Submission:
     )
 
 
-def test_everything_a_submission_says_is_written() -> None:
+def test_every_field_of_a_submission_is_sent() -> None:
     written = submission_message(submission())
 
     assert (written.kind, written.priority) == ("video", generation_pb.JOB_PRIORITY_HIGH)
@@ -250,7 +250,7 @@ def test_everything_a_submission_says_is_written() -> None:
     assert (written.adjust, written.allow_fallback) == (True, True)
 
 
-async def test_each_cancellation_has_its_own_answer(channel):
+async def test_each_cancellation_has_its_own_result(channel):
     done, missing, broken = await GrpcJobCommands(channel).cancel("usr_1", GEN)
 
     assert isinstance(done, Cancelled)
@@ -268,7 +268,7 @@ async def test_each_cancellation_has_its_own_answer(channel):
     assert broken.kind == "internal"
 
 
-async def test_each_retry_has_its_own_answer(channel):
+async def test_each_retry_has_its_own_result(channel):
     again, missing = await GrpcJobCommands(channel).retry("usr_1", GEN[:2])
 
     assert isinstance(again, Accepted)
@@ -277,7 +277,7 @@ async def test_each_retry_has_its_own_answer(channel):
     assert missing.code == "GENERATION_NOT_FOUND"
 
 
-async def test_a_receipt_keeps_what_is_unknown_apart_from_nothing(channel):
+async def test_a_receipt_distinguishes_unknown_from_zero(channel):
     receipt = await GrpcJobCommands(channel).receipt("usr_1", GEN[0])
 
     assert (receipt.status, receipt.quoted_credits, receipt.provider_cost_usd_micros) == ("failed", 4, None)
@@ -286,7 +286,7 @@ async def test_a_receipt_keeps_what_is_unknown_apart_from_nothing(channel):
     assert (receipt.attempts[0].claim_time, receipt.attempts[0].end_time) == (NOW, None)
 
 
-async def test_a_quote_tells_every_candidate(channel):
+async def test_a_quote_has_every_candidate(channel):
     quote = await GrpcJobCommands(channel).quote(submission())
 
     assert (quote.cost_credits, quote.eta_s, quote.spec.prompt) == (4, (0.0, 2.0), "a")
@@ -296,14 +296,14 @@ async def test_a_quote_tells_every_candidate(channel):
     )
 
 
-async def test_a_balance_keeps_no_limit_apart_from_a_limit_of_nothing(channel):
+async def test_a_balance_distinguishes_no_limit_from_a_limit_of_zero(channel):
     balance = await GrpcBilling(channel).balance("usr_1")
 
     assert (balance.available_credits, balance.plan, balance.daily_limit_credits) == (2**53, "pro", 0)
     assert (balance.reset_time, balance.max_open_jobs) == (NOW, 9)
 
 
-async def test_the_books_are_read(channel):
+async def test_statement_and_usage_are_read(channel):
     ledger_reads = GrpcLedgerReads(channel)
 
     (row,), cursor = await ledger_reads.transactions(TransactionQuery("usr_1", 5, kind="hold"))
@@ -380,7 +380,7 @@ async def test_failed_work_is_read_and_run_again(channel, engine):
     assert (redriven.ids, redriven.refused) == ((GEN[0],), {GEN[1]: "INSUFFICIENT_CREDITS"})
 
 
-async def test_figures_and_actions_are_read(channel):
+async def test_statistics_and_actions_are_read(channel):
     records = GrpcRecords(channel)
 
     stats = await records.stats("", NOW, None)

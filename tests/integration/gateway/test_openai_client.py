@@ -1,4 +1,4 @@
-"""OpenAI's own client, unchanged, against our door."""
+"""OpenAI's own client, unchanged, with the gateway's endpoints."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_pictures_as_bytes(sdk, backstage, wait_until):
     assert answer.created > 0
 
 
-async def test_pictures_as_addresses(sdk, backstage, client, wait_until):
+async def test_pictures_as_urls(sdk, backstage, client, wait_until):
     answer = await finished(backstage, wait_until, sdk.images.generate(prompt="a lighthouse", model="dall-e-3"))
 
     assert (await client.get(answer.data[0].url)).content == PNG
@@ -69,7 +69,7 @@ async def test_a_bad_value(sdk):
     assert refused.value.param == "n"
 
 
-async def test_no_credits_is_asked_once(sdk, backstage):
+async def test_a_client_without_credits_does_not_retry(sdk, backstage):
     backstage.generations.rejection = InsufficientCredits("The pictures cost 2 credits and 0 are available.")
 
     with pytest.raises(openai.APIStatusError) as refused:
@@ -79,7 +79,7 @@ async def test_no_credits_is_asked_once(sdk, backstage):
     assert refused.value.code == "insufficient_quota"
 
 
-async def test_a_lost_answer_does_not_make_the_client_pay_twice(sdk, backstage):
+async def test_a_lost_response_does_not_make_the_client_pay_twice(sdk, backstage):
     backstage.generations.loses_answers = True
 
     with pytest.raises(openai.InternalServerError):

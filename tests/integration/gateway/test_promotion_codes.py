@@ -1,4 +1,4 @@
-"""What the gateway asks about promotion codes over real gRPC, against a servicer that answers from the contract."""
+"""The gateway's calls about promotion codes over real gRPC, with a servicer that follows the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gateway asks of its peers over real gRPC, against servicers that answer from the contract."""
+"""The gateway's calls to other services over real gRPC, with servicers that follow the contract."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def submission(**fields) -> Submission:
     return Submission("usr_1", Spec("a", **fields), "key", "POST /api/generations")
 
 
-async def test_submissions_at_once_share_calls_and_are_answered_each(channel, peers):
+async def test_concurrent_submissions_share_calls_and_get_their_own_results(channel, peers):
     generations = GrpcGenerations(channel)
     many = [generations.submit(submission(seed=number, parameters={"x": [1, "y"]})) for number in range(100)]
 
@@ -198,7 +198,7 @@ async def test_reads_are_translated(channel, peers):
         await generations.get("usr_1", "gen_1")
 
 
-async def test_credits_are_asked_and_given(channel, peers):
+async def test_credits_are_read_and_granted(channel, peers):
     billing = GrpcBilling(channel)
     balance = await billing.balance("usr_1")
     await billing.grant("usr_1", 10, grant_id="signup", reason="First credits")
@@ -207,7 +207,7 @@ async def test_credits_are_asked_and_given(channel, peers):
     assert (peers.requests[0].credits, peers.requests[0].grant_id) == (10, "signup")
 
 
-async def test_addresses_are_asked_in_bounded_calls(channel, peers):
+async def test_urls_are_read_in_calls_of_limited_size(channel, peers):
     found = await GrpcMedia(channel).addresses([f"ast_{number}" for number in range(501)] + ["ast_0"])
 
     assert [len(request.asset_ids) for request in peers.requests] == [500, 1]
@@ -215,7 +215,7 @@ async def test_addresses_are_asked_in_bounded_calls(channel, peers):
     assert found["ast_0"].thumbnail == found["ast_0"].original
 
 
-async def test_bytes_are_read_by_their_signed_address(channel):
+async def test_bytes_are_read_by_their_signed_url(channel):
     media = GrpcMedia(channel)
     address = (await media.addresses(["ast_1"]))["ast_1"].original
     stored = await media.read("xyz", expires=5, signature="good")
@@ -238,7 +238,7 @@ async def test_a_slow_reader_gets_the_whole_object(channel, monkeypatch):
     assert got == [b"xyz", b"end"]
 
 
-async def test_an_object_that_stops_coming_is_given_up(channel, monkeypatch):
+async def test_an_object_that_stops_arriving_ends_with_a_deadline(channel, monkeypatch):
     monkeypatch.setattr(media_rpc, "GAP_S", 0.2)
     stored = await GrpcMedia(channel).read("stuck", expires=5, signature="good")
 

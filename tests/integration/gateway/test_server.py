@@ -1,4 +1,4 @@
-"""Clients that misbehave below HTTP's meaning."""
+"""Clients that violate the HTTP protocol."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ async def exchange(server, *parts: bytes, pause_s: float = 0.0) -> bytes:
         writer.close()
 
 
-async def test_an_endless_head_is_cut(server):
+async def test_an_endless_head_is_refused(server):
     head = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-long: " + b"a" * 200_000
 
     assert b" 431 " in await exchange(server, head)

@@ -1,4 +1,4 @@
-"""The whole service on a real database and bus, its peers away."""
+"""The whole service on a real database and bus, with the other services unreachable."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def http(service):
         yield client
 
 
-async def test_a_key_from_the_operators_door_opens_the_public_one_until_it_is_revoked(accounts, http):
+async def test_a_key_created_by_rpc_works_at_the_public_api_until_it_is_revoked(accounts, http):
     account = (await accounts.EnsureAccount(pb.EnsureAccountRequest(username="ada"))).account
     made = await accounts.CreateApiKey(pb.CreateApiKeyRequest(user_id=account.id, name="laptop"))
     headers = {"authorization": f"Bearer {made.secret}"}
@@ -66,14 +66,14 @@ async def test_a_key_from_the_operators_door_opens_the_public_one_until_it_is_re
     assert listed.api_keys[0].HasField("revoke_time")
 
 
-async def test_wrong_requests_to_the_operators_door_are_refused(accounts):
+async def test_invalid_rpc_requests_are_refused(accounts):
     with pytest.raises(Invalid):
         await accounts.EnsureAccount(pb.EnsureAccountRequest(username="A!"))
     with pytest.raises(NotFound):
         await accounts.CreateApiKey(pb.CreateApiKeyRequest(user_id="usr_x", name="a"))
 
 
-async def test_peers_that_are_away_are_503_with_a_time_to_come_back(accounts, http):
+async def test_unreachable_services_are_503_with_retry_after(accounts, http):
     account = (await accounts.EnsureAccount(pb.EnsureAccountRequest(username="bob"))).account
     made = await accounts.CreateApiKey(pb.CreateApiKeyRequest(user_id=account.id, name="laptop"))
     headers = {"authorization": f"Bearer {made.secret}"}

@@ -1,4 +1,4 @@
-"""Clients that stop reading, or answer no ping, cost little and are cut soon; the others do not notice."""
+"""Clients that stop reading, or answer no ping, are disconnected soon; the others are not affected."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ READERS, SLOW, SECONDS = (200, 50, 60) if FULL else (20, 5, 3)
 EVENTS_A_SECOND = 200
 GROWTH_MIB = 64
 CUT_WITHIN_S = 10.0
-"""Counted from when more was told than the buffers between server and client hold."""
+"""Counted from when more was sent than the buffers between server and client hold."""
 BUFFERED_EVENTS = 500
 
 
@@ -54,7 +54,7 @@ async def opened_and_never_read(server, secret: str, generation_id: str, transpo
 
 
 async def published(backstage, generation_id: str, seconds: float, is_enough: asyncio.Event) -> list[float]:
-    """Publish for so long, and on until it is enough; return by how much each event came late: the machine's part."""
+    """Publish for this long, and until it is enough; return the delay of each event caused by the machine."""
     end, late = time.monotonic() + seconds, []
     while time.monotonic() < end or not is_enough.is_set():
         due = time.monotonic() + 1 / EVENTS_A_SECOND
@@ -67,7 +67,7 @@ async def published(backstage, generation_id: str, seconds: float, is_enough: as
 
 
 @pytest.mark.parametrize("transport", ["sse", "websocket"])
-async def test_slow_readers_are_cut_and_the_others_miss_nothing(client, server, secret, transport, request):
+async def test_slow_readers_are_disconnected_and_the_others_miss_nothing(client, server, secret, transport, request):
     backstage, wait_until = request.getfixturevalue("backstage"), request.getfixturevalue("wait_until")
     generation_id = await submitted(client)
     before = cut(transport, "stalled")
@@ -117,7 +117,7 @@ async def test_a_peer_that_answers_no_ping_is_closed(client, backstage, server, 
 
 @pytest.fixture(autouse=True)
 def fast_pings(request, monkeypatch):
-    """Ping often where that is the point; comes before the server is started."""
+    """Ping often; set before the server is started."""
     if "ping" in request.node.name:
         monkeypatch.setattr(uvicorn_server, "PING_EVERY_S", 0.2)
         monkeypatch.setattr(uvicorn_server, "PONG_WITHIN_S", 0.2)

@@ -1,4 +1,4 @@
-"""A client's fault at the socket is not an error of ours."""
+"""Faults of WebSocket clients log no error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def socket(server, client, generation_id):
 
 
 def errors_of_ours(caplog) -> list[str]:
-    """Return what the server logged; a busy machine also makes the test's own client and loop complain."""
+    """Return the server's log lines, without those of the test's own client and loop."""
     return [each.getMessage() for each in caplog.records if each.name.startswith(("pixel", "uvicorn"))]
 
 
@@ -54,7 +54,7 @@ async def test_a_bad_frame_closes_and_logs_no_error(server, client, caplog, code
     assert errors_of_ours(caplog) == []
 
 
-async def test_a_client_that_goes_on_sending_still_learns_why_it_was_closed(server, client):
+async def test_a_client_that_keeps_sending_receives_the_close_reason(server, client):
     generation_id = (await client.post("/api/generations", json={"prompt": "a"})).json()["data"]["id"]
     host, _, port = server.address.rpartition(":")
     head = (
@@ -77,7 +77,7 @@ async def test_a_client_that_goes_on_sending_still_learns_why_it_was_closed(serv
 
 
 @pytest.mark.parametrize("path", ["/api/nothing", "/api/generations", "/"])
-async def test_an_opening_at_an_address_without_a_socket_is_a_problem(server, client, path):
+async def test_opening_a_socket_at_an_unknown_path_is_a_problem(server, client, path):
     headers = {"authorization": client.headers["authorization"]}
     with pytest.raises(InvalidStatus) as refused:
         await connect(f"ws://{server.address}{path}", additional_headers=headers, proxy=None).__aenter__()
@@ -87,7 +87,9 @@ async def test_an_opening_at_an_address_without_a_socket_is_a_problem(server, cl
     assert json.loads(answer.body)["code"] == "ROUTE_NOT_FOUND"
 
 
-async def test_a_client_that_left_before_its_stream_began_is_no_error(client, backstage, server, caplog, wait_until):
+async def test_a_client_that_disconnects_before_its_stream_begins_logs_no_error(
+    client, backstage, server, caplog, wait_until
+):
     caplog.set_level(logging.WARNING)
     generation_id = (await client.post("/api/generations", json={"prompt": "a"})).json()["data"]["id"]
     asked, may_answer, get = asyncio.Event(), asyncio.Event(), backstage.generations.get

@@ -1,4 +1,4 @@
-"""Two gateways that share one reading of the bus and tell each other over Redis."""
+"""Two gateways that share one consumer group and broadcast over Redis."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def broadcasts(outcome: str) -> float:
 
 @asynccontextmanager
 async def gateways(backstage, url: str, *, look: bool = True):
-    """Give two gateways of one store, bus and channel; without `look` they hear of events or never."""
+    """Yield two gateways on one store, bus and channel; without `look` they do not poll the store."""
     bus, stop = FakeBus(), asyncio.Event()
     await bus.ensure_topics()
     told, tasks, channels = [], [], []
@@ -65,7 +65,7 @@ async def submitted(backstage, user_id: str) -> str:
     return accepted.generation.id
 
 
-async def test_what_one_gateway_reads_reaches_the_watchers_of_both(backstage, user_id, redis_url, wait_until):
+async def test_events_read_by_one_gateway_reach_the_watchers_of_both(backstage, user_id, redis_url, wait_until):
     received = broadcasts("received")
     async with gateways(backstage, redis_url, look=False) as (bus, told):
         await wait_until(lambda: all(each.broadcast.is_listening.is_set() for each in told))
@@ -86,7 +86,7 @@ async def test_what_one_gateway_reads_reaches_the_watchers_of_both(backstage, us
 
 
 @pytest.mark.parametrize("killed", [True, False])
-async def test_the_loss_of_redis_costs_time_and_nothing_else(backstage, user_id, tmp_path: Path, wait_until, killed):
+async def test_an_outage_of_redis_delays_events_and_loses_none(backstage, user_id, tmp_path: Path, wait_until, killed):
     lost = broadcasts("lost")
     async with AsyncExitStack() as redis:
         server = await redis.enter_async_context(run_redis(tmp_path / "redis"))

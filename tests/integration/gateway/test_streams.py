@@ -58,14 +58,14 @@ async def test_a_stream_resumes_after_the_last_event_seen(client, backstage, hea
     assert [frame["id"] for frame in frames(answer.text)] == ["3", "4"]
 
 
-async def test_a_browser_that_comes_again_after_the_end_is_told_to_stay_away(client, backstage):
+async def test_a_browser_that_reconnects_after_the_end_gets_204(client, backstage):
     generation_id = await submitted(client)
     backstage.finish(generation_id)
     path = f"/api/generations/{generation_id}/events"
 
     again = await client.get(path, headers={"last-event-id": "2"})
     asked = await client.get(f"{path}?after=2")
-    backstage.generations.advance(generation_id, Status.QUEUED, 0)  # its user runs it again
+    backstage.generations.advance(generation_id, Status.QUEUED, 0)  # its user retries it
     backstage.finish(generation_id)
     next_round = await client.get(path, headers={"last-event-id": "2"})
 
@@ -75,14 +75,14 @@ async def test_a_browser_that_comes_again_after_the_end_is_told_to_stay_away(cli
     assert backstage.app.live.watcher_count() == 0
 
 
-async def test_a_generation_made_at_one_gateway_is_watched_at_another_and_resumed_at_the_first(
+async def test_a_generation_submitted_at_one_gateway_is_watched_at_another_and_resumed_at_the_first(
     backstage, two_gateways, secret
 ):
     first, second = (each.client({"authorization": f"Bearer {secret}"}) for each in two_gateways)
     generation_id = await submitted(first)
     path = f"/api/generations/{generation_id}/events"
     async with asyncio.timeout(20), second.stream("GET", path) as answer:
-        for progress in (10, 50):  # only the first one hears of it
+        for progress in (10, 50):  # only the first one receives it
             event = backstage.generations.advance(generation_id, Status.PROCESSING, progress)
             two_gateways[0].app.live.publish(event)
         lines = answer.aiter_lines()
@@ -116,7 +116,7 @@ async def test_a_silent_stream_has_heartbeats(client, backstage, monkeypatch):
         backstage.finish(generation_id)
 
 
-async def test_a_client_that_leaves_is_forgotten(client, backstage, wait_until):
+async def test_a_disconnected_client_is_removed(client, backstage, wait_until):
     generation_id = await submitted(client)
     async with client.stream("GET", f"/api/generations/{generation_id}/events"):
         assert backstage.app.live.watcher_count() == 1
@@ -140,7 +140,7 @@ def socket(server, generation_id, secret, query="", **options):
     return connect(url, additional_headers=headers, proxy=None, **options)
 
 
-async def test_a_socket_speaks_the_words_of_processing_updates(client, backstage, server, secret):
+async def test_a_socket_has_the_field_values_of_processing_updates(client, backstage, server, secret):
     generation_id = await submitted(client)
     async with asyncio.timeout(10), socket(server, generation_id, secret) as connection:
         first = json.loads(await connection.recv())
@@ -183,7 +183,7 @@ async def test_a_socket_without_a_working_key_is_refused(client, server, wrong):
 
 
 @pytest.mark.parametrize("wrong", ["gen_" + "0" * 32, "0", "gen_" + "A" * 32])
-async def test_a_socket_of_no_generation_of_yours_is_refused(server, secret, wrong):
+async def test_a_socket_of_another_users_generation_is_refused(server, secret, wrong):
     assert await rejection(socket(server, wrong, secret)) == 404
 
 
@@ -193,7 +193,7 @@ async def test_a_socket_with_a_wrong_query_is_refused(client, server, secret, qu
 
 
 async def rejection(opening) -> int:
-    """Return the status of the problem that answers the opening request."""
+    """Return the status of the problem in response to the opening request."""
     with pytest.raises(InvalidStatus) as refused:
         await opening.__aenter__()
     response = refused.value.response
@@ -201,7 +201,7 @@ async def rejection(opening) -> int:
     return response.status_code
 
 
-async def test_a_stopping_server_tells_where_to_resume(client, server, secret):
+async def test_a_stopping_server_sends_the_resume_position(client, server, secret):
     generation_id = await submitted(client)
     async with asyncio.timeout(5), socket(server, generation_id, secret) as connection:
         await connection.recv()
@@ -240,7 +240,7 @@ async def test_a_hundred_watchers_see_the_same_end(client, backstage, server, se
 
 
 @pytest.mark.parametrize("transport", ["sse", "socket"])
-async def test_what_a_stream_asks_of_the_store_is_asked_for_its_user(client, backstage, server, secret, transport):
+async def test_a_stream_reads_the_store_as_its_user(client, backstage, server, secret, transport):
     generation_id = await submitted(client)
     user_id = backstage.generations.rows[generation_id].user_id
     asked, events = [], backstage.generations.events

@@ -1,4 +1,4 @@
-"""The studio's client makes pictures the same way with the server of its own tests and with the gateway."""
+"""The studio's client with its test server and with the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The channel with all own generations, and tickets, over real sockets."""
+"""The user channel and tickets, over real sockets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def events_socket(server, secret="", query=""):
     return connect(f"ws://{server.address}/api/events{query}", additional_headers=headers, proxy=None)
 
 
-async def test_a_stream_of_all_generations_resumes_from_the_id_it_gave(client, backstage):
+async def test_the_user_channel_resumes_from_its_last_id(client, backstage):
     first = await submitted_and_told(client, backstage)
     async with asyncio.timeout(10), client.stream("GET", "/api/events") as answer:
         events = Events(answer)
@@ -75,7 +75,7 @@ async def test_a_forged_position_gets_a_resync(client, last):
         assert (await Events(answer).next())["event"] == "resync"
 
 
-async def test_a_socket_of_all_generations_resumes_where_it_was_told_to(client, backstage, server, secret):
+async def test_a_socket_of_the_user_channel_resumes_at_the_requested_position(client, backstage, server, secret):
     async with asyncio.timeout(10), events_socket(server, secret) as connection:
         snapshot = json.loads(await connection.recv())
         generation_id = await submitted_and_told(client, backstage)
@@ -99,9 +99,7 @@ async def test_the_channel_needs_a_key(server):
     assert refused.value.response.status_code == 401
 
 
-async def test_two_gateways_on_one_store_give_one_truth_to_a_client_that_moves(
-    backstage, two_gateways, secret, monkeypatch
-):
+async def test_two_gateways_give_the_same_events_to_a_client_that_moves(backstage, two_gateways, secret, monkeypatch):
     monkeypatch.setattr(user_channel, "_FIRST_LOOK_S", 0.1)
     headers = {"authorization": f"Bearer {secret}"}
     first, second = two_gateways
@@ -116,10 +114,10 @@ async def test_two_gateways_on_one_store_give_one_truth_to_a_client_that_moves(
                 events = Events(answer)
                 if not position:
                     position = (await events.next())["id"]
-                for generation_id in generations:  # only the other gateway hears of it
+                for generation_id in generations:  # only the other gateway receives it
                     event = backstage.generations.advance(generation_id, Status.PROCESSING, turn)
                     (second, first)[turn % 2].app.live.publish(event)
-                for _ in range(2 if turn < 9 else 2 + 10):  # leaves while one more is on its way
+                for _ in range(2 if turn < 9 else 2 + 10):  # disconnects while another one is sent
                     told = await events.next()
                     position = told["id"]
                     body = json.loads(told["data"])
@@ -177,7 +175,7 @@ async def test_a_ticket_of_one_generation_opens_no_other_stream(client, server):
         await opened.recv()
 
 
-async def test_a_ticket_ends_after_a_minute(client, backstage):
+async def test_a_ticket_expires_after_a_minute(client, backstage):
     ticket = await made_ticket(client)
     backstage.clock.advance(60)
     del client.headers["authorization"]
@@ -192,13 +190,13 @@ async def test_a_ticket_opens_nothing_but_streams(client):
     assert (await client.get(f"/api/keys?ticket={ticket}")).status_code == 401
 
 
-async def test_a_ticket_for_a_generation_of_somebody_else_is_not_made(client):
+async def test_a_ticket_for_another_users_generation_is_refused(client):
     answer = await client.post("/api/tickets", json={"generationId": "gen_" + "0" * 32})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "GENERATION_NOT_FOUND")
 
 
-async def test_a_key_in_the_place_of_a_ticket_is_refused(client, secret):
+async def test_a_key_used_as_a_ticket_is_refused(client, secret):
     del client.headers["authorization"]
     answer = await client.get(f"/api/events?ticket={secret}")
 

@@ -196,7 +196,7 @@ async def test_ids_are_checked_and_counted_before_the_look_up(client):
     assert await client.get() == []
 
 
-async def test_an_altered_address_is_forbidden(client):
+async def test_an_altered_url_is_forbidden(client):
     stored = await client.store(media_images.photograph("text.png"))
     address = stored.renditions[0].url
     other = f"images/original/{new_id().hex}.png"

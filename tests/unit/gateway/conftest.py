@@ -1,4 +1,4 @@
-"""The whole HTTP application on fakes, spoken to in process."""
+"""The whole HTTP application on fakes, called in process."""
 
 from __future__ import annotations
 

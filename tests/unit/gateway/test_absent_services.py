@@ -1,4 +1,4 @@
-"""What the doors say while a service behind them is away."""
+"""Responses of endpoints while a service is unreachable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ async def submitted(client) -> str:
     return answer.json()["data"]["id"]
 
 
-async def test_completed_is_not_told_from_the_cache_before_the_set_can_be_read(client, backstage):
+async def test_a_cached_completed_status_is_withheld_until_the_set_can_be_read(client, backstage):
     generation_id = await submitted(client)
     await backstage.last_status.put([backstage.generations.advance(generation_id, Status.COMPLETED, 100)])
     backstage.generations.is_away = True
@@ -27,7 +27,7 @@ async def test_completed_is_not_told_from_the_cache_before_the_set_can_be_read(c
     assert (told["status"], told["progress"], told["sequence"]) == ("completed", 100, 2)
 
 
-async def test_completed_is_not_told_from_the_cache_while_nobody_knows_whether_the_set_can_be_read(client, backstage):
+async def test_a_cached_completed_status_is_withheld_while_social_is_unreachable(client, backstage):
     generation_id = await submitted(client)
     await backstage.last_status.put([backstage.generations.advance(generation_id, Status.COMPLETED, 100)])
     backstage.generations.is_away = True
@@ -36,7 +36,7 @@ async def test_completed_is_not_told_from_the_cache_while_nobody_knows_whether_t
     assert (await client.get(f"/api/generation/{generation_id}/status")).json()["status"] == "processing"
 
 
-async def test_the_cached_status_is_told_without_the_events_nobody_can_read_now(client, backstage):
+async def test_the_cached_status_is_returned_without_events(client, backstage):
     generation_id = await submitted(client)
     await backstage.last_status.put([backstage.generations.advance(generation_id, Status.PROCESSING, 50)])
     backstage.generations.is_away = True
@@ -47,7 +47,7 @@ async def test_the_cached_status_is_told_without_the_events_nobody_can_read_now(
     assert (answer.json()["progress"], answer.json()["events"]) == (50, None)
 
 
-async def test_without_a_key_a_submission_without_an_answer_is_not_called_retryable(client, backstage):
+async def test_without_a_key_a_submission_with_unknown_outcome_is_not_retryable(client, backstage):
     backstage.generations.loses_answers = True
 
     answer = await client.post("/api/generations", json=PROMPT)
@@ -57,7 +57,7 @@ async def test_without_a_key_a_submission_without_an_answer_is_not_called_retrya
     assert "retry" not in answer.json()["facts"]
 
 
-async def test_with_a_key_a_submission_without_an_answer_is_retryable(client, backstage):
+async def test_with_a_key_a_submission_with_unknown_outcome_is_retryable(client, backstage):
     backstage.generations.loses_answers = True
 
     answer = await client.post("/api/generations", json=PROMPT, headers={"idempotency-key": "one"})
@@ -65,7 +65,7 @@ async def test_with_a_key_a_submission_without_an_answer_is_retryable(client, ba
     assert answer.json()["retryable"] is True
 
 
-async def test_a_submission_that_was_turned_away_is_retryable(client, backstage):
+async def test_a_refused_submission_is_retryable(client, backstage):
     backstage.generations.rejection = Unavailable(reason="OVERLOADED")
 
     assert (await client.post("/api/generations", json=PROMPT)).json()["retryable"] is True

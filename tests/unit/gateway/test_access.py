@@ -19,7 +19,7 @@ OPEN = ["/healthz", "/readyz", "/openapi.json", "/docs", "/docs/swagger-ui-bundl
 
 @pytest.mark.parametrize(("method", "path"), CLOSED)
 @pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer pxl_wrong", "Basic YTpi", f"Bearer pxl_{'x' * 43}"])
-async def test_a_closed_door_wants_a_working_key(anonymous, backstage, method, path, authorization):
+async def test_a_protected_endpoint_requires_a_valid_key(anonymous, backstage, method, path, authorization):
     headers = {"authorization": authorization} if authorization else {}
 
     answer = await anonymous.request(method, path, headers=headers)
@@ -31,17 +31,17 @@ async def test_a_closed_door_wants_a_working_key(anonymous, backstage, method, p
 
 
 @pytest.mark.parametrize("path", OPEN)
-async def test_an_open_door_wants_no_key(anonymous, path):
+async def test_a_public_endpoint_requires_no_key(anonymous, path):
     assert (await anonymous.get(path)).status_code == 200
 
 
-async def test_a_wrong_key_is_refused_where_none_is_needed(anonymous):
+async def test_an_invalid_key_is_refused_at_a_public_endpoint(anonymous):
     answer = await anonymous.get("/api/images/discover", headers={"authorization": f"Bearer pxl_{'x' * 43}"})
 
     assert answer.status_code == 401
 
 
-async def test_the_key_may_come_as_x_api_key(anonymous, secret):
+async def test_the_key_can_be_sent_as_x_api_key(anonymous, secret):
     assert (await anonymous.get("/api/me", headers={"x-api-key": secret})).status_code == 200
 
 
@@ -49,7 +49,7 @@ async def test_two_different_keys_are_refused(client):
     assert (await client.get("/api/me", headers={"x-api-key": "pxl_" + "x" * 43})).status_code == 401
 
 
-async def test_me_tells_who_and_how_many_credits(client, user_id):
+async def test_me_returns_the_account_and_its_credits(client, user_id):
     body = (await client.get("/api/me")).json()
 
     assert body["id"] == user_id
@@ -57,7 +57,7 @@ async def test_me_tells_who_and_how_many_credits(client, user_id):
     assert body["credits"] == {"available": 1000, "held": 0}
 
 
-async def test_a_key_is_made_used_and_revoked(client, backstage):
+async def test_a_key_is_created_used_and_revoked(client, backstage):
     made = await client.post("/api/keys", json={"name": "ci"})
     secret, key_id = made.json()["secret"], made.json()["key"]["id"]
     headers = {"authorization": f"Bearer {secret}"}
@@ -74,7 +74,7 @@ async def test_a_key_is_made_used_and_revoked(client, backstage):
     assert secret not in str(listed)
 
 
-async def test_somebody_elses_key_cannot_be_revoked(client, backstage, other_secret):
+async def test_another_users_key_cannot_be_revoked(client, backstage, other_secret):
     theirs = next(key for key in backstage.keys.rows.values() if other_secret.startswith(key.prefix) and key.name)
     theirs = list(backstage.keys.rows.values())[-1]
 
@@ -85,11 +85,11 @@ async def test_somebody_elses_key_cannot_be_revoked(client, backstage, other_sec
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 101, "a\nb"])
-async def test_a_key_needs_a_name_that_can_be_shown(client, name):
+async def test_a_key_needs_a_printable_name(client, name):
     assert (await client.post("/api/keys", json={"name": name})).status_code == 422
 
 
-async def test_a_looked_up_key_is_believed_for_five_seconds(backstage, secret):
+async def test_a_looked_up_key_is_cached_for_five_seconds(backstage, secret):
     now = 0.0
     authenticator = Authenticator(keys=backstage.keys, clock=backstage.clock, monotonic=lambda: now)
     await authenticator.authenticate(secret)

@@ -1,4 +1,4 @@
-"""Each endpoint and each kind of caller, from one table: what is not in it is denied."""
+"""Each endpoint and each role, from one table: everything else is denied."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fakes.gateway_endpoints import ENDPOINTS
 QUEUE_SECRET = "the-queue-secret"
 ZEROS = "0" * 32
 SIGNED = "GET /media/objects/{key:path}"
-"""Open to everybody who has a signed address, and refused with 403 to the others."""
+"""Open to everybody with a signed URL, and refused with 403 otherwise."""
 
 PUBLIC = {
     "GET /",
@@ -82,12 +82,12 @@ ADMIN = sorted(name for name, endpoint in ENDPOINTS.items() if endpoint.path.sta
 
 
 def expected_access(name: str) -> Access | None:
-    """What stands in the table above: all of /api/admin/ is for admins, everything else has to be named."""
+    """The access in the table above: all of /api/admin/ is for admins, everything else is listed."""
     return Access.ADMIN if " /api/admin/" in name else EXPECTED.get(name)
 
 
 @pytest.mark.parametrize("name", sorted(ENDPOINTS))
-def test_every_endpoint_has_the_access_that_was_decided_for_it(name):
+def test_every_endpoint_has_its_expected_access(name):
     assert ENDPOINTS[name].access is expected_access(name)
 
 
@@ -123,13 +123,13 @@ async def http(backstage: Backstage):
 
 
 def address_of(path: str) -> str:
-    """A path that its endpoint refuses or misses before it does anything."""
+    """A path that its endpoint refuses or does not find before it has an effect."""
     filled = path.replace("{id:str}", f"gen_{ZEROS}").replace("{queue:str}", "none").replace("{name:str}", "none")
     return filled.replace("{code:str}", "none").replace("{file:str}", "none.js").replace("{key:path}", "none")
 
 
 @pytest.mark.parametrize("role", [Role.ANONYMOUS, Role.MEMBER, Role.MODERATOR, Role.ADMIN, Role.PROCESSOR])
-async def test_each_caller_is_let_in_exactly_where_the_table_says(http, secrets, role):
+async def test_each_role_has_exactly_the_access_of_the_table(http, secrets, role):
     headers = {"x-queue-secret": QUEUE_SECRET} if role is Role.PROCESSOR else {}
     if role in secrets:
         headers = {"authorization": f"Bearer {secrets[role]}"}
@@ -139,7 +139,7 @@ async def test_each_caller_is_let_in_exactly_where_the_table_says(http, secrets,
     for name, endpoint in ENDPOINTS.items():
         if name == SIGNED:
             continue
-        # HEAD ends a stream at once; what changes something is sent a body that is refused after the access check.
+        # HEAD ends a stream at once; other methods get a body that is refused after the access check.
         method = "HEAD" if endpoint.method == "GET" else endpoint.method
         body = b"" if endpoint.body is None else b"{"
         answer = await http.request(
@@ -165,7 +165,7 @@ async def test_a_member_is_refused_at_every_endpoint_of_admins(http, secrets, na
 
 
 @pytest.mark.parametrize("secret", ["", "the-queue-secre", "the-queue-secret2", "ümlaut"])
-async def test_the_queue_is_processed_for_nobody_who_does_not_know_its_secret(http, backstage, secret):
+async def test_processing_the_queue_without_its_secret_is_refused(http, backstage, secret):
     answer = await http.post("/api/queue/process", headers={"x-queue-secret": secret.encode()})
 
     assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_QUEUE_SECRET")
@@ -173,14 +173,14 @@ async def test_the_queue_is_processed_for_nobody_who_does_not_know_its_secret(ht
 
 
 @pytest.mark.parametrize("headers", [{"x-queue-secret": QUEUE_SECRET}, {"authorization": f"Bearer {QUEUE_SECRET}"}])
-async def test_the_queue_is_processed_for_who_knows_its_secret(http, backstage, headers):
+async def test_processing_the_queue_with_its_secret_is_allowed(http, backstage, headers):
     answer = await http.post("/api/queue/process", headers=headers)
 
     assert (answer.status_code, answer.json()) == (200, {"signalledQueues": 1, "sweptJobs": 0})
     assert backstage.engine.queue.passes == 1
 
 
-async def test_without_a_secret_nobody_processes_the_queue(client, backstage):
+async def test_processing_the_queue_is_disabled_without_a_configured_secret(client, backstage):
     refused = REFUSED_ROLES.labels(Access.PROCESSOR, Role.ANONYMOUS)._value.get()
 
     for headers in ({}, {"x-queue-secret": ""}, {"authorization": "Bearer "}):
@@ -191,7 +191,7 @@ async def test_without_a_secret_nobody_processes_the_queue(client, backstage):
     assert REFUSED_ROLES.labels(Access.PROCESSOR, Role.ANONYMOUS)._value.get() == refused + 3
 
 
-async def test_a_named_admin_is_one_also_when_the_account_is_older(backstage):
+async def test_a_configured_admin_gets_the_role_also_on_an_older_account(backstage):
     account = await backstage.app.accounts.ensure(EnsureAccount("root"))
     await backstage.accounts.set_role(account.id, Role.MEMBER)
 

@@ -24,7 +24,7 @@ async def admin(client, backstage):
     return client
 
 
-async def test_the_monitor_tells_queue_queues_workers_failures_and_bus(admin):
+async def test_the_monitor_has_queues_workers_failures_and_bus(admin):
     body = (await admin.get("/api/admin/monitor")).json()
 
     assert body["queue"]["queueLength"] == 3
@@ -69,7 +69,7 @@ async def test_failures_list_the_generations_that_maintenance_skips(admin, backs
     ]
 
 
-async def test_failures_are_run_again_by_filter(admin, backstage):
+async def test_failures_are_retried_by_filter(admin, backstage):
     body = {"filter": {"failureCode": "timeout", "from": "2026-11-20T00:00:00Z"}, "dryRun": True, "ratePerSecond": 2.5}
 
     answer = await admin.post("/api/admin/failures/retry", json=body)
@@ -93,7 +93,7 @@ async def test_failures_are_run_again_by_filter(admin, backstage):
         {"filter": {"userId": "ada"}},
     ],
 )
-async def test_nothing_is_run_again_without_a_filter_that_says_which(admin, backstage, body):
+async def test_a_retry_without_a_filter_is_refused(admin, backstage, body):
     assert (await admin.post("/api/admin/failures/retry", json=body)).status_code == 422
     assert backstage.engine.failures.redrives == []
 
@@ -107,7 +107,7 @@ async def test_a_queue_is_paused_drained_and_opened(admin, backstage, verb, stat
     assert (await admin.post(f"/api/admin/queues/none/{verb}")).json()["code"] == "QUEUE_NOT_FOUND"
 
 
-async def test_limits_of_a_queue_are_changed_and_lifted(admin, backstage):
+async def test_limits_of_a_queue_are_changed_and_removed(admin, backstage):
     limited = (await admin.patch("/api/admin/queues/studio", json={"maxRunning": 5})).json()
     lifted = (await admin.patch("/api/admin/queues/studio", json={"maxRunning": None, "maxQueued": 7})).json()
     listed = (await admin.get("/api/admin/queues")).json()["items"]
@@ -128,7 +128,7 @@ async def test_an_adjustment_with_an_id_is_made_once(admin, backstage, user_id):
     assert backstage.engine.adjustments.made == {(user_id, "fix-1"): -5}
 
 
-async def test_the_idempotency_key_names_an_adjustment(admin, user_id):
+async def test_the_idempotency_key_is_the_adjustment_id(admin, user_id):
     headers = {"idempotency-key": "once"}
     body = {"credits": 5, "reason": "gift"}
 
@@ -143,7 +143,7 @@ async def test_the_idempotency_key_names_an_adjustment(admin, user_id):
     "body",
     [{"credits": 0, "reason": "a"}, {"credits": 5}, {"credits": 5, "reason": ""}, {"credits": 1.5, "reason": "a"}],
 )
-async def test_an_adjustment_says_how_much_and_why(admin, backstage, user_id, body):
+async def test_an_adjustment_needs_an_amount_and_a_reason(admin, backstage, user_id, body):
     assert (await admin.post(f"/api/admin/users/{user_id}/credits", json=body)).status_code == 422
     assert backstage.engine.adjustments.made == {}
 
@@ -169,11 +169,11 @@ async def test_a_user_gets_plan_limits_and_role(admin, backstage, user_id):
     assert (await backstage.accounts.get(user_id)).role is Role.MODERATOR
 
 
-async def test_a_role_that_was_taken_away_is_gone_within_five_seconds(admin, backstage):
+async def test_a_removed_role_is_refused_within_five_seconds(admin, backstage):
     account = await backstage.app.accounts.ensure(EnsureAccount("root"))
     await backstage.accounts.set_role(account.id, Role.MEMBER)
     authenticator = backstage.app.accounts.authenticate.__self__
-    authenticator._monotonic = lambda: float("inf")  # later than anything that was remembered
+    authenticator._monotonic = lambda: float("inf")  # later than any cached value
 
     assert (await admin.get("/api/admin/queues")).status_code == 403
     assert REMEMBERED_S <= 5
@@ -190,7 +190,7 @@ async def test_a_refund_has_a_reason_and_its_actor(admin, backstage):
     assert backstage.engine.adjustments.refunds == [(generation_id, 0, "unusable", root.id)]
 
 
-async def test_a_promotion_is_made_once(admin, backstage):
+async def test_a_promotion_is_created_once(admin, backstage):
     body = {"code": "SPRING-26", "credits": 50, "maxUses": 10, "endsAt": "2027-01-01T00:00:00Z"}
 
     made = await admin.post("/api/admin/promotions", json=body)
@@ -246,7 +246,7 @@ async def test_a_promotion_is_ended_once_and_stays_listed(admin, backstage):
 
 
 @pytest.mark.parametrize("code", ["NEVER-WAS", "no%20code", "A" * 500])
-async def test_a_promotion_that_is_not_there_is_not_ended(admin, code):
+async def test_ending_an_unknown_promotion_is_not_found(admin, code):
     answer = await admin.delete(f"/api/admin/promotions/{code}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "PROMOTION_NOT_FOUND")
@@ -269,14 +269,14 @@ async def test_budgets_of_every_scope_are_put_listed_and_removed(admin, backstag
 @pytest.mark.parametrize(
     ("scope", "subject"), [("platform", "gemini"), ("provider", ""), ("user", "ada"), ("key", "usr_" + "1" * 32)]
 )
-async def test_a_budget_is_about_something_that_can_be(admin, backstage, scope, subject):
+async def test_a_budget_with_an_invalid_subject_is_refused(admin, backstage, scope, subject):
     body = {"scope": scope, "subject": subject, "period": "day", "limit": 9}
 
     assert (await admin.put("/api/admin/budgets", json=body)).status_code == 422
     assert backstage.engine.budgets.rows == {}
 
 
-async def test_reconciling_tells_whether_the_ledger_balances(admin, backstage):
+async def test_reconciling_reports_whether_the_ledger_balances(admin, backstage):
     balanced = (await admin.post("/api/admin/reconcile")).json()
     backstage.engine.adjustments.violations = 2
     broken = (await admin.post("/api/admin/reconcile")).json()
@@ -285,7 +285,7 @@ async def test_reconciling_tells_whether_the_ledger_balances(admin, backstage):
     assert broken["checks"][0]["violations"] == 2
 
 
-async def test_figures_of_all_users_tell_what_the_providers_charge(admin, backstage, user_id):
+async def test_statistics_of_all_users_have_provider_costs(admin, backstage, user_id):
     everybody = (await admin.get("/api/admin/stats")).json()
     one = (await admin.get(f"/api/admin/stats?userId={user_id}")).json()
 
@@ -294,7 +294,7 @@ async def test_figures_of_all_users_tell_what_the_providers_charge(admin, backst
     assert backstage.engine.records.asked == ["", user_id]
 
 
-async def test_what_people_did_is_listed(admin, backstage, user_id):
+async def test_actions_are_listed(admin, backstage, user_id):
     backstage.engine.act("cancel", user_id, "gen_" + "1" * 32, actor=user_id, outcome="free")
     backstage.engine.act("queue_paused", "", "", actor="operator")
 
@@ -306,7 +306,7 @@ async def test_what_people_did_is_listed(admin, backstage, user_id):
     assert [each["action"] for each in mine] == ["cancel"]
 
 
-async def test_why_a_queue_is_switched_stands_with_the_change(admin, backstage):
+async def test_the_reason_of_a_queue_change_is_stored(admin, backstage):
     answer = await admin.post("/api/admin/queues/studio/pause", json={"reason": "an incident"})
 
     assert answer.status_code == 200
@@ -321,7 +321,7 @@ async def test_why_a_queue_is_switched_stands_with_the_change(admin, backstage):
         (b'{"why": "x"}', 422, "INVALID_REQUEST"),
     ],
 )
-async def test_a_body_that_is_not_understood_switches_no_queue(admin, backstage, content, status, code):
+async def test_a_malformed_body_changes_no_queue(admin, backstage, content, status, code):
     headers = {"content-type": "application/json"}
 
     answer = await admin.post("/api/admin/queues/studio/pause", content=content, headers=headers)
@@ -333,7 +333,7 @@ async def test_a_body_that_is_not_understood_switches_no_queue(admin, backstage,
 @pytest.mark.parametrize(
     "body", [{}, {"reason": "only"}, {"maxRunning": 0}, {"maxQueued": 0}, {"maxQueued": 10_000_001}, {"state": "open"}]
 )
-async def test_limits_that_make_no_sense_change_nothing(admin, backstage, body):
+async def test_invalid_limits_change_nothing(admin, backstage, body):
     answer = await admin.patch("/api/admin/queues/studio", json=body)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
@@ -349,7 +349,7 @@ async def test_limits_that_make_no_sense_change_nothing(admin, backstage, body):
         ("/api/admin/stats?userId=%20", "/userId"),
     ],
 )
-async def test_a_filter_that_is_no_id_is_a_mistake_and_not_something_missing(admin, path, pointer):
+async def test_a_malformed_id_in_a_filter_is_invalid_and_not_missing(admin, path, pointer):
     answer = await admin.get(path)
 
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")

@@ -1,4 +1,4 @@
-"""Under overload the work that is done stays worth its while, and money always gets through."""
+"""Under overload the goodput stays high, and billing is always served."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fill(subject: Admission, load_class: LoadClass) -> int:
     return taken
 
 
-def test_create_is_turned_away_first_then_read_then_status_and_money_last():
+def test_submissions_are_refused_first_then_reads_then_status_and_billing_last():
     observer = FakeLoadObserver()
     subject = admission(Seconds(), observer, ConcurrencyLimit(least=100, most=100, value=100))
 
@@ -43,7 +43,7 @@ def test_create_is_turned_away_first_then_read_then_status_and_money_last():
     assert observer.highest == 400
 
 
-def test_a_place_is_given_back_once():
+def test_a_slot_is_released_once():
     subject = admission(Seconds(), FakeLoadObserver(), ConcurrencyLimit(least=1, most=1, value=1))
     with subject.admit(LoadClass.READ, "route") as flight:
         with pytest.raises(Overloaded):
@@ -56,7 +56,7 @@ def test_a_place_is_given_back_once():
     subject.admit(LoadClass.READ, "route")
 
 
-def test_the_wait_is_as_long_as_what_was_turned_away_takes_to_serve():
+def test_the_retry_after_is_the_time_to_serve_the_refused_requests():
     clock = Seconds()
     subject = admission(clock, FakeLoadObserver(), ConcurrencyLimit(least=10, most=10, value=10))
     for _ in range(10):
@@ -72,7 +72,7 @@ def test_the_wait_is_as_long_as_what_was_turned_away_takes_to_serve():
 
 
 class Offered:
-    """Open arrivals of mixed kinds at a shared server behind the real admission."""
+    """Open arrivals of mixed kinds at a shared server with the real admission."""
 
     def __init__(self, seed: int = 1, *, is_guarded: bool = True) -> None:
         self.clock = Seconds()
@@ -140,7 +140,7 @@ def test_five_times_the_capacity_keeps_four_fifths_of_the_goodput():
     assert offered.refused == dict.fromkeys(LoadClass, 0), "not back to normal"
 
 
-def test_without_admission_the_same_load_is_done_too_late():
+def test_without_admission_the_same_load_is_served_too_late():
     offered = Offered(is_guarded=False)
     peak = offered.offer(0.95, 10)
 

@@ -1,4 +1,4 @@
-"""Bad input is answered clearly, has no effect, and is never an error of ours."""
+"""Bad input gets a clear error, has no effect, and never a 5xx."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("body", "status"), CASES.values(), ids=CASES.keys())
-async def test_a_body_gets_its_answer_and_no_effect_unless_accepted(client, backstage, body, status):
+async def test_a_refused_body_has_no_effect(client, backstage, body, status):
     answer = await client.post("/api/generations", content=body, headers=JSON)
 
     assert answer.status_code == status, answer.text
@@ -80,7 +80,7 @@ async def test_another_content_type_is_refused(client, backstage, content_type):
     assert backstage.generations.submissions == []
 
 
-async def test_a_body_without_a_length_is_cut_at_the_bound(client):
+async def test_a_body_without_a_length_is_refused_at_the_limit(client):
     async def endless():
         for _ in range(MAX_BODY_BYTES // 65_536 + 2):
             yield b" " * 65_536
@@ -97,7 +97,7 @@ async def test_an_unknown_field_is_named_with_what_is_accepted(client):
     assert "numberOfImages" in answer.json()["errors"][0]["message"]
 
 
-async def test_a_wrong_value_is_named_by_its_place(client):
+async def test_an_invalid_value_is_named_by_its_path(client):
     answer = await client.post("/api/generations", json={"prompt": "a", "numberOfImages": 0})
 
     assert answer.json()["errors"][0]["pointer"] == "/numberOfImages"
@@ -115,7 +115,7 @@ async def test_a_wrong_value_is_named_by_its_place(client):
         "=1+1",
     ],
 )
-async def test_any_text_people_write_is_kept_as_it_is(client, backstage, text):
+async def test_text_in_any_script_is_unchanged(client, backstage, text):
     answer = await client.post("/api/generations", json={"prompt": text})
 
     assert answer.status_code == 202

@@ -1,4 +1,4 @@
-"""What the worst input gets from the whole HTTP application: a clear problem with its code, no effect, never a 5xx.
+"""Bad input to the whole HTTP application: a problem with its code, no effect, never a 5xx.
 
 The services behind it are fakes; `tests/e2e/test_bad_input.py` sends a few of these to a whole studio.
 """
@@ -151,12 +151,12 @@ async def test_a_page_size_out_of_range_is_refused(client, path, limit):
 
 
 @pytest.mark.parametrize("path", ["/api/generations", "/api/images/discover"])
-async def test_a_cursor_longer_than_any_of_ours_is_refused(client, path):
+async def test_a_too_long_cursor_is_refused(client, path):
     assert_problem(await client.get(path, params={"cursor": "a" * 5000}), 422, "INVALID_PAGE_TOKEN")
 
 
 @pytest.mark.parametrize("key", ["pxl_wrong", "pxl_" + "A" * 43, "x" * 5000, "sk-proj-abc"])
-async def test_a_wrong_key_is_unauthenticated_and_not_repeated(anonymous, backstage, key):
+async def test_a_wrong_key_is_unauthenticated_and_not_echoed(anonymous, backstage, key):
     answer = await anonymous.post("/api/generations", json=GOOD, headers={"authorization": f"Bearer {key}"})
 
     problem = assert_problem(answer, 401)
@@ -233,7 +233,7 @@ REJECTIONS: dict[str, tuple[PixelError, int, str]] = {
 
 
 @pytest.mark.parametrize("name", REJECTIONS)
-async def test_what_the_generation_service_refuses_keeps_its_code_and_words(client, backstage, name):
+async def test_a_rejection_of_the_generation_service_keeps_its_code_and_text(client, backstage, name):
     backstage.generations.rejection, status, code = REJECTIONS[name]
 
     problem = assert_problem(await client.post("/api/generations", json=GOOD), status, code)
@@ -272,7 +272,7 @@ OPENAI_BAD: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", OPENAI_BAD)
-async def test_openais_address_refuses_in_openais_form(client, backstage, name):
+async def test_openais_endpoint_refuses_in_openais_format(client, backstage, name):
     answer = await client.post("/v1/images/generations", json=OPENAI_BAD[name])
 
     assert answer.status_code == 400, answer.text
@@ -282,7 +282,7 @@ async def test_openais_address_refuses_in_openais_form(client, backstage, name):
     assert backstage.generations.submissions == []
 
 
-async def test_openais_address_reports_wrong_keys_in_openais_form(anonymous):
+async def test_openais_endpoint_reports_wrong_keys_in_openais_format(anonymous):
     headers = {"authorization": "Bearer sk-wrong"}
 
     wrong = await anonymous.post("/v1/images/generations", json={"prompt": "a"}, headers=headers)
@@ -291,7 +291,7 @@ async def test_openais_address_reports_wrong_keys_in_openais_form(anonymous):
     assert wrong.json()["error"]["code"] == "invalid_api_key"
 
 
-async def test_openais_address_reports_missing_credits_in_openais_form(client, backstage):
+async def test_openais_endpoint_reports_missing_credits_in_openais_format(client, backstage):
     backstage.generations.rejection = InsufficientCredits("The picture costs 2 credits and 0 are available.")
 
     broke = await client.post("/v1/images/generations", json={"prompt": "a"})

@@ -20,7 +20,7 @@ async def submitted(client, **fields) -> str:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/api/generations/{}/cancel"), ("DELETE", "/api/generations/{}")]
 )
-async def test_a_cancellation_says_what_became_of_it_and_says_the_same_again(client, backstage, outcome, method, path):
+async def test_a_repeated_cancellation_has_the_same_outcome(client, backstage, outcome, method, path):
     generation_id = await submitted(client)
     backstage.engine.job_commands.outcomes[generation_id] = outcome
     counted = CANCELLATIONS.labels(outcome)._value.get()
@@ -35,7 +35,7 @@ async def test_a_cancellation_says_what_became_of_it_and_says_the_same_again(cli
     assert CANCELLATIONS.labels(outcome)._value.get() == counted + 2
 
 
-async def test_what_has_ended_is_too_late_to_cancel(client, backstage):
+async def test_an_ended_generation_is_too_late_to_cancel(client, backstage):
     generation_id = await submitted(client)
     backstage.finish(generation_id)
 
@@ -56,7 +56,7 @@ async def test_what_has_ended_is_too_late_to_cancel(client, backstage):
         ("GET", "/api/queue/status/{}"),
     ],
 )
-async def test_somebody_elses_generation_is_as_one_that_is_missing(client, backstage, other_secret, method, path):
+async def test_another_users_generation_is_answered_like_a_missing_one(client, backstage, other_secret, method, path):
     generation_id = await submitted(client)
     theirs = {"authorization": f"Bearer {other_secret}", "x-request-id": "same"}
 
@@ -68,7 +68,7 @@ async def test_somebody_elses_generation_is_as_one_that_is_missing(client, backs
     assert backstage.generations.rows[generation_id].status is Status.QUEUED
 
 
-async def test_a_failed_generation_runs_again_as_a_new_round(client, backstage):
+async def test_a_failed_generation_is_retried_as_a_new_round(client, backstage):
     generation_id = await submitted(client)
     backstage.generations.advance(generation_id, Status.FAILED, 0)
 
@@ -81,7 +81,7 @@ async def test_a_failed_generation_runs_again_as_a_new_round(client, backstage):
     assert once_more.headers["idempotent-replayed"] == "true"
 
 
-async def test_a_completed_generation_is_not_run_again(client, backstage):
+async def test_a_completed_generation_cannot_be_retried(client, backstage):
     generation_id = await submitted(client)
     backstage.finish(generation_id)
 
@@ -102,7 +102,7 @@ async def test_a_bulk_cancel_decides_each_job_on_its_own(client, backstage):
 
 
 @pytest.mark.parametrize("path", ["/api/generations/cancel", "/api/generations/retry"])
-async def test_nothing_is_done_when_one_of_many_is_anothers_or_missing(client, backstage, other_secret, path):
+async def test_a_bulk_call_with_another_users_or_a_missing_id_changes_nothing(client, backstage, other_secret, path):
     own = await submitted(client)
     foreign = (
         await client.post("/api/generations", json=PROMPT, headers={"authorization": f"Bearer {other_secret}"})
@@ -115,7 +115,7 @@ async def test_nothing_is_done_when_one_of_many_is_anothers_or_missing(client, b
     assert [backstage.generations.rows[each].status for each in (own, foreign)] == [Status.QUEUED] * 2
 
 
-async def test_many_are_run_again_each_on_its_own(client, backstage):
+async def test_a_bulk_retry_decides_each_generation_on_its_own(client, backstage):
     failed, waiting, done = [await submitted(client) for _ in range(3)]
     backstage.generations.advance(failed, Status.FAILED, 0)
     backstage.finish(done)
@@ -134,7 +134,7 @@ async def test_many_are_run_again_each_on_its_own(client, backstage):
     ids=["none", "no id", "another kind", "twice", "101"],
 )
 @pytest.mark.parametrize("path", ["/api/generations/cancel", "/api/generations/retry"])
-async def test_ids_that_cannot_be_are_refused_and_not_counted(client, backstage, path, ids):
+async def test_malformed_ids_are_refused_and_the_call_is_not_counted(client, backstage, path, ids):
     answer = await client.post(path, json={"ids": ids})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_REQUEST")
@@ -159,7 +159,7 @@ async def test_a_user_makes_a_hundred_bulk_calls_a_day(client, backstage):
     assert REFUSED_BULK_CALLS._value.get() == refused + 1
 
 
-async def test_the_log_tells_events_and_actions_in_one_order(client, backstage, user_id):
+async def test_the_log_has_events_and_actions_in_order(client, backstage, user_id):
     generation_id = await submitted(client)
     backstage.clock.advance(1)
     backstage.generations.advance(generation_id, Status.PROCESSING, 50)
@@ -182,7 +182,7 @@ async def test_the_log_tells_events_and_actions_in_one_order(client, backstage, 
     assert "usr_999" not in str(items)
 
 
-async def test_the_log_does_not_tell_the_end_before_the_set_can_be_read(client, backstage):
+async def test_the_log_withholds_the_end_until_the_set_can_be_read(client, backstage):
     generation_id = await submitted(client)
     backstage.generations.advance(generation_id, Status.COMPLETED, 100)
 
@@ -194,7 +194,7 @@ async def test_the_log_does_not_tell_the_end_before_the_set_can_be_read(client, 
     assert [item["status"] for item in told] == ["queued", "completed"]
 
 
-async def test_the_receipt_tells_what_is_not_known_as_null(client, backstage):
+async def test_the_receipt_has_null_for_unknown_values(client, backstage):
     generation_id = await submitted(client, numberOfImages=2)
     backstage.finish(generation_id)
 

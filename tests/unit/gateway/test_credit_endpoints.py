@@ -15,7 +15,7 @@ def transfers(clock, number: int, *, reason: str = "") -> list[Transaction]:
     ]
 
 
-async def test_credits_tell_balance_plan_and_limits(client):
+async def test_credits_have_balance_plan_and_limits(client):
     body = (await client.get("/api/credits")).json()
 
     assert (body["available"], body["held"], body["plan"], body["dailyLimit"]) == (1000, 0, "free", None)
@@ -44,7 +44,7 @@ async def test_the_statement_as_csv_has_every_page(client, backstage, query, acc
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@a", "\t=1", '=cmd|"/c calc"!A1'])
-async def test_text_that_a_spreadsheet_would_run_is_marked_as_text(client, backstage, text):
+async def test_text_that_a_spreadsheet_would_run_is_escaped(client, backstage, text):
     backstage.engine.ledger_reads.rows = transfers(backstage.clock, 1, reason=text)
 
     answer = await client.get("/api/credits/transactions?format=csv")
@@ -64,7 +64,7 @@ async def test_commas_quotes_and_line_breaks_stay_in_their_cell(client, backstag
 
 
 @pytest.mark.parametrize("query", ["kind=gift", "limit=0", "limit=101", "generationId=gen_x", "format=xml", "x=1"])
-async def test_a_query_that_cannot_be_is_refused(client, query):
+async def test_an_invalid_query_is_refused(client, query):
     assert (await client.get(f"/api/credits/transactions?{query}")).status_code in {404, 422}
 
 
@@ -77,7 +77,7 @@ async def test_a_code_is_redeemed_once(client):
     assert (unknown.status_code, unknown.json()["code"]) == (404, "PROMOTION_NOT_FOUND")
 
 
-async def test_usage_is_grouped_by_what_was_asked(client, backstage, user_id):
+async def test_usage_is_grouped_by_the_requested_fields(client, backstage, user_id):
     answer = await client.get("/api/usage?groupBy=apiKey,endUser,metadata.team&from=2026-11-01")
     table = await client.get("/api/usage?groupBy=apiKey,endUser,metadata.team&format=csv")
 
@@ -92,11 +92,11 @@ async def test_usage_is_grouped_by_what_was_asked(client, backstage, user_id):
 
 
 @pytest.mark.parametrize("groups", ["colour", "model,model", "apiKey,endUser,model,day", "metadata.", "model,"])
-async def test_usage_is_grouped_by_nothing_else(client, groups):
+async def test_unknown_groupings_of_usage_are_refused(client, groups):
     assert (await client.get(f"/api/usage?groupBy={groups}")).status_code == 422
 
 
-async def test_an_own_key_gets_looks_at_and_loses_a_budget(client, backstage):
+async def test_the_budget_of_an_own_key_is_set_read_and_deleted(client, backstage):
     key_id = (await client.post("/api/keys", json={"name": "app"})).json()["key"]["id"]
     path = f"/api/keys/{key_id}/budget"
 
@@ -114,7 +114,7 @@ async def test_an_own_key_gets_looks_at_and_loses_a_budget(client, backstage):
     assert (await client.delete(f"{path}?period=day")).json()["code"] == "BUDGET_NOT_FOUND"
 
 
-async def test_a_key_with_a_budget_cannot_lift_it(client, backstage):
+async def test_a_key_with_a_budget_cannot_change_it(client, backstage):
     (own,) = backstage.keys.rows.values()
     other = (await client.post("/api/keys", json={"name": "app"})).json()["key"]["id"]
     assert (await client.put(f"/api/keys/{own.id}/budget", json={"period": "day", "limitCredits": 10})).is_success
@@ -132,7 +132,7 @@ async def test_a_key_with_a_budget_cannot_lift_it(client, backstage):
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_somebody_elses_key_gets_no_budget(client, backstage, other_secret, method):
+async def test_a_budget_of_another_users_key_is_not_found(client, backstage, other_secret, method):
     theirs = list(backstage.keys.rows.values())[-1]
     body = {"period": "day", "limitCredits": 10} if method == "PUT" else None
 
@@ -142,7 +142,7 @@ async def test_somebody_elses_key_gets_no_budget(client, backstage, other_secret
     assert backstage.engine.budgets.rows == {}
 
 
-async def test_the_queue_and_the_own_figures_have_their_words(client, backstage, user_id):
+async def test_the_queue_and_own_statistics_have_their_fields(client, backstage, user_id):
     queue = (await client.get("/api/queue/status")).json()
     stats = (await client.get("/api/stats/generations")).json()
     generation_id = (await client.post("/api/generations", json={"prompt": "a"})).json()["data"]["id"]

@@ -34,7 +34,7 @@ async def test_a_submission_is_accepted_with_links_to_follow_it(client, backstag
     assert backstage.generations.submissions[0].spec.aspect_ratio == "16:9"
 
 
-async def test_the_idempotency_key_travels_and_a_replay_says_so(client, backstage):
+async def test_the_idempotency_key_is_passed_on_and_a_replay_is_marked(client, backstage):
     headers = {"idempotency-key": "order-1"}
     first = await client.post("/api/generations", json=PROMPT, headers=headers)
     second = await client.post("/api/generations", json=PROMPT, headers=headers)
@@ -66,7 +66,7 @@ async def test_a_completed_generation_shows_its_pictures(client, backstage):
     assert seen["capturedCredits"] == 4
 
 
-async def test_completion_is_held_back_until_the_set_can_be_read(client, backstage):
+async def test_completion_is_withheld_until_the_set_can_be_read(client, backstage):
     data = await submit(client)
     backstage.generations.advance(data["id"], Status.COMPLETED, 100)
 
@@ -82,7 +82,7 @@ async def test_completion_is_held_back_until_the_set_can_be_read(client, backsta
     assert (shown["status"], [event["type"] for event in shown["events"]]) == ("completed", ["progress", "completed"])
 
 
-async def test_polling_has_the_words_of_progress(client):
+async def test_polling_has_the_progress_fields(client):
     data = await submit(client)
 
     body = (await client.get(f"/api/generation/{data['id']}/status")).json()
@@ -94,7 +94,7 @@ async def test_polling_has_the_words_of_progress(client):
     assert body["events"] is None
 
 
-async def test_polling_tells_the_last_known_status_while_the_generation_service_is_away(client, backstage):
+async def test_polling_returns_the_cached_status_while_generation_is_unreachable(client, backstage):
     data = await submit(client)
     event = backstage.generations.advance(data["id"], Status.PROCESSING, 50)
     await backstage.last_status.put([event])
@@ -105,7 +105,7 @@ async def test_polling_tells_the_last_known_status_while_the_generation_service_
     assert (body["status"], body["progress"]) == ("processing", 50)
 
 
-async def test_the_last_known_status_is_told_to_its_owner_only(client, backstage, other_secret):
+async def test_the_cached_status_is_returned_to_its_owner_only(client, backstage, other_secret):
     data = await submit(client)
     await backstage.last_status.put([backstage.generations.advance(data["id"], Status.PROCESSING, 50)])
     backstage.generations.is_away = True
@@ -127,7 +127,7 @@ async def test_pages_follow_each_other(client):
     assert second["nextCursor"] is None
 
 
-async def test_the_older_status_words_are_understood(client, backstage):
+async def test_older_status_names_are_accepted(client, backstage):
     data = await submit(client)
 
     assert [item["id"] for item in (await client.get("/api/generations?status=pending")).json()["items"]] == [
@@ -158,7 +158,7 @@ async def test_a_wrong_parameter_is_refused(client, path):
 
 
 @pytest.mark.parametrize("query", ["limit=1&limit=2", "cursor=%ff%fe"])
-async def test_a_query_that_cannot_be_read_is_refused(client, query):
+async def test_a_malformed_query_is_refused(client, query):
     assert (await client.get(f"/api/generations?{query}")).status_code == 400
 
 
@@ -166,7 +166,7 @@ async def test_a_query_that_cannot_be_read_is_refused(client, query):
     "path", ["/api/generations/{}", "/api/generation/{}/status", "/api/generations/{}/events", "/api/sets/{}"]
 )
 @pytest.mark.parametrize("id_", ["0", "-1", "9223372036854775808", "{x}", "gen_xyz", "gen_" + "A" * 32, "a%2Fb"])
-async def test_a_malformed_id_is_not_found_before_anybody_is_asked(client, backstage, path, id_):
+async def test_a_malformed_id_is_not_found_without_a_call(client, backstage, path, id_):
     answer = await client.get(path.format(id_))
 
     assert answer.status_code == 404
@@ -174,7 +174,7 @@ async def test_a_malformed_id_is_not_found_before_anybody_is_asked(client, backs
     assert backstage.generations.reads == 0
 
 
-async def test_what_is_not_yours_looks_like_what_does_not_exist(client, other_secret):
+async def test_another_users_resource_is_answered_like_a_missing_one(client, other_secret):
     data = await submit(client)
     headers = {"authorization": f"Bearer {other_secret}"}
     missing = format_id("gen", new_id())
@@ -197,7 +197,7 @@ async def test_too_few_credits_are_402_with_the_code(client, backstage):
     assert answer.json()["retryable"] is False
 
 
-async def test_a_refused_field_is_named_in_the_words_of_this_door(client, backstage):
+async def test_an_invalid_field_has_the_name_of_the_public_api(client, backstage):
     backstage.generations.rejection = Invalid(
         "7:0 is no aspect ratio.", reason="INVALID_ASPECT_RATIO", violations=(Violation("aspect_ratio", "is none"),)
     )

@@ -70,7 +70,7 @@ async def test_discover_reads_every_filter(anonymous, backstage, finished, user_
     assert query.to_time == datetime(2026, 12, 1, tzinfo=UTC)
 
 
-async def test_pictures_are_listed_without_addresses_while_media_is_away(anonymous, backstage, finished):
+async def test_pictures_are_listed_without_urls_while_media_is_unreachable(anonymous, backstage, finished):
     backstage.media.is_away = True
 
     items = (await anonymous.get("/api/images/discover")).json()["items"]
@@ -78,7 +78,7 @@ async def test_pictures_are_listed_without_addresses_while_media_is_away(anonymo
     assert [item["url"] for item in items] == [None, None]
 
 
-async def test_a_signed_address_serves_the_picture_for_good(client, anonymous, finished):
+async def test_a_signed_url_serves_a_cacheable_picture(client, anonymous, finished):
     url = (await client.get(f"/api/sets/{finished.set_id}")).json()["images"][0]["url"]
     del anonymous.headers["authorization"]
 
@@ -97,7 +97,7 @@ async def test_a_signed_address_serves_the_picture_for_good(client, anonymous, f
 @pytest.mark.parametrize(
     "change", [("signature=", "signature=0"), ("originals", "previews"), ("expires=1", "expires=2")]
 )
-async def test_an_altered_address_is_forbidden(client, finished, change):
+async def test_an_altered_url_is_forbidden(client, finished, change):
     url = (await client.get(f"/api/sets/{finished.set_id}")).json()["images"][0]["url"]
 
     answer = await client.get(url.replace(*change))
@@ -107,11 +107,11 @@ async def test_an_altered_address_is_forbidden(client, finished, change):
 
 
 @pytest.mark.parametrize("query", ["", "?expires=x&signature=y", "?expires=1", f"?expires=1&signature={'x' * 300}"])
-async def test_an_address_without_its_signature_is_forbidden(client, query):
+async def test_a_url_without_its_signature_is_forbidden(client, query):
     assert (await client.get(f"/media/objects/originals/a.png{query}")).status_code == 403
 
 
-async def test_a_picture_that_is_gone_is_not_found(client, backstage, finished):
+async def test_a_deleted_picture_is_not_found(client, backstage, finished):
     url = (await client.get(f"/api/sets/{finished.set_id}")).json()["images"][0]["url"]
     backstage.media.missing.add(finished.outputs[0].asset_id)
 

@@ -59,7 +59,7 @@ async def test_events_out_of_order_are_put_in_order(backstage, user_id):
     assert [sequence for _, sequence, _ in await collect(updates)] == [2, 3, 4]
 
 
-async def test_a_watcher_that_falls_behind_is_read_from_the_store(backstage, user_id):
+async def test_a_slow_watcher_reads_from_the_store(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
     updates = backstage.app.live.watch_generation(user_id, generation_id)
     await anext(updates)
@@ -70,7 +70,7 @@ async def test_a_watcher_that_falls_behind_is_read_from_the_store(backstage, use
     assert [sequence for _, sequence, _ in await collect(updates)] == [*range(2, 503)]
 
 
-async def test_a_client_that_resumes_gets_what_it_missed(backstage, user_id):
+async def test_a_client_that_resumes_gets_the_missed_events(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
     for progress in (10, 50):
         backstage.generations.advance(generation_id, Status.PROCESSING, progress)
@@ -82,7 +82,7 @@ async def test_a_client_that_resumes_gets_what_it_missed(backstage, user_id):
 
 
 @pytest.mark.parametrize("after", [99, -1])
-async def test_a_resume_id_that_is_not_known_gets_a_resync(backstage, user_id, after):
+async def test_an_unknown_resume_id_gets_a_resync(backstage, user_id, after):
     generation_id = await submitted(backstage, user_id)
     backstage.finish(generation_id)
 
@@ -100,7 +100,7 @@ async def test_resuming_after_the_end_shows_the_end(backstage, user_id):
     ]
 
 
-async def test_completion_is_told_once_the_set_can_be_read(backstage, user_id, wait_until):
+async def test_completion_is_sent_once_the_set_can_be_read(backstage, user_id, wait_until):
     generation_id = await submitted(backstage, user_id)
     backstage.generations.advance(generation_id, Status.COMPLETED, 100)
     updates = backstage.app.live.watch_generation(user_id, generation_id)
@@ -116,7 +116,7 @@ async def test_completion_is_told_once_the_set_can_be_read(backstage, user_id, w
     assert await rest == [("event", 2, "completed")]
 
 
-async def test_progress_goes_on_while_the_bus_is_silent(backstage, user_id):
+async def test_progress_continues_without_the_bus(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
     stop = asyncio.Event()
     looking = asyncio.create_task(backstage.app.live.poll_silent_generations(stop))
@@ -129,7 +129,7 @@ async def test_progress_goes_on_while_the_bus_is_silent(backstage, user_id):
     await looking
 
 
-async def test_the_stream_outlives_the_absence_of_the_store(backstage, user_id):
+async def test_the_stream_stays_open_during_an_outage_of_the_store(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
     updates = backstage.app.live.watch_generation(user_id, generation_id)
     await anext(updates)

@@ -1,4 +1,4 @@
-"""A full process turns new work away at once, and answers what matters."""
+"""A full process refuses new work at once, and serves important requests."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def in_flight() -> float:
     return REGISTRY.get_sample_value("pixel_admission_inflight") or 0.0
 
 
-async def test_a_full_process_refuses_new_work_within_50_ms_and_answers_status_and_money(client, admission):
+async def test_a_full_process_refuses_new_work_within_50_ms_and_answers_status_and_billing(client, admission):
     generation = (await client.post("/api/generations", json={"prompt": "a tree"})).json()
     before = shed(LoadClass.CREATE)
     with admission.admit(LoadClass.READ, "/api/models"):
@@ -65,7 +65,7 @@ async def test_a_full_process_refuses_new_work_within_50_ms_and_answers_status_a
     assert (await client.post("/api/generations", json={"prompt": "a tree"})).status_code == 202
 
 
-async def test_an_openai_client_is_told_to_try_again(client, admission):
+async def test_an_openai_client_gets_retry_after(client, admission):
     with admission.admit(LoadClass.READ, "/api/models"):
         refused = await client.post("/v1/images/generations", json={"prompt": "a tree"})
 
@@ -74,7 +74,7 @@ async def test_an_openai_client_is_told_to_try_again(client, admission):
     assert "x-should-retry" not in refused.headers
 
 
-async def test_a_request_that_waits_for_its_pictures_holds_no_place(client, backstage, wait_until):
+async def test_a_request_that_waits_for_its_pictures_holds_no_slot(client, backstage, wait_until):
     waiting = asyncio.create_task(client.post("/v1/images/generations", json={"prompt": "a tree"}))
     try:
         await wait_until(lambda: backstage.generations.submissions)

@@ -1,4 +1,4 @@
-"""A user hears of what happened, once, until they have read it."""
+"""Notifications are shown once, until they are read."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ async def test_many_failures_are_one_notification(client):
 
 @pytest.mark.usefixtures("told")
 @pytest.mark.parametrize("body", [{}, {"ids": [FAILED.id]}])
-async def test_what_was_read_is_unread_no_more(client, body):
+async def test_notifications_are_marked_as_read(client, body):
     assert (await client.post("/api/notifications/read", json=body)).json() == {"markedCount": 1}
     assert (await client.post("/api/notifications/read", json=body)).json() == {"markedCount": 0}
     page = (await client.get("/api/notifications?unread=true")).json()
@@ -56,7 +56,7 @@ async def test_what_was_read_is_unread_no_more(client, body):
 
 
 @pytest.mark.usefixtures("told")
-async def test_notifications_are_their_owners_alone(client, other_secret):
+async def test_notifications_are_visible_to_their_owner_only(client, other_secret):
     theirs = {"authorization": f"Bearer {other_secret}"}
     assert (await client.get("/api/notifications", headers=theirs)).json()["items"] == []
     asked = await client.post("/api/notifications/read", json={"ids": [FAILED.id]}, headers=theirs)
@@ -66,10 +66,10 @@ async def test_notifications_are_their_owners_alone(client, other_secret):
 @pytest.mark.parametrize(
     ("body", "status"), [({"ids": []}, 422), ({"ids": ["x"]}, 404), ({"all": True}, 422), ({"ids": ["a"] * 101}, 422)]
 )
-async def test_a_request_that_cannot_be_is_refused(client, body, status):
+async def test_an_invalid_request_is_refused(client, body, status):
     assert (await client.post("/api/notifications/read", json=body)).status_code == status
 
 
 @pytest.mark.parametrize("query", ["unread=yes", "limit=0", "cursor=", "cursor=x", "page=1"])
-async def test_a_query_that_cannot_be_is_refused(client, query):
+async def test_an_invalid_query_is_refused(client, query):
     assert (await client.get(f"/api/notifications?{query}")).status_code == 422

@@ -26,7 +26,7 @@ async def answered(client, backstage, wait_until, end, **fields):
     return await request
 
 
-async def test_pictures_come_as_addresses(client, backstage, wait_until):
+async def test_pictures_are_returned_as_urls(client, backstage, wait_until):
     answer = await answered(client, backstage, wait_until, backstage.finish, n=2, size="1024x1024", made_up="ignored")
 
     body = answer.json()
@@ -37,13 +37,13 @@ async def test_pictures_come_as_addresses(client, backstage, wait_until):
     assert backstage.generations.submissions[0].spec.private is True
 
 
-async def test_pictures_come_as_bytes(client, backstage, wait_until):
+async def test_pictures_are_returned_as_bytes(client, backstage, wait_until):
     answer = await answered(client, backstage, wait_until, backstage.finish, response_format="b64_json")
 
     assert base64.b64decode(answer.json()["data"][0]["b64_json"]) == PNG
 
 
-async def test_openais_words_for_a_default_ask_for_nothing_special(client, backstage, wait_until):
+async def test_openais_default_values_are_accepted(client, backstage, wait_until):
     await answered(
         client,
         backstage,
@@ -59,19 +59,19 @@ async def test_openais_words_for_a_default_ask_for_nothing_special(client, backs
     assert (spec.quality, spec.style, spec.size) == ("", "", "")
 
 
-async def test_models_of_the_gpt_image_family_answer_with_bytes(client, backstage, wait_until):
+async def test_models_of_the_gpt_image_family_return_bytes(client, backstage, wait_until):
     answer = await answered(client, backstage, wait_until, backstage.finish, model="gpt-image-1")
 
     assert "b64_json" in answer.json()["data"][0]
 
 
-async def test_the_job_is_seen_at_the_other_doors(client, backstage, wait_until):
+async def test_the_job_is_visible_at_the_other_endpoints(client, backstage, wait_until):
     body = (await answered(client, backstage, wait_until, backstage.finish)).json()
 
     assert (await client.get(f"/api/generations/{body['generation_id']}")).json()["status"] == "completed"
 
 
-async def test_a_client_that_cannot_wait_is_told_where_the_job_is(client, backstage):
+async def test_a_wait_that_times_out_returns_the_job_id(client, backstage):
     answer = await client.post("/v1/images/generations", json=PROMPT)
 
     assert answer.status_code == 504
@@ -80,15 +80,15 @@ async def test_a_client_that_cannot_wait_is_told_where_the_job_is(client, backst
     assert answer.headers["location"].startswith("/api/generations/gen_")
 
 
-async def test_with_a_key_the_client_may_wait_again(client):
+async def test_with_a_key_the_client_can_wait_again(client):
     answer = await client.post("/v1/images/generations", json=PROMPT, headers={"idempotency-key": "one"})
 
     assert answer.status_code == 504
     assert "x-should-retry" not in answer.headers
 
 
-async def test_a_client_may_not_repeat_what_was_accepted(client, backstage, wait_until):
-    """The pictures are there, only their addresses cannot be had now: a second request would be a second job."""
+async def test_an_accepted_submission_is_marked_as_not_retryable(client, backstage, wait_until):
+    """The pictures exist, only their URLs are unavailable: a second request would be a second job."""
     backstage.media.is_away = True
     answer = await answered(client, backstage, wait_until, backstage.finish)
 
@@ -97,7 +97,7 @@ async def test_a_client_may_not_repeat_what_was_accepted(client, backstage, wait
     assert answer.headers["location"].startswith("/api/generations/gen_")
 
 
-async def test_an_unexpected_error_after_acceptance_may_not_be_repeated_either(client, backstage, wait_until):
+async def test_an_unexpected_error_after_acceptance_is_marked_as_not_retryable(client, backstage, wait_until):
     def finish_badly(generation_id):
         backstage.sets.trouble = RuntimeError("password=hunter2")
         backstage.finish(generation_id)
@@ -111,7 +111,7 @@ async def test_an_unexpected_error_after_acceptance_may_not_be_repeated_either(c
 
 
 @pytest.mark.parametrize("error", [DeadlineExceeded(), Unavailable(), RuntimeError("lost")])
-async def test_a_submission_without_an_answer_may_not_be_repeated(client, backstage, error):
+async def test_a_submission_with_unknown_outcome_is_marked_as_not_retryable(client, backstage, error):
     backstage.generations.rejection = error
 
     answer = await client.post("/v1/images/generations", json=PROMPT)
@@ -119,7 +119,7 @@ async def test_a_submission_without_an_answer_may_not_be_repeated(client, backst
     assert answer.headers["x-should-retry"] == "false"
 
 
-async def test_with_a_key_a_submission_without_an_answer_may_be_repeated(client, backstage):
+async def test_with_a_key_a_submission_with_unknown_outcome_can_be_retried(client, backstage):
     backstage.generations.rejection = Unavailable()
 
     answer = await client.post("/v1/images/generations", json=PROMPT, headers={"idempotency-key": "one"})
@@ -129,7 +129,7 @@ async def test_with_a_key_a_submission_without_an_answer_may_be_repeated(client,
 
 
 @pytest.mark.parametrize("reason", ["OVERLOADED", "SUBMISSIONS_FULL"])
-async def test_a_client_that_was_turned_away_may_come_again(client, backstage, reason):
+async def test_a_refused_client_can_retry(client, backstage, reason):
     backstage.generations.rejection = Unavailable(reason=reason, retry_after_s=1)
 
     answer = await client.post("/v1/images/generations", json=PROMPT)
@@ -153,7 +153,7 @@ async def test_a_client_that_was_turned_away_may_come_again(client, backstage, r
         ({"stream": True}, "stream"),
     ],
 )
-async def test_a_refused_value_is_named_in_openais_form(client, backstage, fields, parameter):
+async def test_an_invalid_value_is_named_in_openais_format(client, backstage, fields, parameter):
     answer = await client.post("/v1/images/generations", json=PROMPT | fields)
 
     error = answer.json()["error"]
@@ -184,7 +184,7 @@ async def test_rejections_have_openais_status_and_code(client, backstage, reject
     assert (answer.headers.get("x-should-retry") == "false") is (status in {402, 409, 422})
 
 
-async def test_a_failed_generation_is_an_error_that_may_be_tried_again(client, backstage, wait_until):
+async def test_a_failed_generation_is_a_retryable_error(client, backstage, wait_until):
     def fail(generation_id):
         backstage.app.live.publish(backstage.generations.advance(generation_id, Status.FAILED, 0))
 
@@ -194,14 +194,14 @@ async def test_a_failed_generation_is_an_error_that_may_be_tried_again(client, b
     assert answer.json()["error"]["code"] == "timeout"
 
 
-async def test_a_missing_key_is_refused_in_openais_form(anonymous):
+async def test_a_missing_key_is_refused_in_openais_format(anonymous):
     answer = await anonymous.post("/v1/images/generations", json=PROMPT)
 
     assert answer.status_code == 401
     assert answer.json()["error"]["code"] == "invalid_api_key"
 
 
-async def test_broken_json_and_unknown_routes_have_openais_form_too(client):
+async def test_malformed_json_and_unknown_routes_have_openais_format_too(client):
     broken = await client.post("/v1/images/generations", content=b"{", headers={"content-type": "application/json"})
 
     assert broken.status_code == 400
@@ -209,7 +209,7 @@ async def test_broken_json_and_unknown_routes_have_openais_form_too(client):
     assert (await client.get("/v1/nothing")).json()["error"]["code"] == "route_not_found"
 
 
-async def test_the_models_are_listed_in_openais_form(client):
+async def test_the_models_are_listed_in_openais_format(client):
     body = (await client.get("/v1/models")).json()
 
     assert body["object"] == "list"

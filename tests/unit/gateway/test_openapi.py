@@ -1,4 +1,4 @@
-"""The document describes every endpoint as it is: its bodies, examples, rejections and who may use it."""
+"""The document describes every endpoint: bodies, examples, rejections and access."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def operation(document, endpoint) -> dict:
     return document["paths"][re.sub(r"\{(\w+):\w+\}", r"{\1}", endpoint.path)][endpoint.method.lower()]
 
 
-async def test_every_endpoint_is_described_once_with_its_answers(document):
+async def test_every_endpoint_is_documented_once_with_its_responses(document):
     operations = [each for path in document["paths"].values() for each in path.values()]
 
     assert len(operations) == len(DOCUMENTED)
@@ -36,7 +36,7 @@ async def test_every_endpoint_is_described_once_with_its_answers(document):
         assert (described["security"] == []) is (endpoint.access is Access.PUBLIC)
 
 
-async def test_every_reference_leads_somewhere(document):
+async def test_every_reference_has_a_target(document):
     schemas = document["components"]["schemas"]
 
     for name in re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)):
@@ -44,6 +44,6 @@ async def test_every_reference_leads_somewhere(document):
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=lambda endpoint: endpoint.name)
-def test_the_example_of_every_body_is_a_body_of_its_endpoint(endpoint):
+def test_the_example_of_every_body_is_valid(endpoint):
     assert endpoint.example is not None
     msgspec.convert(endpoint.example, endpoint.body)

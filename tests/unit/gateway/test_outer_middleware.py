@@ -7,14 +7,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 
-async def test_an_unknown_address_is_a_problem(client):
+async def test_an_unknown_path_is_a_problem(client):
     answer = await client.get("/api/nothing")
 
     assert answer.status_code == 404
     assert answer.json()["code"] == "ROUTE_NOT_FOUND"
 
 
-async def test_a_wrong_method_is_a_problem_that_names_the_right_ones(client):
+async def test_a_wrong_method_is_a_problem_that_lists_the_supported_ones(client):
     answer = await client.put("/api/generations", json={})
 
     assert answer.status_code == 405
@@ -32,7 +32,7 @@ async def test_a_wrong_method_is_a_problem_that_names_the_right_ones(client):
         ("/", "GET, HEAD, OPTIONS"),
     ],
 )
-async def test_options_and_a_wrong_method_name_the_methods_of_the_address(anonymous, path, allowed):
+async def test_options_and_a_wrong_method_list_the_methods_of_the_path(anonymous, path, allowed):
     asked, refused = await anonymous.options(path), await anonymous.request("TRACE", path)
 
     assert (asked.status_code, asked.headers["allow"]) == (204, allowed)
@@ -52,7 +52,7 @@ async def test_an_unsafe_request_id_is_replaced(client, request_id):
     assert re.fullmatch(r"req_[0-9a-f]{32}", answer.headers["x-request-id"])
 
 
-async def test_the_trace_of_the_caller_goes_on(client):
+async def test_the_trace_of_the_caller_is_continued(client):
     trace_id = "0af7651916cd43dd8448eb211c80319c"
 
     answer = await client.get("/healthz", headers={"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"})
@@ -76,7 +76,7 @@ async def test_a_path_that_is_not_utf8_is_refused(client):
     assert (await client.get("/api/sets/%ff%fe")).status_code == 400
 
 
-async def test_no_answer_may_be_sniffed_or_framed(client):
+async def test_every_response_forbids_sniffing_and_framing(client):
     headers = (await client.get("/api/me")).headers
 
     assert headers["x-content-type-options"] == "nosniff"
@@ -84,7 +84,7 @@ async def test_no_answer_may_be_sniffed_or_framed(client):
     assert headers["cache-control"] == "no-store"
 
 
-async def test_an_unexpected_error_tells_nothing(client, backstage):
+async def test_the_text_of_an_unexpected_error_is_withheld(client, backstage):
     backstage.generations.rejection = RuntimeError("password=hunter2")
 
     answer = await client.post("/api/generations", json={"prompt": "a"})
@@ -103,7 +103,7 @@ async def test_requests_are_counted_by_route_and_not_by_id(client):
     assert REGISTRY.get_sample_value("http_requests_total", labels) == before + 1
 
 
-async def test_readiness_tells_each_check(client, checks):
+async def test_readiness_lists_each_check(client, checks):
     checks["bus"] = "connection refused"
 
     answer = await client.get("/readyz")
@@ -113,7 +113,7 @@ async def test_readiness_tells_each_check(client, checks):
     assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_the_bus_has_a_health_door(client):
+async def test_the_health_of_the_bus_has_an_endpoint(client):
     body = (await client.get("/api/kafka/health")).json()
 
     assert body["status"] == "healthy"
@@ -124,7 +124,7 @@ async def test_metrics_are_not_on_the_public_port(client):
     assert (await client.get("/metrics")).status_code == 404
 
 
-async def test_the_document_describes_every_door(client):
+async def test_the_document_describes_every_endpoint(client):
     document = (await client.get("/openapi.json")).json()
 
     paths = document["paths"]
@@ -155,7 +155,7 @@ async def test_the_document_describes_every_door(client):
             assert operation["responses"]
 
 
-async def test_the_docs_page_takes_nothing_from_elsewhere(client):
+async def test_the_docs_page_loads_nothing_from_other_hosts(client):
     page = await client.get("/docs")
     script = await client.get("/docs/swagger-ui-bundle.js")
 

@@ -1,4 +1,4 @@
-"""A caller is told where they stand, and one that listens is never refused."""
+"""Responses have the remaining quota, and a client that obeys it is never refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ GEN = Policy("gen", 60)
 
 
 class AwayBuckets:
-    """Shared counters that do not answer."""
+    """Shared counters that fail."""
 
     asked = 0
 
@@ -53,7 +53,7 @@ async def rejections(subject: RateLimiter, requests: int, caller: str = "usr_1")
     return sum(rejection is not None for _, rejection in answers)
 
 
-async def test_the_quota_is_taken_as_a_burst_and_comes_back_at_its_pace():
+async def test_the_quota_allows_a_burst_and_refills_at_its_rate():
     clock, observer = Seconds(), FakeLoadObserver()
     subject = limiter(clock, observer)
 
@@ -63,7 +63,7 @@ async def test_the_quota_is_taken_as_a_burst_and_comes_back_at_its_pace():
     assert observer.limits == {"gen": 2}
 
 
-async def test_a_rejection_says_when_the_next_request_fits():
+async def test_a_rejection_says_when_the_next_request_is_allowed():
     clock = Seconds()
     subject = limiter(clock, FakeLoadObserver())
     await rejections(subject, 60)
@@ -92,7 +92,7 @@ async def test_a_kind_without_a_policy_is_never_refused():
     assert [await subject.count(LoadClass.READ, "usr_1") for _ in range(1000)] == [(None, None)] * 1000
 
 
-async def test_without_the_shared_counters_this_process_counts_alone_and_leaves_them_alone():
+async def test_without_the_shared_counters_this_process_counts_alone_and_stops_calling_them():
     clock, observer, away = Seconds(), FakeLoadObserver(), AwayBuckets()
     subject = limiter(clock, observer, shared=away)
 
@@ -104,7 +104,7 @@ async def test_without_the_shared_counters_this_process_counts_alone_and_leaves_
 
 
 @pytest.mark.parametrize("quota", [1, 7, 60, 600, 100_000])
-def test_a_quota_that_does_not_divide_the_window_is_given_whole(quota):
+def test_a_quota_that_does_not_divide_the_window_is_granted_in_full(quota):
     policy = Policy("gen", quota)
 
     assert Standing.at(policy, 0).remaining == quota
@@ -158,14 +158,14 @@ def metric(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-async def test_every_answer_tells_the_policy_and_where_the_caller_stands(limited):
+async def test_every_response_has_the_policy_and_the_remaining_quota(limited):
     answer = await limited.get("/api/models")
 
     assert answer.headers["ratelimit-policy"] == '"read";q=5;w=60'
     assert answer.headers["ratelimit"] == '"read";r=4;t=12'
 
 
-async def test_too_many_creates_are_refused_while_money_and_health_get_through(limited):
+async def test_too_many_submissions_are_refused_while_billing_and_health_are_served(limited):
     before = metric("pixel_rate_limited_total", policy="gen")
     answers = [await limited.post("/api/generations", json={"prompt": "a tree"}) for _ in range(4)]
 
@@ -180,7 +180,7 @@ async def test_too_many_creates_are_refused_while_money_and_health_get_through(l
     assert [(await limited.get("/healthz")).status_code for _ in range(10)] == [200] * 10
 
 
-async def test_doors_for_openai_clients_have_their_own_fields_too(limited):
+async def test_endpoints_for_openai_clients_have_openais_fields_too(limited):
     answer = await limited.get("/v1/models")
 
     assert answer.headers["x-ratelimit-limit-requests"] == "5"
@@ -194,7 +194,7 @@ async def test_doors_for_openai_clients_have_their_own_fields_too(limited):
     assert "ratelimit" in answer.headers
 
 
-async def test_without_a_key_the_address_is_counted_and_one_ipv6_network_is_one_client(backstage):
+async def test_anonymous_requests_are_counted_by_ip_address_or_ipv6_network(backstage):
     app = app_of(backstage)
     standings = []
     for address in ("10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"):

@@ -30,7 +30,7 @@ async def following(backstage, bus, wait_until):
     task = asyncio.create_task(follower.follow(stop))
 
     async def is_following() -> bool:
-        # A follower starts at the end: once a probe arrives, everything later does.
+        # A follower starts at the end: once a probe arrives, later events do too.
         await bus.publish([status_event(backstage, "gen_probe", "usr_1", 1)])
         return bool(backstage.last_status.rows)
 
@@ -68,9 +68,7 @@ def status_event(
     )
 
 
-async def test_an_event_on_the_bus_reaches_the_watcher_and_is_remembered(
-    backstage, bus, user_id, following, wait_until
-):
+async def test_an_event_on_the_bus_reaches_the_watcher_and_the_cache(backstage, bus, user_id, following, wait_until):
     accepted = await backstage.generations.submit(Submission(user_id, Spec("a"), "", "test"))
     generation_id = accepted.generation.id
     async with asyncio.timeout(5), aclosing(backstage.app.live.watch_generation(user_id, generation_id)) as updates:
@@ -82,7 +80,7 @@ async def test_an_event_on_the_bus_reaches_the_watcher_and_is_remembered(
     await wait_until(lambda: generation_id in backstage.last_status.rows)
 
 
-async def test_an_unreadable_event_does_not_stop_the_rest(backstage, bus, following, wait_until):
+async def test_a_malformed_event_does_not_block_the_others(backstage, bus, following, wait_until):
     await bus.publish([status_event(backstage, "gen_bad", "usr_1", 2, value=b"\xff\xff\xff")])
     await bus.publish([status_event(backstage, "gen_good", "usr_1", 2)])
 

@@ -1,4 +1,4 @@
-"""What is refused with its place, and which addresses there are."""
+"""Rejections with their path, and the set of paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ GETS = ["/healthz", "/readyz", "/docs", "/openapi.json", "/api/generations", "/a
 
 
 @pytest.mark.parametrize("name", ["model", "aspectRatio", "size", "style", "quality"])
-async def test_an_empty_word_is_refused(client, backstage, name):
+async def test_an_empty_value_is_refused(client, backstage, name):
     answer = await client.post("/api/generations", json={"prompt": "a", name: ""})
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}")
@@ -16,7 +16,7 @@ async def test_an_empty_word_is_refused(client, backstage, name):
 
 
 @pytest.mark.parametrize("name", ["model", "size", "style", "quality"])
-async def test_an_empty_word_is_refused_in_openais_form(client, backstage, name):
+async def test_an_empty_value_is_refused_in_openais_format(client, backstage, name):
     answer = await client.post("/v1/images/generations", json={"prompt": "a", name: ""})
 
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, name)
@@ -40,7 +40,7 @@ async def test_a_pointer_has_the_senders_own_name(client, name, pointer):
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-async def test_a_place_inside_is_a_pointer_part_by_part(client):
+async def test_a_nested_path_is_a_json_pointer(client):
     content = rb'{"prompt": "a", "parameters": {"x/y.z": ["b", "\ud800"]}}'
     answer = await client.post("/api/generations", content=content, headers={"content-type": "application/json"})
 
@@ -48,7 +48,7 @@ async def test_a_place_inside_is_a_pointer_part_by_part(client):
 
 
 @pytest.mark.parametrize("path", GETS)
-async def test_head_answers_as_get_without_a_body(client, path):
+async def test_head_responds_as_get_without_a_body(client, path):
     got, head = await client.get(path), await client.head(path)
 
     assert (head.status_code, head.content) == (got.status_code, b"")
@@ -63,14 +63,14 @@ async def test_head_of_a_stream_ends_at_once(client):
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream")
 
 
-async def test_the_root_leads_to_the_docs(client):
+async def test_the_root_redirects_to_the_docs(client):
     answer = await client.get("/")
 
     assert (answer.status_code, answer.headers["location"]) == (302, "/docs")
 
 
 @pytest.mark.parametrize("path", ["/api/me/", "//api/me", "/api//me", "/docs/", "/healthz/"])
-async def test_there_is_no_second_address(client, path):
+async def test_a_resource_has_no_second_path(client, path):
     answer = await client.get(f"http://studio.test{path}")
 
     assert (answer.status_code, answer.json()["code"]) == (404, "ROUTE_NOT_FOUND")
@@ -78,7 +78,7 @@ async def test_there_is_no_second_address(client, path):
 
 @pytest.mark.parametrize("path", ["/api/generations", "/api/images/discover"])
 @pytest.mark.parametrize("cursor", ["", "a" * 513])
-async def test_a_cursor_that_cannot_be_is_refused_with_one_code(client, path, cursor):
+async def test_a_malformed_cursor_is_refused_with_one_code(client, path, cursor):
     answer = await client.get(path, params={"cursor": cursor})
 
     assert (answer.status_code, answer.json()["code"]) == (422, "INVALID_PAGE_TOKEN")

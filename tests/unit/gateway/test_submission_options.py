@@ -1,4 +1,4 @@
-"""What else a submission can say: when, how soon, by when, for whom."""
+"""Options of a submission: schedule, priority, deadline, end user."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pixel_gateway.domain.generation import JobType, Priority
 PROMPT = {"prompt": "a lighthouse at dawn"}
 
 
-async def test_everything_a_submission_says_arrives(client, backstage):
+async def test_every_field_of_a_submission_is_passed_on(client, backstage):
     at = "2026-11-21T12:00:00+01:00"
     fields = {
         "jobType": "image",
@@ -41,7 +41,7 @@ async def test_everything_a_submission_says_arrives(client, backstage):
     assert data["links"]["cancel"].endswith(f"/api/generations/{data['id']}/cancel")
 
 
-async def test_a_plain_submission_has_the_usual_values(client, backstage):
+async def test_a_plain_submission_has_default_values(client, backstage):
     await client.post("/api/generations", json=PROMPT)
 
     (submission,) = backstage.generations.submissions
@@ -54,7 +54,7 @@ async def test_a_plain_submission_has_the_usual_values(client, backstage):
     ("header", "seconds"),
     [("90s", 90), ("15m", 900), ("2h", 7200), ("45", 45), ("1s", 1), ("24h", 86_400)],
 )
-async def test_the_deadline_may_come_as_a_header_field(client, backstage, header, seconds):
+async def test_the_deadline_can_be_sent_as_a_header_field(client, backstage, header, seconds):
     answer = await client.post("/api/generations", json=PROMPT, headers={"cancel-after": header})
 
     assert answer.status_code == 202, answer.text
@@ -72,7 +72,7 @@ async def test_a_deadline_out_of_its_bounds_is_refused(client, backstage, second
 
 
 @pytest.mark.parametrize("header", ["", "soon", "1e9", "90 s", "1d", "٣s", "nan", "9" * 400])
-async def test_a_deadline_that_is_no_duration_is_refused(client, backstage, header):
+async def test_a_malformed_deadline_is_refused(client, backstage, header):
     answer = await client.post("/api/generations", json=PROMPT, headers={"cancel-after": header.encode()})
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/Cancel-After")
@@ -109,7 +109,7 @@ async def test_two_different_deadlines_are_refused(client, backstage):
         ("allowFallback", 1),
     ],
 )
-async def test_a_value_that_cannot_be_is_refused_with_its_place(client, backstage, field, value):
+async def test_an_invalid_value_is_refused_with_its_path(client, backstage, field, value):
     answer = await client.post("/api/generations", json=PROMPT | {field: value})
 
     assert answer.status_code == 422
@@ -117,7 +117,7 @@ async def test_a_value_that_cannot_be_is_refused_with_its_place(client, backstag
     assert backstage.generations.submissions == []
 
 
-async def test_the_openai_door_tells_key_and_end_user(client, backstage):
+async def test_the_openai_endpoint_passes_on_key_and_end_user(client, backstage):
     headers = {"prefer": "respond-async"}
     await client.post("/v1/images/generations", json=PROMPT | {"user": "u-1"}, headers=headers)
     await client.post("/v1/images/generations", json=PROMPT | {"safety_identifier": "s-1"}, headers=headers)
@@ -146,7 +146,7 @@ async def test_the_history_is_filtered(client, backstage):
     assert (await client.get("/api/generations?jobType=poem")).status_code == 422
 
 
-async def test_a_quote_prices_the_same_body_and_makes_nothing(client, backstage):
+async def test_a_quote_prices_the_same_body_and_creates_nothing(client, backstage):
     quoted = (await client.post("/api/quotes", json=PROMPT | {"numberOfImages": 3, "priority": "low"})).json()
     route = (await client.post("/api/routes/explain", json=PROMPT)).json()
 

@@ -17,7 +17,7 @@ def rejection(hosts: TrustedHosts, host: str | None, *, server: str = "10.0.0.5"
 @pytest.mark.parametrize(
     "host", ["localhost", "LocalHost:1", "127.0.0.1:8080", "127.9.9.9", "[::1]:8080", "10.0.0.5", "10.0.0.5:80"]
 )
-def test_loopback_and_the_address_a_request_came_to_are_accepted(host):
+def test_loopback_and_the_local_address_are_accepted(host):
     assert rejection(TrustedHosts(), host) == ""
 
 
@@ -27,7 +27,7 @@ def test_a_foreign_host_is_refused(host):
 
 
 @pytest.mark.parametrize("host", ["good.example", "GOOD.example:81", "a.example", "inside", "[fd00::1]:80"])
-def test_names_that_were_given_are_accepted_in_any_case_with_any_port(host):
+def test_configured_names_are_accepted_in_any_case_with_any_port(host):
     hosts = TrustedHosts(["Good.example", "fd00::1"], public_url="https://A.example/x", listen_address="inside:8080")
 
     assert rejection(hosts, host) == ""
@@ -42,7 +42,7 @@ def test_a_missing_host_is_malformed_except_in_http_1_0():
     assert rejection(TrustedHosts(), None, version="1.0") == ""
 
 
-async def test_a_foreign_host_is_answered_400(client):
+async def test_a_foreign_host_is_a_bad_request(client):
     answer = await client.get("/api/me", headers={"host": "evil.example"})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "HOST_NOT_ALLOWED")

@@ -26,7 +26,7 @@ async def taken(updates, count: int) -> list[tuple[str, int]]:
     return [(each.event.generation_id, each.event.sequence) for each in got]
 
 
-async def test_a_listener_sees_what_is_open_then_each_event_of_every_own_generation(backstage, user_id):
+async def test_a_listener_gets_the_open_generations_then_each_event_of_all_own_generations(backstage, user_id):
     first, ended = await submitted(backstage, user_id), await submitted(backstage, user_id)
     moved(backstage, ended, Status.FAILED)
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
@@ -40,7 +40,7 @@ async def test_a_listener_sees_what_is_open_then_each_event_of_every_own_generat
         assert await taken(updates, 3) == [(second, 1), (first, 2), (second, 2)]
 
 
-async def test_events_of_others_are_not_told(backstage, user_id):
+async def test_events_of_other_users_are_not_sent(backstage, user_id):
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         await submitted(backstage, "usr_" + "0" * 32)
@@ -65,7 +65,7 @@ async def test_a_client_resumes_after_any_position_without_gap_or_repeat(backsta
 
 
 @pytest.mark.parametrize("position", ["", "no position", "9." + "0" * 32 + ".1", "0." + "a" * 32 + ".1"])
-async def test_a_position_that_is_not_known_gets_a_resync_and_then_what_follows(backstage, user_id, position):
+async def test_an_unknown_position_gets_a_resync_and_then_the_following_events(backstage, user_id, position):
     generation_id = await submitted(backstage, user_id)
     async with aclosing(backstage.app.live.watch_user(user_id, position)) as updates:
         first = await anext(updates)
@@ -75,15 +75,15 @@ async def test_a_position_that_is_not_known_gets_a_resync_and_then_what_follows(
         assert await taken(updates, 1) == [(generation_id, 2)]
 
 
-async def test_a_position_older_than_what_is_kept_gets_a_resync(backstage, user_id):
+async def test_a_too_old_position_gets_a_resync(backstage, user_id):
     await submitted(backstage, user_id)
     backstage.user_events.oldest = 1
     async with aclosing(backstage.app.live.watch_user(user_id, backstage.user_events.position(0))) as updates:
         assert (await anext(updates)).kind is UpdateKind.RESYNC
 
 
-async def test_what_the_snapshot_showed_is_not_told_again(backstage, user_id):
-    backstage.user_events.horizon = 0  # stored, shown by a read of the rows, not yet in the order
+async def test_events_in_the_snapshot_are_not_sent_again(backstage, user_id):
+    backstage.user_events.horizon = 0  # stored and visible in the rows, not yet in commit order
     generation_id = await submitted(backstage, user_id, quietly=True)
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         snapshot = await anext(updates)
@@ -94,7 +94,7 @@ async def test_what_the_snapshot_showed_is_not_told_again(backstage, user_id):
         assert await taken(updates, 1) == [(generation_id, 2)]
 
 
-async def test_an_event_that_cannot_be_read_yet_is_told_soon_after_it_can(backstage, user_id, wait_until):
+async def test_an_event_that_is_not_visible_yet_is_sent_soon_after_it_is(backstage, user_id, wait_until):
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         backstage.user_events.horizon = 0
@@ -104,11 +104,11 @@ async def test_an_event_that_cannot_be_read_yet_is_told_soon_after_it_can(backst
         await wait_until(lambda: backstage.user_events.reads >= reads + 3)
         backstage.user_events.horizon = None
 
-        async with asyncio.timeout(0.9):  # sooner than the slow look
+        async with asyncio.timeout(0.9):  # sooner than the poll
             assert await told == [(generation_id, 1)]
 
 
-async def test_progress_goes_on_while_the_bus_is_silent(backstage, user_id):
+async def test_progress_continues_without_the_bus(backstage, user_id):
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         generation_id = await submitted(backstage, user_id, quietly=True)
@@ -116,7 +116,7 @@ async def test_progress_goes_on_while_the_bus_is_silent(backstage, user_id):
         assert await taken(updates, 1) == [(generation_id, 1)]
 
 
-async def test_the_channel_outlives_the_absence_of_the_store(backstage, user_id, wait_until):
+async def test_the_channel_stays_open_during_an_outage_of_the_store(backstage, user_id, wait_until):
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
         generation_id = await submitted(backstage, user_id)
@@ -129,7 +129,7 @@ async def test_the_channel_outlives_the_absence_of_the_store(backstage, user_id,
         assert await told == [(generation_id, 1)]
 
 
-async def test_completed_is_told_once_the_set_can_be_read_and_what_follows_waits(backstage, user_id, wait_until):
+async def test_completed_is_sent_once_the_set_can_be_read_and_later_events_wait(backstage, user_id, wait_until):
     generation_id = await submitted(backstage, user_id)
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
         await anext(updates)
@@ -144,7 +144,7 @@ async def test_completed_is_told_once_the_set_can_be_read_and_what_follows_waits
         assert await told == [(generation_id, 2), (later, 1)]
 
 
-async def test_a_generation_that_waits_only_for_its_set_is_in_the_snapshot_and_its_end_is_told(backstage, user_id):
+async def test_a_generation_whose_set_is_missing_is_in_the_snapshot_and_its_end_is_sent(backstage, user_id):
     generation_id = await submitted(backstage, user_id)
     moved(backstage, generation_id, Status.COMPLETED, 100)
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:
@@ -159,7 +159,7 @@ async def test_a_generation_that_waits_only_for_its_set_is_in_the_snapshot_and_i
         assert end.position
 
 
-async def test_a_snapshot_is_bounded_and_says_so(backstage, user_id):
+async def test_a_snapshot_is_bounded_and_marked_as_truncated(backstage, user_id):
     for _ in range(1_001):
         await submitted(backstage, user_id, quietly=True)
     async with aclosing(backstage.app.live.watch_user(user_id)) as updates:

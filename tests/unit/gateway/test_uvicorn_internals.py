@@ -1,4 +1,4 @@
-"""What the server overrides and reads of uvicorn's internals is there, in the versions that pyproject.toml lets in."""
+"""The members of uvicorn that the server overrides and uses exist, in the versions that pyproject.toml allows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SET_LATER = {"close_timer", "curr_msg_data_type", "frames", "parser", "request",
 
 
 def overridden(ours: type, theirs: type) -> set[str]:
-    """The methods of ours that only make sense while uvicorn calls them."""
+    """Our methods that depend on being called by uvicorn."""
     return {name for name in vars(ours) if callable(vars(ours)[name])} & {
         name for each in theirs.__mro__ for name in vars(each)
     }
@@ -54,11 +54,11 @@ def overridden(ours: type, theirs: type) -> set[str]:
         ),
     ],
 )  # fmt: skip
-def test_what_is_overridden_exists(ours, theirs, expected):
+def test_overridden_members_of_uvicorn_exist(ours, theirs, expected):
     assert overridden(ours, theirs) == expected
 
 
-async def test_what_is_read_exists():
+async def test_used_members_of_uvicorn_exist():
     config = uvicorn.Config(lambda *_: None, log_config=None)
     loop = asyncio.get_running_loop()
     for protocol, read in ((HttpToolsProtocol, READ_OF_HTTP), (WebSocketsSansIOProtocol, READ_OF_SOCKETS)):
@@ -70,7 +70,7 @@ async def test_what_is_read_exists():
     assert {"capture_signals", "startup", "serve"} <= vars(uvicorn.Server).keys()
 
 
-def test_only_the_minor_version_that_was_read_is_let_in():
+def test_only_the_tested_minor_version_of_uvicorn_is_allowed():
     wanted = tomllib.loads(MANIFEST.read_text())["project"]["dependencies"]
     bound = next(each for each in wanted if each.startswith("uvicorn"))
     major, minor = map(int, version("uvicorn").split(".")[:2])

@@ -191,15 +191,26 @@ async def test_closing_sends_queued_items_and_refuses_new_ones(peer: Peer) -> No
     assert [task.result() for task in tasks] == ["1", "2"]
 
 
-async def test_a_batch_is_sent_in_the_trace_of_its_first_item(peer: Peer) -> None:
-    batching = Batching("words", peer.send, most=100, max_waiting=100)
+async def test_every_batch_is_sent_in_the_context_of_its_own_first_item(peer: Peer) -> None:
+    batching = Batching("words", peer.send, most=2, max_waiting=100)
     peer.go.set()
-    trace.set("first")
-    first = asyncio.create_task(batching.submit("1"))
-    trace.set("second")
-    second = asyncio.create_task(batching.submit("2"))
-    await asyncio.gather(first, second)
-    assert peer.traces == ["first"]
+    tasks = []
+    for word in ("1", "2", "3"):
+        trace.set(f"of {word}")
+        tasks.append(asyncio.create_task(batching.submit(word)))
+    trace.set("of nobody")
+    await asyncio.gather(*tasks)
+    assert (peer.batches, peer.traces) == ([["1", "2"], ["3"]], ["of 1", "of 3"])
+
+
+async def test_a_sender_that_returns_another_number_of_results_leaves_no_caller_waiting() -> None:
+    async def short(_: Sequence[str]) -> list[str]:
+        return ["one"]
+
+    batching = Batching("words", short, most=100, max_waiting=100)
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(*(batching.submit(word) for word in ("1", "2")), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Internal, Internal]
 
 
 async def test_an_item_added_as_the_last_batch_ends_is_sent() -> None:

@@ -127,19 +127,19 @@ class Batching(Generic[Item, Answer]):
             await asyncio.wait(self._senders)
 
     def _start_sender(self) -> None:
-        if len(self._senders) < self._at_once and (first := self._next()) is not None:
-            # The batch continues the trace of its first item.
-            sender = asyncio.create_task(self._send_all(), name=f"send-{self._name}", context=first.context)
-            self._senders.add(sender)
+        if len(self._senders) < self._at_once and self._has_next():
+            self._senders.add(asyncio.create_task(self._send_all(), name=f"send-{self._name}"))
 
-    def _next(self) -> _Waiting[Item, Answer] | None:
-        return next((each for each in self._waiting if each.key is None or each.key not in self._in_flight), None)
+    def _has_next(self) -> bool:
+        return any(each.key is None or each.key not in self._in_flight for each in self._waiting)
 
     async def _send_all(self) -> None:
         try:
             while batch := self._take():
+                # In the context of its first item: the batch continues its trace and carries its caller.
+                sending = asyncio.create_task(self._decide(batch), context=batch[0].context)
                 try:
-                    await self._decide(batch)
+                    await sending
                 finally:
                     self._in_flight.difference_update(waiting.key for waiting in batch)
         finally:
@@ -164,14 +164,14 @@ class Batching(Generic[Item, Answer]):
 
     async def _decide(self, batch: Sequence[_Waiting[Item, Answer]]) -> None:
         try:
-            answers = await self._send([waiting.item for waiting in batch])
+            results = list(zip(batch, await self._send([waiting.item for waiting in batch]), strict=True))
         except Exception as error:  # noqa: BLE001 - every waiting caller gets the error
             if not isinstance(error, PixelError):
                 _log.exception("batch_broke", extra={"batching": self._name, "items": len(batch)})
             await self._try_apart(batch, error)
             return
         again = []
-        for waiting, answer in zip(batch, answers, strict=True):
+        for waiting, answer in results:
             if answer is AGAIN:
                 again.append(waiting)
             else:

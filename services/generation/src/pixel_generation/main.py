@@ -40,7 +40,7 @@ CLOCK_LOOK_S = 10.0
 
 @dataclass(frozen=True)
 class Commands:
-    """What an operator runs by hand."""
+    """The commands of operators."""
 
     reconcile: Callable[[], Awaitable[list[RuleResult]]]
     replay: Callable[[int], Awaitable[Replayed]]
@@ -70,7 +70,7 @@ async def build(settings: Settings, roles: frozenset[str] = ALL_ROLES) -> AsyncI
 
 @asynccontextmanager
 async def open_commands(settings: Settings) -> AsyncIterator[Commands]:
-    """Yield what an operator runs by hand; raise Unavailable at once when the database does not answer."""
+    """Yield the operator's commands; raise Unavailable at once when the database does not answer."""
     async with open_pool(settings.database_url, schema=SCHEMA, application="pixel-generation-operator") as pool:
         await pool.check()
         yield Commands(

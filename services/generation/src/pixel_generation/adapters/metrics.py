@@ -136,7 +136,7 @@ class EngineMetrics:
 
 
 class DutyMetrics:
-    """Counts what duties do."""
+    """Counts runs of duties."""
 
     def done(self, duty: str, seconds: float) -> None:
         DUTY_SUCCESS.labels(duty).set_to_current_time()

@@ -1,4 +1,4 @@
-"""The duties with their ports."""
+"""The duties with their ports bound."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def change_tools(settings: Settings, adapters: Adapters) -> ChangeTools:
 
 
 def sweep_duties(settings: Settings, adapters: Adapters) -> list[Duty]:
-    """Return what the leader does every few seconds, and an operator by hand."""
+    """Return the duties of the leader, which an operator can also run by hand."""
     tools = change_tools(settings, adapters)
     holds, housekeeping = adapters.queue_holds, adapters.housekeeping
     clock, observer = adapters.clock, adapters.engine_metrics

@@ -31,7 +31,7 @@ def relay_parts(settings: Settings, adapters: Adapters, bus: Bus) -> list[Part]:
     sweep, sweep_s = sweep_duties(settings, adapters), settings.sweep_interval_s
     return [
         OutboxRelay(adapters.pool, bus, source="/generation"),
-        # Spread over the interval, so that they do not ask for connections all at once.
+        # Spread over the interval, so that they do not request connections all at once.
         *(loop(duty, sweep_s, sweep_s * place / len(sweep)) for place, duty in enumerate(sweep)),
         loop(start_scheduled(adapters), settings.hold_interval_s),
         loop(watch_all_budgets(adapters), BUDGETS_LOOK_S),

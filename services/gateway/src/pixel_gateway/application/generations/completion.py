@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pixel_errors import DeadlineExceeded, NotFound, Unavailable
+from pixel_errors.backoff import backoff_s
 
 from pixel_gateway.domain.generation import Generation, Progress, Status
 
@@ -106,10 +107,10 @@ class Completion:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _poll(self, set_id: str, user_id: str) -> None:
-        wait_s = _FIRST_WAIT_S
+        looks = 0
         while not await self.is_readable(set_id, user_id):
-            await asyncio.sleep(wait_s)
-            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            looks += 1
+            await asyncio.sleep(backoff_s(looks, first_s=_FIRST_WAIT_S, longest_s=_LONGEST_WAIT_S))
 
     def _remember(self, set_id: str) -> None:
         self._readable[set_id] = None

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, PixelError, Unavailable
+from pixel_errors.backoff import backoff_s
 
 from pixel_gateway.application.live.signal import Signal
 from pixel_gateway.domain.generation import Status
@@ -101,9 +102,15 @@ class _Group:
     user_id: str = ""
     newest: int = 0
     watchers: set[_Watcher] = field(default_factory=set)
-    look_every_s: float = _FIRST_LOOK_S
+    quiet_looks: int = 0
+    """Polls in a row that found nothing."""
     look_at: float = 0.0
     is_ended: bool = False
+
+    def look_later(self) -> None:
+        """Set the time of the next poll: the longer nothing is found, the later."""
+        pause_s = backoff_s(self.quiet_looks + 1, first_s=_FIRST_LOOK_S, longest_s=_LONGEST_LOOK_S)
+        self.look_at = asyncio.get_running_loop().time() + pause_s
 
 
 class Hub:
@@ -144,9 +151,9 @@ class Hub:
             return
         if event.sequence > group.newest:
             group.newest = event.sequence
-            group.look_every_s = _FIRST_LOOK_S
+            group.quiet_looks = 0
             group.is_ended = event.status.is_final
-        group.look_at = asyncio.get_running_loop().time() + group.look_every_s
+        group.look_later()
         update = Update(UpdateKind.EVENT, event)
         for watcher in group.watchers:
             watcher.offer(event, update)
@@ -237,8 +244,8 @@ class Hub:
             for event in events:
                 self.publish(event)
             if group.newest == newest:
-                group.look_every_s = min(group.look_every_s * 2, _LONGEST_LOOK_S)
-            group.look_at = asyncio.get_running_loop().time() + group.look_every_s
+                group.quiet_looks += 1
+            group.look_later()
 
     @contextmanager
     def _joined(self, generation_id: str, sink: Callable[[Update], bool] | None) -> Iterator[tuple[_Group, _Watcher]]:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, Invalid, Unavailable
+from pixel_errors.backoff import backoff_s
 
 from pixel_gateway.application.generations.ports import HistoryQuery
 from pixel_gateway.application.live.hub import UpdateKind
@@ -86,12 +87,12 @@ class _Listener:
         """
         self._quiet_looks = 0 if found else self._quiet_looks + 1
         if self._expected:
-            wait_s = _FIRST_RETRY_S * 2.0 ** min(self._quiet_looks, 10)
+            wait_s = backoff_s(self._quiet_looks + 1, first_s=_FIRST_RETRY_S, longest_s=2 * _LONGEST_RETRY_S)
             if wait_s < 2 * _LONGEST_RETRY_S:
                 return min(wait_s, _LONGEST_RETRY_S)
             self._expected.clear()  # nothing new: it was before this listener's position
             self._quiet_looks = 0
-        return min(_FIRST_LOOK_S * 2.0 ** min(self._quiet_looks, 10), _LONGEST_LOOK_S)
+        return backoff_s(self._quiet_looks + 1, first_s=_FIRST_LOOK_S, longest_s=_LONGEST_LOOK_S)
 
 
 class UserChannels:

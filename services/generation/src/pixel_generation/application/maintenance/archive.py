@@ -1,4 +1,4 @@
-"""Move jobs that ended long ago out of the engine's way."""
+"""Archives jobs that ended long ago."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from pixel_generation.application.ports import Clock
 
 ARCHIVED_AT_ONCE = 1_000
-"""Every two seconds: more than ever end in that time, on average over days."""
+"""Limit per run, every two seconds: more than end in that time on average."""
 
 
 async def archive_jobs(
     *, housekeeping: Housekeeping, clock: Clock, observer: EngineObserver, after: timedelta = timedelta(days=30)
 ) -> int:
-    """Archive up to a bound of jobs of that age since their end; that changes no job."""
+    """Archive jobs of that age since their end, up to a limit; no job's state changes."""
     observer.archived(await housekeeping.archive(before=clock.now() - after, limit=ARCHIVED_AT_ONCE))
     return 0

@@ -1,4 +1,4 @@
-"""Change jobs that a duty found, each by itself: one that cannot be processed is set aside and costs no other."""
+"""Changes the jobs of a duty one by one: a job that cannot be processed is set aside and affects no other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 100
 AT_ONCE = 16
-"""Jobs that a duty changes side by side: one that waits for a lock does not hold up the others."""
+"""Jobs changed concurrently by a duty: one that waits for a lock does not block the others."""
 IS_LOCKED = "LOCKED"
 MAX_REASON_CHARS = 200
 
@@ -44,7 +44,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class ChangeTools:
-    """Collaborators of the duties that change jobs."""
+    """Ports of the duties that change jobs."""
 
     jobs: Jobs
     due: DueJobs
@@ -57,7 +57,7 @@ class ChangeTools:
     engine_observer: EngineObserver
     duty_observer: DutyObserver
     lookups: Mapping[str, CallLookup]
-    """Providers that can tell what became of a call."""
+    """Providers that can look up the outcome of a call."""
 
 
 async def change_each(
@@ -68,7 +68,7 @@ async def change_each(
     id_of: Callable[[Row], UUID],
     tools: ChangeTools,
 ) -> int:
-    """Change each row; return how many were changed. Raises Unavailable when the store is away, whatever was done."""
+    """Change each row; return how many were changed. Raises Unavailable when the store is unreachable."""
     for broken in found.broken:
         await _set_aside(duty, broken.job_id, broken.reason, tools)
     slots = asyncio.Semaphore(AT_ONCE)
@@ -94,7 +94,7 @@ async def change_each(
 
 
 async def write_changes(job: Job, changes: tuple[Job, ...], writer: Writer, reason: str, tools: ChangeTools) -> bool:
-    """Write changes one after the other; False when there are none or the job has moved on."""
+    """Write changes in order; False when there are none or the job was changed meanwhile."""
     for change in changes:
         if not await tools.jobs.write(job, change, writer=writer):
             tools.observer.fenced()
@@ -111,7 +111,7 @@ async def write_changes(job: Job, changes: tuple[Job, ...], writer: Writer, reas
 
 
 async def is_repeatable(job: Job, tools: ChangeTools) -> bool:
-    """Whether the model may be called again; a model that is gone or not configured here may not."""
+    """Return whether the model may be called again; a removed or unconfigured model may not."""
     try:
         model = (await tools.catalogue.current()).find(job.work.model)
     except ModelNotFound:

@@ -1,4 +1,4 @@
-"""Duties run on a clock, each by itself: its interval, its error boundary, its figures."""
+"""Periodic duties, each with its interval, error boundary and metrics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class DutyName(StrEnum):
-    """Every duty, in the order in which a round by hand does them."""
+    """Every duty, in the order of a run by hand."""
 
     RESCUE = "rescue"
     EXPIRE = "expire"
@@ -51,24 +51,24 @@ def parse_intervals(text: str) -> dict[DutyName, float]:
 
 @dataclass(frozen=True)
 class Duty:
-    """Something to do again and again."""
+    """One periodic duty."""
 
     name: DutyName
     work: Callable[[], Awaitable[int]]
-    """Does it once and returns how many jobs it changed."""
+    """Runs it once and returns how many jobs it changed."""
     needs_lead: bool = True
-    """Whether only the process that leads does it."""
+    """Whether only the leader runs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DutyResult:
     is_done: bool
-    """False when it raised."""
+    """False when it failed."""
     changed: int = 0
 
 
 async def do_duty(duty: Duty, *, leadership: Leadership, observer: DutyObserver) -> DutyResult:
-    """Do a duty once, if this process is to; what it raises is counted, logged and ends here."""
+    """Run a duty once, if this process should; its errors are counted, logged and not raised."""
     try:
         async with leadership.lead() if duty.needs_lead else nullcontext(enter_result=True) as leading:
             if not leading:
@@ -86,6 +86,6 @@ async def do_duty(duty: Duty, *, leadership: Leadership, observer: DutyObserver)
 
 
 async def do_round(duties: Iterable[Duty], *, leadership: Leadership, observer: DutyObserver) -> int:
-    """Do each duty once, one after the other; return how many jobs they changed."""
+    """Run each duty once, in order; return how many jobs they changed."""
     results = [await do_duty(duty, leadership=leadership, observer=observer) for duty in duties]
     return sum(result.changed for result in results)

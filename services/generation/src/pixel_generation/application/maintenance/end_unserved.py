@@ -1,4 +1,4 @@
-"""End what waits for a withdrawn model where no worker looks; in queues they claim from, the workers do it."""
+"""Ends queued jobs of removed models in queues without a worker; in other queues the workers do it."""
 
 from __future__ import annotations
 

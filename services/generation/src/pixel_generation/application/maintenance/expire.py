@@ -1,4 +1,4 @@
-"""End jobs whose deadline has passed."""
+"""Ends jobs past their deadline."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DEADLINE_GRACE = timedelta(seconds=10)
 
 
 async def end_overdue_jobs(*, tools: ChangeTools) -> int:
-    """End what has not ended by its deadline; return how many."""
+    """End open jobs past their deadline; return how many."""
 
     async def end(job: Job) -> bool:
         now = tools.clock.now()
         has_worker = job.status is Status.PROCESSING and job.stage is not Stage.RECONCILING
         if has_worker and now < job.deadline_at + DEADLINE_GRACE:
-            return False  # its worker ends it, and knows more
+            return False  # its worker ends it, with the call record
         changes = after_deadline(job, repeatable=await is_repeatable(job, tools), now=now)
         return await write_changes(job, changes, Writer.TIMEOUT, "deadline", tools)
 

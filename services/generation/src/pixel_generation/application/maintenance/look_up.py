@@ -1,4 +1,4 @@
-"""Ask providers what became of calls with an unknown outcome."""
+"""Looks up calls with an unknown outcome at their providers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 async def look_up_unknown_calls(*, tools: ChangeTools) -> int:
-    """Resolve calls where the provider can tell; return how many jobs that changed."""
+    """Resolve calls of providers that support it; return how many jobs changed."""
 
     async def look_up(call: Reconciling) -> bool:
         outcome = await _outcome_of(call, tools)

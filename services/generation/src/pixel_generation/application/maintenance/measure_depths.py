@@ -1,4 +1,4 @@
-"""Show how many jobs wait in each queue."""
+"""Measures the number of queued jobs of each queue."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 async def measure_queue_depths(*, housekeeping: Housekeeping, observer: DepthObserver) -> int:
-    """Count them once; that changes no job."""
+    """Count them once; no job changes."""
     for queue, waiting in (await housekeeping.queue_depths()).items():
         observer.queue_depth(queue, waiting)
     return 0

@@ -1,4 +1,4 @@
-"""What duties that run on a clock, and proofs that an operator asks for, need from the outside."""
+"""Ports of the periodic duties and of the operator's checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class BrokenRow:
-    """A row that cannot be read as a job."""
+    """A row that cannot be decoded as a job."""
 
     job_id: UUID
     reason: str
@@ -29,7 +29,7 @@ class BrokenRow:
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[Row]):
-    """What was read, row by row: one that is broken costs no other."""
+    """Rows decoded one by one: a broken one does not affect the others."""
 
     rows: list[Row]
     broken: tuple[BrokenRow, ...] = ()
@@ -41,79 +41,79 @@ class Reconciling:
 
     job: Job
     provider_request_id: str
-    """Empty when the provider gave none."""
+    """Empty when the provider returned none."""
 
 
 class DueJobs(Protocol):
-    """Jobs that a duty has to change; those that the duty has set aside are left out until they are due again."""
+    """Jobs for a duty to change; jobs that it has set aside are omitted until they are due again."""
 
     async def abandoned(self, limit: int) -> Found[Job]:
-        """Return running jobs whose lease is over."""
+        """Return running jobs with an expired lease."""
 
     async def overdue(self, limit: int) -> Found[Job]:
-        """Return jobs that have not ended by their deadline."""
+        """Return open jobs past their deadline."""
 
     async def reconciling(self, limit: int) -> Found[Reconciling]:
         """Return jobs whose call has an unknown outcome, the most urgent first."""
 
     async def unserved(self, limit: int, *, queues: Collection[str], models: Collection[str]) -> Found[Job]:
-        """Return waiting jobs in none of these queues and of none of these models."""
+        """Return queued jobs in none of these queues and of none of these models."""
 
 
 class SetAside(Protocol):
     """Jobs that a duty could not process."""
 
     async def add(self, job_id: UUID, duty: str, reason: str) -> None:
-        """Let the duty pass over the job, longer with each failure in a row."""
+        """Make the duty skip the job, longer with each consecutive failure."""
 
     async def forget(self) -> int:
-        """Forget those that were looked at again and could be processed; return how many."""
+        """Delete entries that were processed since; return how many."""
 
 
 class Leadership(Protocol):
     def lead(self) -> AbstractAsyncContextManager[bool]:
-        """Yield whether this process leads until the end of the block."""
+        """Yield whether this process leads, until the end of the block."""
 
 
 class Housekeeping(Protocol):
-    """Work on the tables that changes no job."""
+    """Maintenance of the tables that changes no job."""
 
     async def signal_queues(self) -> int:
-        """Announce again the oldest job of each queue that has been runnable for two seconds; return how many."""
+        """Signal again the oldest job of each queue that has been runnable for two seconds; return how many."""
 
     async def purge(self, *, before: datetime, limit: int) -> int:
-        """Forget idempotency keys older than this, and reservations of periods long over; return how many."""
+        """Delete idempotency keys older than this, and reservations of old periods; return how many."""
 
     async def archive(self, *, before: datetime, limit: int) -> int:
-        """Move jobs that ended before this out of the engine's way, where reads still find them; return how many."""
+        """Archive jobs that ended before this; return how many."""
 
     async def queue_depths(self) -> dict[str, int]:
-        """Count the waiting jobs of each queue."""
+        """Count the queued jobs of each queue."""
 
 
 class QueueHolds(Protocol):
-    """Who may be claimed; none of this is an event of the job."""
+    """Holds and priority classes of queued jobs; their changes are not events of the job."""
 
     async def end_due(self, limit: int) -> int:
-        """Let jobs go whose time has come; return how many."""
+        """Release due scheduled jobs; return how many."""
 
     async def end_missed(self) -> int:
-        """Give free places to jobs that wait for one; return how many."""
+        """Give free concurrency slots to held jobs; return how many."""
 
     async def age(self, limit: int) -> int:
-        """Raise by one class what has waited two minutes behind earlier classes; return how many."""
+        """Raise jobs queued for two minutes by one priority class; return how many."""
 
 
 @runtime_checkable
 class CallLookup(Protocol):
-    """A provider that can tell what became of a call."""
+    """A provider that can look up the outcome of a call."""
 
     async def look_up(self, *, generation_id: str, attempt: int, provider_request_id: str) -> Outcome:
-        """Return SENT when it has or had the request, NOT_SENT when it never had it; raise ProviderError."""
+        """Return SENT when it received the request, NOT_SENT when it did not; raise ProviderError."""
 
 
 class DutyObserver(Protocol):
-    """Counts what duties do."""
+    """Counts runs of duties."""
 
     def done(self, duty: str, seconds: float) -> None: ...
     def failed(self, duty: str) -> None: ...
@@ -121,7 +121,7 @@ class DutyObserver(Protocol):
 
 
 class EngineObserver(Protocol):
-    """Counts what duties change."""
+    """Counts changes by duties."""
 
     def reconciling(self, jobs: int) -> None: ...
     def holds_ended(self, jobs: int, why: str) -> None: ...
@@ -130,30 +130,30 @@ class EngineObserver(Protocol):
 
 
 class DepthObserver(Protocol):
-    """Reports how long queues are."""
+    """Reports the length of queues."""
 
     def queue_depth(self, queue: str, jobs: int) -> None:
-        """Note how many jobs wait in a queue."""
+        """Set the number of queued jobs of a queue."""
 
 
 class AllJobs(Protocol):
-    """Jobs wherever they are kept, archived or not."""
+    """Jobs of both tables, live and archived."""
 
     async def find(self, job_id: UUID) -> Job | None:
-        """Return the job as it is now."""
+        """Return the current job."""
 
     async def after(self, job_id: UUID, limit: int) -> list[UUID]:
-        """Return ids above this one, in order."""
+        """Return ids after this one, in order."""
 
 
 class History(Protocol):
     async def history(self, job_id: UUID) -> list[RecordedEvent]:
-        """Return every event of a job with its facts, oldest first."""
+        """Return every event of a job with its details, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class RuleResult:
-    """What one rule of the ledger found."""
+    """The result of one rule of the ledger."""
 
     name: str
     violations: int
@@ -165,18 +165,18 @@ class LedgerRules(Protocol):
         """Run every rule over the whole ledger."""
 
     def lead(self) -> AbstractAsyncContextManager[bool]:
-        """Yield whether this process does the nightly run."""
+        """Yield whether this process runs the nightly check."""
 
 
 class LedgerObserver(Protocol):
-    """Counts what breaks a rule of the ledger."""
+    """Reports violations of a rule of the ledger."""
 
     def checked(self, rule: str, violations: int) -> None:
-        """Note how many rows break a rule."""
+        """Set the number of violations of a rule."""
 
 
 class BudgetObserver(Protocol):
     """Reports limit and used amount of budgets."""
 
     def budgets(self, known: Sequence[Budget]) -> None:
-        """Take these as all that there are."""
+        """Set these as all existing budgets."""

@@ -1,4 +1,4 @@
-"""Forget what has served its time."""
+"""Deletes expired rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PURGED_AT_ONCE = 1_000
 
 
 async def purge_old_rows(*, housekeeping: Housekeeping, set_aside: SetAside, clock: Clock) -> int:
-    """Forget old idempotency keys and reservations, and jobs set aside that could be processed since."""
+    """Delete old idempotency keys and reservations, and entries of jobs set aside that were processed since."""
     await housekeeping.purge(before=clock.now() - KEYS_KEPT, limit=PURGED_AT_ONCE)
     await set_aside.forget()
     return 0

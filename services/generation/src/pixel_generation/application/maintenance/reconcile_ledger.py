@@ -1,4 +1,4 @@
-"""Prove the ledger, on demand and every night."""
+"""Checks the ledger, on demand and every night."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NIGHT_HOUR = 3
 
 
 async def reconcile_ledger(*, rules: LedgerRules, observer: LedgerObserver) -> list[RuleResult]:
-    """Run every rule; count and log what breaks one."""
+    """Run every rule; count and log violations."""
     results = await rules.check()
     for result in results:
         observer.checked(result.name, result.violations)
@@ -37,7 +37,7 @@ async def reconcile_as_leader(*, rules: LedgerRules, observer: LedgerObserver) -
 
 
 def seconds_until_night(now: datetime) -> float:
-    """Seconds until the next 03:00 UTC, more than 0."""
+    """Return the seconds until the next 03:00 UTC, more than 0."""
     tonight = now.astimezone(UTC).replace(hour=NIGHT_HOUR, minute=0, second=0, microsecond=0)
     if tonight <= now:
         tonight += timedelta(days=1)

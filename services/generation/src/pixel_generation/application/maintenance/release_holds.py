@@ -1,4 +1,4 @@
-"""Let waiting jobs be claimed whose reason to wait is over."""
+"""Releases held jobs whose hold reason has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AT_ONCE = 1_000
 
 
 async def start_scheduled_jobs(*, queue_holds: QueueHolds, observer: EngineObserver) -> int:
-    """Let jobs go whose time has come; any process may do it at any time."""
+    """Release due scheduled jobs; any process may run it at any time."""
     opened = await queue_holds.end_due(AT_ONCE)
     if opened:
         observer.holds_ended(opened, "due")
@@ -19,7 +19,7 @@ async def start_scheduled_jobs(*, queue_holds: QueueHolds, observer: EngineObser
 
 
 async def release_missed_holds(*, queue_holds: QueueHolds, observer: EngineObserver) -> int:
-    """Give free concurrency slots to jobs that wait for one and that no ending job found."""
+    """Give free concurrency slots to held jobs that no ending job released."""
     opened = await queue_holds.end_missed()
     if opened:
         observer.holds_ended(opened, "missed")

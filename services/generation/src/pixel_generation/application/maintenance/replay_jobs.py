@@ -1,4 +1,4 @@
-"""Prove that the events of jobs give their rows."""
+"""Checks that replaying the events of jobs gives their rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMPARED = tuple(one.name for one in fields(Job) if one.name not in OF_THE_QUEUE
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many jobs were replayed, and what differed."""
+    """The number of replayed jobs, and the differences."""
 
     jobs: int = 0
     differing: dict[UUID, str] = field(default_factory=dict)
@@ -46,7 +46,7 @@ async def _difference(job_id: UUID, jobs: AllJobs, history: History, kinds: Kind
             return "the job is gone"
         if not events or events[-1].sequence >= row.sequence:
             break
-        # It changed between the two reads.
+        # The job changed between the two reads.
     try:
         folded = fold(events, kinds)
     except NotReplayable as error:

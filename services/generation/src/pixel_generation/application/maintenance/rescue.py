@@ -1,4 +1,4 @@
-"""Take over the runs of workers that are gone."""
+"""Takes over the runs of dead workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def rescue_abandoned_runs(*, tools: ChangeTools) -> int:
-    """Queue again, or end, runs whose lease is over; return how many."""
+    """Requeue, or end, runs with an expired lease; return how many."""
 
     async def rescue(job: Job) -> bool:
         repeatable = await is_repeatable(job, tools)

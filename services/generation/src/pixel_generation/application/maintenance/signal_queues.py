@@ -1,4 +1,4 @@
-"""Send lost signals again: a worker is told of jobs that have been runnable for seconds."""
+"""Sends lost signals again: workers are signalled about jobs that have been runnable for seconds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ if TYPE_CHECKING:
 
 
 async def signal_overlooked_queues(*, housekeeping: Housekeeping) -> int:
-    """Announce the oldest job of each such queue; that changes no job."""
+    """Signal the oldest job of each such queue; no job changes."""
     await housekeeping.signal_queues()
     return 0

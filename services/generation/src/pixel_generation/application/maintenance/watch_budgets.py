@@ -1,4 +1,4 @@
-"""Tell operators how far the budgets that concern them are used, before these refuse anybody."""
+"""Measures the budgets of providers and of the platform, so that operators see them before they refuse work."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from pixel_generation.application.maintenance.ports import BudgetObserver
 
 WATCHED = (Scope.PROVIDER, Scope.PLATFORM)
-"""Budgets of users and keys are their owners' concern, and too many to watch."""
+"""Budgets of users and keys belong to their owners, and are too many to measure."""
 MOST = 1_000
 
 
 async def watch_budgets(*, budgets: Budgets, observer: BudgetObserver) -> int:
-    """Look once at the budgets of providers and of the platform."""
+    """Measure the budgets of providers and of the platform once."""
     observer.budgets(
         [budget for scope in WATCHED for budget in await budgets.find(scope=scope, subject=None, limit=MOST)]
     )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel.generation.v1 import generations_service_pb2 as service_pb
 from pixel.generation.v1 import generations_service_pb2_grpc as service_grpc
-from pixel_errors import Internal
+from pixel_errors import Internal, Unavailable
 from pixel_rpc import Caller, caller, calling_as
+from pixel_runtime.batching import Batching
 
 from pixel_gateway.adapters.generation_codec import (
     STATUS_TO,
@@ -19,7 +20,6 @@ from pixel_gateway.adapters.generation_codec import (
     stamp_of,
     submission_message,
 )
-from pixel_gateway.adapters.outbound.generation.coalescing import Coalescer
 from pixel_gateway.adapters.outbound.page_tokens import page_tokens
 
 if TYPE_CHECKING:
@@ -31,16 +31,35 @@ if TYPE_CHECKING:
     from pixel_gateway.domain.generation import Generation, Model, Progress
 
 
+MAX_BATCH = 256
+"""One call costs about the same for 1 and for 256 submissions."""
+MAX_CALLS = 2
+MAX_WAITING = 4096
+
+
+class SubmissionsWaiting(Unavailable):
+    """Too many submissions are queued; retry in a moment."""
+
+    reason = "OVERLOADED"
+
+
 class GrpcGenerations:
     """Generations; queued submissions share a call."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = service_grpc.GenerationsServiceStub(channel)
-        self._coalescer = Coalescer(self._submit_many)
+        self._submissions: Batching[Submission, Accepted] = Batching(
+            "submissions",
+            self._submit_many,
+            most=MAX_BATCH,
+            at_once=MAX_CALLS,
+            max_waiting=MAX_WAITING,
+            full=SubmissionsWaiting,
+        )
 
     async def submit(self, submission: Submission) -> Accepted:
         """Accept the submission or raise its rejection."""
-        return await self._coalescer.submit(submission)
+        return await self._submissions.submit(submission)
 
     async def get(self, user_id: str, generation_id: str) -> Generation:
         """Return one generation of the user; raise NotFound."""
@@ -79,7 +98,7 @@ class GrpcGenerations:
 
     async def close(self) -> None:
         """Wait for submissions in progress."""
-        await self._coalescer.close()
+        await self._submissions.close()
 
     async def _submit_many(self, submissions: Sequence[Submission]) -> Sequence[Accepted | Exception]:
         request = service_pb.SubmitManyRequest(submissions=[submission_message(each) for each in submissions])

@@ -54,14 +54,14 @@ class GrpcJobCommands:
     async def receipt(self, user_id: str, generation_id: str) -> Receipt:
         """Return the receipt of a generation; raise NotFound."""
         answer = await self._stub.GetReceipt(pb.GetReceiptRequest(id=generation_id, user_id=user_id))
-        told = content_of(answer.receipt)
+        receipt = content_of(answer.receipt)
         images = {
             "status": str(STATUS_OF.get(answer.receipt.status, "")),
-            "credits_per_image": told["credits_per_unit"],
-            "requested_images": told["requested_units"],
-            "delivered_images": told["delivered_units"],
+            "credits_per_image": receipt["credits_per_unit"],
+            "requested_images": receipt["requested_units"],
+            "delivered_images": receipt["delivered_units"],
         }
-        return facts_from(told | images, Receipt)
+        return facts_from(receipt | images, Receipt)
 
     async def quote(self, submission: Submission) -> Quote:
         """Quote a submission without making it; raise its rejection."""

@@ -30,7 +30,7 @@ RESERVATIONS_KEPT = timedelta(days=62)
 
 
 class PostgresHousekeeping:
-    """Work on the tables that changes no job."""
+    """Maintenance of the tables that changes no job."""
 
     def __init__(self, pool: Pool, clock: Clock, kinds: Kinds, messages: WorkMessages) -> None:
         self._pool = pool
