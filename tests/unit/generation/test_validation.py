@@ -10,7 +10,8 @@ from pixel_errors import PixelError
 from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, WorkInvalid
 from pixel_generation.domain.routing.catalogue import Catalogue
 from pixel_generation.domain.routing.routing import RoutedWork, route
-from pixel_generation.domain.work.image import MAX_SEED, ImageWork
+from pixel_generation.domain.work.image import ImageWork
+from pixel_limits.generation import IMAGE_WORK_SEED_LTE as MAX_SEED
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH
 

@@ -7,10 +7,7 @@ import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-MAX_PROMPT_CHARS = 4_000
 MAX_PROMPT_BYTES = 16_384
-MAX_IMAGES = 10
-MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pixel_errors import Violation
+from pixel_limits.generation import IMAGE_WORK_CUSTOM_PROMPT_MAX_LEN, IMAGE_WORK_PROMPT_MAX_LEN
+from pixel_limits.generation import IMAGE_WORK_NUMBER_OF_IMAGES_LTE as MAX_IMAGES
+from pixel_limits.generation import IMAGE_WORK_SEED_LTE as MAX_SEED
 
 from pixel_generation.domain.jobs.job import Adjustment
-from pixel_generation.domain.work.image import MAX_IMAGES, MAX_PROMPT_BYTES, MAX_PROMPT_CHARS, MAX_SEED, ImageWork
+from pixel_generation.domain.work.image import MAX_PROMPT_BYTES, ImageWork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,11 +41,14 @@ class Fit:
 def text_violations(work: ImageWork) -> Iterable[Violation]:
     """Return what is wrong with the texts and the seed, whatever the model."""
     if not work.prompt.strip():
-        yield Violation("prompt", f"The prompt is empty; expected 1 to {MAX_PROMPT_CHARS} characters.")
-    for name, text in (("prompt", work.prompt), ("customPrompt", work.custom_prompt)):
+        yield Violation("prompt", f"The prompt is empty; expected 1 to {IMAGE_WORK_PROMPT_MAX_LEN} characters.")
+    for name, text, most in (
+        ("prompt", work.prompt, IMAGE_WORK_PROMPT_MAX_LEN),
+        ("customPrompt", work.custom_prompt, IMAGE_WORK_CUSTOM_PROMPT_MAX_LEN),
+    ):
         stripped = text.strip()
-        if len(stripped) > MAX_PROMPT_CHARS:
-            yield Violation(name, f"{name} has {len(stripped)} characters; at most {MAX_PROMPT_CHARS} are accepted.")
+        if len(stripped) > most:
+            yield Violation(name, f"{name} has {len(stripped)} characters; at most {most} are accepted.")
         elif len(stripped.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
             yield Violation(name, f"{name} has more than {MAX_PROMPT_BYTES} bytes of UTF-8.")
         if not is_storable(text):
