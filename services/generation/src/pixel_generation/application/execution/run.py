@@ -214,7 +214,7 @@ class Run:
             async for picture in pictures:
                 self._note(picture)
                 if picture.index >= self.job.work.number_of_images:
-                    log.warning("surplus_picture", extra={"index": picture.index})
+                    log.warning("surplus_output", extra={"index": picture.index})
                     continue
                 stored = await self._store(picture)
                 if stored is not None:
@@ -227,7 +227,7 @@ class Run:
             try:
                 return await self._tools.assets.store(picture, asset_id=asset_id, job=self.job)
             except (Invalid, Conflict) as rejection:
-                log.warning("picture_refused", extra={"reason": rejection.code})
+                log.warning("output_refused", extra={"reason": rejection.code})
                 return None
             except PixelError as error:
                 if tried == STORE_TRIES or not isinstance(error, Unavailable):
