@@ -101,7 +101,7 @@ def test_a_field_that_is_added_to_a_proto_is_noticed() -> None:
         ("Rendition(brand_new=1)", "written nor read"),
     ],
 )
-def test_writing_and_reading_are_told_apart(code: str, lack: str) -> None:
+def test_writing_and_reading_are_distinguished(code: str, lack: str) -> None:
     file = FileDescriptorProto(name="t.proto", package="pixel.media.v1", syntax="proto3")
     file.message_type.add(name="Rendition").field.add(name="brand_new", number=1, type=9, label=1)
     pool = DescriptorPool()

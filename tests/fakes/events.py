@@ -31,7 +31,7 @@ def activity(key: str, what: str, *, headers: Mapping[str, str] | None = None) -
     )
 
 
-def told(event: Event) -> str:
+def subject_of(event: Event) -> str:
     """Return the subject of an activity event."""
     message = event.message()
     assert isinstance(message, social.UserActivity)

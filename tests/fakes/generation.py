@@ -14,7 +14,7 @@ from pixel_errors import Unavailable
 from pixel_generation.application.maintenance.ports import Reconciling
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.page import Page
-from pixel_generation.application.reading.ports import GenerationFilter, Standing, UserEvents
+from pixel_generation.application.reading.ports import GenerationFilter, PositionedJob, UserEvents
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
@@ -261,15 +261,15 @@ class FakeStore:
     async def balance(self, user_id: UUID) -> Balance:
         return self.balances.get(user_id, Balance(0, 0))
 
-    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, PositionedJob]:
         rows = [self.rows[job_id] for job_id in ids if job_id in self.rows]
-        return {row.job.id: self._standing(row) for row in rows if row.job.user_id == user_id}
+        return {row.job.id: self._positioned(row) for row in rows if row.job.user_id == user_id}
 
-    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
+    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[PositionedJob, UUID]:
         rows = sorted(self.rows.values(), key=lambda row: row.job.id, reverse=True)
         found = [row for row in rows if row.job.id < before and self._fits(row.job, which)]
         return Page(
-            [self._standing(row) for row in found[:limit]], found[limit - 1].job.id if len(found) > limit else None
+            [self._positioned(row) for row in found[:limit]], found[limit - 1].job.id if len(found) > limit else None
         )
 
     async def user_events(self, user_id: UUID, *, after: Position, limit: int) -> UserEvents:
@@ -282,8 +282,8 @@ class FakeStore:
         known = after.xid <= horizon.xid and (not after.sequence or after in {position for position, _ in placed})
         return UserEvents([item for item in placed if item[0] > after][:limit], horizon, known)
 
-    def _standing(self, row: Row) -> Standing:
-        return Standing(row.job, self._ahead(row), self.queue_states.get(row.job.queue, QueueState.OPEN))
+    def _positioned(self, row: Row) -> PositionedJob:
+        return PositionedJob(row.job, self._ahead(row), self.queue_states.get(row.job.queue, QueueState.OPEN))
 
     def _fits(self, job: Job, which: GenerationFilter) -> bool:
         return (

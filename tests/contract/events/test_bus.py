@@ -15,7 +15,7 @@ from pixel_events.postgres.consumer import PostgresConsumer
 
 from tests.contract.events.conftest import SMALL, Connect
 from tests.fakes.bus import FakeBus, FakeConsumer
-from tests.fakes.events import ACTIVITIES, NOTED_AT, activity, told
+from tests.fakes.events import ACTIVITIES, NOTED_AT, activity, subject_of
 
 CONTRACTS = {Bus: (FakeBus, PostgresBus, KafkaBus), BusConsumer: (FakeConsumer, PostgresConsumer, KafkaConsumer)}
 
@@ -52,7 +52,7 @@ async def test_a_published_event_is_read_unchanged(bus: Bus) -> None:
     assert event.headers == headers
     assert event.partition >= 0
     assert event.offset == 0
-    assert told(event) == "a lighthouse"
+    assert subject_of(event) == "a lighthouse"
 
 
 async def test_events_of_one_key_keep_their_order(bus: Bus) -> None:
@@ -64,7 +64,7 @@ async def test_events_of_one_key_keep_their_order(bus: Bus) -> None:
         events = await read(consumer, 1000)
     by_key: dict[str, list[str]] = defaultdict(list)
     for event in events:
-        by_key[event.key].append(told(event))
+        by_key[event.key].append(subject_of(event))
     assert all(seen == [f"{number:04}" for number in range(200)] for seen in by_key.values())
     assert len(by_key) == 5
 
@@ -92,7 +92,7 @@ async def test_concurrent_publishers_lose_nothing_and_keep_their_own_order(bus: 
     assert len({event.id for event in events}) == 600
     places: dict[tuple[str, str], list[str]] = defaultdict(list)
     for event in events:
-        publisher, number = told(event).split()
+        publisher, number = subject_of(event).split()
         places[publisher, event.key].append(number)
     assert all(numbers == sorted(numbers) for numbers in places.values())
 
@@ -104,7 +104,7 @@ async def test_events_that_were_not_committed_are_delivered_again(bus: Bus) -> N
         await first.commit(events[:2])
     async with opened(bus.consumer("readers", [ACTIVITIES])) as second:
         again = await read(second, 3)
-    assert [told(event) for event in again] == ["2", "3", "4"]
+    assert [subject_of(event) for event in again] == ["2", "3", "4"]
 
 
 async def test_a_late_commit_does_not_move_a_group_back(bus: Bus) -> None:
@@ -115,13 +115,15 @@ async def test_a_late_commit_does_not_move_a_group_back(bus: Bus) -> None:
         await first.commit(events[:1])
     async with opened(bus.consumer("readers", [ACTIVITIES])) as second:
         again = await read(second, 1)
-    assert [told(event) for event in again] == ["3"]
+    assert [subject_of(event) for event in again] == ["3"]
 
 
 async def test_each_group_reads_everything(bus: Bus) -> None:
     await bus.publish([activity(f"usr_{number}", str(number)) for number in range(10)])
     async with opened(bus.consumer("one", [ACTIVITIES])) as one, opened(bus.consumer("two", [ACTIVITIES])) as two:
-        assert {told(event) for event in await read(one, 10)} == {told(event) for event in await read(two, 10)}
+        assert {subject_of(event) for event in await read(one, 10)} == {
+            subject_of(event) for event in await read(two, 10)
+        }
 
 
 async def share(bus: Bus, one: BusConsumer, two: BusConsumer) -> tuple[set[str], set[str]]:
@@ -132,10 +134,10 @@ async def share(bus: Bus, one: BusConsumer, two: BusConsumer) -> tuple[set[str],
         while not (seen[one] and seen[two]):
             batch = [activity(f"usr_{number}", str(len(sent) + number)) for number in range(40)]
             await bus.publish(batch)
-            sent.update(told(event) for event in batch)
+            sent.update(subject_of(event) for event in batch)
             for member in (one, two):
                 events = await member.receive(1000, 0.2)
-                seen[member].update(told(event) for event in events)
+                seen[member].update(subject_of(event) for event in events)
                 await member.commit(events)
     return sent, seen[one] | seen[two]
 
@@ -149,7 +151,7 @@ async def test_members_of_a_group_share_the_partitions(bus: Bus, connect: Connec
         async with asyncio.timeout(PATIENCE_S):
             while seen != sent:
                 for member in (one, two):
-                    seen |= {told(event) for event in await member.receive(1000, 0.1)}
+                    seen |= {subject_of(event) for event in await member.receive(1000, 0.1)}
 
 
 async def test_two_members_in_one_process_share_the_partitions(bus: Bus) -> None:
@@ -168,7 +170,7 @@ async def test_the_partitions_of_a_member_that_left_are_read_by_the_others(bus: 
         seen: set[str] = set()
         async with asyncio.timeout(PATIENCE_S):
             while not seen >= {f"later {number}" for number in range(40)}:
-                seen |= {told(event) for event in await stays.receive(100, 1.0)}
+                seen |= {subject_of(event) for event in await stays.receive(100, 1.0)}
 
 
 async def test_a_follower_reads_every_event_published_after_its_start_and_none_before(bus: Bus) -> None:
@@ -176,13 +178,15 @@ async def test_a_follower_reads_every_event_published_after_its_start_and_none_b
     async with opened(bus.follower([ACTIVITIES])) as follower:
         await bus.publish([activity(f"usr_{number}", f"after {number}") for number in range(20)])
         events = await read(follower, 20)
-    assert {told(event) for event in events} == {f"after {number}" for number in range(20)}
+    assert {subject_of(event) for event in events} == {f"after {number}" for number in range(20)}
 
 
 async def test_every_follower_reads_every_partition(bus: Bus, connect: Connect) -> None:
     async with opened(bus.follower([ACTIVITIES])) as one, opened(connect().follower([ACTIVITIES])) as two:
         await bus.publish([activity(f"usr_{number}", str(number)) for number in range(30)])
-        assert {told(event) for event in await read(one, 30)} == {told(event) for event in await read(two, 30)}
+        assert {subject_of(event) for event in await read(one, 30)} == {
+            subject_of(event) for event in await read(two, 30)
+        }
 
 
 async def test_a_published_event_ends_the_wait_of_a_receive(bus: Bus) -> None:
@@ -190,7 +194,7 @@ async def test_a_published_event_ends_the_wait_of_a_receive(bus: Bus) -> None:
         waiting = asyncio.create_task(follower.receive(10, PATIENCE_S))
         await bus.publish([activity("usr_a", "news")])
         events = await asyncio.wait_for(waiting, PATIENCE_S / 2)
-    assert [told(event) for event in events] == ["news"]
+    assert [subject_of(event) for event in events] == ["news"]
 
 
 async def test_a_cancelled_receive_loses_nothing(bus: Bus) -> None:
@@ -202,10 +206,10 @@ async def test_a_cancelled_receive_loses_nothing(bus: Bus) -> None:
             await bus.publish([activity("usr_a", str(number))])
             receiving.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                seen += [told(event) for event in await receiving]
+                seen += [subject_of(event) for event in await receiving]
         async with asyncio.timeout(PATIENCE_S):
             while len(seen) < 20:
-                seen += [told(event) for event in await follower.receive(10, 0.5)]
+                seen += [subject_of(event) for event in await follower.receive(10, 0.5)]
     assert seen == [str(number) for number in range(20)]
 
 
@@ -221,7 +225,7 @@ async def test_a_receive_returns_at_most_the_requested_number(bus: Bus) -> None:
         while len(seen) < 50:
             events = await consumer.receive(3, 1.0)
             assert len(events) <= 3
-            seen += [told(event) for event in events]
+            seen += [subject_of(event) for event in events]
     assert len(set(seen)) == 50
 
 
@@ -237,7 +241,7 @@ async def test_a_record_just_below_the_limit_is_published(bus: Bus) -> None:
     await bus.publish([activity("usr_a", large)])
     async with opened(bus.consumer("readers", [ACTIVITIES])) as consumer:
         (event,) = await read(consumer, 1)
-    assert told(event) == large
+    assert subject_of(event) == large
 
 
 async def test_a_topic_outside_the_catalogue_is_refused(bus: Bus) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,6 +21,7 @@ from pixel_generation.settings import Settings
 from pixel_generation.wiring.adapters import Adapters, open_adapters
 from pixel_generation.wiring.duties import sweep_duties
 from pixel_generation.wiring.kinds import KINDS
+from pixel_generation.wiring.relay import relay_parts
 from pixel_generation.wiring.serve import bind_application
 from pixel_runtime.ids import format_id
 from prometheus_client import REGISTRY
@@ -169,3 +170,12 @@ async def test_a_broken_failure_does_not_hide_the_list_of_failures(clockwork: Cl
     servicer = OperationsServicer(bind_application(clockwork.settings, clockwork.adapters))
     failures = (await servicer.ListFailures(pb.ListFailuresRequest(), None)).failures
     assert [work.id for work in failures] == [format_id("gen", jobs[1].id)]
+
+
+async def test_an_interval_of_a_duty_that_does_not_exist_is_refused_at_the_start(clockwork: Clockwork) -> None:
+    bus: Any = None
+    intervals = replace(clockwork.settings, duty_intervals="archive=60;sleep=1")
+    with pytest.raises(ValueError, match="sleep"):
+        relay_parts(intervals, clockwork.adapters, bus)
+    names = [part.name for part in relay_parts(clockwork.settings, clockwork.adapters, bus)[1:]]
+    assert len(names) == len(set(names)) == 13

@@ -12,7 +12,7 @@ from pixel_events import consumer as consumer_module
 
 from tests.conftest import WaitUntil
 from tests.fakes.bus import FakeBus, FakeConsumer
-from tests.fakes.events import ACTIVITIES, activity, told
+from tests.fakes.events import ACTIVITIES, activity, subject_of
 
 DEAD = ACTIVITIES + ".dlq"
 
@@ -51,7 +51,7 @@ async def test_each_event_is_handled_and_committed(bus: FakeBus, wait_until: Wai
     seen: list[str] = []
 
     async def handle(event: Event) -> None:
-        seen.append(told(event))
+        seen.append(subject_of(event))
 
     await bus.publish([activity(f"usr_{n}", str(n)) for n in range(100)])
     async with consuming(bus, handle):
@@ -68,7 +68,7 @@ async def test_events_of_one_partition_are_handled_one_after_the_other(bus: Fake
         at_work += 1
         assert at_work == 1
         await asyncio.sleep(0)
-        seen.append(told(event))
+        seen.append(subject_of(event))
         at_work -= 1
 
     await bus.publish([activity("usr_a", str(n)) for n in range(50)])
@@ -83,15 +83,15 @@ async def test_a_blocked_partition_does_not_block_the_others(bus: FakeBus, wait_
     seen: list[str] = []
 
     async def handle(event: Event) -> None:
-        if told(event) == "slow":
+        if subject_of(event) == "slow":
             await release.wait()
-        seen.append(told(event))
+        seen.append(subject_of(event))
 
     await bus.publish([activity("usr_slow", "slow"), activity("usr_slow", "behind")])
     others = [event for n in range(40) if (event := activity(f"usr_{n}", str(n)))]
     await bus.publish(others)
     held = bus.records(ACTIVITIES)
-    behind = {told(e) for e in held if e.partition == next(e.partition for e in held if told(e) == "slow")}
+    behind = {subject_of(e) for e in held if e.partition == next(e.partition for e in held if subject_of(e) == "slow")}
     async with consuming(bus, handle):
         await wait_until(lambda: len(seen) == 42 - len(behind))
         assert behind.isdisjoint(seen)
@@ -103,7 +103,7 @@ async def test_a_handler_that_fails_once_is_tried_again(bus: FakeBus, wait_until
     attempts: list[str] = []
 
     async def handle(event: Event) -> None:
-        attempts.append(told(event))
+        attempts.append(subject_of(event))
         if len(attempts) == 1:
             raise RuntimeError("a hiccup")
 
@@ -121,7 +121,7 @@ async def test_an_event_that_always_fails_goes_to_the_dead_letters_with_its_orig
 
     async def handle(event: Event) -> None:
         nonlocal attempts
-        if told(event) == "poison":
+        if subject_of(event) == "poison":
             attempts += 1
             raise Conflict("a prompt nobody should read", reason="ALREADY_THERE")
 
@@ -150,7 +150,7 @@ async def test_an_invalid_event_is_not_retried(bus: FakeBus, wait_until: WaitUnt
     handled: list[str] = []
 
     async def handle(event: Event) -> None:
-        handled.append(told(event))
+        handled.append(subject_of(event))
         raise Invalid("no such partition worker")
 
     await bus.publish([activity("usr_a", "x"), replace(activity("usr_a", "y"), value=b"\xff\xff")])
@@ -242,7 +242,7 @@ async def test_a_bus_is_read_again_after_an_outage(bus: FakeBus, wait_until: Wai
     seen: list[str] = []
 
     async def handle(event: Event) -> None:
-        seen.append(told(event))
+        seen.append(subject_of(event))
 
     await bus.publish([activity("usr_a", "x")])
     bus.down = True
@@ -274,8 +274,8 @@ async def test_a_stop_does_not_wait_for_a_bus_that_does_not_answer(
 async def test_a_failed_commit_is_repeated(bus: FakeBus, wait_until: WaitUntil) -> None:
     async def handle(event: Event) -> None:
         # The bus becomes unreachable while the event is handled.
-        bus.down = not bus.committed and told(event) == "x" and not went_away
-        went_away.append(told(event))
+        bus.down = not bus.committed and subject_of(event) == "x" and not went_away
+        went_away.append(subject_of(event))
 
     went_away: list[str] = []
     await bus.publish([activity("usr_a", "x")])

@@ -6,7 +6,7 @@ from pixel_events import UnknownTopic, dead_letters
 from pixel_events.dead_letters import dead_letter, list_dead_letters, origin_of, redrive
 
 from tests.fakes.bus import FakeBus
-from tests.fakes.events import ACTIVITIES, activity, told
+from tests.fakes.events import ACTIVITIES, activity, subject_of
 
 DEAD = ACTIVITIES + ".dlq"
 
@@ -51,7 +51,7 @@ async def test_a_redrive_publishes_each_letter_once_unchanged(bus: FakeBus) -> N
     assert await redrive(bus, ACTIVITIES, rate_per_s=10_000) == []
     events = bus.records(ACTIVITIES)
     assert {event.id for event in events} == {event.id for event in redriven}
-    assert sorted(told(event) for event in events) == [str(n) for n in range(5)]
+    assert sorted(subject_of(event) for event in events) == [str(n) for n in range(5)]
     assert all(event.headers == {"note": "kept"} for event in events)
 
 

@@ -11,7 +11,7 @@ from pixel_errors import Invalid
 from pixel_events import CATALOGUE, Event, EventTooLarge, MalformedEvent, UnknownTopic
 from pixel_events.event import read_event, require_fit, wire_headers
 
-from tests.fakes.events import ACTIVITIES, activity, told
+from tests.fakes.events import ACTIVITIES, activity, subject_of
 
 STORED_AT = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ def carried(event: Event, *, partition: int = 3, offset: int = 7) -> Event:
 def test_an_event_survives_encoding_and_decoding(key: str, what: str, headers: dict[str, str]) -> None:
     sent = activity(key, what, headers=headers)
     assert carried(sent) == replace(sent, partition=3, offset=7)
-    assert told(carried(sent)) == what
+    assert subject_of(carried(sent)) == what
 
 
 def test_attributes_are_sent_in_cloudevents_headers() -> None:

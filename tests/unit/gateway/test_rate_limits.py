@@ -18,7 +18,7 @@ from pixel_gateway.adapters.load_metrics import LoadMetrics
 from pixel_gateway.application.load.admission import Admission
 from pixel_gateway.application.load.rate_limiting import RateLimiter
 from pixel_gateway.domain.concurrency_limit import ConcurrencyLimit
-from pixel_gateway.domain.rate_limit import LoadClass, Policy, RateLimited, Standing, policies
+from pixel_gateway.domain.rate_limit import LoadClass, Policy, RateLimited, RemainingQuota, policies
 from prometheus_client import REGISTRY
 
 from tests.fakes.gateway import Backstage
@@ -107,8 +107,8 @@ async def test_without_the_shared_counters_this_process_counts_alone_and_stops_c
 def test_a_quota_that_does_not_divide_the_window_is_granted_in_full(quota):
     policy = Policy("gen", quota)
 
-    assert Standing.at(policy, 0).remaining == quota
-    assert Standing.at(policy, quota * policy.request_us).remaining == 0
+    assert RemainingQuota.at(policy, 0).remaining == quota
+    assert RemainingQuota.at(policy, quota * policy.request_us).remaining == 0
 
 
 @pytest.mark.parametrize("quota", [60, 600])

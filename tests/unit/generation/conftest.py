@@ -19,7 +19,7 @@ from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.maintenance.archive import archive_jobs
 from pixel_generation.application.maintenance.change_jobs import ChangeTools
-from pixel_generation.application.maintenance.duty import Duty, DutyName, do_round
+from pixel_generation.application.maintenance.duty import Duty, do_round
 from pixel_generation.application.maintenance.end_unserved import end_unserved_jobs
 from pixel_generation.application.maintenance.expire import end_overdue_jobs
 from pixel_generation.application.maintenance.look_up import look_up_unknown_calls
@@ -155,17 +155,15 @@ class Engine:
         self, lookups: Mapping[str, CallLookup] | None = None, *, leads: bool = True, broken: Collection[UUID] = ()
     ) -> int:
         tools, holds = self.change_tools(lookups, broken), FakeQueueHolds()
-        work: dict[DutyName, Callable[[], Awaitable[int]]] = {
-            DutyName.RESCUE: partial(rescue_abandoned_runs, tools=tools),
-            DutyName.EXPIRE: partial(end_overdue_jobs, tools=tools),
-            DutyName.LOOK_UP: partial(look_up_unknown_calls, tools=tools),
-            DutyName.RELEASE_HOLDS: partial(release_missed_holds, queue_holds=holds, observer=self.engine_observer),
-            DutyName.END_UNSERVED: partial(end_unserved_jobs, tools=tools),
-            DutyName.SIGNAL: partial(signal_overlooked_queues, housekeeping=self.store),
-            DutyName.ARCHIVE: partial(
-                archive_jobs, housekeeping=self.store, clock=self.clock, observer=self.engine_observer
-            ),
-            DutyName.MEASURE_DEPTHS: partial(measure_queue_depths, housekeeping=self.store, observer=self.observer),
+        work: dict[str, Callable[[], Awaitable[int]]] = {
+            "rescue": partial(rescue_abandoned_runs, tools=tools),
+            "expire": partial(end_overdue_jobs, tools=tools),
+            "look_up": partial(look_up_unknown_calls, tools=tools),
+            "release_holds": partial(release_missed_holds, queue_holds=holds, observer=self.engine_observer),
+            "end_unserved": partial(end_unserved_jobs, tools=tools),
+            "signal": partial(signal_overlooked_queues, housekeeping=self.store),
+            "archive": partial(archive_jobs, housekeeping=self.store, clock=self.clock, observer=self.engine_observer),
+            "measure_depths": partial(measure_queue_depths, housekeeping=self.store, observer=self.observer),
         }
         duties = [Duty(name, each) for name, each in work.items()]
         return await do_round(duties, leadership=FakeLeadership(leads), observer=self.duty_observer)

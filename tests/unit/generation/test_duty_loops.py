@@ -9,14 +9,14 @@ from pixel_errors import Unavailable
 from pixel_generation.adapters.inbound import duty_loops
 from pixel_generation.adapters.inbound.duty_loops import duty_loop, nightly_loop
 from pixel_generation.adapters.metrics import DutyMetrics
-from pixel_generation.application.maintenance.duty import Duty, DutyName, DutyResult, do_duty, do_round, parse_intervals
+from pixel_generation.application.maintenance.duty import Duty, DutyResult, do_duty, do_round, parse_intervals
 from pixel_generation.settings import Settings
 from prometheus_client import REGISTRY
 
 from tests.fakes.generation_duties import FakeDutyObserver, FakeLeadership
 
 
-def duty(name: DutyName, *results: int | Exception, needs_lead: bool = True) -> Duty:
+def duty(name: str, *results: int | Exception, needs_lead: bool = True) -> Duty:
     left = list(results)
 
     async def work() -> int:
@@ -31,9 +31,9 @@ def duty(name: DutyName, *results: int | Exception, needs_lead: bool = True) -> 
 async def test_a_duty_that_fails_or_breaks_stops_no_other() -> None:
     observer = FakeDutyObserver()
     duties = [
-        duty(DutyName.RESCUE, Unavailable("away")),
-        duty(DutyName.EXPIRE, RuntimeError("broken")),
-        duty(DutyName.AGE, 3),
+        duty("rescue", Unavailable("away")),
+        duty("expire", RuntimeError("broken")),
+        duty("age", 3),
     ]
     assert await do_round(duties, leadership=FakeLeadership(), observer=observer) == 3
     assert observer.failures == {"rescue": 1, "expire": 1}
@@ -42,7 +42,7 @@ async def test_a_duty_that_fails_or_breaks_stops_no_other() -> None:
 
 async def test_only_the_leader_does_what_needs_the_lead() -> None:
     observer, follower = FakeDutyObserver(), FakeLeadership(leads=False)
-    duties = [duty(DutyName.RESCUE, 1), duty(DutyName.START_SCHEDULED, 2, needs_lead=False)]
+    duties = [duty("rescue", 1), duty("start_scheduled", 2, needs_lead=False)]
     assert await do_round(duties, leadership=follower, observer=observer) == 2
     assert observer.successes == {"start_scheduled": 1}
 
@@ -59,7 +59,7 @@ async def test_a_failing_duty_is_tried_less_and_less_often_until_it_is_done(monk
     observer = FakeDutyObserver()
     away = [Unavailable("away")] * 6
     loop = duty_loop(
-        duty(DutyName.RESCUE, *away, 0),
+        duty("rescue", *away, 0),
         lambda each: do_duty(each, leadership=FakeLeadership(), observer=observer),
         interval_s=2.0,
         after_s=0.5,
@@ -87,7 +87,7 @@ async def test_a_nightly_duty_waits_for_its_hour_each_time(monkeypatch: pytest.M
         return DutyResult(is_done=runs > 1)
 
     monkeypatch.setattr(duty_loops, "pause", pause)
-    loop = nightly_loop(duty(DutyName.RECONCILE_LEDGER, 0), do, lambda: next(nights))
+    loop = nightly_loop(duty("reconcile_ledger", 0), do, lambda: next(nights))
     await loop.start()
     async with asyncio.timeout(5):
         while len(pauses) < 3:
@@ -108,7 +108,7 @@ def test_the_figures_of_a_duty_are_metrics() -> None:
 
 
 def test_single_duties_have_intervals_of_their_own() -> None:
-    assert parse_intervals("archive=60; purge = 0.5;") == {DutyName.ARCHIVE: 60, DutyName.PURGE: 0.5}
-    for wrong in ("sleep=1", "archive", "archive=0", "archive=inf"):
+    assert parse_intervals("archive=60; purge = 0.5;") == {"archive": 60, "purge": 0.5}
+    for wrong in ("archive", "archive=0", "archive=inf", "archive=soon"):
         with pytest.raises(ValueError, match=r"."):
             Settings(duty_intervals=wrong)

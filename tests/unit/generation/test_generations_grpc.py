@@ -13,7 +13,7 @@ from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import PixelError, Unavailable
 from pixel_generation.adapters.inbound.grpc.generations.servicer import GenerationsServicer
 from pixel_generation.application import Application, Generations
-from pixel_generation.application.reading.ports import Standing
+from pixel_generation.application.reading.ports import PositionedJob
 from pixel_generation.application.reading.read_generations import describe_accepted, find_generation
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.wiring.kinds import MESSAGES
@@ -64,7 +64,7 @@ async def test_a_repeated_submission_that_cannot_be_read_is_an_error_of_its_item
     service = servicer(engine)
     await service.SubmitMany(request(user, "old"), None)
 
-    async def away(ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
+    async def away(ids: list[UUID], user_id: UUID) -> dict[UUID, PositionedJob]:
         raise Unavailable("no answer")
 
     engine.store.find = away  # type: ignore[method-assign]

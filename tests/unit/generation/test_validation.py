@@ -11,7 +11,7 @@ from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, Work
 from pixel_generation.domain.routing.catalogue import Catalogue
 from pixel_generation.domain.routing.routing import RoutedWork, route
 from pixel_generation.domain.work.image import ImageWork
-from pixel_generation.domain.work.image_fit import MAX_SEED
+from pixel_limits.generation import IMAGE_WORK_SEED_LTE as MAX_SEED
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH, painting
 from tests.fakes.generation_outputs import image_of

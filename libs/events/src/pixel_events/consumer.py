@@ -140,7 +140,7 @@ class Consumer:
     async def _failed(self, event: Event, error: Exception, attempt: int, ending: asyncio.Event) -> bool | None:
         """Decide after a failed attempt: None retries, True finishes the event, False leaves it uncommitted."""
         if self._is_final(error, attempt):
-            return await self._bury(event, error, attempt, ending)
+            return await self._dead_letter(event, error, attempt, ending)
         self._retried[event.topic].inc()
         if attempt == 1 or attempt % 10 == 0:
             if isinstance(error, PixelError):
@@ -158,13 +158,13 @@ class Consumer:
             return False
         return self._failed_in_a_row < self._dead_letters_in_a_row
 
-    async def _bury(self, event: Event, error: Exception, attempts: int, ending: asyncio.Event) -> bool:
+    async def _dead_letter(self, event: Event, error: Exception, attempts: int, ending: asyncio.Event) -> bool:
         letter = dead_letter(event, error, attempts=attempts, consumer=self.name)
         while True:
             try:
                 await self._publish(letter)
             except (Unavailable, DeadlineExceeded) as outage:
-                log.warning("dead_letter_waits", topic=event.topic, reason=outage.code)
+                log.warning("dead_letter_not_published", topic=event.topic, reason=outage.code)
                 await pause(ending, random.uniform(FIRST_PAUSE_S, LAST_PAUSE_S))  # noqa: S311 - jitter, no secret
                 if ending.is_set():
                     return False

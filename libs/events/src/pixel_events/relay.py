@@ -164,7 +164,7 @@ class OutboxRelay:
             except Invalid as error:
                 facts = {"schema": self._schema, "outbox_id": row["id"], "topic": event.topic, "reason": error.code}
                 # Only the kind is logged: a traceback could contain the event.
-                if await self._bury(event, error):
+                if await self._dead_letter(event, error):
                     self._dead_lettered.inc()
                     log.error("outbox_event_dead_lettered", **facts)  # noqa: TRY400 - see above
                 else:
@@ -175,7 +175,7 @@ class OutboxRelay:
                 self._relayed.inc()
         return refused
 
-    async def _bury(self, event: Event, error: Invalid) -> bool:
+    async def _dead_letter(self, event: Event, error: Invalid) -> bool:
         """Publish to the dead letters of the event's topic; False when they cannot accept it either."""
         try:
             await self._bus.publish([dead_letter(event, error, attempts=1, consumer=self.name)])

@@ -14,7 +14,7 @@ from pixel_postgres import migrate
 from pixel_runtime.service import run
 from pixel_runtime.settings import SettingsError, load_settings
 
-from pixel_generation.adapters.inbound.operator_commands import tell_replay, tell_rules
+from pixel_generation.adapters.inbound.operator_commands import format_replay, format_rules
 from pixel_generation.main import ALL_ROLES, build, open_commands
 from pixel_generation.settings import Settings
 from pixel_generation.wiring.adapters import SCHEMA
@@ -84,15 +84,15 @@ def _prove(command: str, settings: Settings, limit: int) -> int:
 async def _reconcile(settings: Settings, limit: int) -> int:
     del limit
     async with open_commands(settings) as commands:
-        return _told(tell_rules(await commands.reconcile()))
+        return _print(format_rules(await commands.reconcile()))
 
 
 async def _replay(settings: Settings, limit: int) -> int:
     async with open_commands(settings) as commands:
-        return _told(tell_replay(await commands.replay(limit)))
+        return _print(format_replay(await commands.replay(limit)))
 
 
-def _told(outcome: tuple[str, bool]) -> int:
+def _print(outcome: tuple[str, bool]) -> int:
     text, holds = outcome
     print(text)
     return 0 if holds else 1

@@ -133,7 +133,7 @@ class KafkaConsumer:
             log.exception("kafka_consumer_failed")
         finally:
             self._refuse_waiting()
-            self._tell(self._ended.set)
+            self._call_soon(self._ended.set)
 
     def _serve(self, consumer: Consumer) -> None:
         try:
@@ -146,11 +146,11 @@ class KafkaConsumer:
         try:
             result = request.act(consumer)
         except KafkaException as error:
-            self._tell(self._fail, request, kind_of(error.args[0]))
+            self._call_soon(self._fail, request, kind_of(error.args[0]))
         except PixelError as error:
-            self._tell(self._fail, request, error)
+            self._call_soon(self._fail, request, error)
         else:
-            self._tell(self._answer, request, result)
+            self._call_soon(self._answer, request, result)
 
     def _refuse_waiting(self) -> None:
         while True:
@@ -159,7 +159,7 @@ class KafkaConsumer:
             except queue.Empty:
                 return
             if request is not None:
-                self._tell(self._fail, request, Unavailable("the consumer was closed", reason="BUS_UNAVAILABLE"))
+                self._call_soon(self._fail, request, Unavailable("the consumer was closed", reason="BUS_UNAVAILABLE"))
 
     def _join(self, consumer: Consumer) -> None:
         partitions_of(consumer, list(self._topics))
@@ -273,7 +273,7 @@ class KafkaConsumer:
         self._owned = {place: offset for place, offset in self._owned.items() if place not in gone}
         self._early = [kept for kept in self._early if (kept.topic(), kept.partition()) not in gone]
 
-    def _tell(self, callback: Callable[..., object], *arguments: object) -> None:
+    def _call_soon(self, callback: Callable[..., object], *arguments: object) -> None:
         # The loop may be closed when the process ends without closing its consumers.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback, *arguments)

@@ -73,7 +73,7 @@ def policies(*, creates: int, reads: int, status_reads: int, critical: int) -> d
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RemainingQuota:
     """The remaining quota of a caller after a request."""
 
     policy: Policy

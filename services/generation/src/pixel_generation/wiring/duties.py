@@ -10,7 +10,7 @@ from pixel_generation.adapters.metrics import BudgetMetrics
 from pixel_generation.application.maintenance.age import age_waiting_jobs
 from pixel_generation.application.maintenance.archive import archive_jobs
 from pixel_generation.application.maintenance.change_jobs import ChangeTools
-from pixel_generation.application.maintenance.duty import Duty, DutyName
+from pixel_generation.application.maintenance.duty import Duty
 from pixel_generation.application.maintenance.end_unserved import end_unserved_jobs
 from pixel_generation.application.maintenance.expire import end_overdue_jobs
 from pixel_generation.application.maintenance.look_up import look_up_unknown_calls
@@ -52,23 +52,23 @@ def sweep_duties(settings: Settings, adapters: Adapters) -> list[Duty]:
     clock, observer = adapters.clock, adapters.engine_metrics
     old = timedelta(days=settings.archive_after_days)
     return [
-        Duty(DutyName.RESCUE, partial(rescue_abandoned_runs, tools=tools)),
-        Duty(DutyName.EXPIRE, partial(end_overdue_jobs, tools=tools)),
-        Duty(DutyName.LOOK_UP, partial(look_up_unknown_calls, tools=tools)),
-        Duty(DutyName.RELEASE_HOLDS, partial(release_missed_holds, queue_holds=holds, observer=observer)),
-        Duty(DutyName.AGE, partial(age_waiting_jobs, queue_holds=holds, observer=observer)),
-        Duty(DutyName.END_UNSERVED, partial(end_unserved_jobs, tools=tools)),
-        Duty(DutyName.SIGNAL, partial(signal_overlooked_queues, housekeeping=housekeeping)),
+        Duty("rescue", partial(rescue_abandoned_runs, tools=tools)),
+        Duty("expire", partial(end_overdue_jobs, tools=tools)),
+        Duty("look_up", partial(look_up_unknown_calls, tools=tools)),
+        Duty("release_holds", partial(release_missed_holds, queue_holds=holds, observer=observer)),
+        Duty("age", partial(age_waiting_jobs, queue_holds=holds, observer=observer)),
+        Duty("end_unserved", partial(end_unserved_jobs, tools=tools)),
+        Duty("signal", partial(signal_overlooked_queues, housekeeping=housekeeping)),
         Duty(
-            DutyName.PURGE,
+            "purge",
             partial(purge_old_rows, housekeeping=housekeeping, set_aside=adapters.set_aside, clock=clock),
         ),
         Duty(
-            DutyName.ARCHIVE,
+            "archive",
             partial(archive_jobs, housekeeping=housekeeping, clock=clock, observer=observer, after=old),
         ),
         Duty(
-            DutyName.MEASURE_DEPTHS,
+            "measure_depths",
             partial(measure_queue_depths, housekeeping=housekeeping, observer=adapters.job_metrics),
         ),
     ]
@@ -76,14 +76,14 @@ def sweep_duties(settings: Settings, adapters: Adapters) -> list[Duty]:
 
 def start_scheduled(adapters: Adapters) -> Duty:
     work = partial(start_scheduled_jobs, queue_holds=adapters.queue_holds, observer=adapters.engine_metrics)
-    return Duty(DutyName.START_SCHEDULED, work, needs_lead=False)
+    return Duty("start_scheduled", work, needs_lead=False)
 
 
 def watch_all_budgets(adapters: Adapters) -> Duty:
     work = partial(watch_budgets, budgets=adapters.budgets, observer=BudgetMetrics())
-    return Duty(DutyName.WATCH_BUDGETS, work, needs_lead=False)
+    return Duty("watch_budgets", work, needs_lead=False)
 
 
 def reconcile_every_night(adapters: Adapters) -> Duty:
     work = partial(reconcile_as_leader, rules=adapters.ledger_rules, observer=adapters.ledger_metrics)
-    return Duty(DutyName.RECONCILE_LEDGER, work, needs_lead=False)
+    return Duty("reconcile_ledger", work, needs_lead=False)

@@ -26,10 +26,10 @@ def relay_parts(settings: Settings, adapters: Adapters, bus: Bus) -> list[Part]:
     intervals = parse_intervals(settings.duty_intervals)
 
     def loop(duty: Duty, interval_s: float, after_s: float = 0.0) -> Part:
-        return duty_loop(duty, do, intervals.get(duty.name, interval_s), after_s=after_s)
+        return duty_loop(duty, do, intervals.pop(duty.name, interval_s), after_s=after_s)
 
     sweep, sweep_s = sweep_duties(settings, adapters), settings.sweep_interval_s
-    return [
+    parts: list[Part] = [
         OutboxRelay(adapters.pool, bus, source="/generation"),
         # Spread over the interval, so that they do not request connections all at once.
         *(loop(duty, sweep_s, sweep_s * place / len(sweep)) for place, duty in enumerate(sweep)),
@@ -37,3 +37,6 @@ def relay_parts(settings: Settings, adapters: Adapters, bus: Bus) -> list[Part]:
         loop(watch_all_budgets(adapters), BUDGETS_LOOK_S),
         nightly_loop(reconcile_every_night(adapters), do, lambda: seconds_until_night(adapters.clock.now())),
     ]
+    if intervals:
+        raise ValueError(f"no duty with an interval is called {', '.join(intervals)}")
+    return parts

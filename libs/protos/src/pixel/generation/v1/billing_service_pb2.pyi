@@ -287,7 +287,7 @@ class AdjustCreditsRequest(_message.Message):
     user_id: _builtins.str
     """`usr_` id."""
     credits: _builtins.int
-    """Credits to add, or to deduct when negative; not 0."""
+    """Credits to add, or to deduct when negative; not 0, and at most as many as the limit in either direction."""
     adjustment_id: _builtins.str
     """Id of the adjustment; a second call with the same user and id changes nothing."""
     reason: _builtins.str

@@ -136,8 +136,8 @@ class UserChannels:
                 if is_new or page.is_resync:
                     kind = UpdateKind.SNAPSHOT if is_new else UpdateKind.RESYNC
                     is_new = False
-                    async with aclosing(self._standing(user_id, kind, page.position)) as standing:
-                        async for update in standing:
+                    async with aclosing(self._snapshot(user_id, kind, page.position)) as snapshot:
+                        async for update in snapshot:
                             known.update({each.generation_id: each.sequence for each in update.generations})
                             yield update
                 for positioned in page.events:
@@ -183,7 +183,7 @@ class UserChannels:
             page = following
         return None
 
-    async def _standing(self, user_id: str, kind: UpdateKind, position: str) -> AsyncGenerator[ChannelUpdate, None]:
+    async def _snapshot(self, user_id: str, kind: UpdateKind, position: str) -> AsyncGenerator[ChannelUpdate, None]:
         """Yield the open generations, then the end of each completed one once its set can be read."""
         waiting = await self._waiting_for_sets(user_id)
         generations = await self._open_generations(user_id)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pixel_errors import Unavailable
 
-from pixel_gateway.domain.rate_limit import LoadClass, Policy, RateLimited, Standing
+from pixel_gateway.domain.rate_limit import LoadClass, Policy, RateLimited, RemainingQuota
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,18 +50,18 @@ class RateLimiter:
         self._monotonic = monotonic
         self._rests_until = 0.0
 
-    async def count(self, load_class: LoadClass, caller: str) -> tuple[Standing | None, RateLimited | None]:
+    async def count(self, load_class: LoadClass, caller: str) -> tuple[RemainingQuota | None, RateLimited | None]:
         """Count a request; return what its caller has left (None: no limit) and its rejection, if any."""
         policy = self._policies.get(load_class)
         if policy is None:
             return None, None
         accepted, level_us = await self._take(policy, f"rate:{policy.name}:{caller}")
-        standing = Standing.at(policy, level_us)
+        quota = RemainingQuota.at(policy, level_us)
         if accepted:
-            return standing, None
+            return quota, None
         self._observer.limited(policy.name)
         text = f"At most {policy.quota} requests in {policy.window_s} seconds; the next one fits later."
-        return standing, RateLimited(text, metadata={"policy": policy.name}, retry_after_s=standing.refill_s)
+        return quota, RateLimited(text, metadata={"policy": policy.name}, retry_after_s=quota.refill_s)
 
     async def _take(self, policy: Policy, key: str) -> tuple[bool, int]:
         if self._monotonic() >= self._rests_until:

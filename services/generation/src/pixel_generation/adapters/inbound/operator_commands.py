@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pixel_generation.application.maintenance.replay_jobs import Replayed
 
 
-def tell_rules(results: Sequence[RuleResult]) -> tuple[str, bool]:
+def format_rules(results: Sequence[RuleResult]) -> tuple[str, bool]:
     """Return a table of the rules, and whether none is violated."""
     width = max(len(result.name) for result in results)
     lines = [f"{'rule':{width}}  violations  examples"]
@@ -19,7 +19,7 @@ def tell_rules(results: Sequence[RuleResult]) -> tuple[str, bool]:
     return "\n".join(line.rstrip() for line in lines), not any(result.violations for result in results)
 
 
-def tell_replay(replayed: Replayed) -> tuple[str, bool]:
+def format_replay(replayed: Replayed) -> tuple[str, bool]:
     """Return the result of the replay, and whether every row equals its events."""
     lines = [f"{job_id.hex}  {difference}" for job_id, difference in replayed.differing.items()]
     lines.append(f"{replayed.jobs} jobs replayed, {len(replayed.differing)} differ from their rows")

@@ -113,7 +113,7 @@ class Worker:
             await held.run.interrupt()
         except Exception:
             # The lease ends by itself and the sweep takes over.
-            log.exception("give_back_failed", extra={"job_id": held.run.job.id.hex})
+            log.exception("requeue_failed", extra={"job_id": held.run.job.id.hex})
 
     async def _claim_forever(self) -> None:
         while not self._stopping.is_set():

@@ -46,7 +46,7 @@ class WorkerPresence:
         try:
             await self._register.left(self._id)
         except PixelError as error:
-            log.warning("worker_not_signed_off", extra={"reason": error.code})
+            log.warning("worker_not_deleted", extra={"reason": error.code})
 
     async def _beat_forever(self) -> None:
         while True:
@@ -54,5 +54,5 @@ class WorkerPresence:
                 queues = (await self._catalogue.current()).queues()
                 await self._register.seen(self._id, queues=queues, slots=self._slots)
             except PixelError as error:
-                log.warning("worker_not_seen", extra={"reason": error.code})
+                log.warning("heartbeat_not_recorded", extra={"reason": error.code})
             await asyncio.sleep(self._beat_s)

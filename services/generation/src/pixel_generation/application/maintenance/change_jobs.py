@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.execution.ports import JobObserver, Jobs
     from pixel_generation.application.execution.runner import Runner
-    from pixel_generation.application.maintenance.duty import DutyName
     from pixel_generation.application.maintenance.ports import (
         CallLookup,
         DueJobs,
@@ -61,7 +60,7 @@ class ChangeTools:
 
 
 async def change_each(
-    duty: DutyName,
+    duty: str,
     found: Found[Row],
     change: Callable[[Row], Awaitable[bool]],
     *,
@@ -120,7 +119,7 @@ async def is_repeatable(job: Job, tools: ChangeTools) -> bool:
     return runner is not None and runner.is_repeatable(model)
 
 
-async def _set_aside(duty: DutyName, job_id: UUID, reason: str, tools: ChangeTools) -> None:
+async def _set_aside(duty: str, job_id: UUID, reason: str, tools: ChangeTools) -> None:
     tools.duty_observer.set_aside(duty)
     log.warning("job_set_aside", extra={"duty": duty, "job_id": job_id.hex})
     await tools.set_aside.add(job_id, duty, reason[:MAX_REASON_CHARS])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.maintenance.change_jobs import BATCH, change_each, write_changes
-from pixel_generation.application.maintenance.duty import DutyName
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.recovery import MODEL_GONE
 
 if TYPE_CHECKING:
     from pixel_generation.application.maintenance.change_jobs import ChangeTools
     from pixel_generation.domain.jobs.job import Job
+
+DUTY = "end_unserved"
 
 
 async def end_unserved_jobs(*, tools: ChangeTools) -> int:
@@ -23,4 +24,4 @@ async def end_unserved_jobs(*, tools: ChangeTools) -> int:
 
     catalogue = await tools.catalogue.current()
     found = await tools.due.unserved(BATCH, queues=catalogue.queues(), models=catalogue.names())
-    return await change_each(DutyName.END_UNSERVED, found, end, id_of=lambda job: job.id, tools=tools)
+    return await change_each(DUTY, found, end, id_of=lambda job: job.id, tools=tools)

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.maintenance.change_jobs import BATCH, change_each, is_repeatable, write_changes
-from pixel_generation.application.maintenance.duty import DutyName
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.job import Job, Stage, Status
 from pixel_generation.domain.jobs.recovery import after_deadline
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from pixel_generation.application.maintenance.change_jobs import ChangeTools
 
 DEADLINE_GRACE = timedelta(seconds=10)
+
+DUTY = "expire"
 
 
 async def end_overdue_jobs(*, tools: ChangeTools) -> int:
@@ -29,4 +30,4 @@ async def end_overdue_jobs(*, tools: ChangeTools) -> int:
         return await write_changes(job, changes, Writer.TIMEOUT, "deadline", tools)
 
     found = await tools.due.overdue(BATCH)
-    return await change_each(DutyName.EXPIRE, found, end, id_of=lambda job: job.id, tools=tools)
+    return await change_each(DUTY, found, end, id_of=lambda job: job.id, tools=tools)

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.maintenance.change_jobs import BATCH, change_each, write_changes
-from pixel_generation.application.maintenance.duty import DutyName
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.errors import ModelNotFound
 from pixel_generation.domain.jobs.recovery import after_lookup
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from pixel_generation.application.maintenance.ports import Reconciling
 
 log = logging.getLogger(__name__)
+
+DUTY = "look_up"
 
 
 async def look_up_unknown_calls(*, tools: ChangeTools) -> int:
@@ -29,7 +30,7 @@ async def look_up_unknown_calls(*, tools: ChangeTools) -> int:
 
     found = await tools.due.reconciling(BATCH)
     tools.engine_observer.reconciling(len(found.rows))
-    return await change_each(DutyName.LOOK_UP, found, look_up, id_of=lambda call: call.job.id, tools=tools)
+    return await change_each(DUTY, found, look_up, id_of=lambda call: call.job.id, tools=tools)
 
 
 async def _outcome_of(call: Reconciling, tools: ChangeTools) -> Outcome:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.maintenance.change_jobs import BATCH, change_each, is_repeatable, write_changes
-from pixel_generation.application.maintenance.duty import DutyName
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.recovery import after_lost_run
 
 if TYPE_CHECKING:
     from pixel_generation.application.maintenance.change_jobs import ChangeTools
     from pixel_generation.domain.jobs.job import Job
+
+DUTY = "rescue"
 
 
 async def rescue_abandoned_runs(*, tools: ChangeTools) -> int:
@@ -23,4 +24,4 @@ async def rescue_abandoned_runs(*, tools: ChangeTools) -> int:
         return await write_changes(job, changes, Writer.RECLAIMER, "lease_over", tools)
 
     found = await tools.due.abandoned(BATCH)
-    return await change_each(DutyName.RESCUE, found, rescue, id_of=lambda job: job.id, tools=tools)
+    return await change_each(DUTY, found, rescue, id_of=lambda job: job.id, tools=tools)

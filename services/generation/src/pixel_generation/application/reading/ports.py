@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pixel_generation.domain.queueing.queues import PositionReason, QueueState
 
 
-class Standing(NamedTuple):
+class PositionedJob(NamedTuple):
     """A job and its position in the queue."""
 
     job: Job
@@ -60,10 +60,10 @@ class UserEvents:
 class Queries(Protocol):
     """Reads, limited to the user's own jobs."""
 
-    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, PositionedJob]:
         """Return the existing ones."""
 
-    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
+    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[PositionedJob, UUID]:
         """Return generations newest first, below the id `before`."""
 
     async def events(self, job_id: UUID, user_id: UUID, *, after: int, limit: int) -> list[StoredEvent]:

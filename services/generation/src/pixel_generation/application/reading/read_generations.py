@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.reading.page import Page
-from pixel_generation.application.reading.ports import GenerationFilter, Queries, Standing
+from pixel_generation.application.reading.ports import GenerationFilter, PositionedJob, Queries
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.jobs.job import HoldReason, Job, Status, StoredEvent
 from pixel_generation.domain.queueing.estimate import remaining_s
@@ -113,7 +113,7 @@ async def find_generation(job_id: UUID, user_id: UUID, *, tools: ReadTools) -> G
 async def list_generations(query: ListGenerations, *, tools: ReadTools) -> Page[GenerationView, UUID]:
     """Return a page of generations."""
     page = await tools.queries.page(query.which, before=query.before, limit=query.limit)
-    return Page([await _view(standing, tools) for standing in page.items], page.next)
+    return Page([await _view(positioned, tools) for positioned in page.items], page.next)
 
 
 async def list_events(query: ListEvents, *, tools: ReadTools) -> list[StoredEvent]:
@@ -140,7 +140,7 @@ async def list_user_events(query: ListUserEvents, *, tools: ReadTools) -> UserEv
 
 async def describe_job(job: Job, *, tools: ReadTools) -> GenerationView:
     """Return the view of a job that is not queued."""
-    return await _view(Standing(job, 0, QueueState.OPEN), tools)
+    return await _view(PositionedJob(job, 0, QueueState.OPEN), tools)
 
 
 async def describe_accepted(job: Job, *, tools: ReadTools) -> GenerationView:
@@ -162,23 +162,23 @@ async def describe_accepted(job: Job, *, tools: ReadTools) -> GenerationView:
     return GenerationView(job, ahead + 1, interval, remaining_s(job, interval, snapshot, tools.clock.now()), waits_for)
 
 
-async def _view(standing: Standing, tools: ReadTools) -> GenerationView:
-    job = standing.job
+async def _view(positioned: PositionedJob, tools: ReadTools) -> GenerationView:
+    job = positioned.job
     if job.status.is_final:
         return GenerationView(job, 0, None, None)
     snapshot = await tools.starts.newest_snapshot(job)
     position, reason, interval = 0, None, None
     if job.status is Status.QUEUED:
-        position = standing.ahead + 1
-        reason = tools.positions.reason(job.id, position, standing.position_reason)
-        if snapshot is not None and standing.ahead < COUNTED_AHEAD and await tools.starts.can_start(job):
-            interval = snapshot.waiting_interval_s(standing.ahead)
+        position = positioned.ahead + 1
+        reason = tools.positions.reason(job.id, position, positioned.position_reason)
+        if snapshot is not None and positioned.ahead < COUNTED_AHEAD and await tools.starts.can_start(job):
+            interval = snapshot.waiting_interval_s(positioned.ahead)
     return GenerationView(
         job,
         position,
         interval,
         None if snapshot is None else remaining_s(job, interval, snapshot, tools.clock.now()),
-        _waits_for(job, standing.queue_state),
+        _waits_for(job, positioned.queue_state),
         reason,
     )
 

@@ -209,7 +209,7 @@ class _Submitter:
         except PriceUnknown:
             price = None
         health = self.catalogue.health(model)
-        return _Considered(model, health, self._standing_against(model, fitted, price), fitted, price)
+        return _Considered(model, health, self._exclusion(model, fitted, price), fitted, price)
 
     def leave_out(self, model: Model) -> _Considered:
         return _Considered(model, self.catalogue.health(model), Exclusion.NOT_REQUESTED.value)
@@ -222,7 +222,7 @@ class _Submitter:
             first if model is first.model else self.consider(model, promised).not_above(most) for model in self.models
         ]
 
-    def _standing_against(self, model: Model, fitted: Fit, price: Price | None) -> str:
+    def _exclusion(self, model: Model, fitted: Fit, price: Price | None) -> str:
         """Return the first reason; permanent reasons come before temporary ones."""
         if fitted.violations:
             return "unsupported_" + _snake(fitted.violations[0].field)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pixel_errors import Violation
+from pixel_limits.generation import IMAGE_WORK_CUSTOM_PROMPT_MAX_LEN, IMAGE_WORK_PROMPT_MAX_LEN
+from pixel_limits.generation import IMAGE_WORK_NUMBER_OF_IMAGES_LTE as MAX_IMAGES
+from pixel_limits.generation import IMAGE_WORK_SEED_LTE as MAX_SEED
 
 from pixel_generation.domain.jobs.job import Adjustment
 from pixel_generation.domain.work.text import is_storable
@@ -19,10 +22,7 @@ if TYPE_CHECKING:
     from pixel_generation.domain.routing.catalogue import Model, Size
     from pixel_generation.domain.work.image import ImageWork
 
-MAX_PROMPT_CHARS = 4_000
 MAX_PROMPT_BYTES = 16_384
-MAX_IMAGES = 10
-MAX_SEED = 2**63 - 1
 RATIO = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)
 SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", re.ASCII)
 RATIO_TOLERANCE = 0.02
@@ -33,11 +33,14 @@ MAX_STYLE_CHARS = 100
 def violations(work: ImageWork) -> Iterable[Violation]:
     """Return what is wrong with the texts and the seed, whatever the model."""
     if not work.prompt.strip():
-        yield Violation("prompt", f"The prompt is empty; expected 1 to {MAX_PROMPT_CHARS} characters.")
-    for name, text in (("prompt", work.prompt), ("customPrompt", work.custom_prompt)):
+        yield Violation("prompt", f"The prompt is empty; expected 1 to {IMAGE_WORK_PROMPT_MAX_LEN} characters.")
+    for name, text, most in (
+        ("prompt", work.prompt, IMAGE_WORK_PROMPT_MAX_LEN),
+        ("customPrompt", work.custom_prompt, IMAGE_WORK_CUSTOM_PROMPT_MAX_LEN),
+    ):
         stripped = text.strip()
-        if len(stripped) > MAX_PROMPT_CHARS:
-            yield Violation(name, f"{name} has {len(stripped)} characters; at most {MAX_PROMPT_CHARS} are accepted.")
+        if len(stripped) > most:
+            yield Violation(name, f"{name} has {len(stripped)} characters; at most {most} are accepted.")
         elif len(stripped.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
             yield Violation(name, f"{name} has more than {MAX_PROMPT_BYTES} bytes of UTF-8.")
         if not is_storable(text):

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pixel.media.v1 import assets_service_pb2 as pb
 from pixel.media.v1 import assets_service_pb2_grpc as stubs
 from pixel_errors import DeadlineExceeded, Internal, Unavailable
+from pixel_limits.media import BATCH_GET_ASSETS_REQUEST_ASSET_IDS_MAX_ITEMS as _ASSETS_A_CALL
+from pixel_limits.media import STORE_ASSET_HEADER_SIZE_BYTES_LTE as _MAX_BYTES
 
 from pixel_gateway.application.images.ports import StoredObject
 from pixel_gateway.domain.image import Addresses, AssetNotFound
@@ -26,9 +28,7 @@ OBJECTS_PATH = "/media/objects/"
 GAP_S = 30.0
 """Time limit for the next part of an object; the whole may take as long as its reader does."""
 
-_ASSETS_A_CALL = 500
 _FETCH_S = 30.0
-_MAX_BYTES = 52_428_800
 
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """The store is part of the installation: no proxy is used."""

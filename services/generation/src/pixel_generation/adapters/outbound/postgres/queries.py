@@ -11,7 +11,7 @@ from pixel_generation.adapters.outbound.postgres.decoding import decode_each
 from pixel_generation.adapters.outbound.postgres.id_ranges import LOWEST, highest_id_at, lowest_id_at
 from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
 from pixel_generation.application.reading.page import Page
-from pixel_generation.application.reading.ports import GenerationFilter, Standing, UserEvents
+from pixel_generation.application.reading.ports import GenerationFilter, PositionedJob, UserEvents
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.job import Stage, Status, StoredEvent
 from pixel_generation.domain.queueing.position import Position
@@ -38,12 +38,12 @@ class PostgresQueries:
         self._kinds = kinds
         self._window = window
 
-    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, Standing]:
+    async def find(self, ids: list[UUID], user_id: UUID) -> dict[UUID, PositionedJob]:
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, GENERATIONS["get_generations"], {"ids": ids, "user_id": user_id})
-        return {row["id"]: _standing_of(row, self._kinds) for row in rows}
+        return {row["id"]: _positioned_job(row, self._kinds) for row in rows}
 
-    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[Standing, UUID]:
+    async def page(self, which: GenerationFilter, *, before: UUID, limit: int) -> Page[PositionedJob, UUID]:
         parameters: dict[str, Any] = {
             "user_id": which.user_id,
             "before": min(before, highest_id_at(which.created_before)) if which.created_before else before,
@@ -61,7 +61,7 @@ class PostgresQueries:
         name = "list_generations_of_key" if which.idempotency_key else "list_generations"
         async with self._pool.autocommit() as conn:
             rows = await fetch_all(conn, GENERATIONS[name], parameters)
-            found = decode_each(rows[:limit], partial(_standing_of, kinds=self._kinds)).rows
+            found = decode_each(rows[:limit], partial(_positioned_job, kinds=self._kinds)).rows
             if len(rows) > limit:
                 return Page(found, rows[limit - 1]["id"])
             if which.idempotency_key or not which.leaves_some_out:
@@ -101,9 +101,9 @@ class PostgresQueries:
         return Balance(0, 0) if row is None else Balance(row["available"], row["held"])
 
 
-def _standing_of(row: Mapping[str, Any], kinds: Kinds) -> Standing:
+def _positioned_job(row: Mapping[str, Any], kinds: Kinds) -> PositionedJob:
     reason = row["position_reason"]
-    return Standing(
+    return PositionedJob(
         job_of(row, kinds), row["ahead"], QueueState(row["queue_state"]), PositionReason(reason) if reason else None
     )
 

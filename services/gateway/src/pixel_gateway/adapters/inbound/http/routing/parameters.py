@@ -13,6 +13,9 @@ from urllib.parse import parse_qsl
 
 from litestar.params import PathParameter
 from pixel_errors import Violation
+from pixel_limits.generation import LIST_GENERATIONS_REQUEST_PAGE_SIZE_LTE
+from pixel_limits.generation import SUBMISSION_IDEMPOTENCY_KEY_MAX_LEN as _MAX_KEY_CHARS
+from pixel_limits.social import DISCOVER_REQUEST_PAGE_SIZE_LTE, LIST_NOTIFICATIONS_REQUEST_PAGE_SIZE_LTE
 
 from pixel_gateway.adapters.inbound.http.routing.errors import InvalidRequest, MalformedRequest
 from pixel_gateway.application.ports import InvalidPageToken
@@ -20,10 +23,13 @@ from pixel_gateway.application.ports import InvalidPageToken
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+_MAX_PAGE = min(
+    LIST_GENERATIONS_REQUEST_PAGE_SIZE_LTE, DISCOVER_REQUEST_PAGE_SIZE_LTE, LIST_NOTIFICATIONS_REQUEST_PAGE_SIZE_LTE
+)
+"""Every list takes it."""
 _MAX_FIELDS = 50
 _MAX_TEXT = 1000
 _MAX_CURSOR_CHARS = 512
-_MAX_KEY_CHARS = 255
 _STRING = {"type": "string"}
 _TIME = {"type": "string", "format": "date-time"}
 
@@ -105,8 +111,8 @@ def time(name: str, description: str) -> Parameter[datetime | None]:
 
 def page_size(default: int) -> Parameter[int]:
     """Declare the number of entries on a page."""
-    schema = {"type": "integer", "minimum": 1, "maximum": 100, "default": default}
-    return whole_number("limit", "Entries on a page.", default=default, least=1, most=100, schema=schema)
+    schema = {"type": "integer", "minimum": 1, "maximum": _MAX_PAGE, "default": default}
+    return whole_number("limit", "Entries on a page.", default=default, least=1, most=_MAX_PAGE, schema=schema)
 
 
 def _cursor(value: str) -> str:
@@ -137,7 +143,7 @@ TO = time("to", "Before this moment.")
 TICKET = text("ticket", "A ticket of POST /api/tickets in place of an API key; it works once.")
 IDEMPOTENCY_KEY = Parameter(
     "Idempotency-Key",
-    "1 to 255 visible ASCII characters; makes repeating the request safe.",
+    f"1 to {_MAX_KEY_CHARS} visible ASCII characters; makes repeating the request safe.",
     lambda value: key_in("Idempotency-Key", value),
     "",
     {"type": "string", "minLength": 1, "maxLength": _MAX_KEY_CHARS},

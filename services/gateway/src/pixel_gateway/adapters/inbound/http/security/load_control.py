@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pixel_gateway.adapters.inbound.http.routing.responses import Header
     from pixel_gateway.application.load.admission import Admission, InFlight
     from pixel_gateway.application.load.rate_limiting import RateLimiter
-    from pixel_gateway.domain.rate_limit import Standing
+    from pixel_gateway.domain.rate_limit import RemainingQuota
 
 _IPV6_NETWORK_BITS = 64
 
@@ -38,8 +38,8 @@ class LoadControl:
         """Count the request of a caller and store what is left; raise RateLimited."""
         if self._limiter is None or load_class is LoadClass.UNLIMITED:
             return
-        standing, rejection = await self._limiter.count(load_class, user_id or _network_of(scope))
-        scope["state"]["standing"] = standing
+        quota, rejection = await self._limiter.count(load_class, user_id or _network_of(scope))
+        scope["state"]["quota"] = quota
         if rejection is not None:
             raise rejection
 
@@ -51,18 +51,18 @@ def release_slot(scope: Any) -> None:
         flight.end()
 
 
-def standing_headers(scope: Any) -> list[Header]:
+def rate_limit_headers(scope: Any) -> list[Header]:
     """Return the rate limit header fields; endpoints for OpenAI clients also have OpenAI's."""
-    standing: Standing | None = scope["state"].get("standing")
-    if standing is None:
+    quota: RemainingQuota | None = scope["state"].get("quota")
+    if quota is None:
         return []
-    policy, state = standing.fields()
+    policy, state = quota.fields()
     headers = [(b"ratelimit-policy", policy.encode()), (b"ratelimit", state.encode())]
     if error_format_of(scope) is ErrorFormat.OPENAI:
         headers += [
-            (b"x-ratelimit-limit-requests", b"%d" % standing.policy.quota),
-            (b"x-ratelimit-remaining-requests", b"%d" % standing.remaining),
-            (b"x-ratelimit-reset-requests", _duration(standing.whole_s).encode()),
+            (b"x-ratelimit-limit-requests", b"%d" % quota.policy.quota),
+            (b"x-ratelimit-remaining-requests", b"%d" % quota.remaining),
+            (b"x-ratelimit-reset-requests", _duration(quota.whole_s).encode()),
         ]
     return headers
 

@@ -19,7 +19,7 @@ from pixel_gateway.adapters.inbound.http.routing.error_responses import error_re
 from pixel_gateway.adapters.inbound.http.routing.errors import HeadersTooLarge, MalformedRequest, NoSuchRoute
 from pixel_gateway.adapters.inbound.http.routing.problems import problem
 from pixel_gateway.adapters.inbound.http.routing.request import request_id_of
-from pixel_gateway.adapters.inbound.http.security.load_control import release_slot, standing_headers
+from pixel_gateway.adapters.inbound.http.security.load_control import rate_limit_headers, release_slot
 from pixel_gateway.adapters.metrics import REQUEST_SECONDS, REQUESTS
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class OuterMiddleware:
 
     async def _fail(self, error: Exception, scope: Any, receive: Receive, answer: _ResponseSender) -> None:
         if answer.status:
-            log.error("answer_broken_off", exc_info=error)
+            log.error("response_aborted", exc_info=error)
             raise error
         await error_response(error, scope).to_asgi_response(None, None)(scope, receive, answer)
 
@@ -139,7 +139,7 @@ class _ResponseSender:
             self.status = message["status"]
             release_slot(self._scope)
             headers = [*message["headers"], (b"x-request-id", self._request_id), *_EVERYWHERE]
-            headers += standing_headers(self._scope)
+            headers += rate_limit_headers(self._scope)
             if self.trace:
                 headers.append((b"traceparent", self.trace.encode()))
             self.is_stream = (b"content-type", b"text/event-stream") in headers

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from google.protobuf.struct_pb2 import Struct
 from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel.generation.v1 import operations_service_pb2_grpc
-from pixel_limits.generation import LIST_ACTIONS_REQUEST_PAGE_SIZE_LTE, LIST_FAILURES_REQUEST_PAGE_SIZE_LTE
+from pixel_limits.generation import LIST_GENERATIONS_REQUEST_PAGE_SIZE_LTE as MAX_PAGE
 from pixel_runtime.ids import format_id
 
 from pixel_generation.adapters.codec import failure_to_proto, timestamp
@@ -104,7 +104,7 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
         query = ListFailures(
             _read_filter(request.filter),
             before=read_timed_token(request.page_token),
-            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=LIST_FAILURES_REQUEST_PAGE_SIZE_LTE),
+            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE),
         )
         found = await self._operations.list_failures(query)
         return pb.ListFailuresResponse(
@@ -139,7 +139,7 @@ class OperationsServicer(operations_service_pb2_grpc.OperationsServiceServicer):
             user_id=read_user_id(request.user_id) if request.user_id else None,
             job_id=read_generation_id(request.generation_id) if request.generation_id else None,
             before=read_token(request.page_token),
-            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=LIST_ACTIONS_REQUEST_PAGE_SIZE_LTE),
+            limit=read_size(request.page_size, default=DEFAULT_PAGE, most=MAX_PAGE),
         )
         page = await self._operations.list_actions(query)
         return pb.ListActionsResponse(actions=map(_action_to_proto, page.items), next_page_token=write_token(page.next))

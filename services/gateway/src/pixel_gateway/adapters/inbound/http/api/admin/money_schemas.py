@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
+from pixel_limits import generation as limits
 
 from pixel_gateway.adapters.inbound.http.api.accounts.schemas import (  # noqa: TC001  msgspec reads the annotations
     CreditLimit,
@@ -16,7 +17,24 @@ from pixel_gateway.adapters.inbound.http.api.billing.schemas import (  # noqa: T
     CreditsView,
 )
 
-Reason = Annotated[str, Meta(min_length=1, max_length=200, description="Reason, for the statement.")]
+Reason = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=limits.ADJUST_CREDITS_REQUEST_REASON_MAX_LEN, description="Reason, for the statement."
+    ),
+]
+Adjustment = Annotated[
+    int, Meta(ge=-limits.ADJUST_CREDITS_REQUEST_CREDITS_LTE, le=limits.ADJUST_CREDITS_REQUEST_CREDITS_LTE)
+]
+Code = Annotated[
+    str,
+    Meta(
+        min_length=limits.CREATE_PROMOTION_REQUEST_CODE_MIN_LEN,
+        max_length=limits.CREATE_PROMOTION_REQUEST_CODE_MAX_LEN,
+        pattern=r"^[A-Z0-9-]+$(?!\n)",
+    ),
+]
+Uses = Annotated[int, Meta(ge=1, le=limits.CREATE_PROMOTION_REQUEST_MAX_USES_LTE)]
 ScopeWord = Literal["key", "user", "provider", "platform"]
 UnitWord = Literal["credits", "usd_micros"]
 
@@ -34,7 +52,7 @@ class PutBudget(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 class AdjustCreditsBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Add credits, or deduct them when negative; made once per `adjustmentId`."""
 
-    credits: Annotated[int, Meta(ge=-1_000_000_000, le=1_000_000_000)]
+    credits: Adjustment
     reason: Reason
     adjustment_id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._:-]+$(?!\n)")] | None = None
 
@@ -64,9 +82,9 @@ class RefundedView(msgspec.Struct, rename="camel"):
 class CreatePromotionBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Create a promotion code."""
 
-    code: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[A-Z0-9-]+$(?!\n)")]
+    code: Code
     credits: Annotated[int, Meta(ge=1, le=1_000_000)]
-    max_uses: Annotated[int, Meta(ge=1, le=1_000_000_000)] | None = None
+    max_uses: Uses | None = None
     ends_at: Annotated[datetime, Meta(tz=True)] | None = None
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType, field
+from pixel_limits import generation as limits
 
 from pixel_gateway.adapters.inbound.http.api.billing.schemas import (  # noqa: TC001  msgspec reads the annotations
     AttemptView,
@@ -21,6 +22,9 @@ from pixel_gateway.adapters.inbound.http.api.queue.schemas import (
     StatsView,
 )
 from pixel_gateway.domain.generation import JobType  # noqa: TC001  msgspec reads the annotations
+
+QueueReason = Annotated[str, Meta(max_length=limits.UPDATE_QUEUE_REQUEST_REASON_MAX_LEN)]
+RedriveLimit = Annotated[int, Meta(ge=1, le=limits.REDRIVE_FAILURES_REQUEST_LIMIT_LTE)]
 
 
 class BusSummary(msgspec.Struct, rename="camel"):
@@ -64,13 +68,13 @@ class UpdateQueueBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True
 
     max_running: Annotated[int, Meta(ge=1, le=100000)] | UnsetType | None = UNSET
     max_queued: Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType = UNSET
-    reason: Annotated[str, Meta(max_length=200)] = ""
+    reason: QueueReason = ""
 
 
 class SwitchQueueBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """The reason of a change of state; it is stored with the action."""
 
-    reason: Annotated[str, Meta(max_length=200)] = ""
+    reason: QueueReason = ""
 
 
 class FailedWorkView(msgspec.Struct, rename="camel"):
@@ -125,7 +129,7 @@ class RedriveBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     filter: FailureFilterBody
     dry_run: Annotated[bool, Meta(description="Dry run: return the ids and change nothing.")] = False
-    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+    limit: RedriveLimit = 100
     rate_per_second: Annotated[float, Meta(ge=0, le=1000, description="0 starts all at once.")] = 0.0
 
 

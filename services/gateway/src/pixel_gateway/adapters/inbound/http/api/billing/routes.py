@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Controller, Response
 from litestar.openapi.datastructures import ResponseSpec
 from pixel_errors import Violation
+from pixel_limits.generation import GET_USAGE_REQUEST_GROUP_BY_MAX_ITEMS as _MAX_GROUPS
 
 from pixel_gateway.adapters.inbound.http.api.billing import presenters
 from pixel_gateway.adapters.inbound.http.api.billing.schemas import (
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 TRANSACTION_KINDS = ("grant", "promotion", "adjustment", "hold", "capture", "release", "refund")
 GROUPS = {"apiKey": "api_key", "endUser": "end_user", "model": "model", "day": "day"}
 _METADATA = "metadata."
-_MAX_GROUPS = 3
 _MAX_LABEL_CHARS = 64
 _CSV_PAGE = 1000
 _COLUMNS = ("id", "createdAt", "kind", "available", "held", "generationId", "round", "reason")

@@ -7,11 +7,21 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, field
+from pixel_limits import generation as limits
 
 from pixel_gateway.adapters.inbound.http.api.generations.schemas import (  # noqa: TC001  msgspec reads the annotations
     AdjustmentView,
     RouteView,
 )
+
+Code = Annotated[
+    str,
+    Meta(
+        min_length=limits.CREATE_PROMOTION_REQUEST_CODE_MIN_LEN,
+        max_length=limits.CREATE_PROMOTION_REQUEST_CODE_MAX_LEN,
+        pattern=r"^[A-Za-z0-9-]+$(?!\n)",
+    ),
+]
 
 
 class CreditsView(msgspec.Struct, rename="camel"):
@@ -50,7 +60,7 @@ class TransactionPage(msgspec.Struct, rename="camel"):
 class RedeemPromotion(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Redeem a promotion code."""
 
-    code: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[A-Za-z0-9-]+$(?!\n)")]
+    code: Code
 
 
 class RedeemedView(msgspec.Struct, rename="camel"):

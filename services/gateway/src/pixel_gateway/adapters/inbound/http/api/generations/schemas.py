@@ -7,8 +7,12 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
+from pixel_limits import generation as limits
 
 GenerationId = Annotated[str, Meta(pattern="^gen_[0-9a-f]{32}$", max_length=36)]
+GenerationIds = Annotated[
+    list[GenerationId], Meta(min_length=1, max_length=limits.CANCEL_GENERATIONS_REQUEST_IDS_MAX_ITEMS)
+]
 
 
 class Links(msgspec.Struct, rename="camel"):
@@ -184,7 +188,7 @@ class CancelView(msgspec.Struct, rename="camel"):
 class BulkIds(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Up to 100 different generations."""
 
-    ids: Annotated[list[GenerationId], Meta(min_length=1, max_length=100)]
+    ids: GenerationIds
 
 
 class BulkError(msgspec.Struct, rename="camel"):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 from pixel_errors import Violation
+from pixel_limits import generation as limits
 
 from pixel_gateway.adapters.inbound.http.routing.errors import InvalidRequest
 from pixel_gateway.application.generations.ports import Submission
@@ -20,35 +21,51 @@ if TYPE_CHECKING:
 
 SUBMIT_ROUTE = "POST /api/generations"
 """The operation of idempotency keys of submissions."""
-LEAST_CANCEL_AFTER_S = 1.0
-MOST_CANCEL_AFTER_S = 24 * 3600.0
 
 _DURATION = re.compile(r"(?P<number>-?\d{1,12}(?:\.\d{1,6})?)(?P<unit>[smh]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
-Prompt = Annotated[str, Meta(min_length=1, max_length=4000, description="Text that describes the picture.")]
+Prompt = Annotated[
+    str, Meta(min_length=1, max_length=limits.IMAGE_WORK_PROMPT_MAX_LEN, description="Text that describes the picture.")
+]
+CustomPrompt = Annotated[
+    str, Meta(max_length=limits.IMAGE_WORK_CUSTOM_PROMPT_MAX_LEN, description="Text added to the prompt for the model.")
+]
+EndUser = Annotated[
+    str,
+    Meta(
+        max_length=limits.SUBMISSION_END_USER_MAX_LEN, description="End user of your app, for attribution of the usage."
+    ),
+]
 Word = Annotated[str, Meta(min_length=1, max_length=64)]
-Count = Annotated[int, Meta(ge=1, le=10, description="Number of pictures.")]
-Seed = Annotated[int, Meta(ge=0, le=9_223_372_036_854_775_807, description="Seed of the first picture.")]
+Count = Annotated[int, Meta(ge=1, le=limits.IMAGE_WORK_NUMBER_OF_IMAGES_LTE, description="Number of pictures.")]
+Seed = Annotated[int, Meta(ge=0, le=limits.IMAGE_WORK_SEED_LTE, description="Seed of the first picture.")]
 References = Annotated[
     list[str], Meta(max_length=0, description="No model takes reference images yet; leave it empty.")
 ]
 Seconds = Annotated[
     float,
     Meta(
-        ge=LEAST_CANCEL_AFTER_S,
-        le=MOST_CANCEL_AFTER_S,
+        ge=limits.SUBMISSION_CANCEL_AFTER_SECONDS_GTE,
+        le=limits.SUBMISSION_CANCEL_AFTER_SECONDS_LTE,
         description="Seconds from now after which the generation is cancelled unless it has ended.",
     ),
 ]
 Moment = Annotated[datetime, Meta(tz=True, description="Earliest start; within 30 days.")]
 Retries = Annotated[
     int,
-    Meta(ge=0, le=10, description="Automatic retries of a failed run; the operator's setting when omitted."),
+    Meta(
+        ge=0,
+        le=limits.SUBMISSION_MAX_RETRIES_LTE,
+        description="Automatic retries of a failed run; the operator's setting when omitted.",
+    ),
 ]
 Labels = Annotated[
-    dict[Annotated[str, Meta(min_length=1, max_length=64)], Annotated[str, Meta(max_length=512)]],
-    Meta(max_length=16, description="Labels for grouping the usage."),
+    dict[
+        Annotated[str, Meta(min_length=1, max_length=limits.SUBMISSION_METADATA_KEY_MAX_LEN)],
+        Annotated[str, Meta(max_length=limits.SUBMISSION_METADATA_VALUE_MAX_LEN)],
+    ],
+    Meta(max_length=limits.SUBMISSION_METADATA_MAX_PAIRS, description="Labels for grouping the usage."),
 ]
 
 
@@ -72,7 +89,7 @@ class CreateGeneration(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
     quality: Annotated[Word, Meta(description="Quality value of the model.")] = ""
     aspect_ratio: Annotated[Word, Meta(description="For example 16:9; 1:1 when neither it nor size is given.")] = ""
     size: Annotated[Word, Meta(description="For example 1536x1024, in place of aspectRatio.")] = ""
-    custom_prompt: Annotated[str, Meta(max_length=4000, description="Text added to the prompt for the model.")] = ""
+    custom_prompt: CustomPrompt = ""
     seed: Seed | None = None
     private: Annotated[bool, Meta(description="Keep the pictures out of discover.")] = False
     parameters: Annotated[dict[str, Any], Meta(description="Options of the model.")] = {}
@@ -82,7 +99,7 @@ class CreateGeneration(msgspec.Struct, rename="camel", forbid_unknown_fields=Tru
     priority: Annotated[Priority, Meta(description="Priority; `high` if your plan includes it.")] = Priority.NORMAL
     scheduled_at: Moment | None = None
     cancel_after: Seconds | None = None
-    user: Annotated[str, Meta(max_length=200, description="End user of your app, for attribution of the usage.")] = ""
+    user: EndUser = ""
     metadata: Labels = {}
     adjust: Annotated[bool, Meta(description="Change unsupported values to the nearest supported ones.")] = False
     allow_fallback: Annotated[
@@ -149,7 +166,7 @@ def _cancel_after_s(seconds: float | None, header: str | None) -> float:
         if not found:
             raise _refused("Cancel-After", "has to be a duration such as 90s, 15m or 2h")
         wanted = float(found["number"]) * _SECONDS[found["unit"]]
-        if not LEAST_CANCEL_AFTER_S <= wanted <= MOST_CANCEL_AFTER_S:
+        if not limits.SUBMISSION_CANCEL_AFTER_SECONDS_GTE <= wanted <= limits.SUBMISSION_CANCEL_AFTER_SECONDS_LTE:
             raise _refused("Cancel-After", "has to be from 1s to 24h")
         if seconds is not None and seconds != wanted:
             raise _refused("Cancel-After", "differs from cancelAfter; give one of them")

@@ -8,6 +8,7 @@ from litestar import Controller, Response
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import PathParameter
 from pixel_errors import Forbidden
+from pixel_limits.social import DISCOVER_REQUEST_PAGE_LTE as _MAX_PAGE
 
 from pixel_gateway.adapters.inbound.http.api.generations.presenters import addresses_of
 from pixel_gateway.adapters.inbound.http.api.images.object_stream import ObjectStream, object_headers
@@ -35,7 +36,7 @@ _MAX_EXPIRES_DIGITS = 15
 ObjectKey = Annotated[str, PathParameter(name="key", description="Object key.")]
 
 LIMIT = page_size(20)
-PAGE = whole_number("page", "Page number, for clients without a cursor.", default=0, least=1, most=500)
+PAGE = whole_number("page", "Page number, for clients without a cursor.", default=0, least=1, most=_MAX_PAGE)
 SORT_BY = word("sortBy", "Order.", ("recent", "popular", "trending"), default="recent")
 MODEL = text("filter[model]", "Only this model.", max_length=64)
 STYLE = text("filter[style]", "Only this style.", max_length=64)

@@ -7,6 +7,12 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta
+from pixel_limits.social import MARK_NOTIFICATIONS_READ_REQUEST_IDS_MAX_ITEMS
+
+Ids = Annotated[
+    list[Annotated[str, Meta(max_length=64)]],
+    Meta(min_length=1, max_length=MARK_NOTIFICATIONS_READ_REQUEST_IDS_MAX_ITEMS),
+]
 
 
 class NotificationView(msgspec.Struct, rename="camel"):
@@ -33,7 +39,7 @@ class NotificationsView(msgspec.Struct, rename="camel"):
 class MarkRead(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """Notifications to mark as read; all when no ids are given."""
 
-    ids: Annotated[list[Annotated[str, Meta(max_length=64)]], Meta(min_length=1, max_length=100)] | None = None
+    ids: Ids | None = None
 
 
 class MarkedView(msgspec.Struct, rename="camel"):
