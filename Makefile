@@ -66,9 +66,9 @@ test-contract: .venv/.dev parts ## Run the tests of adapters on fake, embedded a
 test-e2e: .venv/.dev parts ## Run the public-API tests in both modes and compare their lists
 	@$(BIN)/python -m tests.run e2e-embedded e2e-services
 
-FULL_SIZE = tests/faults tests/e2e/test_durable_faces.py tests/e2e/test_routes.py tests/e2e/test_money_endpoints.py \
+FULL_SIZE = tests/faults tests/e2e/test_durable_jobs.py tests/e2e/test_routes.py tests/e2e/test_money_endpoints.py \
 	tests/integration/gateway/test_slow_readers.py tests/integration/generation/test_archive.py \
-	tests/integration/generation/test_cancel_races.py tests/integration/generation/test_queue_truth.py \
+	tests/integration/generation/test_cancel_races.py tests/integration/generation/test_queue_order.py \
 	tests/integration/generation/test_replay.py
 
 faults: .venv/.dev parts ## The fault scenarios, and every test that has a full size, at that size
