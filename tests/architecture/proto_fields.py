@@ -34,7 +34,7 @@ def messages() -> Iterator[Any]:
 
 
 def aliases(tree: ast.Module) -> dict[str, str]:
-    """Return the names that stand for generated modules and messages, each with its package."""
+    """Return the local names of generated modules and messages, each with its package."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pixel."):
@@ -70,7 +70,7 @@ class _Reader(ast.NodeVisitor):
         if message:
             self._mapped.wrote(message, (each.arg for each in node.keywords if each.arg))
             self._mentioned.add(message)
-            # What stands in a constructor is the other side's: facts of the domain that have the same names.
+            # Names in a constructor call belong to the domain, which has fields of the same names.
             self._depth += 1
             self.generic_visit(node)
             self._depth -= 1

@@ -15,7 +15,7 @@ from tests.fakes.generation import FakeStore
 
 
 class FakeJobs:
-    """The store's job side: `find` there takes one id."""
+    """The jobs port of the store, whose `find` has one id."""
 
     def __init__(self, store: FakeStore) -> None:
         self._store = store

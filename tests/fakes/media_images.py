@@ -53,7 +53,7 @@ def converted(name: str, saver: str, **options: object) -> bytes:
 
 
 def with_exif(jpeg: bytes, *, orientation: int, thumbnail: bytes) -> bytes:
-    """A JPEG with an EXIF block: an orientation, a camera's name and a picture of its own."""
+    """A JPEG with an EXIF block: an orientation, a camera's name and a thumbnail."""
     maker = b"SecretCamera 9000\0"
     first_ifd = 8
     second_ifd = first_ifd + 2 + 2 * 12 + 4

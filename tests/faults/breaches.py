@@ -103,7 +103,7 @@ BREACHES = [
         *("I5 missing_sets", "I6 lost_pictures"),
     ),
     breach(
-        "a set that nobody paid",
+        "a set without a charge",
         "INSERT INTO social.sets (id, user_id, generation_id, created_at)"
         f" SELECT gen_random_uuid(), user_id, id, now() FROM generation.live_jobs WHERE id = {FAILED}",
         "I5 sets_of_nobody",
@@ -115,7 +115,7 @@ BREACHES = [
         "I5 effect_of_nothing",
     ),
     breach("a counter of open jobs that drifted", "UPDATE generation.accounts SET open_jobs = 1", "I7 open_jobs"),
-    breach("a place that nobody takes", "UPDATE generation.accounts SET slots_taken = 1", "I7 open_jobs"),
+    breach("a concurrency slot without a job", "UPDATE generation.accounts SET slots_taken = 1", "I7 open_jobs"),
     breach("statistics that count a job twice", "UPDATE generation.job_statistics SET jobs = jobs + 1", "I7 job_stats"),
     breach(
         "a stored sequence with a gap",

@@ -1,8 +1,8 @@
 """Checks a run from outside: `python -m tests.faults.checker --database URL [--kafka …] [--s3 …] [--history FILE]`.
 
 It reads the databases, the bus, the bucket, the logs and the history of the clients, and prints I1 to I10 with the
-number of violations of each. The exit code is 1 when there is one. What is not named is not looked at and is shown
-as `-`. The services must be at rest: nothing queued, nothing on its way.
+number of violations of each. The exit code is 1 when there is one. Inputs that are not given are not checked and shown
+as `-`. The services must be idle: nothing queued, nothing in progress.
 """
 
 from __future__ import annotations

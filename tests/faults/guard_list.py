@@ -66,7 +66,7 @@ GUARDS = [
         f"{JOB_TESTS}::test_a_job_is_settled_once_however_often_it_is_tried[postgres]",
     ),
     Guard(
-        "claim takes what nobody holds",
+        "claim skips locked jobs",
         JOBS,
         "        LIMIT 1000\n        FOR NO KEY UPDATE SKIP LOCKED\n",
         "        LIMIT 1000\n",

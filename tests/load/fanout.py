@@ -1,6 +1,6 @@
 """Live progress to many clients: gateway compared with a bare asyncio server that writes the same frames.
 
-Each server is a process of its own and publishes so many events a second by itself; a client process reads them.
+Each server is a separate process that publishes a number of events per second; a client process reads them.
 CPU and memory are the server's alone. `sse` and `websocket` watch one job together, `spread` one job each.
 """
 
@@ -175,7 +175,7 @@ def _request(transport: str, told: dict[str, Any], job: str) -> bytes:
 
 
 async def measured(kind: str, transport: str, watchers: int, found: dict[str, dict[str, float]]) -> Sample:
-    """Return the server's CPU for EVENTS events to so many watchers; note memory and age of what arrived."""
+    """Return the server's CPU for EVENTS events to this many watchers; record memory and age of the received events."""
     jobs = watchers if transport == "spread" else 1
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.load.fanout", kind, str(jobs),

@@ -13,7 +13,7 @@ from tests.load.report import Meter, Sample
 
 
 class HttpLoad:
-    """POSTs one body again and again, each with an idempotency key of its own and the next API key in turn."""
+    """POSTs one body repeatedly, each time with a new idempotency key and the next API key in turn."""
 
     def __init__(
         self, address: str, path: str, body: Mapping[str, object], keys: Sequence[str], *, pids: Sequence[int]

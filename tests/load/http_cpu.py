@@ -1,6 +1,6 @@
 """CPU of the gateway's HTTP layer for one request, here and in another checkout, in alternating rounds of one run.
 
-`BENCH_BEFORE=/path/to/checkout python -m tests.load http_cpu`. Each checkout has a process of its own with the whole
+`BENCH_BEFORE=/path/to/checkout python -m tests.load http_cpu`. Each checkout has a separate process with the whole
 ASGI application on the fakes of its tests; requests are calls of the application, so that no socket is measured.
 Without a checkout to compare with only the figures of this one are printed.
 """

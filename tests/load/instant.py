@@ -1,6 +1,6 @@
 """The generation service's core with an instant provider and store, to measure the engine.
 
-`python -m tests.load.instant URL` works in a process of its own, as the role does.
+`python -m tests.load.instant URL` works in a separate process, as the role does.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ async def core(url: str, *, slots: int = 100, claim_loops: int = 1) -> AsyncIter
 
 @asynccontextmanager
 async def working(url: str) -> AsyncIterator[int]:
-    """Run a worker in a process of its own; yield its pid."""
+    """Run a worker in a separate process; yield its pid."""
     command = (sys.executable, "-m", "tests.load.instant", url)
     process = await asyncio.create_subprocess_exec(
         *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE

@@ -66,7 +66,7 @@ class Procrastinate:
 
 @asynccontextmanager
 async def procrastinate_peer(url: str) -> AsyncIterator[Procrastinate]:
-    """Open an app on a database of its own and write its schema."""
+    """Open an app on a separate database and create its schema."""
     connector = procrastinate.PsycopgConnector(conninfo=url, max_size=10)
     app = procrastinate.App(connector=connector)
     peer = Procrastinate(app)
@@ -102,7 +102,7 @@ class Celery:
         return time.perf_counter() - started
 
     def ready(self) -> bool:
-        """Tell whether a worker has consumed a first job."""
+        """Return whether a worker has consumed a first job."""
         return not self._redis.llen("celery") and not self._redis.hlen("unacked")
 
 

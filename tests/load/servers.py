@@ -1,4 +1,4 @@
-"""The servers a benchmark runs on: durable PostgreSQL and Kafka of its own, in a scratch folder."""
+"""The servers of a benchmark: durable PostgreSQL and Kafka, in a scratch folder."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ class Store:
     sum_of_entries: Callable[[], Awaitable[int]]
     attempt_of: Callable[[Job], Awaitable[tuple[str, str | None]]]
     let_wait: Callable[[float], Awaitable[None]]
-    """Make everything that waits wait so many seconds longer."""
+    """Move the queue time of all queued jobs back by this many seconds."""
 
     async def funded_user(self, credit_count: int = 100) -> UUID:
         user = a_user()

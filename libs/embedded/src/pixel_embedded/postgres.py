@@ -132,7 +132,7 @@ def _check(cluster: Path, password_file: Path) -> bool:
     if not cluster.exists():
         return True
     if not password_file.exists():
-        raise StartFailedError(f"{cluster} exists, but the file with its password is gone: {password_file}")
+        raise StartFailedError(f"{cluster} exists, but the file with its password is missing: {password_file}")
     version = (cluster / "PG_VERSION").read_text().strip()
     if version != _MAJOR:
         raise StartFailedError(

@@ -75,7 +75,7 @@ def parser() -> argparse.ArgumentParser:
         help="postgres://… or kafka://host:port,…; default: KAFKA_BROKERS, then PIXEL_BUS_URL, as the services do",
     )
     areas = made.add_subparsers(dest="area", required=True)
-    topics = areas.add_parser("topics", help="create the catalogue's topics, or look at them")
+    topics = areas.add_parser("topics", help="create or check the catalogue's topics")
     acts = topics.add_subparsers(dest="command", required=True)
     create = acts.add_parser("create", help="create the topics that are missing")
     create.add_argument(

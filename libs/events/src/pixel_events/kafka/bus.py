@@ -91,7 +91,7 @@ class KafkaBus:
             "partition.assignment.strategy": "cooperative-sticky",
             # The partitions of a killed member are reassigned within ten seconds.
             "session.timeout.ms": 10_000,
-            # Members learn of a rebalance by heartbeat.
+            # A heartbeat response announces a rebalance.
             "heartbeat.interval.ms": 1_000,
             "queued.min.messages": 1_000,
             "queued.max.messages.kbytes": 16_384,

@@ -35,7 +35,7 @@ class PostgresConsumer:
             self._joined = (
                 pool,
                 coordinator,
-            )  # also of a start that is cancelled, so that `close` gives back what it has
+            )  # also after a cancelled start, so that `close` releases its locks
             try:
                 await coordinator.add(self._reader)
             except PixelError:

@@ -18,7 +18,7 @@ LEFTOVERS = load_queries("pixel_media.sql", "leftovers.sql")
 
 
 class PostgresLeftovers:
-    """What is left of attempts, for the one process that sweeps."""
+    """Records of abandoned uploads, for the sweep."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
