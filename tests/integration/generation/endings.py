@@ -66,15 +66,9 @@ class Endings:
         return job
 
     async def deliver_all(self, job: Job) -> Job:
-<<<<<<< HEAD
-        """Complete a run that called its provider with every picture that was asked for."""
+        """Complete a run that called its provider with all requested images."""
         for index in range(job.work.units):
             output = image_output(new_id(), index, 1024, 1024, "image/png", 1_000, seed=7 + index)
-=======
-        """Complete a run that called its provider with all requested images."""
-        for index in range(job.work.number_of_images):
-            output = Output(new_id(), index, 1024, 1024, "image/png", 1_000, seed=7 + index)
->>>>>>> main
             job = await self.write(job, job.delivered(output), FREE)
         return await self.write(job, job.completed(at=self.clock.now()), FREE)
 
