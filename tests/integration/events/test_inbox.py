@@ -10,7 +10,7 @@ from pixel_postgres import Pool, fetch_one
 
 from tests.conftest import WaitUntil
 from tests.fakes.bus import FakeBus
-from tests.fakes.events import ACTIVITIES, activity, told
+from tests.fakes.events import ACTIVITIES, activity, subject_of
 
 
 async def test_an_event_is_new_once_per_consumer(pool: Pool) -> None:
@@ -64,7 +64,7 @@ async def test_an_effect_is_made_once_under_duplicates_and_reordering(pool: Pool
             if await first_time(conn, "counters", event.id):
                 await conn.execute(
                     "INSERT INTO balances AS b VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET amount = b.amount + %s",
-                    (event.key, int(told(event)), int(told(event))),
+                    (event.key, int(subject_of(event)), int(subject_of(event))),
                 )
             if chance.random() < 0.1:
                 raise ConnectionError("lost after the effect, before the commit")

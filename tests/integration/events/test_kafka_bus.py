@@ -14,7 +14,7 @@ from pixel_events.kafka import producer as kafka_producer
 from pixel_postgres import Pool
 
 from tests.conftest import WaitUntil
-from tests.fakes.events import ACTIVITIES, activity, told
+from tests.fakes.events import ACTIVITIES, activity, subject_of
 from tests.servers import TOOLS
 
 pytestmark = pytest.mark.real
@@ -51,7 +51,7 @@ async def test_foreign_records_go_to_the_dead_letters_and_the_rest_is_handled(
     seen: list[str] = []
 
     async def handle(event: Event) -> None:
-        seen.append(told(event))
+        seen.append(subject_of(event))
 
     consumer = Consumer("tests", bus, group="tests", topics=[ACTIVITIES], handler=handle)
     await consumer.start()
@@ -86,7 +86,7 @@ async def test_the_outbox_reaches_kafka_in_order(kafka_brokers: str, pool: Pool)
     await reader.close()
     await relay.stop()
     await bus.close()
-    assert [told(event) for event in events] == [f"{number:05}" for number in range(2100)]
+    assert [subject_of(event) for event in events] == [f"{number:05}" for number in range(2100)]
 
 
 async def test_publishing_to_an_unreachable_broker_fails_in_bounded_time(
@@ -132,7 +132,7 @@ async def test_readers_and_publishers_continue_after_a_restart_of_the_broker(tmp
         async with asyncio.timeout(60):
             await bus.publish([activity("usr_a", "after")])
         for reader in (member, follower):
-            assert [told(event) for event in await read(reader, 1)] == ["after"]
+            assert [subject_of(event) for event in await read(reader, 1)] == ["after"]
         await member.close()
         await follower.close()
         await bus.close()

@@ -19,7 +19,7 @@ from prometheus_client import REGISTRY
 
 from tests.conftest import WaitUntil
 from tests.fakes.bus import FakeBus
-from tests.fakes.events import ACTIVITIES, told
+from tests.fakes.events import ACTIVITIES, subject_of
 from tests.parts import Database
 
 DEAD = ACTIVITIES + ".dlq"
@@ -69,7 +69,7 @@ async def test_committed_events_reach_the_bus_and_leave_the_table(
         await write(pool, noted("usr_a", "1"), noted("usr_a", "2"))
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
     events = bus.records(ACTIVITIES)
-    assert [told(event) for event in events] == ["1", "2"]
+    assert [subject_of(event) for event in events] == ["1", "2"]
     assert {event.source for event in events} == {"/tests"}
     assert await left(pool) == 0
 
@@ -79,9 +79,9 @@ async def test_events_of_a_rolled_back_transaction_are_never_published(
 ) -> None:
     async with relaying(pool, bus):
         await write_and_roll_back(pool, noted("usr_a", "never"))
-        await write(pool, noted("usr_a", "told"))
+        await write(pool, noted("usr_a", "subject_of"))
         await wait_until(lambda: bus.records(ACTIVITIES))
-    assert [told(event) for event in bus.records(ACTIVITIES)] == ["told"]
+    assert [subject_of(event) for event in bus.records(ACTIVITIES)] == ["subject_of"]
 
 
 async def test_the_event_continues_the_trace_of_the_change(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
@@ -105,7 +105,7 @@ async def test_an_event_behind_an_open_transaction_is_published_soon_after_its_e
                 async with asyncio.timeout(0.3):
                     await bus.published.wait()
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2, timeout_s=0.9)
-    assert [told(event) for event in bus.records(ACTIVITIES)] == ["early", "late"]
+    assert [subject_of(event) for event in bus.records(ACTIVITIES)] == ["early", "late"]
 
 
 async def test_an_unreachable_bus_delays_events_and_loses_none(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
@@ -115,7 +115,7 @@ async def test_an_unreachable_bus_delays_events_and_loses_none(pool: Pool, bus: 
             await write(pool, noted("usr_a", str(number)))
         bus.down = False
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 5, timeout_s=15)
-    assert [told(event) for event in bus.records(ACTIVITIES)] == [str(number) for number in range(5)]
+    assert [subject_of(event) for event in bus.records(ACTIVITIES)] == [str(number) for number in range(5)]
     assert await left(pool) == 0
 
 
@@ -127,7 +127,7 @@ class FussyBus(FakeBus):
         self.fussy_topics = topics
 
     async def publish(self, events: Sequence[Event]) -> None:
-        if any(event.topic in self.fussy_topics and told(event).startswith("indigestible") for event in events):
+        if any(event.topic in self.fussy_topics and subject_of(event).startswith("indigestible") for event in events):
             raise Invalid("too large for this cluster")
         await super().publish(events)
 
@@ -145,9 +145,9 @@ async def test_an_event_that_its_topic_refuses_goes_to_the_dead_letters(pool: Po
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
         await write(pool, noted("usr_a", "3"))
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 3)
-    assert [told(event) for event in bus.records(ACTIVITIES)] == ["1", "2", "3"]
+    assert [subject_of(event) for event in bus.records(ACTIVITIES)] == ["1", "2", "3"]
     (letter,) = bus.records(DEAD)
-    assert told(letter) == "indigestible"
+    assert subject_of(letter) == "indigestible"
     assert origin_of(letter).topic == ACTIVITIES
     assert (origin_of(letter).consumer, origin_of(letter).error) == ("outbox-relay /tests", "Invalid: INVALID")
     assert await left(pool) == 0
@@ -165,7 +165,7 @@ async def test_an_event_refused_everywhere_stays_and_does_not_block_the_others(
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2)
         await write(pool, noted("usr_a", "3"))
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 3)
-    assert [told(event) for event in bus.records(ACTIVITIES)] == ["1", "2", "3"]
+    assert [subject_of(event) for event in bus.records(ACTIVITIES)] == ["1", "2", "3"]
     assert await left(pool) == 1
     assert counted("pixel_outbox_refused_total", pool) == before + 1
 
@@ -261,14 +261,14 @@ async def test_a_leader_that_lost_its_session_is_replaced(
             )
         await write(pool, noted("usr_a", "2"))
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2, timeout_s=15)
-    assert [told(event) for event in bus.records(ACTIVITIES)] == ["1", "2"]
+    assert [subject_of(event) for event in bus.records(ACTIVITIES)] == ["1", "2"]
 
 
 async def test_a_backlog_of_many_batches_keeps_its_order(pool: Pool, bus: FakeBus, wait_until: WaitUntil) -> None:
     await write(pool, *(noted("usr_a", f"{number:05}") for number in range(2_300)))
     async with relaying(pool, bus):
         await wait_until(lambda: len(bus.records(ACTIVITIES)) == 2_300)
-    assert [told(event) for event in bus.records(ACTIVITIES)] == [f"{number:05}" for number in range(2_300)]
+    assert [subject_of(event) for event in bus.records(ACTIVITIES)] == [f"{number:05}" for number in range(2_300)]
     assert await left(pool) == 0
 
 
@@ -289,10 +289,12 @@ async def test_under_concurrent_writers_nothing_is_lost_doubled_or_out_of_order(
 ) -> None:
     committed = await _write_concurrently(pool, bus, random.Random(seed), wait_until)
     events = bus.records(ACTIVITIES)
-    assert sorted(told(event) for event in events) == sorted(what for whats in committed.values() for what in whats)
+    assert sorted(subject_of(event) for event in events) == sorted(
+        what for whats in committed.values() for what in whats
+    )
     by_key: dict[str, list[str]] = defaultdict(list)
     for event in events:
-        by_key[event.key].append(told(event))
+        by_key[event.key].append(subject_of(event))
     assert by_key == committed
     assert await left(pool) == 0
 
@@ -301,7 +303,9 @@ async def test_with_an_unstable_bus_nothing_is_lost(pool: Pool, wait_until: Wait
     bus = FlakyBus()
     await bus.ensure_topics()
     committed = await _write_concurrently(pool, bus, random.Random(99), wait_until)
-    assert {told(event) for event in bus.records(ACTIVITIES)} == {w for whats in committed.values() for w in whats}
+    assert {subject_of(event) for event in bus.records(ACTIVITIES)} == {
+        w for whats in committed.values() for w in whats
+    }
 
 
 async def _write_concurrently(

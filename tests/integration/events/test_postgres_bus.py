@@ -9,7 +9,7 @@ from pixel_errors import Invalid, Unavailable
 from pixel_events import CATALOGUE, Event, PostgresBus, Topic, retention_sweep
 
 from tests.conftest import WaitUntil
-from tests.fakes.events import ACTIVITIES, activity, told
+from tests.fakes.events import ACTIVITIES, activity, subject_of
 from tests.parts import Database, MakeDatabase
 
 SHORT = {ACTIVITIES: CATALOGUE[ACTIVITIES]}
@@ -38,7 +38,7 @@ async def test_a_members_partitions_are_free_at_once_when_its_session_dies(
     seen: set[str] = set()
     async with asyncio.timeout(5):
         while len(seen) < 40:
-            seen |= {told(event) for event in await successor.receive(100, 0.5)}
+            seen |= {subject_of(event) for event in await successor.receive(100, 0.5)}
     await survives.close()
     await dies.close()
     assert pool.schema == "bus"
@@ -62,7 +62,7 @@ async def test_a_bus_reads_on_after_its_sessions_were_cut(database: Database) ->
         async with asyncio.timeout(15):
             while len(seen) < 40:
                 try:
-                    seen |= {told(event) for event in await reader.receive(100, 0.5)}
+                    seen |= {subject_of(event) for event in await reader.receive(100, 0.5)}
                 except Unavailable:
                     continue
     await other.close()
@@ -119,7 +119,7 @@ async def test_records_are_deleted_after_the_retention_of_the_catalogue(
     async with asyncio.timeout(5):
         while not events:
             events = await reader.receive(10, 1.0)
-    assert [told(event) for event in events] == ["new"]
+    assert [subject_of(event) for event in events] == ["new"]
     # Partitions whose records all expired cost no further queries.
     assert await reader.receive(10, 0.1) == []
     await sweep.stop()
