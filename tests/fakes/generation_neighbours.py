@@ -18,7 +18,7 @@ from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, ProducedImage
 
 
-class FakeImageModel:
+class FakeTextToImage:
     """Yields `pictures` for each request; `before` runs first and may raise or wait; `then` is raised at the end."""
 
     capabilities = frozenset({TEXT_TO_IMAGE})

@@ -23,7 +23,7 @@ from pixel_postgres import migrate, provision
 from psycopg.rows import dict_row
 
 from tests.fakes.bus import FakeBus
-from tests.fakes.generation_neighbours import FakeImageModel
+from tests.fakes.generation_neighbours import FakeTextToImage
 from tests.faults.breaches import BREACHES, Breach
 from tests.faults.bus_checks import COMPLETE, STATUS, Bus
 from tests.faults.checker import INVARIANTS, Evidence, Report, judge
@@ -112,7 +112,7 @@ async def scene(make_database: MakeDatabase, tmp_path_factory: pytest.TempPathFa
 
 async def run_three(database: Database, log: FakeBus, history: History) -> None:
     """Two completed jobs and a failed one, all read by a client that also watches the first."""
-    model = FakeImageModel()
+    model = FakeTextToImage()
     options = replace(Settings(), database_url=database.url, grpc_address="127.0.0.1:0", sweep_interval_s=0.1)
     calm = HalfDone(random.Random(1), rate=0.0)
     async with (

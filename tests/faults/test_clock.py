@@ -11,7 +11,7 @@ import pytest
 from pixel_generation.settings import Settings
 
 from tests.fakes.bus import FakeBus
-from tests.fakes.generation_neighbours import FakeImageModel
+from tests.fakes.generation_neighbours import FakeTextToImage
 from tests.faults.engine import assert_at_rest, calling
 from tests.faults.nemesis import IS_FULL, seeded
 from tests.faults.ports import HalfDone, run_engine
@@ -38,7 +38,7 @@ async def test_f15_a_wrong_clock_in_one_role_takes_over_no_live_lease(
 ) -> None:
     """The clock is right at the start, then wrong while jobs run: each job runs once and is completed."""
     database, calm, bus = await make_database("generation"), HalfDone(seeded("F15"), rate=0.0), FakeBus()
-    model = FakeImageModel()
+    model = FakeTextToImage()
     model.before = lambda _request: asyncio.sleep(0.15)
     options = replace(
         Settings(), database_url=database.url, grpc_address="127.0.0.1:0", worker_lease_s=3.0, worker_heartbeat_s=1.0,

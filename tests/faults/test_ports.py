@@ -13,7 +13,7 @@ import pytest
 from pixel_generation.settings import Settings
 from pixel_runtime.secret import Secret
 
-from tests.fakes.generation_neighbours import FakeImageModel
+from tests.fakes.generation_neighbours import FakeTextToImage
 from tests.fakes.openai_server import run_openai_server
 from tests.faults.crashing import PICTURES, UNKNOWN, points
 from tests.faults.engine import assert_at_rest, calling
@@ -42,8 +42,8 @@ def settings(**changes: object) -> Settings:
 async def test_f26_interrupted_work_is_finished_once(make_database: MakeDatabase) -> None:
     database = await make_database("generation")
     trouble = HalfDone(seeded("F26"))
-    model = FakeImageModel()
-    providers = {"sketch": model, "openai": FakeImageModel(repeatable=False)}
+    model = FakeTextToImage()
+    providers = {"sketch": model, "openai": FakeTextToImage(repeatable=False)}
     options = settings(database_url=database.url, max_concurrent_generations=16)
     async with run_engine(options, trouble, providers=providers) as service, calling(service) as caller:
         users = [await caller.user(JOBS * 100) for _ in range(8)]

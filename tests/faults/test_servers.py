@@ -19,7 +19,7 @@ from pixel_errors import PixelError
 from pixel_generation.settings import Settings
 from pixel_postgres import open_pool, provision
 
-from tests.fakes.generation_neighbours import FakeImageModel
+from tests.fakes.generation_neighbours import FakeTextToImage
 from tests.faults.conftest import World
 from tests.faults.engine import Caller, assert_at_rest, calling
 from tests.faults.nemesis import kill_postmaster, only_full, seeded, sized
@@ -149,7 +149,7 @@ async def test_f10_old_snapshots_slow_no_claim_and_idle_transactions_are_ended(
         max_concurrent_generations=32,
     )  # fmt: skip
     async with (
-        run_engine(options, times, providers={"sketch": FakeImageModel()}) as service,
+        run_engine(options, times, providers={"sketch": FakeTextToImage()}) as service,
         calling(service) as caller,
     ):
         users = [await caller.user(1_000_000) for _ in range(USERS)]

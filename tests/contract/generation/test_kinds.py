@@ -21,7 +21,7 @@ from pixel_generation.domain.work.work import Fitted, Followed, Priced, Work
 
 from tests.fakes.generation import FakeClock, a_user
 from tests.fakes.generation_catalogue import SKETCH
-from tests.fakes.generation_neighbours import FakeImageModel
+from tests.fakes.generation_neighbours import FakeTextToImage
 from tests.fakes.sleep_kind import KINDS, Dormitory, SleepRunner, SleepWork
 
 CONTRACTS = {
@@ -47,7 +47,7 @@ class Kind:
 
 def image() -> Kind:
     asked = ImageWork("a secret fox", number_of_images=3, style="ink")
-    return Kind(asked, replace(asked, prompt=""), SKETCH, ImageRunner({"sketch": FakeImageModel()}))
+    return Kind(asked, replace(asked, prompt=""), SKETCH, ImageRunner({"sketch": FakeTextToImage()}))
 
 
 def sleep() -> Kind:

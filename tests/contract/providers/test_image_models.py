@@ -15,12 +15,12 @@ from pixel_generation.adapters.outbound.providers.sketch import STYLES, SketchPa
 from pixel_generation.domain.providers.provider import Provider, ProviderError
 from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE, ImageRequest, TextToImage
 
-from tests.fakes.generation_neighbours import FakeImageModel
+from tests.fakes.generation_neighbours import FakeTextToImage
 from tests.fakes.openai_server import Fault, run_openai_server
 
 CONTRACTS = {
-    Provider: (FakeImageModel, SketchPainter, OpenAIImages),
-    TextToImage: (FakeImageModel, SketchPainter, OpenAIImages),
+    Provider: (FakeTextToImage, SketchPainter, OpenAIImages),
+    TextToImage: (FakeTextToImage, SketchPainter, OpenAIImages),
 }
 
 
@@ -38,7 +38,7 @@ async def model(request):
 async def any_model(request):
     async with run_openai_server() as server:
         made: dict[str, Callable[[], TextToImage]] = {
-            "fake": FakeImageModel,
+            "fake": FakeTextToImage,
             "sketch": SketchPainter,
             "openai": partial(OpenAIImages, api_key="sk-test", base_url=server.base_url),
         }

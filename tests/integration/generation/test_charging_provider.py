@@ -46,8 +46,8 @@ from tests.fakes.generation_health import FakeHealthObserver
 from tests.fakes.generation_neighbours import (
     FakeAssets,
     FakeEngineObserver,
-    FakeImageModel,
     FakeObserver,
+    FakeTextToImage,
     FakeTracing,
 )
 from tests.parts import MakeDatabase
@@ -124,7 +124,7 @@ async def test_no_call_is_made_twice_and_no_credit_charged_twice(
     name: str, is_killed: bool, make_database: MakeDatabase, wait_until: WaitUntil
 ) -> None:
     moment, clock, database = MOMENTS[name], SystemClock(), await make_database("generation")
-    provider, observer, user = FakeImageModel(repeatable=False), FakeObserver(), new_id()
+    provider, observer, user = FakeTextToImage(repeatable=False), FakeObserver(), new_id()
     runner = ImageRunner({"openai": provider})
     async with (
         open_pool(database.url, schema="generation", application="test") as pool,

@@ -33,7 +33,7 @@ from tests.fakes.generation import FakeClock
 from tests.fakes.generation_catalogue import FLARE, SKETCH, FakeCatalogue
 from tests.fakes.generation_eta import FakeEtaObserver
 from tests.fakes.generation_health import FakeHealthObserver, FakeHealthStore
-from tests.fakes.generation_neighbours import FakeAssets, FakeImageModel, FakeObserver, FakeTracing
+from tests.fakes.generation_neighbours import FakeAssets, FakeObserver, FakeTextToImage, FakeTracing
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
 
@@ -136,7 +136,7 @@ def down(_request: ImageRequest) -> None:
 async def test_a_worker_skips_a_fallback_that_is_over_its_budget(
     engine: RealEngine, limit: int, status: Status, refused: dict[str, int]
 ) -> None:
-    user, home, observer = await engine.user(), FakeImageModel(repeatable=False), FakeHealthObserver()
+    user, home, observer = await engine.user(), FakeTextToImage(repeatable=False), FakeHealthObserver()
     await budget(engine, Scope.PROVIDER, "sketch", limit)
     home.before = down
     catalogue = CachedCatalogue(FakeCatalogue(SKETCH, FLARE, HOME, providers=frozenset({"sketch", "openai"})))
@@ -153,7 +153,7 @@ async def test_a_worker_skips_a_fallback_that_is_over_its_budget(
         catalogue,
         FakeEtaObserver(),
     )
-    runners = {"image": ImageRunner({"sketch": FakeImageModel(), "openai": home})}
+    runners = {"image": ImageRunner({"sketch": FakeTextToImage(), "openai": home})}
     worker = Worker("w", catalogue=catalogue, runners=runners, tools=tools, limits=WorkLimits(poll_s=0.05))
     route = {"model": "home", "fallback_models": ["studio-sketch"], "credits_per_unit": 1}
     work = ImageWork("a lighthouse", model="home", number_of_images=2, size="1024x1024", seed=7)

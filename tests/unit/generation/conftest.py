@@ -59,9 +59,9 @@ from tests.fakes.generation_neighbours import (
     FakeActions,
     FakeAssets,
     FakeEngineObserver,
-    FakeImageModel,
     FakeObserver,
     FakeQueueHolds,
+    FakeTextToImage,
     FakeTracing,
 )
 
@@ -72,8 +72,8 @@ class Engine:
 
     store: FakeStore
     clock: FakeClock
-    painter: FakeImageModel
-    vendor: FakeImageModel
+    painter: FakeTextToImage
+    vendor: FakeTextToImage
     assets: FakeAssets
     observer: FakeObserver
     catalogue: CachedCatalogue
@@ -210,8 +210,8 @@ async def engine() -> Engine:
     return Engine(
         store,
         clock,
-        FakeImageModel(),
-        FakeImageModel(repeatable=False),
+        FakeTextToImage(),
+        FakeTextToImage(repeatable=False),
         FakeAssets(),
         observer,
         catalogue,
