@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded, PixelError, Unavailable
+from pixel_errors.backoff import backoff_s
 
 from pixel_generation.application.execution.runner import Assignment, Produced, Progress, StepDone, StepStarted
 from pixel_generation.application.execution.store_output import StorageTrouble, store_output
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 
 WRITE_TRIES = 6
 WRITE_DELAY_S = 0.2
+WRITE_MAX_DELAY_S = 6.4
 DEADLINE_TOLERANCE = timedelta(seconds=1)
 """The timer of a run and the clock may differ by so much."""
 HUNG = ProviderError(
@@ -305,7 +307,8 @@ class Run:
         tries = 0
         while not await self._try_to_write(after, step, last=tries == WRITE_TRIES - 1):
             tries += 1
-            await asyncio.sleep(self._tools.randomness.fraction() * WRITE_DELAY_S * 2**tries)
+            draw = self._tools.randomness.fraction()
+            await asyncio.sleep(backoff_s(tries + 1, first_s=WRITE_DELAY_S, longest_s=WRITE_MAX_DELAY_S, draw=draw))
         self.job = after
 
     async def _try_to_write(self, after: Job, step: Step | None, *, last: bool) -> bool:

@@ -7,6 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from pixel_errors import Conflict, Invalid, PixelError, Unavailable
+from pixel_errors.backoff import backoff_s
 
 if TYPE_CHECKING:
     from pixel_generation.application.execution.ports import Assets
@@ -39,6 +40,6 @@ async def store_output(produced: Produced, job: Job, *, assets: Assets, randomne
         except PixelError as error:
             if tried == STORE_TRIES or not isinstance(error, Unavailable):
                 raise StorageTrouble from error
-            delay_s = min(STORE_MAX_DELAY_S, STORE_DELAY_S * 2**tried)
-            await asyncio.sleep(randomness.fraction() * delay_s)
+            draw = randomness.fraction()
+            await asyncio.sleep(backoff_s(tried + 1, first_s=STORE_DELAY_S, longest_s=STORE_MAX_DELAY_S, draw=draw))
     raise StorageTrouble

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pixel_errors.backoff import backoff_s
+
 from pixel_generation.domain.jobs.job import Failure, Job, Stage
 from pixel_generation.domain.providers.provider import Outcome, ProviderError
 
@@ -48,7 +50,7 @@ class RetryPolicy:
 
     def delay_s(self, retry_count: int, draw: float, *, at_least: float | None) -> float:
         """Exponential with full jitter; `draw` is uniform in [0, 1), `at_least` what the provider asked for."""
-        jittered: float = draw * min(self.max_delay_s, self.first_delay_s * 2**retry_count)
+        jittered = backoff_s(retry_count + 1, first_s=self.first_delay_s, longest_s=self.max_delay_s, draw=draw)
         return max(jittered, at_least or 0.0)
 
 
