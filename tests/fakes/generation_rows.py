@@ -19,7 +19,7 @@ class AttemptRow:
 
 @dataclass
 class Row:
-    """A job with what only the store knows of it."""
+    """A job with the columns that only the store has."""
 
     job: Job
     priority: int

@@ -25,7 +25,7 @@ def status_changed(job: Job, at: datetime) -> OutboxEvent:
 
 
 def outbox_events(job: Job, at: datetime, messages: WorkMessages) -> list[OutboxEvent]:
-    """Return what is announced after a change: the end with its result before the status that tells of it."""
+    """Return the events to publish after a change: the result of an ended job before its status."""
     announced = [status_changed(job, at)]
     if job.status.is_final and (ended := messages.ended(job, at)):
         announced.insert(0, ended)
