@@ -1,4 +1,4 @@
-"""What the store in memory keeps of jobs and their runs."""
+"""Jobs and runs of the store in memory."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ STATUS = "image.generation.status"
 
 
 def status_changed(job: Job, at: datetime) -> OutboxEvent:
-    """Announce the newest stored event."""
+    """Return the status event of the newest stored event."""
     return OutboxEvent(STATUS, format_id("usr", job.user_id), pb.GenerationStatusChanged(event=job_event(job, at)))
 
 
