@@ -43,7 +43,7 @@ def test_a_method_that_no_test_called_is_missing() -> None:
     assert calls.missing([Memory], "write") == "write was not called on Memory"
 
 
-def test_implementations_that_are_tested_apart_are_missing() -> None:
+def test_implementations_tested_separately_are_missing() -> None:
     apart = recorded(("test_a", Memory, "read"), ("test_b", Inherits, "read"))
     together = recorded(("test_a", Memory, "read"), ("test_a", Inherits, "read"))
     assert apart.missing([Memory, Inherits], "read") == "no test calls read on all implementations"

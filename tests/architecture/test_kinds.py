@@ -1,4 +1,4 @@
-"""The engine names no kind of work: what it says of one comes from the kind."""
+"""The engine names no kind of work."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ENGINE = (
 )  # fmt: skip
 KINDS = re.compile("image|picture|prompt|video|carousel|slide", re.IGNORECASE)
 LEFT_OUT = {GENERATION / "domain/jobs/former_names.py", GENERATION / "domain/billing/token_prices.py"}
-"""Names of earlier releases, which stored events still have; and the words of a vendor's price list."""
+"""Names of earlier releases, which stored events still have, and names of a vendor's price list."""
 
 
 def engine_files() -> list[Path]:
-    """Return the files of the engine, those with its queries included."""
+    """Return the files of the engine, including its queries."""
     paths = [GENERATION / name for name in ENGINE]
     assert all(path.exists() for path in paths)
     inside = [file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))]

@@ -162,7 +162,7 @@ def test_every_contract_is_run_over_an_adapter() -> None:
     assert set(no_adapter) == NO_ADAPTER_YET
 
 
-def test_every_fake_is_held_to_its_adapter() -> None:
+def test_every_fake_is_in_the_contract_of_its_adapter() -> None:
     held = {each for listed in all_contracts().values() for each in listed}
     assert sorted(fakes() - held) == []
 

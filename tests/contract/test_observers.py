@@ -62,7 +62,7 @@ def shape(owner: type, method: str) -> list[tuple[str, object, object]]:
 
 
 @pytest.mark.parametrize("port", OBSERVERS, ids=lambda port: port.__name__)
-def test_fake_and_metrics_take_what_the_port_says(port: type) -> None:
+def test_fake_and_metrics_have_the_signature_of_the_port(port: type) -> None:
     assert methods_of(port)
     for method in methods_of(port):
         for implementation in OBSERVERS[port]:

@@ -73,7 +73,7 @@ class FakeSetAside:
 
 @dataclass
 class FakeDutyObserver:
-    """Remembers what was counted."""
+    """Records metrics."""
 
     successes: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)

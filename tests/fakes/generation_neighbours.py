@@ -65,7 +65,7 @@ class FakeAssets:
 
 
 def stored_output(produced: Produced, asset_id: UUID) -> Output:
-    """What media says of an image that it has stored."""
+    """Return the attributes that media returns for a stored image."""
     facts = {"width": 1024, "height": 1024, **produced.facts}
     return Output(asset_id, produced.index, produced.content_type, len(produced.data), produced.units, facts)
 

@@ -1,4 +1,4 @@
-"""Outputs and work of the kind `image`, as tests write and read them."""
+"""Outputs and work of the kind `image`, for tests."""
 
 from __future__ import annotations
 

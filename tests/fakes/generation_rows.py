@@ -1,4 +1,4 @@
-"""What the store in memory keeps of jobs and their runs."""
+"""Jobs and runs of the store in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class AttemptRow:
 
 @dataclass
 class Row:
-    """A job with what only the store knows of it."""
+    """A job with the columns that only the store has."""
 
     job: Job
     priority: int

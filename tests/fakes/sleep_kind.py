@@ -1,4 +1,4 @@
-"""A kind of work for tests only: to sleep for some seconds, in three steps, each a long call to a dormitory.
+"""A kind of work for tests only: `sleep`, in three steps, each a long call to a provider.
 
 It is added as any kind is: a payload, a port of its provider, a runner, messages and rows of the catalogue.
 """
@@ -94,7 +94,7 @@ class SleepWork:
 
 
 class Sleeping(Provider, Protocol):
-    """Lets somebody sleep, which takes long: the call is submitted, polled, and cancelled when it is not wanted."""
+    """The capability port of sleeping, a long call: submit, poll, cancel."""
 
     async def submit(self, key: str, seconds: int) -> str:
         """Return the id of the task; the same key is the same task. Raises ProviderError."""
@@ -103,11 +103,11 @@ class Sleeping(Provider, Protocol):
         """Return whether the task is done; raise ProviderError."""
 
     async def cancel(self, task: str) -> None:
-        """End a task that is open."""
+        """Cancel an open task."""
 
 
 class Dormitory:
-    """Sleeps at once, but for the keys that `awake` holds back; counts what it charges."""
+    """Sleeps at once, except for the keys in `awake`; counts its charges."""
 
     capabilities = frozenset({SleepWork.needs})
     repeatable = False
@@ -170,7 +170,7 @@ class SleepRunner:
 
 
 class SleepMessages:
-    """No service but this one hears of sleep; its workers are signalled."""
+    """Sleep has no events for other services; its workers are signalled."""
 
     kind: ClassVar[str] = SleepWork.kind
 

@@ -41,15 +41,15 @@ async def test_a_failing_suite_hides_neither_the_others_nor_the_summary(
     assert "good: 1 of 1 tests passed" in suites
 
 
-async def test_a_run_without_a_failure_ends_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_without_a_failure_succeeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await judged(monkeypatch, (suite(tmp_path, "good", PASSES),)) == 0
 
 
-async def test_a_suite_that_has_no_tests_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_suite_without_tests_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert await judged(monkeypatch, (suite(tmp_path, "empty", ""),)) == 1
 
 
-def test_both_ways_to_run_have_to_pass_the_same_tests() -> None:
+def test_both_modes_must_pass_the_same_tests() -> None:
     passed = [Case("both", 1.0, is_passed=True), Case("one", 1.0, is_passed=True)]
     skipped = [Case("both", 1.0, is_passed=True), Case("one", 0.0, is_passed=False)]
 

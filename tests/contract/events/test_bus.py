@@ -282,7 +282,7 @@ async def test_health_lists_present_and_missing_topics(connect: Connect) -> None
     assert after.brokers
 
 
-async def test_publishing_nothing_is_fine(bus: Bus) -> None:
+async def test_publishing_an_empty_list_succeeds(bus: Bus) -> None:
     await bus.publish([])
 
 

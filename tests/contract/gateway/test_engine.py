@@ -69,7 +69,7 @@ CONTRACTS = {
 UNKNOWN = format_id("gen", new_id())
 
 
-async def test_a_submission_is_accepted_once_under_its_key(engine: Engine) -> None:
+async def test_a_submission_is_accepted_once_per_key(engine: Engine) -> None:
     user = await engine.user()
     first = await engine.generations.submit(submission(user, key="k", images=2))
     again = await engine.generations.submit(submission(user, key="k", images=2))
@@ -80,7 +80,7 @@ async def test_a_submission_is_accepted_once_under_its_key(engine: Engine) -> No
     assert (await engine.generations.get(user, accepted.id)).id == accepted.id
 
 
-async def test_a_generation_is_its_users_alone(engine: Engine) -> None:
+async def test_a_generation_is_visible_to_its_user_only(engine: Engine) -> None:
     mine = await engine.submit(await engine.user())
     other = await engine.user()
     for call in (
@@ -106,13 +106,13 @@ async def test_generations_are_listed_newest_first_and_their_events_oldest_first
     assert await engine.generations.events(user, made[0], 1) == []
 
 
-async def test_the_catalogue_names_what_can_run(engine: Engine) -> None:
+async def test_the_catalogue_lists_available_models(engine: Engine) -> None:
     sketch = next(model for model in await engine.generations.models() if model.id == "studio-sketch")
     assert (sketch.available, sketch.max_images) == (True, 10)
     assert ("1:1", 1024, 1024) in sketch.aspect_ratios
 
 
-async def test_credits_are_given_once_under_their_grant_and_spent_by_deliveries(engine: Engine) -> None:
+async def test_credits_are_granted_once_per_grant_id_and_spent_by_deliveries(engine: Engine) -> None:
     user = await engine.user(100)
     await engine.billing.grant(user, 100, grant_id="signup", reason="First credits")
     assert (await engine.billing.balance(user)).available_credits == 100
@@ -122,7 +122,7 @@ async def test_credits_are_given_once_under_their_grant_and_spent_by_deliveries(
     assert (balance.available_credits, balance.held_credits) == (100 - generation.cost_credits, 0)
 
 
-async def test_events_of_a_user_are_read_on_from_a_position(engine: Engine) -> None:
+async def test_events_of_a_user_continue_from_a_position(engine: Engine) -> None:
     user, other = await engine.user(), await engine.user()
     start = await engine.user_events.after(user, "")
     assert (start.events, start.is_resync) == ((), False)
@@ -137,7 +137,7 @@ async def test_events_of_a_user_are_read_on_from_a_position(engine: Engine) -> N
         assert (lost.events, lost.is_resync) == ((), True)
 
 
-async def test_each_cancellation_has_its_own_answer_in_the_order_asked(engine: Engine) -> None:
+async def test_each_cancellation_has_its_own_result_in_request_order(engine: Engine) -> None:
     user = await engine.user()
     done = await engine.submit(user)
     await engine.complete(done)
@@ -152,7 +152,7 @@ async def test_each_cancellation_has_its_own_answer_in_the_order_asked(engine: E
     assert (late.outcome, late.generation.status) == (CancelOutcome.TOO_LATE, Status.COMPLETED)
 
 
-async def test_what_failed_is_queued_again_and_what_waits_is_found(engine: Engine) -> None:
+async def test_a_failed_generation_is_retried_and_queued_ones_are_found(engine: Engine) -> None:
     user = await engine.user()
     failed = await engine.submit(user)
     await engine.fail(failed)
@@ -183,7 +183,7 @@ async def test_a_receipt_charges_what_was_delivered(engine: Engine) -> None:
     assert [(run.attempt, run.round) for run in receipt.attempts] == [(1, 1)]
 
 
-async def test_a_quote_prices_a_submission_and_makes_none(engine: Engine) -> None:
+async def test_a_quote_prices_a_submission_without_making_it(engine: Engine) -> None:
     user = await engine.user()
     quote = await engine.job_commands.quote(submission(user, images=3))
     assert (quote.spec.model, quote.route.model, quote.would_be_refused) == ("studio-sketch", "studio-sketch", "")
@@ -216,7 +216,7 @@ async def test_usage_sums_captured_credits_by_group(engine: Engine) -> None:
     assert row.credits == usage.total_credits == generation.cost_credits
 
 
-async def test_a_promotion_code_is_made_listed_redeemed_once_and_ended(engine: Engine) -> None:
+async def test_a_promotion_code_is_created_listed_redeemed_once_and_ended(engine: Engine) -> None:
     user, codes = await engine.user(0 + 1), engine.promotions
     made = await codes.create(Promotion("WELCOME", 50), ADMIN)
     other = await codes.create(Promotion("AUTUMN", 5, max_uses=3), ADMIN)
@@ -240,7 +240,7 @@ async def test_a_promotion_code_is_made_listed_redeemed_once_and_ended(engine: E
         await codes.end("NONE", ADMIN)
 
 
-async def test_a_budget_is_put_changed_listed_and_removed(engine: Engine) -> None:
+async def test_a_budget_is_set_changed_listed_and_deleted(engine: Engine) -> None:
     wanted = Budget("", "key", format_id("key", new_id()), "month", "credits", 7)
     stored = await engine.budgets.put(wanted, ADMIN)
     assert replace(stored, id="", period_start_time=None) == wanted
@@ -254,7 +254,7 @@ async def test_a_budget_is_put_changed_listed_and_removed(engine: Engine) -> Non
     assert missing.value.code == "BUDGET_NOT_FOUND"
 
 
-async def test_credits_are_adjusted_and_given_back_once(engine: Engine) -> None:
+async def test_credits_are_adjusted_and_refunded_once(engine: Engine) -> None:
     user, adjustments = await engine.user(100), engine.adjustments
     made = [await adjustments.adjust(user, -30, adjustment_id="a", reason="r", actor=ADMIN) for _ in range(2)]
     assert [(each.available_credits, each.adjusted) for each in made] == [(70, True), (70, False)]
@@ -270,7 +270,7 @@ async def test_credits_are_adjusted_and_given_back_once(engine: Engine) -> None:
         await adjustments.refund(UNKNOWN, 0, reason="r", actor=ADMIN)
 
 
-async def test_plan_and_limits_are_changed_and_the_ledger_is_proven(engine: Engine) -> None:
+async def test_plan_and_limits_are_changed_and_the_ledger_is_balanced(engine: Engine) -> None:
     user = await engine.user(100)
     balance = await engine.adjustments.update_account(AccountChange(user, ADMIN, plan="pro", daily_limit_credits=50))
     assert (balance.plan, balance.daily_limit_credits, balance.available_credits) == ("pro", 50, 100)
@@ -298,7 +298,7 @@ async def test_queues_are_read_and_changed(engine: Engine) -> None:
     assert processed.swept_jobs == 0
 
 
-async def test_failed_work_is_listed_counted_and_queued_again(engine: Engine) -> None:
+async def test_failed_work_is_listed_counted_and_retried(engine: Engine) -> None:
     user = await engine.user()
     failed = await engine.submit(user)
     await engine.fail(failed)
@@ -314,7 +314,7 @@ async def test_failed_work_is_listed_counted_and_queued_again(engine: Engine) ->
     assert made.ids == (failed.id,)
 
 
-async def test_figures_sum_up_and_actions_name_who_did_what(engine: Engine) -> None:
+async def test_statistics_are_sums_and_actions_name_their_actor(engine: Engine) -> None:
     user = await engine.user()
     for end in (engine.complete, engine.fail):
         await end(await engine.submit(user))

@@ -182,7 +182,7 @@ async def library(request: pytest.FixtureRequest, make_database: MakeDatabase, t
         yield Library(GrpcMedia(channel), asset_id)
 
 
-async def test_a_set_is_read_by_those_who_may_see_it(social: Social) -> None:
+async def test_a_set_is_visible_by_its_privacy(social: Social) -> None:
     (public, owner), (private, _) = await social.publish(1, False), await social.publish(2, True)
     stranger = format_id("usr", new_id())
     for viewer in (owner, stranger, ""):
@@ -223,7 +223,7 @@ async def test_notifications_are_listed_and_marked_as_read(social: Social) -> No
         await social.notifications.page(user, unread=False, limit=5, cursor="never given")
 
 
-async def test_pictures_are_read_by_the_signed_address_of_those_that_exist(library: Library) -> None:
+async def test_existing_pictures_are_read_by_signed_urls(library: Library) -> None:
     found = await library.media.addresses([library.asset_id, format_id("ast", UUID(int=1))])
     assert set(found) == {library.asset_id}
     addresses = found[library.asset_id]

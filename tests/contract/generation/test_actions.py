@@ -42,7 +42,7 @@ def same(found: list[Action], made: list[Action]) -> bool:
     return [replace(each, created_at=at) for each in found] == [replace(each, created_at=at) for each in made]
 
 
-async def test_actions_are_read_newest_first_by_pages(actions: Actions) -> None:
+async def test_actions_are_paged_newest_first(actions: Actions) -> None:
     made = [await recorded(actions, f"action_{number}") for number in range(3)]
     first = await actions.page(user_id=None, job_id=None, before=FIRST, limit=2)
     assert first.next is not None
@@ -51,7 +51,7 @@ async def test_actions_are_read_newest_first_by_pages(actions: Actions) -> None:
     assert second.next is None
 
 
-async def test_actions_about_a_user_are_that_users_alone(actions: Actions) -> None:
+async def test_actions_are_filtered_by_user(actions: Actions) -> None:
     user = new_id()
     mine = [await recorded(actions, "adjust_credits", each) for each in (user, new_id(), user)][::2]
     page = await actions.page(user_id=user, job_id=None, before=FIRST, limit=9)

@@ -59,7 +59,7 @@ async def assets(request: pytest.FixtureRequest, make_database: MakeDatabase, tm
         yield GrpcAssets(await stack.enter_async_context(open_channel(server.address, default_deadline_s=20)))
 
 
-async def test_a_picture_is_stored_under_its_id_and_again_is_the_same(assets: Assets) -> None:
+async def test_storing_an_output_again_returns_the_same_asset(assets: Assets) -> None:
     picture = io.BytesIO()
     Image.new("RGB", (1024, 1024), "teal").save(picture, "PNG")
     produced = Produced(2, picture.getvalue(), "image/png", facts={"seed": 9})

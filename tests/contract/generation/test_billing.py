@@ -281,7 +281,7 @@ async def test_a_refund_of_an_unknown_generation_is_not_found(till: Till) -> Non
     assert await reason_of(refund_generation(command, corrections=till.billing.corrections)) == "GENERATION_NOT_FOUND"
 
 
-async def test_what_was_captured_is_given_back_once(till: Till) -> None:
+async def test_captured_credits_are_refunded_once(till: Till) -> None:
     user, corrections = await till.user(10), till.billing.corrections
     command = RefundGeneration(await till.captured(user), 0, "a mistake of ours", "usr_admin")
     assert await till.available(user) == 8

@@ -28,7 +28,7 @@ async def source(request: pytest.FixtureRequest, make_database: MakeDatabase) ->
         yield CachedCatalogue(catalogue) if request.param == "cached" else catalogue
 
 
-async def test_models_are_found_by_id_and_alias_and_know_what_can_run(source: Catalogues) -> None:
+async def test_models_are_found_by_id_and_alias_with_their_availability(source: Catalogues) -> None:
     catalogue = await source.current()
     sketch, flare = catalogue.find(""), catalogue.find("dall-e-3")
     assert [(each.id, each.provider, each.queue, each.takes_seed) for each in (sketch, flare)] == [

@@ -66,13 +66,13 @@ async def duties(request: pytest.FixtureRequest, make_database: MakeDatabase) ->
         yield Duties(PostgresLeadership(pool), PostgresSetAside(pool), wait)
 
 
-async def test_a_process_alone_leads_again_and_again(duties: Duties) -> None:
+async def test_a_single_process_leads_every_time(duties: Duties) -> None:
     for _ in range(2):
         async with duties.leadership.lead() as leads:
             assert leads
 
 
-async def test_each_failure_in_a_row_doubles_the_pause_up_to_ten_minutes(duties: Duties) -> None:
+async def test_each_consecutive_failure_doubles_the_pause_up_to_ten_minutes(duties: Duties) -> None:
     job_id = new_id()
     pauses = []
     for _ in range(8):
@@ -84,7 +84,7 @@ async def test_each_failure_in_a_row_doubles_the_pause_up_to_ten_minutes(duties:
     assert (job.job_id, job.duty, job.reason, job.failures) == (job_id, "rescue", "ValueError: broken", 8)
 
 
-async def test_what_was_processed_when_it_was_looked_at_again_is_forgotten(duties: Duties) -> None:
+async def test_a_set_aside_job_that_was_processed_is_deleted_from_the_list(duties: Duties) -> None:
     mended, broken = new_id(), new_id()
     await duties.set_aside.add(mended, "rescue", "r")
     await duties.set_aside.add(broken, "expire", "r")

@@ -101,7 +101,7 @@ async def test_a_position_of_another_user_or_of_the_future_is_unknown(store: Sto
     assert (await store.queries.user_events(other, after=theirs, limit=9)).known
 
 
-async def test_a_user_finds_only_what_is_theirs(store: Store) -> None:
+async def test_a_user_finds_own_generations_only(store: Store) -> None:
     user, other = await store.funded_user(10), await store.funded_user(10)
     mine, theirs = store.new(user, images=2), store.new(other)
     for item in (mine, theirs):

@@ -270,7 +270,7 @@ async def test_a_call_of_unknown_outcome_is_found_until_it_is_settled(store: Sto
     assert (await store.due.reconciling(10)).rows == []
 
 
-async def test_a_key_is_forgotten_when_its_promise_is_over(store: Store) -> None:
+async def test_an_idempotency_key_is_deleted_when_it_expires(store: Store) -> None:
     user = await store.funded_user()
     await store.submit_one(store.new(user, key="k"))
     day = timedelta(days=1)
@@ -280,7 +280,7 @@ async def test_a_key_is_forgotten_when_its_promise_is_over(store: Store) -> None
     assert (await store.submit_one(store.new(user, key="k"))).verdict is Verdict.ACCEPTED
 
 
-async def test_a_queue_whose_job_nobody_took_is_announced_again(store: Store) -> None:
+async def test_a_queue_with_an_unclaimed_job_is_signalled_again(store: Store) -> None:
     await store.submit_one(store.new(await store.funded_user()))
     assert await store.housekeeping.signal_queues() == 0
     await store.let_wait(3)

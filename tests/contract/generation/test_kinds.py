@@ -1,4 +1,4 @@
-"""What the engine relies on, whatever the kind of work."""
+"""Contract of every kind of work."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def said_by(kind: Kind, job: Job, steps: Sequence[Step] = ()) -> list[Any]
         return [said async for said in run]
 
 
-def test_stored_work_is_read_as_it_was(kind: Kind) -> None:
+def test_stored_work_reads_back_unchanged(kind: Kind) -> None:
     work = settled(kind)
     stored = json.loads(json.dumps(work.as_dict()))
     assert KINDS.read(work.kind, stored) == work
@@ -89,7 +89,7 @@ def test_operators_see_no_text_of_the_user(kind: Kind) -> None:
     assert kind.asked.redacted()["model"] == kind.asked.model
 
 
-def test_work_is_refused_or_settled_and_then_stays_as_it_is(kind: Kind) -> None:
+def test_work_is_refused_or_resolved_once(kind: Kind) -> None:
     assert [*kind.wrong.violations()]
     assert not [*kind.asked.violations()]
     fit = kind.asked.fit(kind.model)
@@ -99,13 +99,13 @@ def test_work_is_refused_or_settled_and_then_stays_as_it_is(kind: Kind) -> None:
     assert (work.fit(kind.model).work, work.drawn(kind.model, lambda: 8)) == (work, work)
 
 
-def test_a_price_finds_its_words_and_units(kind: Kind) -> None:
+def test_work_has_the_values_and_units_for_pricing(kind: Kind) -> None:
     work = settled(kind)
     assert kind.model.prices[0].applies_to(work.quality, work.size)
     assert work.units >= 1
 
 
-def test_progress_rises_with_what_is_delivered_and_each_stage_has_a_step(kind: Kind) -> None:
+def test_progress_rises_with_delivered_units_and_each_stage_has_a_message(kind: Kind) -> None:
     percents = [kind.asked.progress(delivered) for delivered in range(kind.asked.units + 1)]
     assert percents == sorted(percents)
     assert 10 < percents[0] < percents[-1] < 100
@@ -121,7 +121,7 @@ async def test_a_run_delivers_every_unit_once(kind: Kind) -> None:
     assert sorted(each.index for each in produced) == [*range(len(produced))]
 
 
-async def test_a_run_goes_on_behind_its_finished_steps(kind: Kind) -> None:
+async def test_a_run_continues_after_its_finished_steps(kind: Kind) -> None:
     job = running(settled(kind))
     done = [each for each in await said_by(kind, job) if isinstance(each, StepDone)]
     assert bool(done) == kind.asked.is_durable

@@ -37,7 +37,7 @@ async def test_jobs_are_found_for_their_owner_only(store: Store) -> None:
     assert found == {mine.job.id: mine.job}
 
 
-async def test_what_waits_is_counted_beside_what_the_queue_takes(store: Store) -> None:
+async def test_queued_jobs_are_counted_with_the_capacity_of_the_queue(store: Store) -> None:
     user = await store.funded_user()
     assert await store.counts.count("sketch") == (0, 200_000)
     for _ in range(3):
@@ -46,7 +46,7 @@ async def test_what_waits_is_counted_beside_what_the_queue_takes(store: Store) -
     assert await store.counts.count("sketch") == (2, 200_000)
 
 
-async def test_a_snapshot_shows_who_waits_in_the_order_of_their_starts_and_what_runs(store: Store) -> None:
+async def test_a_snapshot_has_queued_jobs_in_start_order_and_running_jobs(store: Store) -> None:
     user = await store.funded_user()
     for images in (1, 2, 1):
         await store.submit_one(store.new(user, images=images))
@@ -61,7 +61,7 @@ async def test_a_snapshot_shows_who_waits_in_the_order_of_their_starts_and_what_
     assert after.shares[user].virtual_finish - tags[0] == 4
 
 
-async def test_a_queue_is_full_when_as_many_wait_as_it_takes(store: Store, wait_until: WaitUntil) -> None:
+async def test_a_queue_is_full_at_its_capacity(store: Store, wait_until: WaitUntil) -> None:
     await store.submit_one(store.new(await store.funded_user()))
     capacity = CountedQueueCapacity(store.counts)
     assert (capacity.is_full("sketch"), capacity.refused("sketch")) == (False, 1)
@@ -82,7 +82,7 @@ async def test_readers_of_a_queue_share_its_latest_snapshot(store: Store) -> Non
     assert await snapshots.recent("sketch", slots=3, typical_s=2.0) is newest
 
 
-async def test_nothing_is_let_go_where_nothing_is_held(store: Store) -> None:
+async def test_releasing_without_held_jobs_does_nothing(store: Store) -> None:
     await store.submit_one(store.new(await store.funded_user()))
     assert (await store.holds.end_due(10), await store.holds.end_missed(), await store.holds.age(10)) == (0, 0, 0)
     assert len(await store.claim()) == 1

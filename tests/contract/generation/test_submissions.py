@@ -143,7 +143,7 @@ async def test_a_generation_of_another_user_is_not_found(store: Store) -> None:
     assert await store.queries.events(item.job.id, stranger, after=0, limit=10) == []
 
 
-async def test_a_dry_run_decides_like_a_submission_and_leaves_nothing(store: Store) -> None:
+async def test_a_dry_run_decides_like_a_submission_and_writes_nothing(store: Store) -> None:
     user = await store.funded_user(3)
     affordable, too_dear = store.new(user, images=3, key="k"), store.new(user, images=4)
     assert (await store.dry_runs.dry_run(affordable)).verdict is Verdict.ACCEPTED

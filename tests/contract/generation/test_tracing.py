@@ -14,7 +14,7 @@ CONTRACTS = {Tracing: (FakeTracing, TelemetryTracing)}
 
 
 @pytest.mark.parametrize("tracing", [FakeTracing(), TelemetryTracing()], ids=["fake", "telemetry"])
-def test_the_block_runs_once_and_its_error_comes_out(tracing: Tracing) -> None:
+def test_the_block_runs_once_and_its_error_is_raised(tracing: Tracing) -> None:
     job, runs = fake_store().new(a_user()).job, []
 
     def run(*, fails: bool) -> None:

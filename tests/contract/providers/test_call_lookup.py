@@ -17,6 +17,6 @@ async def test_a_lookup_answers_whether_the_call_was_sent() -> None:
     assert await lookup.look_up(generation_id="gen_1", attempt=1, provider_request_id="") is Outcome.SENT
 
 
-def test_no_provider_can_be_asked_yet() -> None:
+def test_no_provider_supports_lookups_yet() -> None:
     """Fails with the first that can: name it in CONTRACTS then, and in no exception of `test_ports.py` any more."""
     assert not any(isinstance(provider, CallLookup) for provider in (SketchPainter(), OpenAIImages(api_key="sk-test")))

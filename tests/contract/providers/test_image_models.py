@@ -100,7 +100,7 @@ async def test_a_repeatable_model_gives_the_same_bytes_again(model):
         assert [image.cost_usd_micros for image in first] == [0, 0, 0]
 
 
-async def test_a_provider_serves_the_ports_it_declares(any_model):
+async def test_a_provider_implements_the_ports_it_declares(any_model):
     assert (TEXT_TO_IMAGE in any_model.capabilities) == isinstance(any_model, TextToImage)
     await any_model.close()
 

@@ -31,14 +31,14 @@ def test_ids_of_jobs_are_version_7_and_grow(randomness):
     assert made == sorted(set(made))
 
 
-def test_chance_keeps_its_range(randomness):
+def test_random_numbers_are_in_range(randomness):
     seeds, fractions = zip(*((randomness.seed(), randomness.fraction()) for _ in range(1000)), strict=True)
     assert all(0 <= seed < 2**31 for seed in seeds)
     assert all(0 <= fraction < 1 for fraction in fractions)
     assert min(len(set(seeds)), len(set(fractions))) > 990
 
 
-def test_ids_carry_their_prefix_and_secrets_repeat_never(ids):
+def test_ids_have_their_prefix_and_secrets_are_unique(ids):
     assert len({parse_id("usr", ids.new("usr")) for _ in range(100)}) == 100
     texts = {ids.random_text() for _ in range(100)}
     assert (len(texts), {len(text) for text in texts}) == (100, {43})

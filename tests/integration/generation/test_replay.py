@@ -162,7 +162,7 @@ async def rows(engine: RealEngine, query: str) -> list[DictRow]:
 
 
 async def write_rows(empty: RealEngine, jobs: list[Job]) -> None:
-    """Write jobs as rows of an empty database, from nothing but what their events gave."""
+    """Write the replayed jobs as rows of an empty database."""
     names = [*COLUMNS, "kind", "aged", "units", "virtual_start"]
     values = [[stored(getattr(job, name)) for name in COLUMNS] + [job.kind, 0, job.work.units, 0.0] for job in jobs]
     placed = sql.SQL(", ").join(sql.Placeholder() * len(names))

@@ -118,7 +118,7 @@ async def test_other_users_are_served_while_a_row_is_broken(clockwork: Clockwork
     assert all(job.look_again_time.seconds - job.last_time.seconds == 10 for job in told.values())
 
 
-async def test_a_job_that_was_set_aside_is_looked_at_again_later_and_forgotten_once_it_is_mended(
+async def test_a_set_aside_job_is_tried_again_later_and_removed_once_repaired(
     clockwork: Clockwork,
 ) -> None:
     job = await clockwork.cancelled_after(await clockwork.submitter.user())
@@ -139,7 +139,7 @@ async def test_a_job_that_was_set_aside_is_looked_at_again_later_and_forgotten_o
     assert await clockwork.submitter.rows("SELECT 1 FROM set_aside_jobs") == []
 
 
-async def test_more_broken_rows_than_a_round_looks_at_starve_nobody(clockwork: Clockwork) -> None:
+async def test_more_broken_rows_than_one_batch_do_not_block_other_jobs(clockwork: Clockwork) -> None:
     alice, bob = await clockwork.submitter.user(1_000), await clockwork.submitter.user()
     past = datetime.now(UTC) - timedelta(minutes=1)
     items = [clockwork.submitter.new(alice, cancel_at=past, deadline_at=past) for _ in range(BATCH + 20)]
@@ -151,7 +151,7 @@ async def test_more_broken_rows_than_a_round_looks_at_starve_nobody(clockwork: C
     assert await clockwork.status(late) == "cancelled"
 
 
-async def test_a_claim_and_a_list_leave_a_broken_row_out(clockwork: Clockwork) -> None:
+async def test_a_claim_and_a_list_skip_a_broken_row(clockwork: Clockwork) -> None:
     user = await clockwork.submitter.user()
     broken, sound = await clockwork.job(user), await clockwork.job(user)
     await clockwork.damage(broken)
@@ -172,7 +172,7 @@ async def test_a_broken_failure_does_not_hide_the_list_of_failures(clockwork: Cl
     assert [work.id for work in failures] == [format_id("gen", jobs[1].id)]
 
 
-async def test_an_interval_of_a_duty_that_does_not_exist_is_refused_at_the_start(clockwork: Clockwork) -> None:
+async def test_an_interval_of_an_unknown_duty_is_refused_at_the_start(clockwork: Clockwork) -> None:
     bus: Any = None
     intervals = replace(clockwork.settings, duty_intervals="archive=60;sleep=1")
     with pytest.raises(ValueError, match="sleep"):

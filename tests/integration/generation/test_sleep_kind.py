@@ -1,4 +1,4 @@
-"""A kind of work that only tests know is submitted, watched, cancelled, taken over and billed as any other."""
+"""A kind of work for tests only is submitted, watched, cancelled, taken over and billed like any other."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ SLEEP = Kind(SleepWork, SleepMessages(), sleeping)
 
 @dataclass
 class House:
-    """The service with one kind of work more."""
+    """The service with one more kind of work."""
 
     app: Application
     adapters: Adapters
@@ -84,7 +84,7 @@ class House:
         return balance.available, balance.held
 
     async def start(self) -> asyncio.Task[None]:
-        """Claim the one job that waits and run it as a worker does."""
+        """Claim the one queued job and run it as a worker does."""
         await self.adapters.queue_holds.end_due(1)
         deadline = self.adapters.clock.now().replace(year=2100)
         (job,) = await self.adapters.jobs.claim("sleep", 1, worker="w", lease_s=15, deadline_at=deadline)
@@ -92,7 +92,7 @@ class House:
         return asyncio.create_task(Run(job, model, self.adapters.runners["sleep"], self.tools).execute())
 
     async def kill(self, run: asyncio.Task[None]) -> None:
-        """End a run as its process would, and let the rescue find its lease over."""
+        """Kill a run as if its process died, and expire its lease for the rescue."""
         run.cancel()
         await asyncio.wait([run])
         await self.admin.execute("UPDATE live_jobs SET lease_until = now() - interval '1 second'")
@@ -134,7 +134,7 @@ async def house(make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch) ->
         yield House(bind_application(settings, adapters), adapters, tools, settings, dormitory, admin)
 
 
-async def test_it_is_submitted_watched_and_billed(house: House, wait_until: WaitUntil) -> None:
+async def test_sleep_is_submitted_watched_and_billed(house: House, wait_until: WaitUntil) -> None:
     job = await house.submit(await house.user())
     assert (job.kind, job.queue, job.cost_credits, await house.money(job)) == ("sleep", "sleep", 12, (88, 12))
 
@@ -166,7 +166,7 @@ async def test_unsuitable_work_is_refused_by_its_own_rules(house: House) -> None
     assert [type(outcome) for outcome in outcomes] == [WorkInvalid, WorkInvalid]
 
 
-async def test_the_same_key_is_one_job(house: House) -> None:
+async def test_the_same_key_gives_one_job(house: House) -> None:
     user = await house.user()
     job = await house.submit(user, idempotency_key="k", route="r")
     (again,) = await house.app.generations.submit(
@@ -176,9 +176,7 @@ async def test_the_same_key_is_one_job(house: House) -> None:
     assert (again.job_id, again.job) == (job.id, None)
 
 
-async def test_a_killed_worker_is_taken_over_without_repeating_or_paying_a_step_twice(
-    house: House, wait_until: WaitUntil
-) -> None:
+async def test_a_takeover_repeats_no_finished_step_and_pays_none_twice(house: House, wait_until: WaitUntil) -> None:
     job = await house.submit(await house.user())
     house.dormitory.awake = lambda task: task.endswith("dream")
     run = await house.start()
@@ -203,7 +201,7 @@ async def test_a_killed_worker_is_taken_over_without_repeating_or_paying_a_step_
     await house.assert_replayable(job)
 
 
-async def test_a_cancelled_run_pays_for_what_it_has_and_its_open_call_is_cancelled(
+async def test_a_cancelled_run_is_charged_for_delivered_units_and_its_open_call_is_cancelled(
     house: House, wait_until: WaitUntil
 ) -> None:
     job = await house.submit(await house.user())
@@ -230,9 +228,7 @@ async def test_a_worker_without_its_lease_writes_no_step(house: House, wait_unti
     assert (await house.find(job)).units_delivered == 2
 
 
-async def test_a_failed_job_runs_again_in_a_new_round_with_steps_of_its_own(
-    house: House, wait_until: WaitUntil
-) -> None:
+async def test_a_retried_job_has_its_own_steps_in_the_new_round(house: House, wait_until: WaitUntil) -> None:
     job = await house.submit(await house.user(), max_retries=0)
     house.dormitory.refused = ProviderError(
         "No bed.", code="provider_rejected", outcome=Outcome.NOT_SENT, retryable=False

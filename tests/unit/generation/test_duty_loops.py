@@ -28,7 +28,7 @@ def duty(name: str, *results: int | Exception, needs_lead: bool = True) -> Duty:
     return Duty(name, work, needs_lead=needs_lead)
 
 
-async def test_a_duty_that_fails_or_breaks_stops_no_other() -> None:
+async def test_a_failing_duty_does_not_stop_the_others() -> None:
     observer = FakeDutyObserver()
     duties = [
         duty("rescue", Unavailable("away")),
@@ -40,14 +40,14 @@ async def test_a_duty_that_fails_or_breaks_stops_no_other() -> None:
     assert observer.successes == {"age": 1}
 
 
-async def test_only_the_leader_does_what_needs_the_lead() -> None:
+async def test_only_the_leader_runs_duties_that_need_the_lead() -> None:
     observer, follower = FakeDutyObserver(), FakeLeadership(leads=False)
     duties = [duty("rescue", 1), duty("start_scheduled", 2, needs_lead=False)]
     assert await do_round(duties, leadership=follower, observer=observer) == 2
     assert observer.successes == {"start_scheduled": 1}
 
 
-async def test_a_failing_duty_is_tried_less_and_less_often_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failing_duty_is_retried_with_growing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
     async def pause(stop: asyncio.Event, seconds: float) -> None:
@@ -96,7 +96,7 @@ async def test_a_nightly_duty_waits_for_its_hour_each_time(monkeypatch: pytest.M
     assert (pauses, runs) == ([1_800, 86_400, 86_400], 2)
 
 
-def test_the_figures_of_a_duty_are_metrics() -> None:
+def test_a_duty_has_metrics() -> None:
     metrics, labels = DutyMetrics(), {"duty": "a test"}
     metrics.done("a test", 0.2)
     metrics.failed("a test")
@@ -107,7 +107,7 @@ def test_the_figures_of_a_duty_are_metrics() -> None:
     assert REGISTRY.get_sample_value("pixel_rows_set_aside_total", labels) == 1
 
 
-def test_single_duties_have_intervals_of_their_own() -> None:
+def test_single_duties_can_have_their_own_interval() -> None:
     assert parse_intervals("archive=60; purge = 0.5;") == {"archive": 60, "purge": 0.5}
     for wrong in ("archive", "archive=0", "archive=inf", "archive=soon"):
         with pytest.raises(ValueError, match=r"."):

@@ -66,8 +66,8 @@ def test_every_field_of_a_submission_survives() -> None:
     assert fold([first(job)], KINDS) == job
 
 
-def test_events_of_earlier_releases_are_read_under_their_names() -> None:
-    """As the release before wrote them, byte for byte but for the ids."""
+def test_events_of_earlier_releases_are_read_by_their_former_names() -> None:
+    """Stored by the previous release, identical except for the ids."""
     events = [
         RecordedEvent(a_job().id, 1, Status.QUEUED, Stage.WAITING, 0, None, json.loads(SUBMITTED_BEFORE)),
         RecordedEvent(a_job().id, 2, Status.PROCESSING, Stage.STARTING, 10, None, {"attempt": 1}),

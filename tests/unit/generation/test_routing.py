@@ -285,7 +285,7 @@ def test_routing_is_deterministic_and_each_excluded_model_has_a_reason() -> None
             assert (costs[name] or 0) <= found.cost_credits
         if fallback:
             assert {name for name, why in reasons.items() if not why} <= {found.model.id, *found.route.fallback_models}
-        # What was settled is understood the same way when it is submitted again.
+        # A resolved request is resolved to itself when it is submitted again.
         settled = routed(image_of(found), models)
         assert (settled.work, settled.adjustments) == (found.work, ())
     assert taken > 200

@@ -179,7 +179,7 @@ async def test_a_job_whose_change_fails_is_set_aside_and_the_others_are_ended(en
     assert engine.set_aside.jobs == [(broken, "expire", "FailedPrecondition: a rule of the table")]
 
 
-async def test_a_locked_job_is_left_for_the_next_round_and_not_set_aside(engine: Engine) -> None:
+async def test_a_locked_job_is_skipped_until_the_next_run_and_not_set_aside(engine: Engine) -> None:
     await engine.accepted(await engine.user())
 
     async def locked(*_: object, **__: object) -> bool:
@@ -192,7 +192,7 @@ async def test_a_locked_job_is_left_for_the_next_round_and_not_set_aside(engine:
     assert engine.duty_observer.failures == {}
 
 
-async def test_a_store_that_is_away_fails_the_duty_and_sets_nothing_aside(engine: Engine) -> None:
+async def test_an_unreachable_store_fails_the_duty_and_sets_nothing_aside(engine: Engine) -> None:
     await engine.accepted(await engine.user())
     engine.store.away = True
     engine.clock.advance(3601)

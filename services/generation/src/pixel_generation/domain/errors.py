@@ -80,7 +80,7 @@ class KindNotAvailable(Invalid):
 
     @classmethod
     def of(cls, kind: str, available: Sequence[str]) -> KindNotAvailable:
-        """Name what was asked for and what there is."""
+        """Raise with the requested and the existing kinds."""
         accepted = ", ".join(available)
         message = f"This server cannot run {kind} jobs. Accepted: {accepted}."
         return cls(message, metadata={"accepted": accepted}, violations=(Violation("jobType", message),))

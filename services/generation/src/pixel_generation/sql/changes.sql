@@ -52,7 +52,7 @@ called AS (
     FROM advanced AS a
     WHERE t.job_id = a.id AND t.attempt = a.attempt AND a.writer <> 'owner'
 ),
--- A finished step stays as it is.
+-- A finished step does not change.
 stepped AS (
     INSERT INTO job_steps AS s (job_id, round, step, state, attempt, output, call, finished_at)
     SELECT

@@ -1,4 +1,4 @@
-"""The kinds of work that this server knows, each in all its parts."""
+"""The registered kinds of work: work, codec and runner of each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of work: what is asked for, how it is sent, and what runs it on the providers there are."""
+    """One kind of work: its request, its codec, and its runner on the configured providers."""
 
     work: type[Work]
     messages: KindMessages
@@ -45,7 +45,7 @@ def messages_of(parts: Sequence[Kind]) -> WorkMessages:
 
 
 def runners_of(parts: Sequence[Kind], providers: Mapping[str, Provider]) -> dict[str, Runner]:
-    """Return the runner of each kind by its name."""
+    """Return the runner of each kind by name."""
     return {kind.work.kind: kind.runner(providers) for kind in parts}
 
 

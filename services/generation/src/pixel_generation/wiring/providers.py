@@ -33,7 +33,7 @@ def open_providers(settings: Settings) -> dict[str, Provider]:
 
 
 def serving(port: type[Port], providers: Mapping[str, object]) -> dict[str, Port]:
-    """Return the providers that serve a port."""
+    """Return the providers that implement a port."""
     return {name: provider for name, provider in providers.items() if isinstance(provider, port)}
 
 

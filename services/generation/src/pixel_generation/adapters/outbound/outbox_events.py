@@ -20,12 +20,12 @@ STATUS = "image.generation.status"
 
 
 def status_changed(job: Job, at: datetime) -> OutboxEvent:
-    """Announce the newest stored event."""
+    """Return the status event of the newest stored event."""
     return OutboxEvent(STATUS, format_id("usr", job.user_id), pb.GenerationStatusChanged(event=job_event(job, at)))
 
 
 def outbox_events(job: Job, at: datetime, messages: WorkMessages) -> list[OutboxEvent]:
-    """Return what is announced after a change: the end with its result before the status that tells of it."""
+    """Return the events to publish after a change: the result of an ended job before its status."""
     announced = [status_changed(job, at)]
     if job.status.is_final and (ended := messages.ended(job, at)):
         announced.insert(0, ended)

@@ -1,4 +1,4 @@
-"""Images from a text as messages."""
+"""Converts image work and its events."""
 
 from __future__ import annotations
 

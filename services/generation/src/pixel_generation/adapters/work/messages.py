@@ -1,4 +1,4 @@
-"""Work of every kind as messages: the member `work` of RPC messages, and what other services hear of its jobs."""
+"""Converts work of every kind: the member `work` of RPC messages, and the events of its jobs for other services."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 
 
 class KindMessages(Protocol):
-    """Work of one kind as messages."""
+    """The codec of one kind of work."""
 
     kind: ClassVar[str]
     """Name of the kind, and of its member of `work`."""
 
     def write(self, work: Any) -> Message | None:
-        """Return the member; None for a kind that has none."""
+        """Return the member; None for a kind without one."""
 
     def read(self, message: Any) -> Work:
-        """Read the member; raise ParseError."""
+        """Parse the member; raise ParseError."""
 
     def requested(self, job: Job, at: datetime) -> OutboxEvent:
-        """Signal the workers of the job's queue that it waits."""
+        """Return the event that signals the workers of the job's queue."""
 
     def ended(self, job: Job, at: datetime) -> OutboxEvent | None:
-        """Announce an end with its result; None when other services need not know."""
+        """Return the event of an ended job with its result; None when no other service needs it."""
 
 
 class WorkMessages:
-    """Finds the messages of a kind."""
+    """The codecs by kind."""
 
     def __init__(self, *kinds: KindMessages) -> None:
         self._of = {messages.kind: messages for messages in kinds}
 
     def member(self, work: Work) -> dict[str, Any]:
-        """Return the member of `work` by its name, as an argument of a message."""
+        """Return the member of `work` by name, as an argument of a message."""
         message = self._of[work.kind].write(work)
         return {} if message is None else {work.kind: message}
 
     def read(self, message: Any, kind: str = "") -> Work:
-        """Return the work that a message holds, or none but its kind; raise KindNotAvailable or ParseError."""
+        """Return the work of a message, or None and its kind; raise KindNotAvailable or ParseError."""
         kind = kind or message.WhichOneof("work") or ""
         messages = self._of.get(kind)
         if messages is None:

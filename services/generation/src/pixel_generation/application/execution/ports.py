@@ -1,4 +1,4 @@
-"""What running jobs needs from the outside."""
+"""Ports of running jobs."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ class Assets(Protocol):
     """The media service."""
 
     async def store(self, produced: Produced, *, asset_id: UUID, job: Job) -> Output:
-        """Store the bytes under this id, idempotent; raise Invalid when they are not what they say, Unavailable."""
+        """Store the bytes under this id, idempotent; raise Invalid when they do not match their type, Unavailable."""
 
 
 class Jobs(Protocol):
     """The job table. Every write is fenced by status, attempt and sequence."""
 
     async def claim(self, queue: str, limit: int, *, worker: str, lease_s: float, deadline_at: datetime) -> list[Job]:
-        """Start runs of the next runnable jobs of the queue: by priority, then fair share, then age."""
+        """Claim the next runnable jobs of the queue: by priority, then fair share, then age."""
 
     async def write(
         self, before: Job, after: Job, *, writer: Writer, call: CallRecord | None = None, step: Step | None = None
     ) -> bool:
-        """Write one change with its event and, at the end, its money; False when the job has moved on meanwhile.
+        """Write one change with its event and, at the end, its settlement; False when the job was changed meanwhile.
 
-        A run that goes on may write a durable step with its change.
+        A change of a running job may include a durable step.
         """
 
     async def renew(self, runs: Sequence[tuple[UUID, int]], *, lease_s: float) -> dict[UUID, Stage]:
-        """Prolong the leases of runs (job, attempt); return the jobs that are still held and their stages."""
+        """Renew the leases of runs (job, attempt); return the jobs still held and their stages."""
 
     async def find(self, job_id: UUID) -> Job | None:
-        """Return the job as it is now."""
+        """Return the current job."""
 
 
 class Steps(Protocol):
@@ -77,28 +77,28 @@ class EtaObserver(Protocol):
 
 
 class HealthStore(Protocol):
-    """Breakers that all workers share."""
+    """The breakers of all workers."""
 
     async def load(self) -> dict[str, ProviderHealth]:
-        """Return what is known of each provider; one that never failed may be missing."""
+        """Return the state of each provider; one that never failed may be missing."""
 
     async def failed(
         self, provider: str, *, policy: BreakerPolicy, draw: float, trip: bool, is_probe: bool
     ) -> ProviderHealth:
-        """Count a failure and open the breaker when there were too many in a row, or at once when `trip` says so.
+        """Count a failure and open the breaker after too many consecutive ones, or at once with `trip`.
 
         A failed probe opens it again, for longer. `draw` is uniform in [0, 1).
         """
 
     async def succeeded(self, provider: str, *, is_probe: bool) -> ProviderHealth:
-        """Forget the failures of a closed breaker; a probe closes one that is half open."""
+        """Reset the failures of a closed breaker; a probe closes a half-open one."""
 
     async def take_probe(self, provider: str, *, policy: BreakerPolicy) -> bool:
-        """Make the breaker half open for one call of the asker; False when its time has not come or another asked."""
+        """Take the probe call of a half-open breaker; False when it is not due or another worker has it."""
 
 
 class HealthObserver(Protocol):
-    """Counts what breakers do."""
+    """Counts state changes of breakers."""
 
     def breaker(self, provider: str, state: BreakerState) -> None: ...
     def held_back(self, provider: str) -> None: ...
@@ -107,10 +107,10 @@ class HealthObserver(Protocol):
 
 
 class WorkerRegister(Protocol):
-    """Worker processes by their last sign of life."""
+    """Worker processes by their last heartbeat."""
 
     async def seen(self, worker_id: str, *, queues: Collection[str], slots: int) -> None:
-        """Note that a worker lives, which queues it serves and how many jobs it runs side by side."""
+        """Record a heartbeat of a worker, its queues and its number of slots."""
 
     async def left(self, worker_id: str) -> None:
-        """Forget a worker that has stopped."""
+        """Delete a stopped worker."""

@@ -1,4 +1,4 @@
-"""Pauses calls to a provider that fails, and bounds how many calls are repetitions."""
+"""Pauses calls to a failing provider, and limits the share of retries."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ MAX_AGE_S = 2.0
 REPEAT_WINDOW_S = 60.0
 REPEAT_SHARE = 0.1
 REPEAT_AT_LEAST = 10
-"""Repetitions a worker may make within the window where a tenth of its calls is fewer."""
+"""Minimum of retries allowed within the window, when a tenth of the calls is fewer."""
 
 
 @dataclass
 class _Probe:
-    """The one call that this worker may make to a provider that is half open."""
+    """The probe call of this worker to a half-open provider."""
 
     until_s: float
     is_lent: bool = True
@@ -37,9 +37,9 @@ class _Probe:
 
 
 class HealthOfProviders:
-    """One worker's view of the breakers that all workers share.
+    """One worker's view of the breakers of all workers.
 
-    A store that cannot be reached leaves the last view standing: jobs then wait for the store anyway.
+    While the store is unreachable the last view is kept: jobs cannot be claimed then anyway.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class HealthOfProviders:
         self._probes: dict[str, _Probe] = {}
 
     async def claimable(self, provider: str, free: int) -> int:
-        """Return how many of `free` jobs may start now: all, none, or one that finds out."""
+        """Return how many of `free` jobs may start now: all, none, or one as a probe."""
         if (await self._current()).get(provider, ProviderHealth()).state is BreakerState.CLOSED:
             return free
         if free > 0 and await self._may_probe(provider):
@@ -72,13 +72,13 @@ class HealthOfProviders:
         return 0
 
     def unclaimed(self, provider: str) -> None:
-        """Keep the probe for later: there was no job to make it with."""
+        """Keep the unused probe for the next job."""
         probe = self._probes.get(provider)
         if probe is not None and not probe.began:
             probe.is_lent = False
 
     def began(self, provider: str) -> bool:
-        """Note that a call begins; True when it is the probe, which the note of its end must tell again."""
+        """Record the start of a call; return whether it is the probe, which is passed again at its end."""
         probe = self._probes.get(provider)
         if probe is None or not probe.is_lent or probe.began:
             return False
@@ -86,13 +86,13 @@ class HealthOfProviders:
         return True
 
     async def succeeded(self, provider: str, *, is_probe: bool) -> None:
-        """Note that the provider answered, be it with a rejection of this one request."""
+        """Record that the provider responded, also with a rejection of this request."""
         self._ended(provider, failed=False, is_probe=is_probe)
         if is_probe or self._known.get(provider, ProviderHealth()).failures:
             await self._record(provider, self._store.succeeded(provider, is_probe=is_probe))
 
     async def failed(self, provider: str, error: ProviderError, *, is_probe: bool) -> None:
-        """Note how a call failed; only what another call might meet too counts against the provider."""
+        """Record a failed call; only failures that can affect other calls count against the provider."""
         if not (error.retryable or error.outcome is Outcome.UNKNOWN):
             await self.succeeded(provider, is_probe=is_probe)
             return
@@ -104,18 +104,18 @@ class HealthOfProviders:
         await self._record(provider, write)
 
     def gave_up(self, provider: str, *, is_probe: bool) -> None:
-        """Note that a call ended without telling anything about the provider."""
+        """Record a call that says nothing about the provider."""
         if is_probe:
             self._probes.pop(provider, None)
 
     def may_repeat(self, provider: str) -> bool:
-        """Take one repetition from the provider's budget."""
+        """Take one retry from the provider's budget."""
         allowed = self._repeats[provider].may_repeat(self._monotonic(), share=REPEAT_SHARE, at_least=REPEAT_AT_LEAST)
         self._observer.repetition(provider, allowed=allowed)
         return allowed
 
     def fallback_refused(self, provider: str) -> None:
-        """Count a fallback to this provider that a budget has no room for."""
+        """Count a fallback to this provider that a budget refused."""
         self._observer.fallback_refused(provider)
 
     def _ended(self, provider: str, *, failed: bool, is_probe: bool) -> None:
@@ -126,7 +126,7 @@ class HealthOfProviders:
             self._probes.pop(provider, None)
 
     async def _may_probe(self, provider: str) -> bool:
-        """Lend the one call that finds out, if this worker has it or can have it."""
+        """Return the probe call, if this worker has it or can take it."""
         probe = self._probes.get(provider)
         if probe is not None and probe.until_s > self._monotonic():
             if probe.is_lent:

@@ -1,4 +1,4 @@
-"""One run of one job, whatever its kind: follow its runner, write what it says, settle."""
+"""One run of a job of any kind: iterates over its runner, writes its items, settles."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ WRITE_TRIES = 6
 WRITE_DELAY_S = 0.2
 WRITE_MAX_DELAY_S = 6.4
 DEADLINE_TOLERANCE = timedelta(seconds=1)
-"""The timer of a run and the clock may differ by so much."""
+"""Allowed difference between the timer of a run and the clock."""
 HUNG = ProviderError(
-    "The provider did not answer in time.", code="provider_timeout", outcome=Outcome.UNKNOWN, retryable=False
+    "The provider did not respond in time.", code="provider_timeout", outcome=Outcome.UNKNOWN, retryable=False
 )
 
 
 @dataclass(frozen=True)
 class RunTools:
-    """Collaborators of every run."""
+    """Ports of a run."""
 
     jobs: Jobs
     steps: Steps
@@ -72,15 +72,15 @@ class RunTools:
 
 
 class Fenced(Exception):
-    """The job has moved on without this run."""
+    """The job was changed by another process."""
 
 
 class ToldToStop(Exception):
-    """The job's user cancelled it."""
+    """The user cancelled the job."""
 
 
 class Run:
-    """Carries one claimed job to its end; `job` is always its latest written state."""
+    """Runs one claimed job to its end; `job` is always its latest written state."""
 
     def __init__(self, job: Job, model: Model, runner: Runner, tools: RunTools) -> None:
         self.job = job
@@ -90,14 +90,14 @@ class Run:
         self._record = CallRecord()
         self._is_stopping = False
         self.is_letting_go = False
-        """Its next change ends the run."""
+        """The next change ends the run."""
 
     @property
     def _is_repeatable(self) -> bool:
         return self._runner.is_repeatable(self._model)
 
     async def execute(self) -> None:
-        """Run to an end state or back to the queue; leaves quietly when the job is no longer this run's."""
+        """Run to a final state or back to the queue; return without an error when the job is no longer this run's."""
         with self._tools.tracing.running(self.job):
             await self._execute()
 
@@ -118,7 +118,7 @@ class Run:
             log.warning("run_fenced", extra={"attempt": self.job.attempt})
 
     def tell_to_stop(self, task: asyncio.Task[None]) -> None:
-        """Stop the call of a run that its user cancelled; it settles and ends by itself."""
+        """Stop the call of a cancelled run; the run settles and ends by itself."""
         if not self._is_stopping:
             self._is_stopping = True
             task.cancel()
@@ -130,14 +130,14 @@ class Run:
                 await self._make()
         except TimeoutError:
             if not timer.expired():
-                raise  # somebody else's timer: the job's own time is not up
+                raise  # another timeout: the job's own deadline has not passed
             await self._abandon()
             now = max(self._tools.clock.now(), self.job.deadline_at)
             changes = after_deadline(self.job, repeatable=self._is_repeatable, now=now)
             await self._finish(changes, "timeout")
 
     async def _stop(self) -> None:
-        """End as cancelled, with what was stored before."""
+        """End as cancelled, with the outputs stored before."""
         self._is_stopping = True
         current = await self._tools.jobs.find(self.job.id)
         if current is None or current.attempt != self.job.attempt or current.stage is not Stage.CANCELLING:
@@ -147,7 +147,7 @@ class Run:
         await self._finish(after_cancel(current, now=self._tools.clock.now()), "cancelled")
 
     async def interrupt(self) -> None:
-        """Give the job back at once instead of letting its lease run out; for a run that was cancelled."""
+        """Requeue the job at once instead of waiting for its lease to expire; for a cancelled run."""
         current = await self._tools.jobs.find(self.job.id)
         if current is None or current.attempt != self.job.attempt or current.status is not self.job.status:
             return
@@ -159,7 +159,7 @@ class Run:
     async def _make(self) -> None:
         await self._write(self.job.calling())
         started = time.monotonic()
-        outcome = Outcome.UNKNOWN.value  # until somebody tells; a run that is cancelled never learns it
+        outcome = Outcome.UNKNOWN.value  # unknown until a lookup, which a cancelled run does not make
         try:
             await self._call()
         except ProviderError as error:
@@ -173,9 +173,9 @@ class Run:
             )
             await self._finish(changes, "storage")
         except (Fenced, ToldToStop, PixelError):
-            raise  # the job is no longer this run's, or the store is away: the lease ends and the sweep takes over
+            raise  # not this run's job any more, or no store: the lease expires and the sweep takes over
         except Exception:
-            # A bug in an adapter must not leave the job to its deadline; the money goes back.
+            # A bug in an adapter must not leave the job until its deadline; the hold is released.
             outcome = "error"
             log.exception("run_failed")
             now = self._tools.clock.now()
@@ -191,7 +191,7 @@ class Run:
             self._tools.observer.called(self._model.provider, outcome, seconds, cost_usd_micros=cost)
 
     async def _call(self) -> None:
-        """Call the provider and tell its breaker how it went."""
+        """Call the provider and report the result to its breaker."""
         health, provider = self._tools.health, self._model.provider
         is_probe = health.began(provider)
         try:
@@ -214,7 +214,7 @@ class Run:
         await health.succeeded(provider, is_probe=is_probe)
 
     async def _follow(self) -> None:
-        """Write what the runner says, each before it goes on."""
+        """Write each item of the runner before it continues."""
         async with aclosing(self._runner.run(await self._assignment())) as run:  # type: ignore[type-var]
             async for said in run:
                 match said:
@@ -239,7 +239,7 @@ class Run:
         return Assignment(self.job, self._model, time_left_s, steps)
 
     async def _abandon(self) -> None:
-        """Let the provider stop what is open of a job that ends; what cannot be stopped ends by itself."""
+        """Stop open steps of an ending job at the provider; others end by themselves."""
         if not self.job.work.is_durable:
             return
         try:
@@ -248,7 +248,7 @@ class Run:
             log.warning("abandon_failed", extra={"reason": str(error)})
 
     async def _deliver(self, produced: Produced, step: Step | None = None) -> bool:
-        """Return whether the store took it."""
+        """Return whether the output was stored."""
         self._note(produced.call)
         tools = self._tools
         output = await store_output(produced, self.job, assets=tools.assets, randomness=tools.randomness)
@@ -270,11 +270,11 @@ class Run:
         catalogue = await self._tools.catalogue.current()
         fallback = next_route(self.job, catalogue, self._tools.randomness.seed)
         while not await self._try_to_recover(error, fallback):
-            # The budgets have no room for this fallback; perhaps they have for the one after it.
+            # The budgets refuse this fallback; the next one may fit.
             fallback = next_route(fallback, catalogue, self._tools.randomness.seed) if fallback else None
 
     async def _try_to_recover(self, error: ProviderError, fallback: Job | None) -> bool:
-        """Write what comes after a failed call; False when a budget does not allow the fallback."""
+        """Write the changes after a failed call; False when a budget does not allow the fallback."""
         changes = after_provider_error(
             self.job,
             error,
@@ -302,7 +302,7 @@ class Run:
             self._tools.observer.requeued(reason)
 
     async def _write(self, after: Job, step: Step | None = None) -> None:
-        """Write a change, again if the answer was lost; raise Fenced when the job has moved on."""
+        """Write a change, again if the result was lost; raise Fenced when the job was changed by another process."""
         self.is_letting_go = after.status is not Status.PROCESSING
         tries = 0
         while not await self._try_to_write(after, step, last=tries == WRITE_TRIES - 1):
@@ -312,7 +312,7 @@ class Run:
         self.job = after
 
     async def _try_to_write(self, after: Job, step: Step | None, *, last: bool) -> bool:
-        """Return False when the store did not answer; the next try then finds out whether it wrote."""
+        """Return False when the store did not answer; the next attempt then finds whether it was written."""
         jobs = self._tools.jobs
         try:
             if await jobs.write(self.job, after, writer=Writer.WORKER, call=self._record, step=step):
@@ -342,7 +342,7 @@ class Run:
         )
 
     def _note(self, call: CallRecord | None) -> None:
-        """Keep the provider's request id and price; a price is unknown as soon as one call's is."""
+        """Record the provider's request id and cost; the cost is unknown when that of one call is."""
         if call is None:
             return
         known, cost = self._record, call.cost_usd_micros

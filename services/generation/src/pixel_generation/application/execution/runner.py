@@ -1,4 +1,4 @@
-"""What runs work of one kind, and what it says while it does."""
+"""The port of runners, and the items they yield."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Assignment:
     """One run of one job."""
 
     job: Job
-    """As it is when its work begins; outputs of earlier runs are in it if its kind is durable."""
+    """The job at the start of the run; it includes outputs of earlier runs if its kind is durable."""
     model: Model
     time_left_s: float
-    """Until the job must have ended."""
+    """The deadline of the job."""
     steps: Mapping[str, Step] = field(default_factory=dict)
-    """What earlier runs of the round began and finished, by key."""
+    """Steps of earlier runs of the round, by key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the run is, and what it does; None leaves either as it is."""
+    """Percent and message of the run; None keeps a value."""
 
     percent: int | None = None
     step: str | None = None
@@ -38,21 +38,21 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Produced:
-    """Something to be stored and delivered; the bytes are not trusted."""
+    """An output to store and deliver; the bytes are not trusted."""
 
     index: int
     data: bytes
     content_type: str
     units: int = 1
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What its kind says of it, and the store does not find out."""
+    """Attributes of its kind that the store does not determine."""
     call: CallRecord | None = None
-    """What is known of the call that made it, when that is no step."""
+    """Record of the call that made it, when it is not a step."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A step is about to cost something; `resume` holds what the next run needs to go on with it."""
+    """A paid step begins; `resume` has the data with which the next run continues it."""
 
     key: str
     resume: Mapping[str, Any] = field(default_factory=dict)
@@ -61,31 +61,31 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """A step is finished, once and for all, and with it is delivered what it produced."""
+    """A step is finished for good; its output is delivered with it."""
 
     key: str
     output: Mapping[str, Any] = field(default_factory=dict)
     call: CallRecord | None = None
     produced: Produced | None = None
     progress: Progress = field(default_factory=Progress)
-    """Where it delivers something, the progress is that of the delivery."""
+    """With an output, the progress is that of the delivery."""
 
 
 Said = Progress | Produced | StepStarted | StepDone | CallRecord
-"""A bare record is what a call cost that gave nothing to deliver."""
+"""A record alone is the cost of a call without an output."""
 
 
 class Runner(Protocol):
-    """Makes what work of one kind asks for. It knows no lease, retry, event or money: what it says, the engine writes.
+    """Runs work of one kind. It knows no lease, retry, event or billing: the engine writes the items it yields.
 
-    The engine takes the next item only when the last one is durable. A run that is cancelled is closed where it waits.
+    The engine requests the next item only when the last one is durable. A cancelled run is closed at its current await.
     """
 
     def is_repeatable(self, model: Model) -> bool:
-        """Tell whether another run of a job that was begun costs nothing twice."""
+        """Return whether another run of a started job repeats no cost."""
 
     def run(self, assignment: Assignment) -> AsyncIterator[Said]:
-        """Yield what happens, in order; raise ProviderError."""
+        """Yield the items in order; raise ProviderError."""
 
     async def abandon(self, assignment: Assignment) -> None:
-        """Stop at the provider what its steps have begun: the job ends. Only asked for kinds that are durable."""
+        """Stop the started steps of an ending job at the provider. Called for durable kinds only."""

@@ -1,4 +1,4 @@
-"""Store what a run produced, patiently: a restart of media must not lose what the provider was paid for."""
+"""Stores outputs with retries: a restart of media must not lose paid outputs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 STORE_TRIES = 20
 STORE_DELAY_S = 0.2
 STORE_MAX_DELAY_S = 4.0
-"""About half a minute in all."""
+"""About half a minute in total."""
 
 
 class StorageTrouble(Exception):
-    """Media did not take an output after several tries."""
+    """Media did not store an output after several attempts."""
 
 
 async def store_output(produced: Produced, job: Job, *, assets: Assets, randomness: Randomness) -> Output | None:
-    """Store under one asset id; None when the bytes are refused for good. Raises StorageTrouble."""
+    """Store with one asset id; return None when the bytes are refused for good. Raises StorageTrouble."""
     asset_id = randomness.new_id()
     for tried in range(1, STORE_TRIES + 1):
         try:

@@ -1,4 +1,4 @@
-"""The worker: claims jobs into free slots, keeps their leases, and lets go of them when it stops."""
+"""The worker: claims jobs into free slots, renews their leases, and releases them when it stops."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WorkLimits:
-    """How much a worker takes on, and its clocks in seconds."""
+    """Slots of a worker, and its intervals in seconds."""
 
     slots: int = 10
     queue_slots: Mapping[str, int] | None = None
-    """Lower bounds of single queues."""
+    """Lower limits of single queues."""
     claim_loops: int = 1
     lease_s: float = 15.0
     heartbeat_s: float = 5.0
@@ -59,7 +59,7 @@ class _Running:
 
 
 class Worker:
-    """Runs jobs until stopped. `signal()` makes it look for jobs at once; it looks every `poll_s` anyway."""
+    """Runs jobs until stopped. `signal()` makes it poll at once; it polls every `poll_s` anyway."""
 
     name = "worker"
 
@@ -92,7 +92,7 @@ class Worker:
         self._loops = [asyncio.create_task(loop) for loop in (*claimers, self._renew_forever())]
 
     async def stop(self) -> None:
-        """Claim nothing more, let runs end within the grace time, give the others back."""
+        """Stop claiming, let runs end within the grace period, requeue the others."""
         if not self._loops:
             return
         self._stopping.set()
@@ -112,12 +112,12 @@ class Worker:
         try:
             await held.run.interrupt()
         except Exception:
-            # The lease ends by itself and the sweep takes over.
+            # The lease expires and the sweep takes over.
             log.exception("requeue_failed", extra={"job_id": held.run.job.id.hex})
 
     async def _claim_forever(self) -> None:
         while not self._stopping.is_set():
-            # Cleared before looking: a signal that comes while claiming makes it look again.
+            # Cleared before the poll: a signal during a claim causes another poll.
             self._signal.clear()
             try:
                 claimed = await self.claim_once()
@@ -138,7 +138,7 @@ class Worker:
             return
 
     async def claim_once(self) -> int:
-        """Claim into free slots, the idlest queue first and no queue more than its part; return the runs started."""
+        """Claim into free slots, the idlest queue first and no queue more than its share; return the started runs."""
         catalogue = await self._catalogue.current()
         busy = self._busy()
         queues = sorted(catalogue.queues(), key=lambda queue: (busy[queue], queue))
@@ -158,7 +158,7 @@ class Worker:
         return started
 
     async def _claim(self, queue: str, free: int, provider: str) -> list[Job]:
-        """Claim as many as the provider's breaker lets start."""
+        """Claim as many as the provider's breaker allows."""
         may_start = await self._tools.health.claimable(provider, free)
         if may_start == 0:
             return []
@@ -205,7 +205,7 @@ class Worker:
         self._runs.pop(job_id, None)
         self._signal.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            # What the run could not write, the sweep settles when the lease is over.
+            # The sweep settles an unwritten end when the lease has expired.
             log.error("run_lost", exc_info=error, extra={"job_id": job_id.hex})
 
     async def _renew_forever(self) -> None:
@@ -214,7 +214,7 @@ class Worker:
             await self.renew_once()
 
     async def renew_once(self) -> None:
-        """Prolong the leases of all runs; stop those that are lost, that cannot be proven to be held, or cancelled."""
+        """Renew the leases of all runs; stop runs that are lost, not certainly held, or cancelled."""
         runs = dict(self._runs)
         if not runs:
             return
@@ -227,7 +227,7 @@ class Worker:
             log.warning("renew_failed", extra={"reason": error.code})
             lost = [held for held in runs.values() if asked_at - held.renewed_at > self._limits.lease_s]
         else:
-            # A run that is writing its last change may have given its lease up already; its own write tells it whether.
+            # A run that writes its last change may have released its lease already; the result of its write decides.
             lost = [held for job_id, held in runs.items() if job_id not in still_held and not held.run.is_letting_go]
             for job_id, stage in still_held.items():
                 runs[job_id].renewed_at = asked_at

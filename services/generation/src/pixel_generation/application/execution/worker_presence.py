@@ -1,4 +1,4 @@
-"""Tell operators which workers are there, whether they have something to do or not."""
+"""Reports live workers to operators, busy or idle."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEAT_S = 5.0
-"""Pause between two signs of life; who was silent for three of them is not counted."""
+"""Interval of heartbeats; a worker without three of them is not counted."""
 
 
 class WorkerPresence:
-    """Gives a sign of life every `beat_s`. A register that is away costs the operators' view and no work."""
+    """Sends a heartbeat every `beat_s`. A failure affects the operators' view only."""
 
     name = "worker-presence"
 
@@ -37,7 +37,7 @@ class WorkerPresence:
         self._beating = asyncio.create_task(self._beat_forever())
 
     async def stop(self) -> None:
-        """Leave, so that a worker that was stopped is not missed."""
+        """Delete the worker, so that a stopped one is not counted."""
         if self._beating is None:
             return
         self._beating.cancel()

@@ -27,7 +27,7 @@ class Replayed:
 
 
 async def replay_jobs(limit: int, *, jobs: AllJobs, history: History, kinds: Kinds) -> Replayed:
-    """Fold the events of up to `limit` jobs, oldest first, and compare each with its row."""
+    """Replay the events of up to `limit` jobs, oldest first, and compare each with its row."""
     count, after, differing = 0, UUID(int=0), {}
     while count < limit and (page := await jobs.after(after, min(PAGE, limit - count))):
         for job_id in page:

@@ -1,4 +1,4 @@
-"""Turn a request into the job it asks for."""
+"""Converts a request to a job."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 LATEST_SCHEDULE = timedelta(days=30)
 SCHEDULE_TOLERANCE = timedelta(minutes=1)
-"""A time this little in the past is a slow request, and means at once."""
+"""A schedule time at most this long in the past means now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +49,22 @@ class SubmitGeneration:
     trace: Mapping[str, str] = field(default_factory=dict)
     priority: Priority = Priority.NORMAL
     schedule_time: datetime | None = None
-    """Not started before."""
+    """Earliest start."""
     cancel_after_s: float = 0.0
-    """Ends after so many seconds whatever it does; 0 means never."""
+    """Cancelled after this many seconds in any state; 0 means never."""
     api_key_id: UUID | None = None
     end_user: str = ""
-    """Of the caller's app."""
+    """End user of the caller's app."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     adjust: bool = False
-    """Change values that the model cannot make to the nearest it can."""
+    """Change unsupported values to the nearest supported ones."""
     allow_fallback: bool = False
     """Let another model run it when the chosen one cannot."""
     max_retries: int | None = None
-    """How often a failed run is repeated; None means as configured."""
+    """Automatic retries of a failed run; None means as configured."""
 
     def fingerprint(self) -> bytes:
-        """Digest of the request as it was sent; equal requests under one idempotency key have equal digests."""
+        """Digest of the request as sent; equal requests with one idempotency key have equal digests."""
         options = {name: getattr(self, name) for name, default in _OPTIONS.items() if getattr(self, name) != default}
         if not options:
             return self.work.fingerprint()
@@ -82,22 +82,22 @@ _OPTIONS: dict[str, object] = {
     "allow_fallback": False,
     "max_retries": None,
 }
-"""What belongs to a request besides its work, with the values that change nothing."""
+"""Fields of a request besides its work, with their neutral values."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """Bounds of every job."""
+    """Limits of every job."""
 
     max_wait: timedelta
-    """From the time it may start to its first start."""
+    """From its earliest start to its first run."""
     max_retries: int
 
 
 def new_generation(
     command: SubmitGeneration, models: Catalogue, *, now: datetime, randomness: Randomness, limits: JobLimits
 ) -> NewGeneration:
-    """Check the request, choose the model, settle the price; raise what is wrong with it."""
+    """Validate the request, choose the model, compute the price; raise its errors."""
     _refuse_wrong(command, now)
     routed = route(command.work, models, randomness.seed, adjust=command.adjust, allow_fallback=command.allow_fallback)
     return NewGeneration(

@@ -1,4 +1,4 @@
-"""The record of one run's call to the provider."""
+"""The call record of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pixel_generation.domain.providers.provider import Outcome
 
 
 class AttemptState(StrEnum):
-    """How far a run came."""
+    """The state of a run."""
 
     CLAIMED = "claimed"
     SUBMITTING = "submitting"
@@ -22,7 +22,7 @@ class AttemptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """What is known about the call; None and empty mean unknown."""
+    """The call record; None and empty mean unknown."""
 
     outcome: Outcome | None = None
     provider_request_id: str = ""
@@ -52,11 +52,11 @@ def _state_once_reconciled(after: Job) -> AttemptState:
         case Status.COMPLETED:
             return AttemptState.SUCCEEDED
         case Status.QUEUED:
-            return AttemptState.FAILED  # the provider told that it never had it
+            return AttemptState.FAILED  # the provider reported that it did not receive the request
         case _:
             return AttemptState.UNKNOWN
 
 
 def attempt_outcome(state: AttemptState, call: CallRecord) -> Outcome | None:
-    """Return what is known of the provider's side after a change."""
+    """Return the outcome of the call after a change."""
     return Outcome.UNKNOWN if state is AttemptState.UNKNOWN else call.outcome

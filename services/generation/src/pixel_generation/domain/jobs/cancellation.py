@@ -1,4 +1,4 @@
-"""What a cancellation came to, for the job and for the money."""
+"""Outcomes of a cancellation and of its charge."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 
 class CancelOutcome(StrEnum):
-    """The answer to a cancellation; the money follows it."""
+    """The outcome of a cancellation, which decides the charge."""
 
     FREE = "free"
     """Ended; nothing was charged."""
     PARTIAL = "partial"
-    """Ended; what was delivered was charged and is kept."""
+    """Ended; delivered outputs are charged and kept."""
     TOO_LATE = "too_late"
-    """It had completed or failed before."""
+    """It completed or failed before."""
     PENDING = "pending"
-    """The run was told to stop and has not ended yet."""
+    """The run was asked to stop and has not ended yet."""
 
 
 def outcome_of_cancel(job: Job) -> CancelOutcome:
-    """Return what the cancellation of a job came to, as the job is now; once it has ended the answer stays the same."""
+    """Return the outcome of a cancellation from the current job; it is final once the job has ended."""
     match job.status:
         case Status.CANCELLED:
             return CancelOutcome.PARTIAL if job.outputs else CancelOutcome.FREE
@@ -38,7 +38,7 @@ def outcome_of_cancel(job: Job) -> CancelOutcome:
 
 
 def cancel(job: Job, *, at: datetime) -> Job | None:
-    """Return the change that cancels a job, or tells its run to stop; None when that is done or too late."""
+    """Return the change that cancels a job, or asks its run to stop; None when done already or too late."""
     if job.status.is_final or job.stage is Stage.CANCELLING:
         return None
     if job.stage in {Stage.STARTING, Stage.GENERATING, Stage.UPLOADING}:

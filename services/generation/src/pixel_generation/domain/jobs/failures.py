@@ -1,4 +1,4 @@
-"""Failed work as operators see it: everything but the words of the user."""
+"""Failed work for operators, without user text."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SetAsideJob:
-    """A job that a duty on a clock could not process, and passes over until it is looked at again."""
+    """A job that a duty could not process and skips until its next attempt."""
 
     job_id: UUID
     duty: str
     reason: str
     failures: int
-    """In a row."""
+    """Number of consecutive failures."""
     first_at: datetime
     last_at: datetime
     look_again_at: datetime
@@ -30,7 +30,7 @@ class SetAsideJob:
 
 @dataclass(frozen=True, slots=True)
 class FailureFilter:
-    """Which failures; None and empty mean all."""
+    """Filter of failures; None and empty mean all."""
 
     failure_code: str = ""
     model: str = ""
@@ -45,7 +45,7 @@ class FailureFilter:
         return self != FailureFilter()
 
     def matches(self, work: FailedWork) -> bool:
-        """Tell whether a failure is one of these."""
+        """Return whether a failure matches."""
         words = (self.failure_code, self.model, self.user_id, self.kind, self.job_id)
         found = (work.failure.code, work.model, work.user_id, work.kind, work.job_id)
         in_time = (self.ended_after is None or work.ended_at >= self.ended_after) and (

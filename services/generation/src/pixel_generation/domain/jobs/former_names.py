@@ -1,4 +1,4 @@
-"""Names that earlier releases gave to facts of stored events and to parts of stored routes."""
+"""Former names of facts in stored events and of parts of stored routes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ ROUTE = {"credits_per_image": "credits_per_unit"}
 
 
 def facts_of(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts of a stored event under their present names."""
+    """Return the facts of a stored event with their current names."""
     return {FACTS.get(name, name): value for name, value in stored.items()}
 
 
 def route_of(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a stored route under its present names."""
+    """Return a stored route with its current names."""
     return {ROUTE.get(name, name): value for name, value in stored.items()}

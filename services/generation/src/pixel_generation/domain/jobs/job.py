@@ -1,4 +1,4 @@
-"""A generation job: its states, the one table of transitions, and the changes that may be written."""
+"""A job: its states, the table of transitions, and its changes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Stage(StrEnum):
 
 
 class Priority(IntEnum):
-    """How soon a job is started among those of its queue; a smaller number is earlier."""
+    """Priority of a job in its queue; a smaller number is earlier."""
 
     HIGH = 0
     NORMAL = 1
@@ -53,18 +53,18 @@ class Priority(IntEnum):
 
 
 class HoldReason(StrEnum):
-    """Why a queued job cannot be claimed; only what stands behind an open hold_reason is."""
+    """Why a queued job cannot be claimed; only jobs without a hold can."""
 
     NONE = "open"
-    """Nothing holds it: it can be claimed."""
+    """No hold: it can be claimed."""
     SCHEDULED = "scheduled"
-    """Its time has not come."""
+    """It is not due yet."""
     CAPPED = "capped"
-    """Its user has no place."""
+    """Its user has no free concurrency slot."""
 
 
 class Transition(StrEnum):
-    """What can happen to a job."""
+    """The transitions of a job."""
 
     CLAIM = "claim"
     CALL = "call"
@@ -102,7 +102,7 @@ TRANSITIONS: dict[tuple[State, Transition], State] = {
     **{(running, Transition.REQUEUE): QUEUED for running in (STARTING, GENERATING, UPLOADING, RECONCILING)},
     **{(running, Transition.REROUTE): ROUTING for running in (STARTING, GENERATING, UPLOADING)},
     **{(called, Transition.RECONCILE): RECONCILING for called in (GENERATING, UPLOADING)},
-    # A cancellation of what runs is told to its worker, which stops; what has no worker is cancelled at once.
+    # A running job is cancelled through its worker, which stops; a job without a worker is cancelled at once.
     **{(running, Transition.CANCEL): CANCELLING for running in (STARTING, GENERATING, UPLOADING)},
     **{(idle, Transition.STOP): CANCELLED for idle in (QUEUED, ROUTING, RECONCILING, CANCELLING)},
     **{(running, Transition.COMPLETE): COMPLETED for running in (GENERATING, UPLOADING, RECONCILING, CANCELLING)},
@@ -122,7 +122,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """A requested value that was changed to one the model can make."""
+    """A requested value that was changed to a supported one."""
 
     field: str
     requested: str
@@ -140,7 +140,7 @@ _ENDS = {Status.COMPLETED: "Done", Status.FAILED: "Failed", Status.CANCELLED: "C
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request and how far it is."""
+    """One request and its progress."""
 
     id: UUID
     user_id: UUID
@@ -151,21 +151,21 @@ class Job:
     created_at: datetime
     deadline_at: datetime
     scheduled_at: datetime
-    """Not claimed before."""
+    """Earliest claim."""
     status: Status = Status.QUEUED
     stage: Stage = Stage.WAITING
     progress: int = 0
     step: str = ""
-    """What its run said last of what it does; empty for the words that its kind has for the stage."""
+    """Last message of its run; empty means the message of its kind for the stage."""
     sequence: int = 1
     """Number of the newest event; grows by one with every change."""
     attempt: int = 0
-    """Runs started so far; never goes back."""
+    """Runs started so far; never decreases."""
     retry_count: int = 0
-    """Runs repeated because the provider failed; runs lost with a worker are not counted."""
+    """Retried runs after provider failures; runs lost with a worker are not counted."""
     max_retries: int = 2
     trace: Mapping[str, str] = field(default_factory=dict)
-    """Trace context of the submission, so that its runs are seen in the same trace."""
+    """Trace context of the submission, continued by its runs."""
     outputs: tuple[Output, ...] = ()
     failure: Failure | None = None
     captured_credits: int | None = None
@@ -173,24 +173,24 @@ class Job:
     ended_at: datetime | None = None
     priority: Priority = Priority.NORMAL
     round: int = 1
-    """Submissions of this job: one, and one more for each retry by its user. Money is settled once per round."""
+    """Round of this job: 1, and one more for each retry by its user. Each round is settled once."""
     hold_reason: HoldReason = HoldReason.NONE
     plan: str = "free"
     cancel_at: datetime | None = None
-    """Ends by then, whatever it does."""
+    """The caller's deadline."""
     cancel_requested_at: datetime | None = None
     api_key_id: UUID | None = None
     end_user: str = ""
-    """Of the caller's app; empty when not given."""
+    """End user of the caller's app; empty when not given."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     price_id: str = ""
-    """Price rule the cost was made with."""
+    """Price rule of the cost."""
     route: Mapping[str, Any] = field(default_factory=dict)
-    """Which model was chosen and why."""
+    """The chosen model and the reason."""
     adjustments: tuple[Adjustment, ...] = ()
     start_after: datetime | None = None
     start_before: datetime | None = None
-    """Start interval that was quoted at submission."""
+    """Start interval quoted at submission."""
 
     @property
     def kind(self) -> str:
@@ -199,7 +199,7 @@ class Job:
 
     @property
     def current_step(self) -> str:
-        """The step as a person reads it."""
+        """The message for the current stage."""
         match self.stage:
             case Stage.WAITING if self.attempt:
                 return "Waiting in queue to try again"
@@ -212,21 +212,21 @@ class Job:
 
     @property
     def units_delivered(self) -> int:
-        """How much of what was asked for is stored."""
+        """Stored units."""
         return sum(output.units for output in self.outputs)
 
     @property
     def is_delivered(self) -> bool:
-        """Everything that was asked for is stored."""
+        """Whether all requested units are stored."""
         return self.units_delivered >= self.work.units
 
     @property
     def can_be_retried(self) -> bool:
-        """It ended with nothing that its user paid for."""
+        """Whether it ended without a charge."""
         return self.status is Status.FAILED or (self.status is Status.CANCELLED and not self.outputs)
 
     def claimed(self, *, at: datetime, deadline_at: datetime) -> Job:
-        """Begin a run; the first one of a round starts the clock of the whole job."""
+        """Begin a run; the first one of a round starts the deadline of the job."""
         first = self.started_at is None
         return self._after(
             Transition.CLAIM,
@@ -237,11 +237,11 @@ class Job:
         )
 
     def calling(self) -> Job:
-        """About to call the provider: from here the outcome may be unknown."""
+        """Record the provider call before it is made: from here the outcome may be unknown."""
         return self._after(Transition.CALL, progress=self.work.progress(self.units_delivered))
 
     def advanced(self, *, progress: int | None = None, step: str | None = None) -> Job:
-        """Go on with the run, perhaps with another step."""
+        """Continue the run, perhaps with another message."""
         return self._after(
             Transition.ADVANCE,
             progress=self.progress if progress is None else progress,
@@ -249,7 +249,7 @@ class Job:
         )
 
     def delivered(self, output: Output) -> Job:
-        """One more output is stored, or one anew."""
+        """Add a stored output, or replace one."""
         others = tuple(other for other in self.outputs if other.index != output.index)
         if self.is_delivered and len(others) == len(self.outputs):
             raise IllegalTransition(f"Job {self.id} has all its outputs.")
@@ -258,7 +258,7 @@ class Job:
         return self._after(Transition.DELIVER, progress=progress, outputs=outputs)
 
     def requeued(self, *, scheduled_at: datetime, counts_as_retry: bool) -> Job:
-        """Give the job back to the queue; outputs of this run are forgotten, unless the next one goes on from them."""
+        """Requeue the job; outputs of this run are discarded, unless its kind is durable."""
         return self._after(
             Transition.REQUEUE,
             progress=0,
@@ -269,7 +269,7 @@ class Job:
         )
 
     def rerouted(self, moved: Job, *, at: datetime) -> Job:
-        """Give the job back to the queue for the model of `moved`, its next fallback."""
+        """Requeue the job for the model of `moved`, its next fallback."""
         return self._after(
             Transition.REROUTE,
             progress=0,
@@ -283,21 +283,21 @@ class Job:
         )
 
     def reconciling(self, *, until: datetime | None = None) -> Job:
-        """Stop before anything is repeated: the provider may have done the work. Ends by `until` with what is known."""
+        """Wait for the outcome of a call that may have succeeded. Ends by `until` with the known outcome."""
         return self._after(Transition.RECONCILE, deadline_at=earlier(self.deadline_at, until))
 
     def cancelling(self, *, at: datetime) -> Job:
-        """Tell the run to stop."""
+        """Ask the run to stop."""
         return self._after(Transition.CANCEL, cancel_requested_at=at)
 
     def completed(self, *, at: datetime) -> Job:
-        """End with the outputs that are stored; only those are paid."""
+        """End with the stored outputs; only those are charged."""
         if not self.outputs or (self.stage is Stage.CANCELLING and not self.is_delivered):
             raise IllegalTransition(f"Job {self.id} lacks the outputs to complete with.")
         return self._after(Transition.COMPLETE, progress=100, ended_at=at, captured_credits=self._earned_credits)
 
     def cancelled(self, *, at: datetime) -> Job:
-        """End with the outputs that were stored before it stopped; only those are paid."""
+        """End as cancelled with the outputs stored before; only those are charged."""
         return self._after(
             Transition.STOP,
             progress=self.progress if self.outputs else 0,
@@ -307,11 +307,11 @@ class Job:
         )
 
     def failed(self, failure: Failure, *, at: datetime) -> Job:
-        """End without outputs and without cost."""
+        """End without outputs and without a charge."""
         return self._after(Transition.FAIL, progress=0, outputs=(), failure=failure, ended_at=at, captured_credits=0)
 
     def retried(self, *, at: datetime, deadline_at: datetime) -> Job:
-        """Begin a new round of a job that ended with nothing; its hold is made anew."""
+        """Begin a new round of a job that ended without outputs, with a new hold."""
         if not self.can_be_retried:
             raise IllegalTransition(f"Job {self.id} has not ended without outputs.")
         return self._after(
@@ -334,7 +334,7 @@ class Job:
 
     @property
     def _earned_credits(self) -> int:
-        """Price of the outputs that are stored; that of a fallback model is in the route, and never higher."""
+        """Price of the stored outputs; a fallback model's price is in the route, and never higher."""
         per_unit = self.route.get("credits_per_unit")
         delivered = min(self.units_delivered, self.work.units)
         if per_unit is not None:

@@ -1,4 +1,4 @@
-"""What a job delivers."""
+"""Outputs of a job."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One thing that a job delivered and media has stored."""
+    """One output, stored in media."""
 
     asset_id: UUID
     index: int
-    """Its place among the outputs; one that is delivered again takes the place of the one before."""
+    """Index of the output; an output delivered again replaces the earlier one."""
     content_type: str
     size_bytes: int
     units: int = 1
-    """How much of what was asked for it is."""
+    """Units of this output."""
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """What its kind says of it beside, for example its width and height."""
+    """Attributes of its kind, for example width and height."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as it is stored: flat, and without units where it is one."""
+        """Return the stored form: flat, without units when it is one."""
         units = {} if self.units == 1 else {"units": self.units}
         return {
             "asset_id": self.asset_id.hex,
@@ -38,7 +38,7 @@ class Output:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Output:
-        """Read it as it is stored."""
+        """Parse the stored form."""
         facts = dict(stored)
         return cls(
             asset_id=UUID(facts.pop("asset_id")),

@@ -1,4 +1,4 @@
-"""What becomes of a run that did not deliver."""
+"""The next changes of a run that did not deliver."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ MODEL_GONE = Failure(
 INTERNAL = Failure("internal", "Something went wrong on our side. You were not charged.", retryable=True)
 
 OF_OUR_ACCOUNT = frozenset({"provider_unauthorized", "provider_quota_exhausted"})
-"""Failures that are neither the request's fault nor pass soon: another provider may still do it."""
+"""Failures that are neither caused by the request nor temporary: another provider may succeed."""
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often and how soon a run is repeated."""
+    """Number and pauses of retries."""
 
     first_delay_s: float = 1.0
     max_delay_s: float = 30.0
     max_runs: int = 10
-    """Runs of one job in all, so that a job that kills its worker ends."""
+    """Maximum runs of one job, so that a job that kills its worker ends."""
     reconcile_for_s: float = 60.0
-    """How long an unknown outcome may become known before the job ends at our cost."""
+    """Time for an unknown outcome to be resolved before the job ends without a charge."""
 
     def delay_s(self, retry_count: int, draw: float, *, at_least: float | None) -> float:
-        """Exponential with full jitter; `draw` is uniform in [0, 1), `at_least` what the provider asked for."""
+        """Return an exponential pause with full jitter, at least `at_least`; `draw` is uniform in [0, 1)."""
         jittered = backoff_s(retry_count + 1, first_s=self.first_delay_s, longest_s=self.max_delay_s, draw=draw)
         return max(jittered, at_least or 0.0)
 
@@ -65,9 +65,9 @@ def after_provider_error(
     fallback: Job | None = None,
     may_repeat: Callable[[], bool] = lambda: True,
 ) -> tuple[Job, ...]:
-    """Return the changes to write, in order: rerouted, or retried, or reconciling, or ended.
+    """Return the changes to write, in order: rerouted, retried, reconciling or ended.
 
-    `fallback` is the job for its next model; `may_repeat` takes a repetition from the provider's budget.
+    `fallback` is the job for its next model; `may_repeat` takes a retry from the provider's budget.
     """
     failure = Failure(error.failure_code, error.detail, error.retryable)
     if not repeatable and error.outcome is Outcome.UNKNOWN:
@@ -88,7 +88,7 @@ def after_provider_error(
 def after_storage_trouble(
     job: Job, *, repeatable: bool, policy: RetryPolicy, now: datetime, draw: float
 ) -> tuple[Job, ...]:
-    """Repeat only what costs nothing when the provider delivered and the store did not take it."""
+    """Return the change when outputs could not be stored: repeated only if that is free."""
     retries_left = job.retry_count < job.max_retries and job.attempt < policy.max_runs
     delay = timedelta(seconds=policy.delay_s(job.retry_count, draw, at_least=None))
     if repeatable and retries_left and now + delay < job.deadline_at:
@@ -97,17 +97,17 @@ def after_storage_trouble(
 
 
 def after_broken_run(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, ...]:
-    """End a run that a bug of ours stopped during its call."""
+    """End a run that a bug stopped during its call."""
     return (_ended(job, INTERNAL, now),) if repeatable else _reconciled(job, INTERNAL, now)
 
 
 def after_cancel(job: Job, *, now: datetime) -> tuple[Job, ...]:
-    """End a run that was told to stop; it completes when everything was delivered before."""
+    """End a run that was asked to stop; it completes when everything was delivered before."""
     return (job.completed(at=now) if job.is_delivered else job.cancelled(at=now),)
 
 
 def cancelled_at_once(job: Job, *, now: datetime) -> tuple[Job, ...]:
-    """Cancel a job without waiting for its run, if it has one."""
+    """Cancel a job without waiting for its run."""
     if job.stage in {Stage.WAITING, Stage.ROUTING, Stage.RECONCILING}:
         return (job.cancelled(at=now),)
     cancelling = job.cancelling(at=now)
@@ -115,13 +115,13 @@ def cancelled_at_once(job: Job, *, now: datetime) -> tuple[Job, ...]:
 
 
 def after_lost_run(job: Job, *, repeatable: bool, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
-    """Take over from a worker that died or stopped; the stage tells whether the provider may have been called."""
+    """Take over from a worker that died or stopped; the stage shows whether the provider may have been called."""
     if job.stage is Stage.CANCELLING:
         return after_cancel(job, now=now)
     if job.deadline_at <= now:
         return after_deadline(job, repeatable=repeatable, now=now)
     if job.stage is Stage.RECONCILING:
-        return ()  # it has no worker to lose: a lookup or its deadline ends it
+        return ()  # it has no worker: a lookup or its deadline ends it
     if job.stage is not Stage.STARTING and not repeatable:
         return _unknown(job, policy, now)
     if job.attempt >= policy.max_runs:
@@ -130,7 +130,7 @@ def after_lost_run(job: Job, *, repeatable: bool, policy: RetryPolicy, now: date
 
 
 def after_lookup(job: Job, outcome: Outcome, *, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
-    """Return what follows once the provider told what became of an unknown call; nothing while it does not know."""
+    """Return the change after a lookup of an unknown call; None while the provider does not know it."""
     if outcome is Outcome.UNKNOWN:
         return ()
     if outcome is Outcome.SENT or job.attempt >= policy.max_runs:
@@ -139,7 +139,7 @@ def after_lookup(job: Job, outcome: Outcome, *, policy: RetryPolicy, now: dateti
 
 
 def after_deadline(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, ...]:
-    """End a job whose time is up; a call that costs and was still open may have done its work."""
+    """End a job past its deadline; an open paid call may have succeeded."""
     if job.stage is Stage.CANCELLING:
         return after_cancel(job, now=now)
     if job.cancel_at is not None and job.cancel_at <= now:
@@ -152,18 +152,18 @@ def after_deadline(job: Job, *, repeatable: bool, now: datetime) -> tuple[Job, .
 
 
 def _unknown(job: Job, policy: RetryPolicy, now: datetime) -> tuple[Job, ...]:
-    """Wait for the provider's truth, unless there are outputs to end with."""
+    """Wait for the outcome of the call, unless there are outputs to end with."""
     if job.outputs:
         return _reconciled(job, UNKNOWN_OUTCOME, now)
     return (job.reconciling(until=now + timedelta(seconds=policy.reconcile_for_s)),)
 
 
 def _reconciled(job: Job, failure: Failure, now: datetime) -> tuple[Job, ...]:
-    """End by way of reconciling, so that the attempt is recorded as one that the provider may have charged."""
+    """End through reconciling, so that the attempt is recorded as possibly charged."""
     reconciling = job.reconciling()
     return (reconciling, _ended(reconciling, failure, now))
 
 
 def _ended(job: Job, failure: Failure, now: datetime) -> Job:
-    """End with the outputs that are stored, which the user pays and keeps; without any, with the failure."""
+    """End with the stored outputs, which are charged and kept; without any, with the failure."""
     return job.completed(at=now) if job.outputs else job.failed(failure, at=now)

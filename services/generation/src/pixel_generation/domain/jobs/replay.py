@@ -1,4 +1,4 @@
-"""A job out of its events: each event holds the facts of its change, and folding them in order gives the row."""
+"""Replays the events of a job: each event has the facts of its change, and applying them in order gives the row."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from pixel_generation.domain.work.work import Kinds
 
 OF_THE_EVENT = frozenset({"status", "stage", "progress", "sequence", "failure"})
-"""What an event has in columns of its own."""
+"""Fields that are separate columns of an event."""
 OF_THE_QUEUE = frozenset({"id", "hold_reason"})
-"""What no event tells: the job it belongs to, and where the job waits at the moment."""
+"""Fields that are in no event: the id of the job, and its hold."""
 FACTS = tuple(field.name for field in fields(Job) if field.name not in OF_THE_EVENT | OF_THE_QUEUE)
 _facts_in = attrgetter(*FACTS)
 
 REQUIRED = frozenset(
     {"user_id", "set_id", "kind", "work", "queue", "cost_credits", "created_at", "deadline_at", "scheduled_at"}
 )
-"""Facts that the first event must have."""
+"""Required facts of the first event."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
-    """One event with its facts, as it is stored."""
+    """One stored event with its facts."""
 
     job_id: UUID
     sequence: int
@@ -45,17 +45,17 @@ class RecordedEvent:
 
 
 class NotReplayable(ValueError):
-    """The events are no gapless sequence from the first one."""
+    """The events are not a gapless sequence from the first one."""
 
 
 def facts_of(before: Job, after: Job) -> dict[str, Any]:
-    """Return what changed beside the columns of the event, in words of JSON."""
+    """Return the changed fields besides the columns of the event, as JSON."""
     changes = zip(FACTS, _facts_in(before), _facts_in(after), strict=True)
     return {name: _write(name, new) for name, old, new in changes if new is not old and new != old}
 
 
 def fold(events: Sequence[RecordedEvent], kinds: Kinds) -> Job:
-    """Return the job that these events made, from the first to the last; raise NotReplayable."""
+    """Return the job of these events, from the first to the last; raise NotReplayable."""
     if not events or [event.sequence for event in events] != list(range(1, len(events) + 1)):
         raise NotReplayable("the events do not count up from 1")
     first, *later = events
@@ -96,7 +96,7 @@ def _write(name: str, value: Any) -> Any:
 
 
 def _read(facts: Mapping[str, Any], kind: str, kinds: Kinds) -> dict[str, Any]:
-    """Return facts as fields of a job; names that are none are left out."""
+    """Return facts as fields of a job; unknown names are omitted."""
     named = former_names.facts_of(facts)
     read = {name: _read_one(name, value) for name, value in named.items() if name in FACTS}
     return read | {"work": kinds.read(kind, named["work"])} if "work" in named else read

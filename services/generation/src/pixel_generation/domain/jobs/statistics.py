@@ -1,4 +1,4 @@
-"""Figures of ended generations."""
+"""Statistics of ended generations."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class StatsRow:
     run_seconds: float
     credits: int
     retries: int = 0
-    """Runs that were repeated after a failure."""
+    """Retried runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Sums over rows of any grain."""
+    """Sums over rows of any granularity."""
 
     generations: int
     completed: int
@@ -48,7 +48,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class GenerationStats:
-    """All figures of a period."""
+    """The statistics of a period."""
 
     total: Figures
     models: tuple[tuple[str, Figures], ...]
@@ -61,7 +61,7 @@ class GenerationStats:
 
 
 def statistics_of(rows: Iterable[StatsRow], provider_cost: Mapping[str, int]) -> GenerationStats:
-    """Sum rows of any order into the figures of the whole period, of each model and of each day."""
+    """Sum rows into the statistics of the period, of each model and of each day."""
     rows = list(rows)
     models = sorted(_grouped(rows, lambda row: row.model).items(), key=lambda item: (-item[1].generations, item[0]))
     days = sorted(_grouped(rows, lambda row: row.day).items())

@@ -1,4 +1,4 @@
-"""Durable steps: what a run has done, so that the run after it does not do it again."""
+"""Durable steps of a run, which later runs do not repeat."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of the runs of a round; a finished one stays as it is."""
+    """One step of the runs of a round; a finished one does not change."""
 
     key: str
-    """What it is called by its kind, unique within the round."""
+    """Key given by its kind, unique within the round."""
     is_finished: bool
     output: Mapping[str, Any] = field(default_factory=dict)
-    """What it made; until it is finished, what the next run needs to go on with it, such as the id of a task."""
+    """Its output; before it is finished, the data to continue it, such as the id of a task."""
     call: CallRecord | None = None
-    """What is known of its call to a provider; None when it makes none."""
+    """Its call record; None without a provider call."""

@@ -1,7 +1,7 @@
-"""What every provider is, whatever it can do, and how its trouble is told.
+"""The common part of all provider ports, and their errors.
 
-A port by capability stands in a file of its own beside this one, with what it is asked and what it gives. Work that
-takes minutes on the provider's side is asked for in three calls: submit, which gives the id of its task, poll, cancel.
+Each capability has its port in a separate file beside this one, with its request and its result. Calls that take
+minutes at the provider are three: submit, which returns the id of the task, poll, cancel.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pixel_errors import PixelError
 
 
 class Provider(Protocol):
-    """A party that does work for us. What it can do is declared as data."""
+    """A provider. Its capabilities are declared as data."""
 
     capabilities: frozenset[str]
-    """Names of the ports that it serves."""
+    """Names of the capability ports that it implements."""
     repeatable: bool
-    """A second call for the same request costs nothing and gives the same bytes."""
+    """Whether a second call with the same request is free and returns the same bytes."""
 
     async def close(self) -> None:
-        """Let go of connections and threads."""
+        """Release connections and threads."""
 
 
 class Outcome(StrEnum):
-    """Whether the provider took the request; only NOT_SENT may be repeated blindly."""
+    """Whether the provider accepted the request; only NOT_SENT may be repeated without a check."""
 
     SENT = "sent"
     NOT_SENT = "not_sent"
@@ -48,7 +48,7 @@ class ProviderError(PixelError):
         retry_after_s: float | None = None,
         provider_request_id: str = "",
     ) -> None:
-        """Take `code` for `failure.code`: provider_unavailable, provider_rate_limited, provider_rejected, blocked …"""
+        """`code` becomes `failure.code`: provider_unavailable, provider_rate_limited, provider_rejected, blocked …"""
         super().__init__(detail, reason=code.upper(), retry_after_s=retry_after_s)
         self.failure_code = code
         self.outcome = outcome

@@ -1,4 +1,4 @@
-"""Images from a text: what a provider is asked for, what it gives, and the port."""
+"""The capability text to image: its request, its result, and the port."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TEXT_TO_IMAGE = "text_to_image"
 
 @dataclass(frozen=True)
 class ImageRequest:
-    """One call to a provider: everything is resolved, nothing is optional by accident."""
+    """One call to a provider, with every option resolved."""
 
     generation_id: str
     attempt: int

@@ -75,7 +75,7 @@ class Model:
     """Expected run time until the queue has measured its own."""
     takes_seed: bool = True
     capabilities: frozenset[str] = frozenset()
-    """What it is for; its provider must serve it too."""
+    """Capabilities of the model; its provider must implement them too."""
     prices: tuple[Price, ...] = ()
 
     @cached_property
@@ -152,11 +152,11 @@ class Catalogue:
         return frozenset(self._by_name)
 
     def is_available(self, model: Model) -> bool:
-        """Tell whether its provider is configured here and can do something that the model is for."""
+        """Return whether its provider is configured and implements a capability of the model."""
         return not model.capabilities.isdisjoint(self._providers.get(model.provider, frozenset()))
 
     def serves(self, model: Model, needs: str) -> bool:
-        """Tell whether the model's provider is configured here and has the capability."""
+        """Return whether the model's provider is configured and has the capability."""
         return needs in self._providers.get(model.provider, frozenset())
 
     def is_spent(self, model: Model) -> bool:

@@ -84,7 +84,7 @@ class Route:
 
 @dataclass(frozen=True)
 class RoutedWork:
-    """Work with nothing left open: model, price and what it draws are settled."""
+    """Resolved work: model, price and random values."""
 
     work: Work
     model: Model
@@ -200,7 +200,7 @@ class _Submitter:
 
     catalogue: Catalogue
     models: tuple[Model, ...]
-    """Those for what the work needs."""
+    """The models with the capability that the work needs."""
 
     def consider(self, model: Model, work: Work, *, adjust: bool = False) -> _Considered:
         fitted = work.fit(model, adjust=adjust)

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pixel_generation.domain.routing.catalogue import Model
 
 CALLED, FIRST, LAST = 50, 60, 95
-"""Percent once the provider is called, and between which the images are delivered."""
+"""Percent once the provider is called, and the range in which images are delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageWork:
-    """A request for images; empty words mean the default of the model."""
+    """A request for images; empty values mean the model's default."""
 
     kind: ClassVar[str] = "image"
     needs: ClassVar[str] = TEXT_TO_IMAGE
@@ -52,7 +52,7 @@ class ImageWork:
         return digest(self.as_dict())
 
     def redacted(self) -> dict[str, Any]:
-        """Leave out prompt, custom prompt, style and the values of options."""
+        """Return the fields without prompt, custom prompt, style and values of options."""
         return {
             "model": self.model,
             "numberOfImages": self.number_of_images,
@@ -72,7 +72,7 @@ class ImageWork:
         return fit(self, model, adjust=adjust)
 
     def moved_to(self, model: Model) -> ImageWork:
-        """Drop a seed that the model does not take: one that was asked for would have kept the model out."""
+        """Drop a seed that the model does not support: a requested one would have excluded the model."""
         return self if model.takes_seed else replace(self, seed=None)
 
     def drawn(self, model: Model, draw_seed: Callable[[], int]) -> ImageWork:

@@ -1,4 +1,4 @@
-"""Whether a model can make what is asked, and what exactly it would make."""
+"""Checks a request against a model, and resolves its options."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ MAX_STYLE_CHARS = 100
 
 
 def violations(work: ImageWork) -> Iterable[Violation]:
-    """Return what is wrong with the texts and the seed, whatever the model."""
+    """Return the violations of texts and seed, for any model."""
     if not work.prompt.strip():
         yield Violation("prompt", f"The prompt is empty; expected 1 to {IMAGE_WORK_PROMPT_MAX_LEN} characters.")
     for name, text, most in (
@@ -52,7 +52,7 @@ def violations(work: ImageWork) -> Iterable[Violation]:
 
 
 def fit(work: ImageWork, model: Model, *, adjust: bool = False) -> Fit:
-    """Fill in what is left open and check the rest; with `adjust`, change what the model cannot make and list it."""
+    """Resolve omitted options and check the others; with `adjust`, change unsupported values and list them."""
     fitting = _Fitting(work, model, adjust)
     ratio, size = fitting.geometry()
     changes = {
@@ -76,7 +76,7 @@ def fit(work: ImageWork, model: Model, *, adjust: bool = False) -> Fit:
 
 @dataclass
 class _Fitting:
-    """Collects what does not fit, field by field."""
+    """Collects violations by field."""
 
     work: ImageWork
     model: Model
@@ -127,7 +127,7 @@ class _Fitting:
         return None
 
     def geometry(self) -> tuple[str, Size | None]:
-        """Return ratio and size; a size that is given rules over a ratio that is given."""
+        """Return ratio and size; a given size takes precedence over a given ratio."""
         asked_ratio, asked_size = self.work.aspect_ratio, self.work.size
         ratios = self.model.ratios
         if not asked_size:
@@ -195,7 +195,7 @@ class _Fitting:
 
 
 def ratio_of(size: Size, model: Model) -> str:
-    """Return the model's word for the ratio of a size, or its shortest fraction."""
+    """Return the model's ratio of a size, or its reduced fraction."""
     for ratio in model.ratios:
         if _agree(ratio, size):
             return ratio

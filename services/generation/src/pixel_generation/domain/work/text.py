@@ -1,4 +1,4 @@
-"""Texts of users that the store can hold."""
+"""Checks that user texts can be stored."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def is_storable(text: str) -> bool:
-    """PostgreSQL text holds neither NUL nor lone surrogates."""
+    """Return whether PostgreSQL can store the text: no NUL and no lone surrogates."""
     return "\0" not in text and not SURROGATE.search(text)

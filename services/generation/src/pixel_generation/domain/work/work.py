@@ -1,7 +1,7 @@
-"""The work that a job is for: all that the engine knows of it, whatever its kind.
+"""The interface of work for the engine, common to all kinds.
 
-A kind is a frozen dataclass in a file of its own beside this one. It says what was asked for, whether that can be made,
-how much it is, and how its progress reads; who runs it is its runner.
+A kind is a frozen dataclass in a separate file beside this one. It has the request, its validation, its units and its
+progress messages; its runner runs it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Priced(Protocol):
-    """Work as rules of prices see it.
+    """Work for pricing.
 
-    `model` is an id or alias, empty for the default one; `quality` and `size` are words that a rule may name; `units`
-    is how much is asked for, counted as it is priced.
+    `model` is an id or alias, empty for the default one; `quality` and `size` are values that a price rule may name;
+    `units` is the requested amount in priced units.
     """
 
     @property
@@ -43,56 +43,56 @@ class Priced(Protocol):
 
 
 class Fitted(Protocol):
-    """Work as a model is found for it."""
+    """Work for routing."""
 
     needs: ClassVar[str]
-    """Capability of a provider."""
+    """Required capability of a provider."""
 
     def violations(self) -> Iterable[Violation]:
-        """Return what is wrong with it whatever the model."""
+        """Return the violations that hold for any model."""
 
     def fit(self, model: Model, *, adjust: bool = False) -> Fit:
-        """Fill in what is left open and check the rest; with `adjust`, list what had to be changed for the model."""
+        """Resolve omitted options and check the others; with `adjust`, list the changes made for the model."""
 
     def moved_to(self, model: Model) -> Self:
-        """Return it as it is asked of another model; what was drawn for the one before may be dropped."""
+        """Return the request for another model; values drawn for the previous one may be dropped."""
 
     def drawn(self, model: Model, draw_seed: Callable[[], int]) -> Self:
-        """Return it with what is left to chance settled."""
+        """Return it with its random values drawn."""
 
 
 class Followed(Protocol):
-    """Work as its user follows it."""
+    """Work for progress."""
 
     is_durable: ClassVar[bool]
-    """A run goes on where the one before was lost: every paid call is a stored step, and outputs are kept."""
+    """Whether a run continues where the previous one was lost: paid calls are stored steps, outputs are kept."""
 
     def progress(self, delivered: int) -> int:
-        """Return the percent of a run that has delivered so many units, unless its runner says it."""
+        """Return the percent of a run with this many delivered units, used unless its runner reports it."""
 
     def step(self, stage: Stage, delivered: int) -> str:
-        """Return what a run does while it starts, generates or uploads, unless its runner says it."""
+        """Return the message while a run starts, generates or uploads, used unless its runner reports it."""
 
 
 class Work(Priced, Fitted, Followed, Protocol):
-    """What a user asks for, in the words of one kind."""
+    """The requested work of one kind."""
 
     kind: ClassVar[str]
-    """Name of the kind, for good: it stands beside the work wherever that is stored or sent."""
+    """Permanent name of the kind, stored and sent beside the work."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields by name; the class takes them back as arguments."""
+        """Return the fields by name, as arguments of the class."""
 
     def fingerprint(self) -> bytes:
-        """Return a digest of what was asked; equal requests under one idempotency key have equal digests."""
+        """Return a digest of the request; equal requests with one idempotency key have equal digests."""
 
     def redacted(self) -> dict[str, Any]:
-        """Return what operators may see: all but the texts of the user."""
+        """Return the fields for operators, without user text."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What a model would make of a request; complete when there are no violations."""
+    """A request resolved for a model; complete without violations."""
 
     work: Work
     adjustments: tuple[Adjustment, ...] = ()
@@ -100,14 +100,14 @@ class Fit:
 
 
 class Kinds:
-    """The kinds of work that this process knows, by name."""
+    """The registered kinds of work, by name."""
 
     def __init__(self, *kinds: type[Work]) -> None:
         self._by_name: dict[str, Callable[..., Work]] = {kind.kind: kind for kind in kinds}
         self.names = tuple(sorted(self._by_name))
 
     def read(self, kind: str, fields: Mapping[str, Any]) -> Work:
-        """Return stored work; raise KindNotAvailable, which names those there are."""
+        """Return stored work; raise KindNotAvailable, which lists the known kinds."""
         known = self._by_name.get(kind)
         if known is None:
             raise KindNotAvailable.of(kind, self.names)
@@ -115,6 +115,6 @@ class Kinds:
 
 
 def digest(fields: Mapping[str, Any]) -> bytes:
-    """Return a digest of fields that JSON can hold, in whatever order."""
+    """Return a digest of JSON fields, independent of their order."""
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -17,7 +17,7 @@ CATALOGUE = load_queries("pixel_generation.sql", "catalogue.sql")
 
 
 class PostgresCatalogue:
-    """Reads the enabled models; `providers` tells what those can do that are configured in this process."""
+    """Reads the enabled models; `providers` has the capabilities of the configured providers."""
 
     def __init__(self, pool: Pool, *, default: str, providers: Mapping[str, frozenset[str]]) -> None:
         self._pool = pool

@@ -80,7 +80,7 @@ class PostgresFailures:
                 return Page(
                     [work for work in (_failure_of(one, self._kinds),) if which.matches(work)] if one else [], None
                 )
-            # The place before which to read on: a filter's end is one before every id of that moment.
+            # The position to continue before: the end time of a filter sorts before every id of that moment.
             before_at, before_id = before or (which.ended_before or END, UUID(int=2**128 - 1))
             parameters = _words_of(which) | {
                 "before_at": before_at,

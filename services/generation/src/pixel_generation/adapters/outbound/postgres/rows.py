@@ -112,7 +112,7 @@ def change_value(before: Job, after: Job, events: Sequence[OutboxEvent]) -> dict
 
 
 def step_value(step: Step) -> dict[str, Any]:
-    """Return a durable step as the statement that writes it reads it."""
+    """Return a durable step as JSON for the statement that writes it."""
     return {
         "key": step.key,
         "state": "finished" if step.is_finished else "started",

@@ -114,7 +114,7 @@ def _submitted_at(item: NewGeneration) -> datetime:
 
 
 def _event_columns(batch: Sequence[NewGeneration], messages: WorkMessages) -> dict[str, Any]:
-    """Return the two outbox rows of every item; the statement gives them the trace of their submission as headers."""
+    """Return the two outbox rows of every item; the statement adds the trace of their submission as headers."""
     requests = outbox_parameters([messages.requested(item.job, _submitted_at(item)) for item in batch])
     statuses = outbox_parameters([status_changed(item.job, _submitted_at(item)) for item in batch])
     return {

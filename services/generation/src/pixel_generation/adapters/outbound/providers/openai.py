@@ -53,7 +53,7 @@ class OpenAIImages:
         response, provider_request_id = await self._call(request)
         pictures = [data for item in response.data or [] if (data := _decoded(item.b64_json))]
         if not pictures:
-            raise _no_output("The provider's answer holds no picture.", provider_request_id)
+            raise _no_output("The provider's response has no image.", provider_request_id)
         costs = self._costs(request.provider_model, response.usage, len(pictures))
         for index, data in enumerate(pictures[: request.count]):
             yield ProducedImage(
@@ -85,7 +85,7 @@ class OpenAIImages:
         except (TimeoutError, httpx2.HTTPError) as error:
             raise _disconnection(error, provider_request_id) from error
         except ValidationError as error:
-            raise _no_output("The provider's answer is not an images response.", provider_request_id) from error
+            raise _no_output("The provider's response is not an images response.", provider_request_id) from error
 
     def _costs(self, model: str, usage: Usage | None, pictures: int) -> list[int | None]:
         price = self._prices.get(model)
@@ -121,7 +121,7 @@ async def _bounded(chunks: AsyncIterator[bytes], count: int, provider_request_id
     async for chunk in chunks:
         body += chunk
         if len(body) > count * _MOST_BYTES_PER_PICTURE:
-            raise _no_output("The provider's answer is larger than any picture.", provider_request_id)
+            raise _no_output("The provider's response is larger than any image.", provider_request_id)
     return bytes(body)
 
 
@@ -156,7 +156,7 @@ def _disconnection(cause: BaseException, provider_request_id: str) -> ProviderEr
         )
     is_late = isinstance(cause, TimeoutError | httpx2.TimeoutException)
     return ProviderError(
-        "The provider did not answer in time." if is_late else "The provider broke the connection.",
+        "The provider did not respond in time." if is_late else "The provider broke the connection.",
         code="provider_timeout" if is_late else "provider_unavailable",
         outcome=Outcome.UNKNOWN,
         retryable=False,

@@ -1,4 +1,4 @@
-"""Images from a text: one call to a provider, each image delivered as it comes."""
+"""The runner of images from a text: one provider call, each image delivered as it arrives."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ PRIORITY_OF = {gen.JobPriority.Value(f"JOB_PRIORITY_{priority.name}"): priority 
 
 
 def read_submission(item: Submission, messages: WorkMessages) -> SubmitGeneration:
-    """Return the command; raise KindNotAvailable, or Invalid that names the field which cannot be read."""
+    """Return the command; raise KindNotAvailable, or Invalid with the malformed field."""
     try:
         work = messages.read(item, item.kind)
     except ParseError as error:
