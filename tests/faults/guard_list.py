@@ -277,7 +277,7 @@ GUARDS = [
     ),
     Guard(
         "key cannot lift its budget",
-        f"{GATEWAY}/application/billing/key_budgets.py",
+        f"{GATEWAY}/application/accounts/key_budgets.py",
         "if api_key_id and await budgets.of(_SCOPE, api_key_id):",
         "if False:",
         "tests/unit/gateway/test_credit_endpoints.py::test_a_key_with_a_budget_cannot_change_it",

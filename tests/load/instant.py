@@ -30,7 +30,7 @@ from pixel_generation.application.execution.run import RunTools
 from pixel_generation.application.execution.runner import Produced
 from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
-from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.recovery import RetryPolicy

@@ -31,7 +31,7 @@ from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQue
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import SUBMISSIONS, PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
-from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.work.image import ImageWork
 from pixel_generation.wiring.kinds import MESSAGES

@@ -9,7 +9,8 @@ from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQue
 from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueueHolds
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.application.maintenance.ports import QueueHolds
-from pixel_generation.application.submission.ports import OwnedJobs, QueueCapacity, QueueSnapshots
+from pixel_generation.application.reading.ports import QueueSnapshots
+from pixel_generation.application.submission.ports import OwnedJobs, QueueCapacity
 from pixel_runtime.ids import new_id
 
 from tests.conftest import WaitUntil

@@ -22,7 +22,7 @@ from pixel_generation.adapters.outbound.postgres.queue_holds import PostgresQueu
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.reading.read_generations import GenerationView, ReadTools, find_generation
-from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Priority
 from pixel_generation.domain.queueing.queues import PositionReason
 from pixel_generation.wiring.kinds import KINDS, MESSAGES

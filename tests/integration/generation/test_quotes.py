@@ -23,9 +23,9 @@ from pixel_generation.adapters.outbound.postgres.queue_counts import PostgresQue
 from pixel_generation.adapters.outbound.postgres.queue_snapshots import PostgresQueueSnapshots
 from pixel_generation.adapters.outbound.postgres.submissions import PostgresSubmissions
 from pixel_generation.adapters.outbound.randomness import SystemRandomness
+from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration
 from pixel_generation.application.submission.quote import Quote, quote_generation
-from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, submit_generations
 from pixel_generation.domain.errors import PriceUnknown
 from pixel_generation.domain.jobs.job import Priority

@@ -39,10 +39,10 @@ from pixel_generation.application.reading.read_generations import (
     list_events,
     list_user_events,
 )
+from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
 from pixel_generation.application.submission.resubmissions import ResubmitTools, resubmit_jobs
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
-from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration, submit_generations
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
 from pixel_generation.domain.jobs.job import Job, StoredEvent

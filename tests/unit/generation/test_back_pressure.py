@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pixel_errors import Exhausted, Unavailable
 from pixel_generation.adapters.outbound.caches.queue_capacity import CountedQueueCapacity
-from pixel_generation.application.submission import retry_after
+from pixel_generation.application.reading import retry_after
 from pixel_generation.application.submission.submit import SubmitGeneration
 from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
 from pixel_generation.domain.work.image import ImageWork

@@ -15,7 +15,7 @@ from pixel_errors import Unavailable
 from pixel_generation.adapters.metrics import EtaMetrics
 from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
-from pixel_generation.application.submission.start_estimates import StartEstimates
+from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.queueing.estimate import EstimateAccuracy

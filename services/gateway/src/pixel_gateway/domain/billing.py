@@ -122,6 +122,17 @@ class Redeemed:
 
 
 @dataclass(frozen=True)
+class AdjustCredits:
+    """Add credits to an account, or deduct them when negative."""
+
+    user_id: str
+    credits: int
+    adjustment_id: str
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True)
 class Adjusted:
     """The result of an adjustment."""
 

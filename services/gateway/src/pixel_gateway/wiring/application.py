@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 from pixel_gateway.application import Application
 from pixel_gateway.application.accounts import AccountUseCases
 from pixel_gateway.application.accounts.accounts import ensure_account, give_owed_credits
-from pixel_gateway.application.accounts.administer import adjust_credits, monitor, update_user
+from pixel_gateway.application.accounts.administer import adjust_credits, update_user
 from pixel_gateway.application.accounts.api_keys import Authenticator, create_api_key, revoke_api_key
-from pixel_gateway.application.billing import BillingUseCases
-from pixel_gateway.application.billing.key_budgets import (
+from pixel_gateway.application.accounts.key_budgets import (
     delete_key_budget,
     list_key_budgets,
     put_key_budget,
     refuse_limited_key,
 )
+from pixel_gateway.application.billing import BillingUseCases
 from pixel_gateway.application.generations import GenerationUseCases
-from pixel_gateway.application.generations.await_images import await_images, has_ended
 from pixel_gateway.application.generations.bulk import cancel_many, retry_many
 from pixel_gateway.application.generations.timeline import view_timeline
 from pixel_gateway.application.generations.view_generations import (
@@ -29,10 +28,12 @@ from pixel_gateway.application.generations.view_generations import (
 )
 from pixel_gateway.application.images import ImageUseCases
 from pixel_gateway.application.live import LiveUseCases
+from pixel_gateway.application.live.await_images import await_images, has_ended
 from pixel_gateway.application.live.hub import Hub
 from pixel_gateway.application.live.tickets import create_ticket, use_ticket
 from pixel_gateway.application.live.user_channel import UserChannels
 from pixel_gateway.application.operations import OperationUseCases
+from pixel_gateway.application.operations.monitor import monitor
 
 if TYPE_CHECKING:
     from pixel_gateway.application.generations.completion import Completion

@@ -17,11 +17,11 @@ from pixel_generation.application.reading.read_generations import (
     list_generations,
     list_user_events,
 )
+from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.application.submission.cancel import CancelTools, cancel_generations
 from pixel_generation.application.submission.new_job import JobLimits
 from pixel_generation.application.submission.quote import quote_generation
 from pixel_generation.application.submission.retry import RetryTools, retry_generations
-from pixel_generation.application.submission.start_estimates import StartEstimates
 from pixel_generation.application.submission.submit import submit_generations
 from pixel_generation.wiring.work import queue_slots
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pixel_gateway.application.accounts.administer import AdjustCredits
     from pixel_gateway.application.generations.ports import Submission
     from pixel_gateway.domain.account import Balance
     from pixel_gateway.domain.billing import (
+        AdjustCredits,
         Adjusted,
         Budget,
         Promotion,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from pixel_errors import PixelError
 
-    from pixel_gateway.application.generations.await_images import MadeImages
+    from pixel_gateway.application.generations.made_images import MadeImages
     from pixel_gateway.application.generations.ports import Accepted, Cancelled, HistoryQuery, Submission
     from pixel_gateway.application.generations.timeline import TimelineEntry
     from pixel_gateway.domain.generation import Generation, Model, Progress

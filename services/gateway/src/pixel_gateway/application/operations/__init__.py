@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from pixel_gateway.application.accounts.administer import Monitored
+    from pixel_gateway.application.operations.monitor import Monitored
     from pixel_gateway.domain.operations import (
         Action,
         FailurePage,

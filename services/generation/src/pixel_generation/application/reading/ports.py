@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pixel_generation.domain.billing.credits import Balance
     from pixel_generation.domain.jobs.job import Job, Status, StoredEvent
     from pixel_generation.domain.queueing.position import Position
+    from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
     from pixel_generation.domain.queueing.queues import PositionReason, QueueState
 
 
@@ -74,3 +75,13 @@ class Queries(Protocol):
 
     async def balance(self, user_id: UUID) -> Balance:
         """Return the user's credits; zeros for an unknown user."""
+
+
+class QueueSnapshots(Protocol):
+    """Snapshots of queues: queued and running jobs and the latest run times; callers add accepted jobs to them."""
+
+    async def newest(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
+        """Return a snapshot of the last second; None when it could not be read."""
+
+    async def recent(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
+        """Return the latest snapshot without waiting for a read."""

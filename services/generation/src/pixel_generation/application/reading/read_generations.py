@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.ports import Clock
-    from pixel_generation.application.submission.start_estimates import StartEstimates
+    from pixel_generation.application.reading.start_estimates import StartEstimates
 
 POSITIONS_KEPT = 50_000
 COUNTED_AHEAD = 1_000

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from pixel_generation.domain.jobs.cancellation import CancelOutcome
     from pixel_generation.domain.jobs.job import Job
-    from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +108,6 @@ class CancelObserver(Protocol):
 
     def cancelled(self, outcome: CancelOutcome) -> None:
         """Count an answered cancellation."""
-
-
-class QueueSnapshots(Protocol):
-    """Snapshots of queues: queued and running jobs and the latest run times; callers add accepted jobs to them."""
-
-    async def newest(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
-        """Return a snapshot of the last second; None when it could not be read."""
-
-    async def recent(self, queue: str, *, slots: int, typical_s: float) -> QueueSnapshot | None:
-        """Return the latest snapshot without waiting for a read."""
 
 
 class QueueCapacity(Protocol):

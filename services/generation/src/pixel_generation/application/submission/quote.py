@@ -11,8 +11,8 @@ from pixel_generation.application.submission.rejections import rejection
 
 if TYPE_CHECKING:
     from pixel_generation.application.ports import Catalogues, Clock, Randomness
+    from pixel_generation.application.reading.start_estimates import StartEstimates
     from pixel_generation.application.submission.ports import DryRuns, QueueCapacity
-    from pixel_generation.application.submission.start_estimates import StartEstimates
     from pixel_generation.domain.jobs.job import Job
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from pixel_generation.application.reading.retry_after import CLOSED_S
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
-from pixel_generation.application.submission.retry_after import CLOSED_S
 from pixel_generation.domain.errors import (
     BudgetExhausted,
     DailyLimitReached,

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.ports import Catalogues, Clock, Randomness
+    from pixel_generation.application.reading.start_estimates import StartEstimates
     from pixel_generation.application.submission.ports import QueueCapacity
-    from pixel_generation.application.submission.start_estimates import StartEstimates
     from pixel_generation.domain.jobs.job import Job
 
 __all__ = ["Accepted", "SubmitGeneration", "submit_generations"]

@@ -23,9 +23,9 @@ from pixel_gateway.adapters.inbound.http.routing.errors import InvalidRequest
 from pixel_gateway.adapters.inbound.http.routing.parameters import IDEMPOTENCY_KEY, IdInPath
 from pixel_gateway.adapters.inbound.http.routing.request import Request, require_id
 from pixel_gateway.adapters.inbound.http.routing.struct_mapping import to_struct
-from pixel_gateway.application.accounts.administer import AdjustCredits
 from pixel_gateway.domain.access import Access, Role
 from pixel_gateway.domain.account import AccountChange
+from pixel_gateway.domain.billing import AdjustCredits
 from pixel_gateway.domain.rate_limit import LoadClass
 
 log = pixel_telemetry.get_logger(__name__)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pixel_events import BusHealth
 
-    from pixel_gateway.application.accounts.administer import Monitored
+    from pixel_gateway.application.operations.monitor import Monitored
     from pixel_gateway.domain.billing import Promotion
     from pixel_gateway.domain.operations import Action, FailurePage, Queue
 

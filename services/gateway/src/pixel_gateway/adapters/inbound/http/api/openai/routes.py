@@ -35,7 +35,7 @@ from pixel_gateway.domain.generation import Spec, Status
 from pixel_gateway.domain.rate_limit import LoadClass
 
 if TYPE_CHECKING:
-    from pixel_gateway.application.generations.await_images import MadeImages
+    from pixel_gateway.application.generations.made_images import MadeImages
     from pixel_gateway.domain.generation import Failure, Generation, Model
 
 IMAGES_ROUTE = "POST /v1/images/generations"

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pixel_errors import DeadlineExceeded
 
-from pixel_gateway.domain.generation import Generation, Status
+from pixel_gateway.application.generations.made_images import MadeImages
+from pixel_gateway.domain.generation import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pixel_gateway.application.generations.ports import Generations
     from pixel_gateway.application.images.ports import Media
     from pixel_gateway.application.live.hub import Hub
-    from pixel_gateway.domain.image import Addresses
+    from pixel_gateway.domain.generation import Generation
 
 
 class GenerationPending(DeadlineExceeded):
     """The pictures are not ready yet; the generation continues and can be followed by its id."""
 
     reason = "GENERATION_PENDING"
-
-
-@dataclass(frozen=True)
-class MadeImages:
-    """An ended generation and the URLs of its pictures."""
-
-    generation: Generation
-    addresses: Mapping[str, Addresses]
 
 
 async def await_images(
