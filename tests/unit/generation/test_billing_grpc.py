@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel_errors import PixelError
-from pixel_generation.adapters.codec import timestamp
 from pixel_generation.adapters.inbound.grpc.billing.servicer import BillingServicer
+from pixel_generation.adapters.output_codec import timestamp
 from pixel_generation.application import Application
 from pixel_generation.domain.billing.credits import Capture
 from pixel_generation.wiring.serve_billing import bind_billing

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import ParseDict
-from google.protobuf.timestamp_pb2 import Timestamp
 from pixel.generation.v1 import generation_pb2 as pb
 from pixel_runtime.ids import format_id
 
-from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Priority, Stage, Status
+from pixel_generation.adapters.output_codec import failure_to_proto, output_to_proto, timestamp
+from pixel_generation.domain.jobs.job import HoldReason, Job, Priority, Stage, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from uuid import UUID
 
     from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.application.reading.read_generations import GenerationView
-    from pixel_generation.domain.jobs.job import StoredEvent
-    from pixel_generation.domain.jobs.output import Output
+    from pixel_generation.domain.jobs.job import Failure, StoredEvent
     from pixel_generation.domain.routing.catalogue import Catalogue, Model
 
 STATUSES = {status: pb.GenerationStatus.Value(f"GENERATION_STATUS_{status.name}") for status in Status}
@@ -27,31 +26,6 @@ STAGES = {stage: pb.GenerationStage.Value(f"GENERATION_STAGE_{stage.name}") for 
 STATUS_OF = {value: status for status, value in STATUSES.items()}
 PRIORITIES = {priority: pb.JobPriority.Value(f"JOB_PRIORITY_{priority.name}") for priority in Priority}
 PRIORITY_OF = {value: priority for priority, value in PRIORITIES.items()}
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
-
-
-def timestamp(at: datetime) -> Timestamp:
-    return Timestamp(seconds=(at - _EPOCH) // _SECOND, nanos=at.microsecond * 1_000)
-
-
-def output_to_proto(output: Output) -> pb.Output:
-    return pb.Output(
-        asset_id=format_id("ast", output.asset_id),
-        index=output.index,
-        width=output.facts.get("width", 0),
-        height=output.facts.get("height", 0),
-        content_type=output.content_type,
-        size_bytes=output.size_bytes,
-        seed=output.facts.get("seed"),
-    )
-
-
-def failure_to_proto(failure: Failure | None) -> pb.GenerationFailure | None:
-    if failure is None:
-        return None
-    return pb.GenerationFailure(code=failure.code, message=failure.message, retryable=failure.retryable)
 
 
 def route_to_proto(route: Mapping[str, Any]) -> pb.Route | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -101,15 +101,17 @@ class Adapters:
     duty_metrics: DutyMetrics
 
 
+def open_database(settings: Settings) -> AbstractAsyncContextManager[Pool]:
+    return open_pool(
+        settings.database_url, schema=SCHEMA, application="pixel-generation", max_size=settings.pool_max_size
+    )
+
+
 @asynccontextmanager
 async def open_adapters(settings: Settings, kinds_of_work: Sequence[Kind] = ALL) -> AsyncIterator[Adapters]:
     """Open the database and the providers, and make the adapters on them."""
     async with AsyncExitStack() as stack:
-        pool = await stack.enter_async_context(
-            open_pool(
-                settings.database_url, schema=SCHEMA, application="pixel-generation", max_size=settings.pool_max_size
-            )
-        )
+        pool = await stack.enter_async_context(open_database(settings))
         kinds, messages = kinds_of(kinds_of_work), messages_of(kinds_of_work)
         providers = open_providers(settings)
         for provider in providers.values():

@@ -10,7 +10,7 @@ from pixel.generation.v1 import generation_pb2 as pb
 from pixel_events import OutboxEvent
 from pixel_runtime.ids import format_id
 
-from pixel_generation.adapters.codec import failure_to_proto, output_to_proto, timestamp
+from pixel_generation.adapters.output_codec import failure_to_proto, output_to_proto, timestamp
 from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.work.image import ImageWork
 

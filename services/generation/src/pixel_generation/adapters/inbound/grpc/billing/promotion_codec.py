@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel_limits.generation import LIST_GENERATIONS_REQUEST_PAGE_SIZE_LTE as MAX_PAGE
 
-from pixel_generation.adapters.codec import timestamp
 from pixel_generation.adapters.inbound.grpc.read_request import read_code_token, read_size, write_code_token
+from pixel_generation.adapters.output_codec import timestamp
 from pixel_generation.application.billing.promotion_codes import ListPromotions
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from pixel.generation.v1 import billing_service_pb2_grpc
 from pixel_errors import Invalid, Violation
 from pixel_runtime.ids import format_id, parse_id
 
-from pixel_generation.adapters.codec import timestamp
 from pixel_generation.adapters.inbound.grpc.billing.promotion_codec import (
     promotion_to_proto,
     promotions_to_proto,
@@ -24,6 +23,7 @@ from pixel_generation.adapters.inbound.grpc.billing.statement_codec import (
     transactions_to_proto,
     usage_to_proto,
 )
+from pixel_generation.adapters.output_codec import timestamp
 from pixel_generation.application.billing.correct_credits import (
     AdjustCredits,
     RefundGeneration,

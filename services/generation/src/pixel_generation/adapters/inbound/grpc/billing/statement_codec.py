@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from pixel.generation.v1 import billing_service_pb2 as pb
 from pixel_runtime.ids import format_id
 
-from pixel_generation.adapters.codec import timestamp
 from pixel_generation.adapters.inbound.grpc.read_request import (
     read_generation_id,
     read_time,
@@ -15,6 +14,7 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
     read_user_id,
     write_token,
 )
+from pixel_generation.adapters.output_codec import timestamp
 from pixel_generation.application.billing.read_statement import ListTransactions, SumUsage
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_runtime.ids import format_id
 
-from pixel_generation.adapters.codec import STATUSES, timestamp
+from pixel_generation.adapters.codec import STATUSES
+from pixel_generation.adapters.output_codec import timestamp
 
 if TYPE_CHECKING:
     from pixel_generation.domain.billing.receipt import AttemptReceipt, Receipt, RoundReceipt

@@ -11,13 +11,7 @@ from pixel.generation.v1 import generations_service_pb2 as pb
 from pixel_errors import Exhausted, PixelError
 from pixel_limits.generation import LIST_GENERATIONS_REQUEST_PAGE_SIZE_LTE as MAX_PAGE
 
-from pixel_generation.adapters.codec import (
-    STATUS_OF,
-    model_to_proto,
-    stored_event_to_proto,
-    timestamp,
-    view_to_proto,
-)
+from pixel_generation.adapters.codec import STATUS_OF, model_to_proto, stored_event_to_proto, view_to_proto
 from pixel_generation.adapters.inbound.grpc.generations.quote_codec import quote_to_proto
 from pixel_generation.adapters.inbound.grpc.generations.read_submission import read_submission
 from pixel_generation.adapters.inbound.grpc.generations.receipt_codec import receipt_to_proto
@@ -30,6 +24,7 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
     read_user_id,
     write_token,
 )
+from pixel_generation.adapters.output_codec import timestamp
 from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.application.reading.read_generations import ListEvents, ListGenerations, ListUserEvents
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration

@@ -10,7 +10,6 @@ from pixel.generation.v1 import operations_service_pb2_grpc
 from pixel_limits.generation import LIST_GENERATIONS_REQUEST_PAGE_SIZE_LTE as MAX_PAGE
 from pixel_runtime.ids import format_id
 
-from pixel_generation.adapters.codec import failure_to_proto, timestamp
 from pixel_generation.adapters.inbound.grpc.generations.receipt_codec import attempt_to_proto
 from pixel_generation.adapters.inbound.grpc.read_request import (
     invalid,
@@ -23,6 +22,7 @@ from pixel_generation.adapters.inbound.grpc.read_request import (
     write_timed_token,
     write_token,
 )
+from pixel_generation.adapters.output_codec import failure_to_proto, timestamp
 from pixel_generation.application.operations.failed_jobs import DEFAULT_REDRIVEN, ListFailures, RedriveFailures
 from pixel_generation.application.operations.list_actions import ListActions
 from pixel_generation.application.operations.ports import QueueChange
