@@ -33,6 +33,7 @@ from tests.parts import MakeDatabase
 BREAKAGES = {
     "a field that nobody knows": """SET work = '{"nonsense": 1}'""",
     "a list in place of fields": "SET work = '[]'",
+    "a kind that nobody knows": "SET kind = 'sculpture'",
     "outputs that are none": """SET outputs = '[{"nonsense": 1}]'""",
 }
 
