@@ -13,7 +13,7 @@ from pixel.generation.v1 import operations_service_pb2 as pb
 from pixel_generation.adapters.inbound.grpc.operations.servicer import OperationsServicer
 from pixel_generation.adapters.outbound.postgres.queries import PostgresQueries
 from pixel_generation.application.maintenance.change_jobs import BATCH
-from pixel_generation.application.maintenance.duty import do_round
+from pixel_generation.application.maintenance.duty import run_all
 from pixel_generation.application.reading.page import FIRST
 from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.domain.jobs.job import Job
@@ -79,7 +79,7 @@ class Clockwork:
 
     async def round(self) -> int:
         duties = sweep_duties(self.settings, self.adapters)
-        return await do_round(duties, leadership=self.adapters.leadership, observer=self.adapters.duty_metrics)
+        return await run_all(duties, leadership=self.adapters.leadership, observer=self.adapters.duty_metrics)
 
     async def status(self, job: Job) -> str:
         return str((await self.submitter.row("SELECT status FROM live_jobs WHERE id = %s", job.id))["status"])

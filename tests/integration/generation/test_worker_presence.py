@@ -9,7 +9,7 @@ from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.postgres.operations import PostgresQueues
 from pixel_generation.adapters.outbound.postgres.workers import PostgresWorkers
-from pixel_generation.application.execution.ports import WorkerRegister
+from pixel_generation.application.execution.ports import WorkerRegistry
 from pixel_generation.application.execution.worker_presence import WorkerPresence
 
 from tests.conftest import WaitUntil
@@ -17,7 +17,7 @@ from tests.fakes.generation_catalogue import painting
 from tests.integration.generation.real_engine import RealEngine, open_engine
 from tests.parts import MakeDatabase
 
-CONTRACTS = {WorkerRegister: (PostgresWorkers,)}
+CONTRACTS = {WorkerRegistry: (PostgresWorkers,)}
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from pixel_generation.application.execution.runners.image import ImageRunner
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.application.maintenance.archive import archive_jobs
 from pixel_generation.application.maintenance.change_jobs import ChangeTools
-from pixel_generation.application.maintenance.duty import Duty, do_round
+from pixel_generation.application.maintenance.duty import Duty, run_all
 from pixel_generation.application.maintenance.end_unserved import end_unserved_jobs
 from pixel_generation.application.maintenance.expire import end_overdue_jobs
 from pixel_generation.application.maintenance.look_up import look_up_unknown_calls
@@ -166,7 +166,7 @@ class Engine:
             "measure_depths": partial(measure_queue_depths, housekeeping=self.store, observer=self.observer),
         }
         duties = [Duty(name, each) for name, each in work.items()]
-        return await do_round(duties, leadership=FakeLeadership(leads), observer=self.duty_observer)
+        return await run_all(duties, leadership=FakeLeadership(leads), observer=self.duty_observer)
 
     async def cancel(self, user: UUID, *job_ids: UUID, patience_s: float = 2.0) -> list[CancelOutcome | str]:
         """Return the outcome of each, or its error code."""

@@ -9,7 +9,7 @@ from pixel_errors import Unavailable
 from pixel_generation.adapters.inbound import duty_loops
 from pixel_generation.adapters.inbound.duty_loops import duty_loop, nightly_loop
 from pixel_generation.adapters.metrics import DutyMetrics
-from pixel_generation.application.maintenance.duty import Duty, DutyResult, do_duty, do_round, parse_intervals
+from pixel_generation.application.maintenance.duty import Duty, DutyResult, parse_intervals, run_all, run_duty
 from pixel_generation.settings import Settings
 from prometheus_client import REGISTRY
 
@@ -35,7 +35,7 @@ async def test_a_failing_duty_does_not_stop_the_others() -> None:
         duty("expire", RuntimeError("broken")),
         duty("age", 3),
     ]
-    assert await do_round(duties, leadership=FakeLeadership(), observer=observer) == 3
+    assert await run_all(duties, leadership=FakeLeadership(), observer=observer) == 3
     assert observer.failures == {"rescue": 1, "expire": 1}
     assert observer.successes == {"age": 1}
 
@@ -43,7 +43,7 @@ async def test_a_failing_duty_does_not_stop_the_others() -> None:
 async def test_only_the_leader_runs_duties_that_need_the_lead() -> None:
     observer, follower = FakeDutyObserver(), FakeLeadership(leads=False)
     duties = [duty("rescue", 1), duty("start_scheduled", 2, needs_lead=False)]
-    assert await do_round(duties, leadership=follower, observer=observer) == 2
+    assert await run_all(duties, leadership=follower, observer=observer) == 2
     assert observer.successes == {"start_scheduled": 1}
 
 
@@ -60,7 +60,7 @@ async def test_a_failing_duty_is_retried_with_growing_pauses(monkeypatch: pytest
     away = [Unavailable("away")] * 6
     loop = duty_loop(
         duty("rescue", *away, 0),
-        lambda each: do_duty(each, leadership=FakeLeadership(), observer=observer),
+        lambda each: run_duty(each, leadership=FakeLeadership(), observer=observer),
         interval_s=2.0,
         after_s=0.5,
     )

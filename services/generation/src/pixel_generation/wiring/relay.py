@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pixel_events import Bus, OutboxRelay
 
 from pixel_generation.adapters.inbound.duty_loops import duty_loop, nightly_loop
-from pixel_generation.application.maintenance.duty import Duty, do_duty, parse_intervals
+from pixel_generation.application.maintenance.duty import Duty, parse_intervals, run_duty
 from pixel_generation.application.maintenance.reconcile_ledger import seconds_until_night
 from pixel_generation.wiring.duties import reconcile_every_night, start_scheduled, sweep_duties, watch_all_budgets
 
@@ -22,7 +22,7 @@ BUDGETS_LOOK_S = 30.0
 
 
 def relay_parts(settings: Settings, adapters: Adapters, bus: Bus) -> list[Part]:
-    do = partial(do_duty, leadership=adapters.leadership, observer=adapters.duty_metrics)
+    do = partial(run_duty, leadership=adapters.leadership, observer=adapters.duty_metrics)
     intervals = parse_intervals(settings.duty_intervals)
 
     def loop(duty: Duty, interval_s: float, after_s: float = 0.0) -> Part:

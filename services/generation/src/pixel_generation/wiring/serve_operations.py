@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pixel_generation.application import Operations
-from pixel_generation.application.maintenance.duty import do_round
+from pixel_generation.application.maintenance.duty import run_all
 from pixel_generation.application.operations.failed_jobs import RedriveTools, list_failures, redrive_failures
 from pixel_generation.application.operations.list_actions import list_actions
 from pixel_generation.application.operations.operate_queue import process_queue, update_queue
@@ -38,7 +38,7 @@ def bind_operations(
             process_queue,
             signal_queues=adapters.housekeeping.signal_queues,
             sweep=partial(
-                do_round,
+                run_all,
                 sweep_duties(settings, adapters),
                 leadership=adapters.leadership,
                 observer=adapters.duty_metrics,

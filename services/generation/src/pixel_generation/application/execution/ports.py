@@ -106,7 +106,7 @@ class HealthObserver(Protocol):
     def fallback_refused(self, provider: str) -> None: ...
 
 
-class WorkerRegister(Protocol):
+class WorkerRegistry(Protocol):
     """Worker processes by their last heartbeat."""
 
     async def seen(self, worker_id: str, *, queues: Collection[str], slots: int) -> None:

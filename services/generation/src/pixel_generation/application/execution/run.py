@@ -15,7 +15,7 @@ from pixel_errors import DeadlineExceeded, PixelError, Unavailable
 from pixel_errors.backoff import backoff_s
 
 from pixel_generation.application.execution.runner import Assignment, Produced, Progress, StepDone, StepStarted
-from pixel_generation.application.execution.store_output import StorageTrouble, store_output
+from pixel_generation.application.execution.store_output import StorageFailed, store_output
 from pixel_generation.application.ports import Clock, Randomness, Writer
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord
@@ -75,7 +75,7 @@ class Fenced(Exception):
     """The job was changed by another process."""
 
 
-class ToldToStop(Exception):
+class CancelRequested(Exception):
     """The user cancelled the job."""
 
 
@@ -105,7 +105,7 @@ class Run:
         try:
             try:
                 await self._make_in_time()
-            except ToldToStop:
+            except CancelRequested:
                 await self._stop()
             except asyncio.CancelledError:
                 task = asyncio.current_task()
@@ -117,7 +117,7 @@ class Run:
             self._tools.observer.fenced()
             log.warning("run_fenced", extra={"attempt": self.job.attempt})
 
-    def tell_to_stop(self, task: asyncio.Task[None]) -> None:
+    def request_stop(self, task: asyncio.Task[None]) -> None:
         """Stop the call of a cancelled run; the run settles and ends by itself."""
         if not self._is_stopping:
             self._is_stopping = True
@@ -165,14 +165,14 @@ class Run:
         except ProviderError as error:
             outcome = error.outcome.value
             await self._after_provider_error(error)
-        except StorageTrouble:
+        except StorageFailed:
             outcome = Outcome.SENT.value
             now, draw = self._tools.clock.now(), self._tools.randomness.fraction()
             changes = after_storage_trouble(
                 self.job, repeatable=self._is_repeatable, policy=self._tools.policy, now=now, draw=draw
             )
             await self._finish(changes, "storage")
-        except (Fenced, ToldToStop, PixelError):
+        except (Fenced, CancelRequested, PixelError):
             raise  # not this run's job any more, or no store: the lease expires and the sweep takes over
         except Exception:
             # A bug in an adapter must not leave the job until its deadline; the hold is released.
@@ -205,7 +205,7 @@ class Run:
             else:
                 health.gave_up(provider, is_probe=is_probe)
             raise
-        except StorageTrouble:
+        except StorageFailed:
             await health.succeeded(provider, is_probe=is_probe)
             raise
         except BaseException:
@@ -330,7 +330,7 @@ class Run:
             after.outputs,
         )
         if not written:
-            raise ToldToStop if self._was_cancelled(current) else Fenced
+            raise CancelRequested if self._was_cancelled(current) else Fenced
         return True
 
     def _was_cancelled(self, current: Job | None) -> bool:

@@ -24,12 +24,12 @@ STORE_MAX_DELAY_S = 4.0
 """About half a minute in total."""
 
 
-class StorageTrouble(Exception):
+class StorageFailed(Exception):
     """Media did not store an output after several attempts."""
 
 
 async def store_output(produced: Produced, job: Job, *, assets: Assets, randomness: Randomness) -> Output | None:
-    """Store with one asset id; return None when the bytes are refused for good. Raises StorageTrouble."""
+    """Store with one asset id; return None when the bytes are refused for good. Raises StorageFailed."""
     asset_id = randomness.new_id()
     for tried in range(1, STORE_TRIES + 1):
         try:
@@ -39,7 +39,7 @@ async def store_output(produced: Produced, job: Job, *, assets: Assets, randomne
             return None
         except PixelError as error:
             if tried == STORE_TRIES or not isinstance(error, Unavailable):
-                raise StorageTrouble from error
+                raise StorageFailed from error
             draw = randomness.fraction()
             await asyncio.sleep(backoff_s(tried + 1, first_s=STORE_DELAY_S, longest_s=STORE_MAX_DELAY_S, draw=draw))
-    raise StorageTrouble
+    raise StorageFailed

@@ -55,7 +55,7 @@ class _Running:
 
     def stop(self) -> None:
         if not self.task.done():
-            self.run.tell_to_stop(self.task)
+            self.run.request_stop(self.task)
 
 
 class Worker:
@@ -102,11 +102,11 @@ class Worker:
         await asyncio.gather(*claimers)
         if self._runs:
             await asyncio.wait([held.task for held in self._runs.values()], timeout=self._limits.grace_s)
-        await asyncio.gather(*(self._give_back(held) for held in list(self._runs.values())))
+        await asyncio.gather(*(self._requeue(held) for held in list(self._runs.values())))
         heartbeat.cancel()
         await asyncio.gather(heartbeat, return_exceptions=True)
 
-    async def _give_back(self, held: _Running) -> None:
+    async def _requeue(self, held: _Running) -> None:
         held.task.cancel()
         await asyncio.wait([held.task])
         try:

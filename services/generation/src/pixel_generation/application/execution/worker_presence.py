@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pixel_errors import PixelError
 
 if TYPE_CHECKING:
-    from pixel_generation.application.execution.ports import WorkerRegister
+    from pixel_generation.application.execution.ports import WorkerRegistry
     from pixel_generation.application.ports import Catalogues
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class WorkerPresence:
     name = "worker-presence"
 
     def __init__(
-        self, worker_id: str, register: WorkerRegister, catalogue: Catalogues, *, slots: int, beat_s: float = BEAT_S
+        self, worker_id: str, register: WorkerRegistry, catalogue: Catalogues, *, slots: int, beat_s: float = BEAT_S
     ) -> None:
         self._id = worker_id
         self._register = register

@@ -48,7 +48,7 @@ class DutyResult:
     changed: int = 0
 
 
-async def do_duty(duty: Duty, *, leadership: Leadership, observer: DutyObserver) -> DutyResult:
+async def run_duty(duty: Duty, *, leadership: Leadership, observer: DutyObserver) -> DutyResult:
     """Run a duty once, if this process should; its errors are counted, logged and not raised."""
     try:
         async with leadership.lead() if duty.needs_lead else nullcontext(enter_result=True) as leading:
@@ -66,7 +66,7 @@ async def do_duty(duty: Duty, *, leadership: Leadership, observer: DutyObserver)
     return DutyResult(is_done=False)
 
 
-async def do_round(duties: Iterable[Duty], *, leadership: Leadership, observer: DutyObserver) -> int:
+async def run_all(duties: Iterable[Duty], *, leadership: Leadership, observer: DutyObserver) -> int:
     """Run each duty once, in order; return how many jobs they changed."""
-    results = [await do_duty(duty, leadership=leadership, observer=observer) for duty in duties]
+    results = [await run_duty(duty, leadership=leadership, observer=observer) for duty in duties]
     return sum(result.changed for result in results)

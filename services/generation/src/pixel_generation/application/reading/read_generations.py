@@ -49,7 +49,7 @@ class UserEventsPage:
     """The requested position was never issued: events since then are unknown."""
 
 
-class ToldPositions:
+class ReportedPositions:
     """The lowest recently reported position of each generation, so that a higher one is reported with a reason."""
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ class ReadTools:
     queries: Queries
     starts: StartEstimates
     clock: Clock
-    positions: ToldPositions = field(default_factory=ToldPositions)
+    positions: ReportedPositions = field(default_factory=ReportedPositions)
 
 
 @dataclass(frozen=True, slots=True)
