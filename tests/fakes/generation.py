@@ -17,11 +17,12 @@ from pixel_generation.application.reading.page import Page
 from pixel_generation.application.reading.ports import GenerationFilter, PositionedJob, UserEvents
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
-from pixel_generation.domain.jobs.job import Job, Stage, Status, StoredEvent
+from pixel_generation.domain.jobs.job import Job, Status, StoredEvent
 from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.queueing.position import Position
-from pixel_generation.domain.queueing.queues import QueueState
+from pixel_generation.domain.work.stage import Stage
 
 from tests.fakes.generation_rows import AttemptRow, Row
 

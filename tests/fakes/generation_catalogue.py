@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pixel_generation.domain.catalogue.catalogue import Catalogue, Model, Price, Size
 from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE
-from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
 
 SKETCH = Model(
     id="studio-sketch",

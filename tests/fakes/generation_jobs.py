@@ -8,8 +8,9 @@ from uuid import UUID
 
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Job, Stage
+from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.jobs.step import Step
+from pixel_generation.domain.work.stage import Stage
 
 from tests.fakes.generation import FakeStore
 

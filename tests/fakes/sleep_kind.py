@@ -24,11 +24,12 @@ from pixel_generation.application.execution.runner import (
     StepDone,
     StepStarted,
 )
+from pixel_generation.domain.catalogue.catalogue import Model
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Job, Stage
+from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.providers.provider import Outcome, Provider
-from pixel_generation.domain.routing.catalogue import Model
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.domain.work.work import Fit, Kinds, digest
 from pixel_runtime.ids import format_id
 

@@ -16,10 +16,11 @@ from pixel_generation.application.reading.ports import GenerationFilter
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Status
 from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.domain.work.stage import Stage
 from pixel_runtime.ids import new_id
 
 from tests.contract.generation.conftest import Store

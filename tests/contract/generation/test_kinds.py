@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 from pixel_generation.application.execution.runner import Assignment, Produced, Runner, StepDone
 from pixel_generation.application.execution.runners.image import ImageRunner
-from pixel_generation.domain.jobs.job import Job, Stage
+from pixel_generation.domain.catalogue.catalogue import Model, Price
+from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.jobs.step import Step
-from pixel_generation.domain.routing.catalogue import Model, Price
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.domain.work.work import Fitted, Followed, Priced, Work
 
 from tests.fakes.generation import FakeClock, a_user

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.providers.sketch import STYLES
-from pixel_generation.domain.routing.catalogue import Catalogue
+from pixel_generation.domain.catalogue.catalogue import Catalogue
 from pixel_postgres import open_pool
 
 from tests.fakes.generation_catalogue import painting

@@ -29,10 +29,11 @@ from pixel_generation.application.maintenance.rescue import rescue_abandoned_run
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Job, Stage
+from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.jobs.recovery import RetryPolicy
 from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_postgres import open_pool
 from pixel_runtime.clock import SystemClock

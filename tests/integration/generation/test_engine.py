@@ -10,8 +10,9 @@ from uuid import UUID
 import pytest
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Priority, Status
 from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.domain.work.stage import Stage
 from pixel_runtime.ids import new_id
 
 from tests.fakes.generation_outputs import image_of

@@ -16,9 +16,10 @@ from pixel_errors import FailedPrecondition, Unavailable
 from pixel_generation.adapters.outbound.postgres.jobs import PostgresJobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Status
 from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.settings import Settings
 from pixel_generation.wiring.adapters import open_adapters
 from pixel_generation.wiring.duties import change_tools

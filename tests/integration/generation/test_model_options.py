@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from pixel_generation.adapters.outbound.postgres.catalogue import PostgresCatalogue
 from pixel_generation.adapters.outbound.providers.sketch import SketchPainter
+from pixel_generation.domain.catalogue.catalogue import Catalogue, Model, Size
 from pixel_generation.domain.errors import WorkInvalid
 from pixel_generation.domain.providers.text_to_image import ImageRequest
-from pixel_generation.domain.routing.catalogue import Catalogue, Model, Size
 from pixel_generation.domain.routing.routing import route
 from pixel_generation.domain.work.image import ImageWork
 from pixel_postgres import open_pool

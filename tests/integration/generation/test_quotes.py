@@ -27,10 +27,10 @@ from pixel_generation.application.reading.start_estimates import StartEstimates
 from pixel_generation.application.submission.new_job import JobLimits, SubmitGeneration
 from pixel_generation.application.submission.quote import Quote, quote_generation
 from pixel_generation.application.submission.submit import Accepted, submit_generations
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.errors import PriceUnknown
 from pixel_generation.domain.jobs.job import Priority
 from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState
-from pixel_generation.domain.queueing.queues import QueueState
 from pixel_generation.domain.work.image import ImageWork
 from pixel_generation.wiring.kinds import MESSAGES
 from pixel_postgres import Pool, open_pool

@@ -22,11 +22,12 @@ from pixel_generation.application.maintenance.replay_jobs import replay_jobs
 from pixel_generation.application.ports import Writer
 from pixel_generation.application.submission.ports import NewGeneration, Verdict
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Priority, Status
 from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.replay import fold
 from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.wiring.kinds import KINDS, MESSAGES
 from pixel_runtime.clock import SystemClock
 from psycopg import sql

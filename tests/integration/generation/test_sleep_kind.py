@@ -19,9 +19,10 @@ from pixel_generation.application.submission.cancel import Cancellation
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
 from pixel_generation.domain.errors import WorkInvalid
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
-from pixel_generation.domain.jobs.job import Job, Stage, Status, StoredEvent
+from pixel_generation.domain.jobs.job import Job, Status, StoredEvent
 from pixel_generation.domain.jobs.replay import fold
 from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.settings import Settings
 from pixel_generation.wiring.adapters import Adapters, open_adapters
 from pixel_generation.wiring.duties import change_tools

@@ -12,9 +12,10 @@ from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.jobs.attempt import AttemptState
 from pixel_generation.domain.jobs.cancellation import CancelOutcome
-from pixel_generation.domain.jobs.job import Stage, Status
+from pixel_generation.domain.jobs.job import Status
 from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.providers.text_to_image import ImageRequest
+from pixel_generation.domain.work.stage import Stage
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation import a_user

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pixel_generation.domain.errors import IllegalTransition
-from pixel_generation.domain.jobs.job import TRANSITIONS, Failure, Job, Stage, State, Status, Transition
+from pixel_generation.domain.jobs.job import TRANSITIONS, Failure, Job, State, Status, Transition
 from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.recovery import (
     RetryPolicy,
@@ -24,6 +24,7 @@ from pixel_generation.domain.jobs.recovery import (
 )
 from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.work.stage import Stage
 
 from tests.fakes.generation_outputs import image_output
 

@@ -20,11 +20,11 @@ from pixel_generation.application.maintenance.reconcile_ledger import seconds_un
 from pixel_generation.application.operations.read_statistics import read_statistics
 from pixel_generation.application.reading.page import FIRST
 from pixel_generation.application.submission.submit import Accepted, SubmitGeneration
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.jobs.failures import FailureFilter
 from pixel_generation.domain.jobs.job import HoldReason, Job, Status
 from pixel_generation.domain.jobs.statistics import StatsRow, statistics_of
 from pixel_generation.domain.queueing.position import Position
-from pixel_generation.domain.queueing.queues import QueueState
 from pixel_generation.domain.work.image import ImageWork
 from pixel_runtime.ids import new_id
 

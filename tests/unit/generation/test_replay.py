@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pixel_generation.domain.jobs.job import Adjustment, HoldReason, Job, Priority, Stage, Status, Transition
+from pixel_generation.domain.jobs.job import HoldReason, Job, Priority, Status, Transition
 from pixel_generation.domain.jobs.replay import FACTS, NotReplayable, RecordedEvent, facts_of, fold
+from pixel_generation.domain.work.adjustment import Adjustment
 from pixel_generation.domain.work.image import ImageWork
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.wiring.kinds import KINDS
 
 from tests.unit.generation.test_job import NOW, a_job, life

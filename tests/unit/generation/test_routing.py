@@ -8,12 +8,13 @@ from uuid import UUID
 
 import pytest
 from pixel_errors import PixelError
+from pixel_generation.domain.catalogue.catalogue import Catalogue, Model, Price, Size
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, WorkInvalid
-from pixel_generation.domain.jobs.job import Adjustment, Job
+from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.providers.breaker import BreakerState
-from pixel_generation.domain.queueing.queues import QueueState
-from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
 from pixel_generation.domain.routing.routing import RoutedWork, next_route, route
+from pixel_generation.domain.work.adjustment import Adjustment
 from pixel_generation.domain.work.image import ImageWork
 
 from tests.fakes.generation_catalogue import FLARE, SKETCH, painting

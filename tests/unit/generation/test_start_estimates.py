@@ -16,12 +16,12 @@ from pixel_generation.adapters.metrics import EtaMetrics
 from pixel_generation.adapters.outbound.caches.catalogue import CachedCatalogue
 from pixel_generation.adapters.outbound.caches.queue_snapshots import CachedQueueSnapshots
 from pixel_generation.application.reading.start_estimates import StartEstimates
+from pixel_generation.domain.catalogue.catalogue import Catalogue
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.jobs.job import Job
 from pixel_generation.domain.providers.breaker import BreakerState
 from pixel_generation.domain.queueing.estimate import EstimateAccuracy
 from pixel_generation.domain.queueing.queue_snapshot import FinishedRun, QueueSnapshot, Share
-from pixel_generation.domain.queueing.queues import QueueState
-from pixel_generation.domain.routing.catalogue import Catalogue
 from pixel_generation.domain.work.image import ImageWork
 from prometheus_client import REGISTRY
 

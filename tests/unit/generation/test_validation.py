@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pixel_errors import PixelError
+from pixel_generation.domain.catalogue.catalogue import Catalogue
 from pixel_generation.domain.errors import ModelNotFound, ModelUnavailable, WorkInvalid
-from pixel_generation.domain.routing.catalogue import Catalogue
 from pixel_generation.domain.routing.routing import RoutedWork, route
 from pixel_generation.domain.work.image import ImageWork
 from pixel_limits.generation import IMAGE_WORK_SEED_LTE as MAX_SEED

@@ -11,9 +11,10 @@ from pixel_generation.application.execution import store_output
 from pixel_generation.application.execution.worker import Worker, WorkLimits
 from pixel_generation.domain.billing.credits import Balance
 from pixel_generation.domain.jobs.attempt import AttemptState
-from pixel_generation.domain.jobs.job import Stage, Status
+from pixel_generation.domain.jobs.job import Status
 from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from pixel_generation.domain.providers.text_to_image import ImageRequest
+from pixel_generation.domain.work.stage import Stage
 
 from tests.conftest import WaitUntil
 from tests.fakes.generation_outputs import image_of

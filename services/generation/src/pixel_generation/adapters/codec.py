@@ -9,7 +9,8 @@ from pixel.generation.v1 import generation_pb2 as pb
 from pixel_runtime.ids import format_id
 
 from pixel_generation.adapters.output_codec import failure_to_proto, output_to_proto, timestamp
-from pixel_generation.domain.jobs.job import HoldReason, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import HoldReason, Job, Priority, Status
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     from pixel_generation.adapters.work.messages import WorkMessages
     from pixel_generation.application.reading.read_generations import GenerationView
+    from pixel_generation.domain.catalogue.catalogue import Catalogue, Model
     from pixel_generation.domain.jobs.job import Failure, StoredEvent
-    from pixel_generation.domain.routing.catalogue import Catalogue, Model
 
 STATUSES = {status: pb.GenerationStatus.Value(f"GENERATION_STATUS_{status.name}") for status in Status}
 STAGES = {stage: pb.GenerationStage.Value(f"GENERATION_STAGE_{stage.name}") for stage in Stage}

@@ -54,10 +54,10 @@ if TYPE_CHECKING:
     from pixel_generation.domain.billing.promotions import Promotion
     from pixel_generation.domain.billing.receipt import Receipt
     from pixel_generation.domain.billing.statement import Transaction
+    from pixel_generation.domain.catalogue.catalogue import Catalogue
     from pixel_generation.domain.jobs.job import Job, StoredEvent
     from pixel_generation.domain.jobs.statistics import GenerationStats
     from pixel_generation.domain.queueing.queues import QueueOverview, QueueStatus
-    from pixel_generation.domain.routing.catalogue import Catalogue
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from pixel_generation.domain.routing.catalogue import Catalogue
+    from pixel_generation.domain.catalogue.catalogue import Catalogue
 
 
 class Clock(Protocol):

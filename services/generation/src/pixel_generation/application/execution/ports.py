@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from pixel_generation.application.execution.runner import Produced
     from pixel_generation.application.ports import Writer
     from pixel_generation.domain.jobs.attempt import CallRecord
-    from pixel_generation.domain.jobs.job import Job, Stage
+    from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.jobs.output import Output
     from pixel_generation.domain.jobs.step import Step
     from pixel_generation.domain.providers.breaker import BreakerPolicy, BreakerState, ProviderHealth
     from pixel_generation.domain.queueing.estimate import EstimateAccuracy
+    from pixel_generation.domain.work.stage import Stage
 
 
 class Assets(Protocol):

@@ -19,7 +19,7 @@ from pixel_generation.application.execution.store_output import StorageFailed, s
 from pixel_generation.application.ports import Clock, Randomness, Writer
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord
-from pixel_generation.domain.jobs.job import Stage, Status
+from pixel_generation.domain.jobs.job import Status
 from pixel_generation.domain.jobs.recovery import (
     NO_OUTPUT,
     RetryPolicy,
@@ -33,14 +33,15 @@ from pixel_generation.domain.jobs.recovery import (
 from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.providers.provider import Outcome, ProviderError
 from pixel_generation.domain.routing.routing import next_route
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from pixel_generation.application.execution.ports import Assets, EtaObserver, JobObserver, Jobs, Steps, Tracing
     from pixel_generation.application.execution.provider_health import HealthOfProviders
     from pixel_generation.application.execution.runner import Runner
     from pixel_generation.application.ports import Catalogues
+    from pixel_generation.domain.catalogue.catalogue import Model
     from pixel_generation.domain.jobs.job import Job
-    from pixel_generation.domain.routing.catalogue import Model
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from pixel_generation.domain.jobs.attempt import CallRecord
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
+    from pixel_generation.domain.catalogue.catalogue import Model
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.jobs.step import Step
-    from pixel_generation.domain.routing.catalogue import Model
 
 
 @dataclass(frozen=True, slots=True)

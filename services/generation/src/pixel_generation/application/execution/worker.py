@@ -16,9 +16,9 @@ from pixel_errors import PixelError
 from pixel_generation.application.execution.run import Run, RunTools
 from pixel_generation.application.ports import Writer
 from pixel_generation.domain.errors import ModelNotFound
-from pixel_generation.domain.jobs.job import Stage
 from pixel_generation.domain.jobs.recovery import MODEL_GONE
 from pixel_generation.domain.queueing.estimate import estimate_accuracy
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.execution.runner import Runner
     from pixel_generation.application.ports import Catalogues
+    from pixel_generation.domain.catalogue.catalogue import Catalogue
     from pixel_generation.domain.jobs.job import Job
-    from pixel_generation.domain.routing.catalogue import Catalogue
 
 log = logging.getLogger(__name__)
 

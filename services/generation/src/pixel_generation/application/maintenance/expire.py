@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pixel_generation.application.maintenance.change_jobs import BATCH, change_each, is_repeatable, write_changes
 from pixel_generation.application.ports import Writer
-from pixel_generation.domain.jobs.job import Job, Stage, Status
+from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.jobs.recovery import after_deadline
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from pixel_generation.application.maintenance.change_jobs import ChangeTools

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.reading.page import Page
+    from pixel_generation.domain.catalogue.queue_state import QueueState
     from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter, SetAsideJob
     from pixel_generation.domain.jobs.statistics import StatsRow
-    from pixel_generation.domain.queueing.queues import QueueOverview, QueueState, QueueStatus
+    from pixel_generation.domain.queueing.queues import QueueOverview, QueueStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
     from pixel_generation.application.reading.page import Page
     from pixel_generation.domain.billing.credits import Balance
+    from pixel_generation.domain.catalogue.queue_state import QueueState
     from pixel_generation.domain.jobs.job import Job, Status, StoredEvent
     from pixel_generation.domain.queueing.position import Position
     from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
-    from pixel_generation.domain.queueing.queues import PositionReason, QueueState
+    from pixel_generation.domain.queueing.queues import PositionReason
 
 
 class PositionedJob(NamedTuple):

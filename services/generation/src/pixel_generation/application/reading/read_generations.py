@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from pixel_generation.application.reading.page import Page
 from pixel_generation.application.reading.ports import GenerationFilter, PositionedJob, Queries
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.errors import GenerationNotFound
 from pixel_generation.domain.jobs.job import HoldReason, Job, Status, StoredEvent
 from pixel_generation.domain.queueing.estimate import remaining_s
 from pixel_generation.domain.queueing.position import Position
-from pixel_generation.domain.queueing.queues import PositionReason, QueueState
+from pixel_generation.domain.queueing.queues import PositionReason
 
 if TYPE_CHECKING:
     from uuid import UUID

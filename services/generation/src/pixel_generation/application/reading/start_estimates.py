@@ -7,18 +7,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.reading.retry_after import own_jobs_end_s, queue_has_capacity_s
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.jobs.job import HoldReason
 from pixel_generation.domain.providers.breaker import BreakerState
-from pixel_generation.domain.queueing.queues import QueueState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pixel_generation.application.ports import Catalogues
     from pixel_generation.application.reading.ports import QueueSnapshots
+    from pixel_generation.domain.catalogue.catalogue import Model
     from pixel_generation.domain.jobs.job import Job
     from pixel_generation.domain.queueing.queue_snapshot import QueueSnapshot
-    from pixel_generation.domain.routing.catalogue import Model
 
 
 class StartEstimates:

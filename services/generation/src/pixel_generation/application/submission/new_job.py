@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.application.ports import Randomness
-    from pixel_generation.domain.routing.catalogue import Catalogue
+    from pixel_generation.domain.catalogue.catalogue import Catalogue
     from pixel_generation.domain.routing.routing import RoutedWork
     from pixel_generation.domain.work.work import Work
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from pixel_generation.application.ports import Catalogues, Clock
+    from pixel_generation.domain.catalogue.catalogue import Catalogue
     from pixel_generation.domain.jobs.job import Job
-    from pixel_generation.domain.routing.catalogue import Catalogue
 
 
 @dataclass(frozen=True)

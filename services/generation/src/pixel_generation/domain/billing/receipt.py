@@ -5,39 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pixel_generation.domain.providers.provider import Outcome
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
     from uuid import UUID
 
-    from pixel_generation.domain.jobs.attempt import AttemptState
+    from pixel_generation.domain.jobs.attempt import AttemptReceipt
     from pixel_generation.domain.jobs.job import Status
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptReceipt:
-    """One recorded run."""
-
-    attempt: int
-    round: int
-    provider: str
-    model: str
-    state: AttemptState
-    outcome: Outcome | None
-    provider_request_id: str
-    cost_usd_micros: int | None
-    """None means unknown."""
-    failure_code: str
-    claimed_at: datetime
-    submitted_at: datetime | None
-    ended_at: datetime | None
-
-    @property
-    def called(self) -> bool:
-        """Whether the provider may have been called."""
-        return self.submitted_at is not None and self.outcome is not Outcome.NOT_SENT
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from pixel_generation.domain.jobs.job import Job, Stage, Status
+from pixel_generation.domain.jobs.job import Job, Status
 from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.domain.work.stage import Stage
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class AttemptState(StrEnum):
@@ -60,3 +65,27 @@ def _state_once_reconciled(after: Job) -> AttemptState:
 def attempt_outcome(state: AttemptState, call: CallRecord) -> Outcome | None:
     """Return the outcome of the call after a change."""
     return Outcome.UNKNOWN if state is AttemptState.UNKNOWN else call.outcome
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptReceipt:
+    """One recorded run."""
+
+    attempt: int
+    round: int
+    provider: str
+    model: str
+    state: AttemptState
+    outcome: Outcome | None
+    provider_request_id: str
+    cost_usd_micros: int | None
+    """None means unknown."""
+    failure_code: str
+    claimed_at: datetime
+    submitted_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def called(self) -> bool:
+        """Whether the provider may have been called."""
+        return self.submitted_at is not None and self.outcome is not Outcome.NOT_SENT

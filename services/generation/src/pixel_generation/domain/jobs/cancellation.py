@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from pixel_generation.domain.jobs.job import Stage, Status
+from pixel_generation.domain.jobs.job import Status
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from pixel_generation.domain.billing.receipt import AttemptReceipt
+    from pixel_generation.domain.jobs.attempt import AttemptReceipt
     from pixel_generation.domain.jobs.job import Failure
 
 

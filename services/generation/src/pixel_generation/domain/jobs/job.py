@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
 from pixel_generation.domain.errors import IllegalTransition
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from pixel_generation.domain.jobs.output import Output
+    from pixel_generation.domain.work.adjustment import Adjustment
     from pixel_generation.domain.work.work import Work
 
 
@@ -29,19 +31,6 @@ class Status(StrEnum):
     @property
     def is_final(self) -> bool:
         return self in {Status.COMPLETED, Status.FAILED, Status.CANCELLED}
-
-
-class Stage(StrEnum):
-    """Finer position inside a status."""
-
-    WAITING = "waiting"
-    ROUTING = "routing"
-    STARTING = "starting"
-    GENERATING = "generating"
-    UPLOADING = "uploading"
-    RECONCILING = "reconciling"
-    CANCELLING = "cancelling"
-    DONE = "done"
 
 
 class Priority(IntEnum):
@@ -118,15 +107,6 @@ class Failure:
     code: str
     message: str
     retryable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Adjustment:
-    """A requested value that was changed to a supported one."""
-
-    field: str
-    requested: str
-    used: str
 
 
 _STEPS = {

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pixel_errors.backoff import backoff_s
 
-from pixel_generation.domain.jobs.job import Failure, Job, Stage
+from pixel_generation.domain.jobs.job import Failure, Job
 from pixel_generation.domain.providers.provider import Outcome, ProviderError
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

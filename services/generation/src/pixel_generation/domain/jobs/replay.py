@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from pixel_generation.domain.jobs import former_names
-from pixel_generation.domain.jobs.job import Adjustment, Failure, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, Job, Priority, Status
 from pixel_generation.domain.jobs.output import Output
+from pixel_generation.domain.work.adjustment import Adjustment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pixel_generation.domain.work.stage import Stage
     from pixel_generation.domain.work.work import Kinds
 
 OF_THE_EVENT = frozenset({"status", "stage", "progress", "sequence", "failure"})

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pixel_generation.domain.catalogue.queue_state import QueueState
 
 
 class PositionReason(StrEnum):
@@ -15,16 +19,6 @@ class PositionReason(StrEnum):
     """They were accepted later, and their users had a smaller share."""
     RETURNED = "returned"
     """They were accepted earlier and are queued again: for a retry, because they are due, or with a slot now free."""
-
-
-class QueueState(StrEnum):
-    """The state of a queue."""
-
-    OPEN = "open"
-    PAUSED = "paused"
-    """Accepts and does not start."""
-    DRAINING = "draining"
-    """Starts and does not accept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_errors import Violation
 
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.errors import ModelUnavailable, PriceUnknown, WorkInvalid
 from pixel_generation.domain.providers.breaker import BreakerState
-from pixel_generation.domain.queueing.queues import QueueState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pixel_generation.domain.jobs.job import Adjustment, Job
-    from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price
+    from pixel_generation.domain.catalogue.catalogue import Catalogue, Model, Price
+    from pixel_generation.domain.jobs.job import Job
+    from pixel_generation.domain.work.adjustment import Adjustment
     from pixel_generation.domain.work.work import Fit, Work
 
 AUTO = "auto"

@@ -12,15 +12,16 @@ from pixel_limits.generation import IMAGE_WORK_CUSTOM_PROMPT_MAX_LEN, IMAGE_WORK
 from pixel_limits.generation import IMAGE_WORK_NUMBER_OF_IMAGES_LTE as MAX_IMAGES
 from pixel_limits.generation import IMAGE_WORK_SEED_LTE as MAX_SEED
 
-from pixel_generation.domain.jobs.job import Adjustment, Stage
 from pixel_generation.domain.providers.text_to_image import TEXT_TO_IMAGE
+from pixel_generation.domain.work.adjustment import Adjustment
+from pixel_generation.domain.work.stage import Stage
 from pixel_generation.domain.work.text import is_storable
 from pixel_generation.domain.work.work import Fit, digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pixel_generation.domain.routing.catalogue import Model, Size
+    from pixel_generation.domain.catalogue.catalogue import Model, Size
 
 MAX_PROMPT_BYTES = 16_384
 RATIO = re.compile(r"([1-9][0-9]{0,4}):([1-9][0-9]{0,4})", re.ASCII)

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from pixel_errors import Violation
 
-    from pixel_generation.domain.jobs.job import Adjustment, Stage
-    from pixel_generation.domain.routing.catalogue import Model
+    from pixel_generation.domain.catalogue.catalogue import Model
+    from pixel_generation.domain.work.adjustment import Adjustment
+    from pixel_generation.domain.work.stage import Stage
 
 
 class Priced(Protocol):

@@ -10,7 +10,7 @@ from pixel_errors import Unavailable
 
 if TYPE_CHECKING:
     from pixel_generation.application.ports import Catalogues
-    from pixel_generation.domain.routing.catalogue import Catalogue
+    from pixel_generation.domain.catalogue.catalogue import Catalogue
 
 
 class CachedCatalogue:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from pixel_generation.domain.billing.receipt import AttemptReceipt
-from pixel_generation.domain.jobs.attempt import AttemptState
+from pixel_generation.domain.jobs.attempt import AttemptReceipt, AttemptState
 from pixel_generation.domain.providers.provider import Outcome
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pixel_postgres import Pool, fetch_all, load_queries
 
+from pixel_generation.domain.catalogue.catalogue import Catalogue, Model, Price, Size
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.providers.breaker import BreakerState
-from pixel_generation.domain.queueing.queues import QueueState
-from pixel_generation.domain.routing.catalogue import Catalogue, Model, Price, Size
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,7 +21,8 @@ from pixel_generation.adapters.outbound.postgres.rows import (
 )
 from pixel_generation.domain.errors import BudgetExhausted, PriceUnknown
 from pixel_generation.domain.jobs.attempt import CallRecord, attempt_outcome, attempt_state
-from pixel_generation.domain.jobs.job import Stage, Status
+from pixel_generation.domain.jobs.job import Status
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

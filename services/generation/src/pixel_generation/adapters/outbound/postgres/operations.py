@@ -15,10 +15,11 @@ from pixel_generation.adapters.outbound.postgres.attempt_rows import attempts_of
 from pixel_generation.adapters.outbound.postgres.decoding import decode_each
 from pixel_generation.application.operations.ports import Action, QueueChange
 from pixel_generation.application.reading.page import Page
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.jobs.failures import FailedWork, FailureFilter
 from pixel_generation.domain.jobs.job import Failure, Status
 from pixel_generation.domain.jobs.statistics import StatsRow
-from pixel_generation.domain.queueing.queues import QueueOverview, QueueState, QueueStatus
+from pixel_generation.domain.queueing.queues import QueueOverview, QueueStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,9 +13,11 @@ from pixel_generation.adapters.outbound.postgres.rows import failure_of, job_of
 from pixel_generation.application.reading.page import Page
 from pixel_generation.application.reading.ports import GenerationFilter, PositionedJob, UserEvents
 from pixel_generation.domain.billing.credits import Balance
-from pixel_generation.domain.jobs.job import Stage, Status, StoredEvent
+from pixel_generation.domain.catalogue.queue_state import QueueState
+from pixel_generation.domain.jobs.job import Status, StoredEvent
 from pixel_generation.domain.queueing.position import Position
-from pixel_generation.domain.queueing.queues import PositionReason, QueueState
+from pixel_generation.domain.queueing.queues import PositionReason
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,11 +11,13 @@ from psycopg.types.json import Jsonb
 
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.jobs.former_names import route_of
-from pixel_generation.domain.jobs.job import Adjustment, Failure, HoldReason, Job, Priority, Stage, Status
+from pixel_generation.domain.jobs.job import Failure, HoldReason, Job, Priority, Status
 from pixel_generation.domain.jobs.output import Output
 from pixel_generation.domain.jobs.replay import RecordedEvent, facts_of
 from pixel_generation.domain.jobs.step import Step
 from pixel_generation.domain.providers.provider import Outcome
+from pixel_generation.domain.work.adjustment import Adjustment
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

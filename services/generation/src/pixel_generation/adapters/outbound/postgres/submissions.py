@@ -14,7 +14,8 @@ from psycopg.types.json import Jsonb
 from pixel_generation.adapters.outbound.outbox_events import status_changed
 from pixel_generation.adapters.outbound.postgres.rows import adjustments_value, work_value
 from pixel_generation.application.submission.ports import Decision, NewGeneration, Verdict
-from pixel_generation.domain.jobs.job import HoldReason, Stage
+from pixel_generation.domain.jobs.job import HoldReason
+from pixel_generation.domain.work.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from pixel_generation.application.execution.runner import Assignment, Produced, Said
+from pixel_generation.domain.catalogue.catalogue import Model, Size
 from pixel_generation.domain.jobs.attempt import CallRecord
 from pixel_generation.domain.providers.provider import Outcome
 from pixel_generation.domain.providers.text_to_image import ImageRequest, ProducedImage
-from pixel_generation.domain.routing.catalogue import Model, Size
 from pixel_generation.domain.work.image import ImageWork
 
 if TYPE_CHECKING:

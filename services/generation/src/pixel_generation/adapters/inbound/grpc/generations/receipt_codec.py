@@ -11,7 +11,8 @@ from pixel_generation.adapters.codec import STATUSES
 from pixel_generation.adapters.output_codec import timestamp
 
 if TYPE_CHECKING:
-    from pixel_generation.domain.billing.receipt import AttemptReceipt, Receipt, RoundReceipt
+    from pixel_generation.domain.billing.receipt import Receipt, RoundReceipt
+    from pixel_generation.domain.jobs.attempt import AttemptReceipt
 
 
 def receipt_to_proto(receipt: Receipt) -> pb.Receipt:

@@ -26,8 +26,8 @@ from pixel_generation.adapters.output_codec import failure_to_proto, timestamp
 from pixel_generation.application.operations.failed_jobs import DEFAULT_REDRIVEN, ListFailures, RedriveFailures
 from pixel_generation.application.operations.list_actions import ListActions
 from pixel_generation.application.operations.ports import QueueChange
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.jobs.failures import FailureFilter
-from pixel_generation.domain.queueing.queues import QueueState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

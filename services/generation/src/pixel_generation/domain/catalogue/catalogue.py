@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pixel_generation.domain.catalogue.queue_state import QueueState
 from pixel_generation.domain.errors import ModelNotFound, PriceUnknown
 from pixel_generation.domain.providers.breaker import BreakerState
-from pixel_generation.domain.queueing.queues import QueueState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
