@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
+from pixel.generation.v1.generation_pb2 import ImageWork
+from pixel_gateway.adapters.generation_codec import spec_of, work_message
+from pixel_generation.adapters.work.image import ImageMessages
 
 from tests.architecture.proto_fields import ROOT, converted, mapped_by, messages
 
@@ -21,6 +24,7 @@ SERVICES = ("gateway", "generation", "media", "social")
 NO_PRODUCER = "an event of a topic that is catalogued for a capability that is not built yet"
 STORED_JSON = "stored as JSON with the names of the message's fields, and parsed from it as a whole"
 BY_KIND = "written by the messages of its kind (adapters/work), as the member of `work` that has the name of the kind"
+BY_NAME = "copied by name in both directions; the round trip below has every field"
 EXCEPTIONS = {
     "pixel.generation.v1.Generation.image": BY_KIND,
     "pixel.generation.v1.QuoteGenerationResponse.image": BY_KIND,
@@ -33,6 +37,7 @@ EXCEPTIONS = {
     "pixel.social.v1.SocialInteraction": NO_PRODUCER,
     "pixel.generation.v1.Route": STORED_JSON,
     "pixel.generation.v1.RouteCandidate": STORED_JSON,
+    "pixel.generation.v1.ImageWork": BY_NAME,
     "pixel.generation.v1.ListUserEventsRequest.page_size": "the gateway takes the service's page size",
     "pixel.generation.v1.GrantCreditsResponse.granted": "a grant that was made before is as good to its caller",
 }
@@ -77,6 +82,28 @@ def test_every_field_of_every_proto_is_written_and_read_by_an_adapter(missing: d
 
 def test_every_listed_exception_is_needed(missing: dict[str, str]) -> None:
     assert {exception_of(field) for field in missing} - {None} == set(EXCEPTIONS)
+
+
+def filled(message_type: Any) -> Any:
+    """Return a message with every field set to something else than its default."""
+    message = message_type()
+    for number, field in enumerate(message_type.DESCRIPTOR.fields, 1):
+        if field.message_type is None:
+            values = {field.CPPTYPE_STRING: f"text {number}", field.CPPTYPE_BOOL: True}
+            setattr(message, field.name, values.get(field.cpp_type, number))
+        else:
+            assert field.message_type.full_name == "google.protobuf.Struct"
+            getattr(message, field.name).update({"background": "opaque"})
+    return message
+
+
+@pytest.mark.parametrize(
+    ("read", "write"), [(spec_of, work_message), (ImageMessages().read, ImageMessages().write)], ids=SERVICES[:2]
+)
+def test_no_field_of_the_work_is_lost_between_message_and_domain(read: Any, write: Any) -> None:
+    message = filled(ImageWork)
+    assert {field.name for field, _ in message.ListFields()} == set(ImageWork.DESCRIPTOR.fields_by_name)
+    assert write(read(message)) == message
 
 
 def test_a_new_proto_field_without_a_codec_is_found() -> None:

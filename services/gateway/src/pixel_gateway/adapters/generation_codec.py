@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,8 @@ STAGE_OF = {getattr(pb, f"GENERATION_STAGE_{stage.name}"): stage for stage in St
 _JOB_TYPE_OF = {job_type.value: job_type for job_type in JobType}
 _PRIORITY_TO = {priority: getattr(pb, f"JOB_PRIORITY_{priority.name}") for priority in Priority}
 _PRIORITY_OF = {number: priority for priority, number in _PRIORITY_TO.items()}
+_PLAIN_FIELDS = tuple(each.name for each in fields(Spec) if each.name not in {"seed", "parameters"})
+"""Fields that a spec and its message have under the same name and in the same form."""
 
 
 def stamp_of(moment: datetime | None) -> Timestamp | None:
@@ -58,24 +61,9 @@ def time_of(timestamp: Timestamp) -> datetime:
 
 def submission_message(submission: Submission) -> service_pb.Submission:
     """Convert one submission to a message."""
-    asked = submission.spec
-    work = pb.ImageWork(
-        prompt=asked.prompt,
-        model=asked.model,
-        number_of_images=asked.number_of_images,
-        style=asked.style,
-        quality=asked.quality,
-        aspect_ratio=asked.aspect_ratio,
-        size=asked.size,
-        custom_prompt=asked.custom_prompt,
-        seed=asked.seed,
-        private=asked.private,
-    )
-    if asked.parameters:
-        work.parameters.update(asked.parameters)
     return service_pb.Submission(
         user_id=submission.user_id,
-        image=work,
+        image=work_message(submission.spec),
         idempotency_key=submission.idempotency_key,
         route=submission.route,
         kind=submission.job_type,
@@ -89,6 +77,14 @@ def submission_message(submission: Submission) -> service_pb.Submission:
         allow_fallback=submission.allow_fallback,
         max_retries=submission.max_retries,
     )
+
+
+def work_message(spec: Spec) -> pb.ImageWork:
+    """Convert the work of a request to a message."""
+    message = pb.ImageWork(seed=spec.seed, **{name: getattr(spec, name) for name in _PLAIN_FIELDS})
+    if spec.parameters:
+        message.parameters.update(spec.parameters)
+    return message
 
 
 def accepted_of(result: service_pb.SubmissionResult) -> Accepted | PixelError:
@@ -201,17 +197,9 @@ def route_of(message: pb.Route) -> Route:
 def spec_of(message: pb.ImageWork) -> Spec:
     """Convert the work of a request."""
     return Spec(
-        prompt=message.prompt,
-        model=message.model,
-        number_of_images=message.number_of_images,
-        style=message.style,
-        quality=message.quality,
-        aspect_ratio=message.aspect_ratio,
-        size=message.size,
-        custom_prompt=message.custom_prompt,
         seed=message.seed if message.HasField("seed") else None,
-        private=message.private,
         parameters=MessageToDict(message.parameters) if message.HasField("parameters") else {},
+        **{name: getattr(message, name) for name in _PLAIN_FIELDS},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, ClassVar
 
 from google.protobuf.json_format import MessageToDict
@@ -20,41 +21,24 @@ if TYPE_CHECKING:
 REQUESTS = "image.generation.requests"
 COMPLETE = "image.generation.complete"
 FAILED = "image.generation.failed"
+_PLAIN_FIELDS = tuple(each.name for each in fields(ImageWork) if each.name not in {"seed", "parameters"})
+"""Fields that the work and its message have under the same name and in the same form."""
 
 
 class ImageMessages:
     kind: ClassVar[str] = ImageWork.kind
 
     def write(self, work: ImageWork) -> pb.ImageWork:
-        message = pb.ImageWork(
-            prompt=work.prompt,
-            model=work.model,
-            number_of_images=work.number_of_images,
-            style=work.style,
-            quality=work.quality,
-            aspect_ratio=work.aspect_ratio,
-            size=work.size,
-            custom_prompt=work.custom_prompt,
-            seed=work.seed,
-            private=work.private,
-        )
+        message = pb.ImageWork(seed=work.seed, **{name: getattr(work, name) for name in _PLAIN_FIELDS})
         if work.parameters:
             message.parameters.update(work.parameters)
         return message
 
     def read(self, message: pb.ImageWork) -> ImageWork:
         return ImageWork(
-            prompt=message.prompt,
-            model=message.model,
-            number_of_images=message.number_of_images,
-            style=message.style,
-            quality=message.quality,
-            aspect_ratio=message.aspect_ratio,
-            size=message.size,
-            custom_prompt=message.custom_prompt,
             seed=message.seed if message.HasField("seed") else None,
-            private=message.private,
             parameters=MessageToDict(message.parameters) if message.HasField("parameters") else {},
+            **{name: getattr(message, name) for name in _PLAIN_FIELDS},
         )
 
     def requested(self, job: Job, at: datetime) -> OutboxEvent:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -25,6 +26,24 @@ def to_struct(source: object, target: type[T], /, **changed: Any) -> T:
             value = getattr(source, name)
             values[name] = None if is_nullable and value == "" else value
     return msgspec.convert(SimpleNamespace(**values), target, from_attributes=True)
+
+
+def same_fields(source: object, target: type, /) -> dict[str, Any]:
+    """Return the fields of a dataclass that a struct has under the same name.
+
+    An empty text becomes null where the struct allows null.
+    """
+    values = {}
+    for name, is_nullable in _common_fields(cast("Hashable", type(source)), cast("Hashable", target)):
+        value = getattr(source, name)
+        values[name] = None if is_nullable and value == "" else value
+    return values
+
+
+@cache
+def _common_fields(source: Hashable, target: Hashable) -> tuple[tuple[str, bool], ...]:
+    names = {each.name for each in dataclasses.fields(source)}  # type: ignore[arg-type]  # a dataclass
+    return tuple((name, is_nullable) for name, is_nullable in _fields(target) if name in names)
 
 
 @cache

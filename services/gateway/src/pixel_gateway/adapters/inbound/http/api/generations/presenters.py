@@ -20,6 +20,7 @@ from pixel_gateway.adapters.inbound.http.api.generations.schemas import (
     RouteView,
 )
 from pixel_gateway.adapters.inbound.http.routing.responses import JsonResponse
+from pixel_gateway.adapters.inbound.http.routing.struct_mapping import same_fields
 from pixel_gateway.domain.generation import Generation, Status
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ async def addresses_of(application: Application, asset_ids: Sequence[str]) -> Ma
 
 def generation_view(generation: Generation, request: Request, addresses: Mapping[str, Addresses]) -> GenerationView:
     """Return the public form of a generation."""
-    spec = generation.spec
     waits = generation.status is Status.QUEUED
     return GenerationView(
         id=generation.id,
@@ -66,16 +66,7 @@ def generation_view(generation: Generation, request: Request, addresses: Mapping
         progress=generation.progress,
         current_step=generation.message,
         sequence=generation.sequence,
-        prompt=spec.prompt,
-        model=spec.model,
-        number_of_images=spec.number_of_images,
-        style=spec.style or None,
-        quality=spec.quality or None,
-        aspect_ratio=spec.aspect_ratio or None,
-        size=spec.size or None,
-        custom_prompt=spec.custom_prompt or None,
-        seed=spec.seed,
-        private=spec.private,
+        **same_fields(generation.spec, GenerationView),
         set_id=generation.set_id,
         result_images=result_images(generation, request, addresses),
         error=error_view(generation.failure),

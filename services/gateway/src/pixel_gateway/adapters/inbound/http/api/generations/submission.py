@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -133,19 +134,8 @@ def spec_of(body: CreateGeneration) -> Spec:
     require_words(body.prompt)
     if body.style and body.style_preset and body.style != body.style_preset:
         raise _refused("stylePreset", "differs from style; give one of them")
-    return Spec(
-        prompt=body.prompt,
-        model=body.model,
-        number_of_images=body.number_of_images,
-        style=body.style or body.style_preset,
-        quality=body.quality,
-        aspect_ratio=body.aspect_ratio,
-        size=body.size,
-        custom_prompt=body.custom_prompt,
-        seed=body.seed,
-        private=body.private,
-        parameters=body.parameters,
-    )
+    asked = {each.name: getattr(body, each.name) for each in fields(Spec)}
+    return Spec(**asked | {"style": body.style or body.style_preset})
 
 
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs", "Co"})
