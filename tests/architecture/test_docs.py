@@ -25,6 +25,12 @@ SETTINGS = [
     pixel_media.settings.Settings,
     pixel_social.settings.Settings,
 ]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md")])
+PATH = re.compile(r"`([\w.<>*-]+(?:/[\w.<>*-]+)+(?:\.(?:py|sql|proto|md)|(?<=\w)/))`")
+"""A file or folder by its path; `<word>` stands for any name."""
+HTTP = "services/gateway/src/pixel_gateway/adapters/inbound/http/"
+FOLDERS_OF_PATHS = ("", "docs/", "tests/", "libs/*/src/", "services/*/src/*/", HTTP)
+"""From where the pages name paths."""
 LINK = re.compile(r"\]\((?!http|#)([^)#]+)")
 
 
@@ -75,8 +81,16 @@ def test_every_documented_metric_exists_with_its_labels() -> None:
         assert set(filter(None, labels.split(","))) <= found[base], name
 
 
-@pytest.mark.parametrize(
-    "page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/*/README.md")]), ids=str
-)
+def test_every_path_that_contributors_are_told_exists() -> None:
+    missing = []
+    for page in (ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for path in PATH.findall(page.read_text()):
+            pattern = re.sub("<[^>]*>", "*", path)
+            if not path.startswith(".") and not any(any(ROOT.glob(folder + pattern)) for folder in FOLDERS_OF_PATHS):
+                missing.append(f"{page.name}: {path}")
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
 def test_every_link_has_a_target(page: Path) -> None:
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
