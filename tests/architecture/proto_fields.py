@@ -17,7 +17,7 @@ NAMING_CALLS = {"HasField", "ClearField", "getattr", "get", "pop", "read_time"}
 
 @dataclass
 class Mapped:
-    """What adapters do with messages; messages by their full names, fields by name."""
+    """Reads and writes of message fields by adapters; messages by full name, fields by name."""
 
     written: dict[str, set[str]] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
@@ -109,7 +109,7 @@ class _Reader(ast.NodeVisitor):
 
 
 def handles_messages(tree: ast.Module) -> bool:
-    """Say whether a module imports generated code, or what reads messages for it."""
+    """Return whether a module imports generated code, or a module that reads messages for it."""
     imported = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     return any(each.startswith("pixel.") or each.endswith(".message_reader") for each in imported)
 

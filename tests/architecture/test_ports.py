@@ -1,4 +1,4 @@
-"""Ports are small, documented, named for what they are, and proven: by one suite over fake and adapter."""
+"""Ports are small, documented, named by the rules, and covered by one contract suite over fake and adapter."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PORTS = list(all_ports())
 
 @dataclass(frozen=True)
 class ContractModule:
-    """A test module that holds implementations to the same promises; names are dotted."""
+    """A contract test module and its implementations; names are dotted."""
 
     path: Path
     tree: ast.Module
@@ -69,7 +69,7 @@ class ContractModule:
 
 
 def declared(tree: ast.Module, names: dict[str, str]) -> dict[str, list[str]]:
-    """Return what CONTRACTS, SERVERS and OBSERVERS of a module say, with names resolved by its imports."""
+    """Return CONTRACTS, SERVERS and OBSERVERS of a module, with names resolved by its imports."""
     found: dict[str, list[str]] = {}
     for node in tree.body:
         targets = {ast.unparse(target) for target in getattr(node, "targets", [])}

@@ -77,7 +77,7 @@ def test_half_of_the_product_files_are_short() -> None:
 
 
 def long_functions(tree: ast.Module) -> dict[str, int]:
-    """Return the functions over the limit with their lines; what is defined inside one counts as a part of it."""
+    """Return the functions over the limit with their lines; functions defined inside count as part of it."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     lengths = [(node.name, (node.end_lineno or 0) - node.lineno + 1) for node in functions]
     return {name: lines for name, lines in lengths if lines > FUNCTION_LINES}

@@ -1,4 +1,4 @@
-"""Observers only count: what comes back from them is nothing, so there is no behaviour that a test could compare.
+"""Observers only count and return nothing, so there is no behaviour to compare.
 
 Their contract is therefore the shape: every method of the port is there, on the fake and on the metrics of
 it, with the same parameters of the same kinds.

@@ -1,4 +1,4 @@
-"""What duties work with, in memory."""
+"""The ports of duties, in memory."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FakeDueJobs:
 
 
 class FakeSetAside:
-    """What was set aside, by job and duty."""
+    """Jobs set aside, by job and duty."""
 
     def __init__(self, clock: FakeClock | None = None) -> None:
         self._clock = clock or FakeClock()

@@ -1,4 +1,4 @@
-"""The record of what people did, in memory and in PostgreSQL."""
+"""Contract of the record of actions: in memory and in PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where pictures go: memory, a media service in memory, and the media service itself over gRPC."""
+"""Contract of the asset port: in memory, a fake media service, and the media service over gRPC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue of tests and the seeded one give the same answers about what both hold."""
+"""Contract of the catalogues: the fake and the seeded one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who leads, and what duties could not process."""
+"""Contract of leadership and of the jobs set aside."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Duties:
     leadership: Leadership
     set_aside: SetAsideJobs
     wait: Callable[[float], Awaitable[None]]
-    """Let seconds pass for what was set aside."""
+    """Move the pauses of jobs set aside back by these seconds."""
 
 
 @pytest.fixture(params=["fake", "postgres"])

@@ -1,4 +1,4 @@
-"""What is known of a queue: who waits in it, whose jobs they are, and who may start."""
+"""Contract of the queue ports: counts, snapshots, owned jobs and holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The renderer of tests and the sandboxed one keep the same promises."""
+"""Contract of the renderers: the fake and the sandboxed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of a call: no provider can be asked yet, so the fake is held to the port alone."""
+"""Contract of call lookups: no provider supports them yet, so only the fake is tested."""
 
 from __future__ import annotations
 

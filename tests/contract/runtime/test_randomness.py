@@ -1,4 +1,4 @@
-"""Ids and chance of tests and of the machine keep the same promises."""
+"""Contract of ids and random numbers: of tests and of the system."""
 
 from __future__ import annotations
 

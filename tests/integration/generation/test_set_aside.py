@@ -1,4 +1,4 @@
-"""A row that cannot be processed stops nobody else: it is set aside, counted, and shown to operators."""
+"""A row that cannot be processed is set aside, counted and listed for operators; other jobs continue."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.integration.generation.submitter import Submitter, open_submitter
 from tests.parts import MakeDatabase
 
 BREAKAGES = {
-    "a field that nobody knows": """SET work = '{"nonsense": 1}'""",
+    "an unknown field": """SET work = '{"nonsense": 1}'""",
     "a list in place of fields": "SET work = '[]'",
     "a kind that nobody knows": "SET kind = 'sculpture'",
     "outputs that are none": """SET outputs = '[{"nonsense": 1}]'""",
@@ -74,7 +74,7 @@ class Clockwork:
         )
         return job
 
-    async def damage(self, job: Job, breakage: str = BREAKAGES["a field that nobody knows"]) -> None:
+    async def damage(self, job: Job, breakage: str = BREAKAGES["an unknown field"]) -> None:
         await self.submitter.run(f"UPDATE live_jobs {breakage} WHERE id = %s", job.id)
 
     async def round(self) -> int:
