@@ -89,7 +89,8 @@ def pgbench_script(folder: Path) -> Path:
     one = {
         "job_ids": ids["job"], "rounds": "1", "sequences": "1::bigint", "set_ids": ids["set"],
         "user_ids": _uuid(":u::bigint"), "kinds": "'image'",
-        "queues": "'sketch'", "works": f"'{work}'::jsonb", "units": "1::smallint", "costs": "1::bigint",
+        "queues": "'sketch'", "works": f"'{work}'::jsonb", "units": "1::smallint", "first_steps": "'Making 1 image'",
+        "costs": "1::bigint",
         "costs_usd_micros": "0::bigint", "price_ids": "'studio-sketch/1'",
         "priorities": "1::smallint", "max_retries": "2", "created_at": "now()", "submitted_at": "now()",
         "scheduled_at": "now()", "deadlines": "now() + interval '1 day'", "cancel_at": never, "start_after": never,
@@ -97,11 +98,11 @@ def pgbench_script(folder: Path) -> Path:
         "chosen_routes": "'{}'::jsonb", "adjustments": "'[]'::jsonb", "messages": "'Waiting in queue'",
         "traces": "'{}'::jsonb", "routes": "'POST /api/generations'", "keys_": "to_hex(:n::bigint)",
         "fingerprints": "'\\x00'::bytea", "transfer_ids": ids["a"], "event_keys": "to_hex(:u::bigint)",
-        "request_ids": ids["a"], "requests": value, "status_ids": ids["b"], "statuses": value,
+        "request_topics": "'image.generation.requests'", "request_types": "'requested'", "request_ids": ids["a"],
+        "requests": value, "status_ids": ids["b"], "statuses": value,
         "queues_are_full": "false",
     }  # fmt: skip
     scalars = {
-        "request_topic": "'image.generation.requests'", "request_type": "'requested'",
         "status_topic": "'image.generation.status'", "status_type": "'status'",
     }  # fmt: skip
     arrays = {name: f"ARRAY[{text}]" for name, text in one.items()} | scalars
