@@ -6,8 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
+import hypothesis
 import pytest
 from pixel_embedded.data_dir import free_port as pick_free_port
+
+# A busy machine is no failure: pytest's own timeout ends what hangs.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ["tests.parts", "tests.contracts"]
 

@@ -20,11 +20,11 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(params=["fake", "real"])
-async def tickets(request):
+async def tickets(request, make_database):
     if request.param == "fake":
         yield FakeTickets()
         return
-    database = await request.getfixturevalue("make_database")("gateway")
+    database = await make_database("gateway")
     async with open_pool(database.url, schema="gateway", application="test") as pool:
         yield PostgresTickets(pool)
 

@@ -103,10 +103,10 @@ class JobCommands(Protocol):
     """Changes of accepted generations. Every call raises Unavailable while the service is unreachable."""
 
     async def cancel(self, user_id: str, ids: Sequence[str]) -> list[Cancelled | PixelError]:
-        """Cancel each on its own; results are in the order of the ids, at most 100."""
+        """Cancel each on its own; results in the order of the ids, at most 100; raise NotFound for an unknown id."""
 
     async def retry(self, user_id: str, ids: Sequence[str]) -> list[Accepted | PixelError]:
-        """Retry each ended one; results are in the order of the ids, at most 100."""
+        """Retry each ended one; results in the order of the ids, at most 100; raise NotFound for an unknown id."""
 
     async def receipt(self, user_id: str, generation_id: str) -> Receipt:
         """Return the receipt of a generation; raise NotFound."""

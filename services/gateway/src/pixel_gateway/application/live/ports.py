@@ -34,7 +34,7 @@ class UserEvents(Protocol):
     """Events of all generations of a user. Raises Unavailable while the generation service is unreachable."""
 
     async def after(self, user_id: str, position: str) -> EventPage:
-        """Return the events after a position; for an empty one only the current position."""
+        """Return the events after a position; none for an empty one, and `is_resync` for an unknown one."""
 
 
 class Tickets(Protocol):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pixel_errors import DeadlineExceeded, Invalid, Unavailable
+from pixel_errors import DeadlineExceeded, Unavailable
 from pixel_errors.backoff import backoff_s
 
 from pixel_gateway.application.generations.ports import HistoryQuery
@@ -156,11 +156,7 @@ class UserChannels:
 
     async def _first_page(self, user_id: str, after: str | None) -> EventPage:
         if after:
-            try:
-                return await self._read(user_id, after)
-            except Invalid:
-                # Unknown position: the client gets the current state.
-                after = ""
+            return await self._read(user_id, after)
         page = await self._read(user_id, "")
         return EventPage((), page.position, is_resync=after is not None)
 

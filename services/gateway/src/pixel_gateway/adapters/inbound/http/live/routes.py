@@ -171,6 +171,7 @@ async def _opened(
     if is_over is not None and is_over(first):
         await updates.aclose()
         return JsonResponse(None, status_code=204)
+    request.forget_fields()
     return stream.start(first, updates)
 
 

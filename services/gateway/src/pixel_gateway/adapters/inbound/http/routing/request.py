@@ -65,6 +65,10 @@ class Request(litestar.Request[Any, Principal, Any]):
             self._fields: dict[str, str] = single_fields(self.scope["headers"])
             return self._fields
 
+    def forget_fields(self) -> None:
+        """Free the header fields, a kibibyte: a stream keeps its request for as long as it is open."""
+        self._fields = {}
+
     def header(self, parameter: Parameter[T]) -> T:
         """Return the value of a declared header field, or its default; raise InvalidRequest."""
         value = self.fields.get(parameter.name.lower())
