@@ -252,7 +252,7 @@ GUARDS = [
         SUBMISSIONS,
         "    ORDER BY b.id\n    FOR NO KEY UPDATE OF b\n",
         "    ORDER BY b.id\n",
-        f"{LIMIT_TESTS}::test_five_hundred_concurrent_submissions_on_a_budget_of_seven_accept_seven[platform]",
+        f"{LIMIT_TESTS}::test_a_submission_waits_for_a_concurrent_change_of_its_budget_and_reads_the_new_use",
     ),
     Guard(
         "budget of a fallback",

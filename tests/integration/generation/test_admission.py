@@ -245,6 +245,20 @@ async def test_a_batch_waiting_for_a_budget_never_deadlocks_with_one_waiting_for
     assert (await submitter.row("SELECT used FROM budgets WHERE scope = 'platform'"))["used"] == 360
 
 
+async def test_a_submission_waits_for_a_concurrent_change_of_its_budget_and_reads_the_new_use(
+    submitter: Submitter,
+) -> None:
+    user = await submitter.user()
+    await submitter.budget(Scope.PLATFORM, "", 7)
+    async with submitter.admin.transaction():
+        await submitter.run("UPDATE budgets SET used = 7")
+        waiting = asyncio.create_task(submitter.submit_one(submitter.new(user)))
+        async with asyncio.timeout(20):
+            while not await submitter.rows("SELECT 1 FROM pg_locks WHERE NOT granted"):
+                await asyncio.sleep(0.01)
+    assert (await waiting).verdict is Verdict.BUDGET
+
+
 async def test_a_submission_waits_for_a_concurrent_change_of_its_account_and_reads_the_new_balance(
     submitter: Submitter,
 ) -> None:
