@@ -33,7 +33,7 @@ from tests.parts import MakeDatabase
 BREAKAGES = {
     "an unknown field": """SET work = '{"nonsense": 1}'""",
     "a list in place of fields": "SET work = '[]'",
-    "a kind that nobody knows": "SET kind = 'sculpture'",
+    "an unknown kind": "SET kind = 'sculpture'",
     "outputs that are none": """SET outputs = '[{"nonsense": 1}]'""",
 }
 
@@ -145,7 +145,7 @@ async def test_more_broken_rows_than_one_batch_do_not_block_other_jobs(clockwork
     past = datetime.now(UTC) - timedelta(minutes=1)
     items = [clockwork.submitter.new(alice, cancel_at=past, deadline_at=past) for _ in range(BATCH + 20)]
     assert {decision.verdict for decision in await clockwork.submitter.submit(*items)} == {"accepted"}
-    await clockwork.submitter.run(f"UPDATE live_jobs {BREAKAGES['a field that nobody knows']}")
+    await clockwork.submitter.run(f"UPDATE live_jobs {BREAKAGES['an unknown field']}")
     late = await clockwork.cancelled_after(bob)
     assert await clockwork.round() == 0
     assert await clockwork.round() == 1
