@@ -7,12 +7,14 @@ import signal
 import stat
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from pixel_embedded import InUseError, StartFailedError, run_postgres
 from pixel_embedded import postgres as embedded_postgres
-from pixel_postgres import execute, fetch_one, open_pool
+from pixel_errors import Unavailable
+from pixel_postgres import Pool, execute, fetch_one, open_pool
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root meets folders closed to the server's account")
 
@@ -147,6 +149,15 @@ async def test_data_of_another_version_is_reported(tmp_path):
         await run_postgres(tmp_path / "pg").__aenter__()
 
 
+async def read_kept(pool: Pool) -> dict[str, Any] | None:
+    """Read the row; None while the pool has no connection."""
+    try:
+        async with pool.autocommit() as conn:
+            return await fetch_one(conn, "SELECT id FROM kept")
+    except Unavailable:
+        return None
+
+
 async def test_a_pool_finds_a_server_that_was_killed_and_started_again(tmp_path):
     async with AsyncExitStack() as stack:
         async with run_postgres(tmp_path / "pg") as first:
@@ -155,6 +166,9 @@ async def test_a_pool_finds_a_server_that_was_killed_and_started_again(tmp_path)
                 await execute(conn, "CREATE TABLE kept (id int)")
                 await execute(conn, "INSERT INTO kept VALUES (7)")
             os.kill(first.pid, signal.SIGKILL)
-        async with run_postgres(tmp_path / "pg") as second, pool.autocommit() as conn:
+        async with run_postgres(tmp_path / "pg") as second:
             assert second.port == first.port
-            assert await fetch_one(conn, "SELECT id FROM kept") == {"id": 7}
+            async with asyncio.timeout(30):
+                while (row := await read_kept(pool)) is None:
+                    await asyncio.sleep(0.05)
+            assert row == {"id": 7}

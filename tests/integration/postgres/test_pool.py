@@ -211,8 +211,8 @@ async def test_a_cancelled_query_returns_a_usable_connection(pool, wait_until):
 
 
 async def test_waiting_too_long_for_a_connection_is_unavailable(database, monkeypatch):
-    monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.05)
     async with open_pool(database.url, schema="shelf", application="small", max_size=1) as small, small.autocommit():
+        monkeypatch.setattr("pixel_postgres.pool._WAIT_FOR_CONNECTION_S", 0.05)
         with pytest.raises(Unavailable) as caught:
             await run(small, "SELECT 1")
     assert caught.value.code == "POOL_EXHAUSTED"
